@@ -1,0 +1,31 @@
+"""The one place that imports torch, so that a broken installation gets one answer."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from napari_pmrnet.errors import PMRNetError
+
+
+def import_torch() -> ModuleType:
+    """Import torch.
+
+    Raises
+    ------
+    PMRNetError
+        If torch is missing or its libraries cannot be loaded, with the remedy.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise PMRNetError(
+            "PyTorch is not installed. Install it with: pip install torch"
+        ) from error
+    except OSError as error:
+        # On Windows, torch >= 2.9 imported after Qt can find the wrong runtime DLLs.
+        raise PMRNetError(
+            f"PyTorch could not load its libraries ({error}). On Windows install the "
+            "Microsoft Visual C++ Redistributable and start napari again; if it stays, "
+            "run 'pip install --force-reinstall torch' in napari's environment."
+        ) from error
+    return torch

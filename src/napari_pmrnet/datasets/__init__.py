@@ -1,0 +1,1 @@
+"""Readers of data sets, one layout on disk each, all giving image and labels."""

@@ -1,0 +1,161 @@
+"""Pixel size, units and channel names, from what each kind of TIFF writes down."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import tifffile
+
+from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
+
+# A plain TIFF may carry the resolution of a printer. 2400 dots an inch are 10.6 um.
+LARGEST_PLAIN_PIXEL = 10.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Step and unit of each axis that a file tells of, and the channels' names.
+
+    Attributes
+    ----------
+    steps : dict of str to (float, str)
+        Lower-case axis letter to step and unit.
+    channel_names : tuple of str
+        Empty if the file names no channels.
+    """
+
+    steps: dict[str, tuple[float, str]] = field(default_factory=dict)
+    channel_names: tuple[str, ...] = ()
+
+    def scale(self, axes: tuple[str, ...]) -> tuple[float, ...]:
+        """Step along each of `axes`; 1 where unknown."""
+        return tuple(self.steps.get(axis, (1.0, PIXEL))[0] for axis in axes)
+
+    def units(self, axes: tuple[str, ...]) -> tuple[str, ...]:
+        """Unit of each of `axes`; pixel where unknown."""
+        return tuple(self.steps.get(axis, (1.0, PIXEL))[1] for axis in axes)
+
+
+def plain_calibration(page: tifffile.TiffPage) -> Calibration:
+    """Pixel size from the resolution tags of a TIFF without microscopy metadata.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+        First page.
+
+    Returns
+    -------
+    Calibration
+        Empty unless the tags give a pixel of at most `LARGEST_PLAIN_PIXEL` um, since
+        larger ones are a printer's or a screen's.
+    """
+    unit_tag = page.tags.get("ResolutionUnit")
+    unit = {2: "inch", 3: "cm"}.get(int(unit_tag.value) if unit_tag else 0)
+    if unit is None:
+        return Calibration()
+    steps = {}
+    for axis, tag in (("x", "XResolution"), ("y", "YResolution")):
+        step = _pixel_step(page, tag) * MICROMETRES[unit]
+        if not 0 < step <= LARGEST_PLAIN_PIXEL:
+            return Calibration()
+        steps[axis] = (step, "um")
+    return Calibration(steps)
+
+
+def imagej_calibration(
+    page: tifffile.TiffPage, metadata: Mapping[str, Any]
+) -> Calibration:
+    """Pixel size, slice spacing and frame interval as ImageJ understands them.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+        First page.
+    metadata : mapping
+        `tifffile.TiffFile.imagej_metadata`.
+
+    Returns
+    -------
+    Calibration
+        Without a unit in the description, what `plain_calibration` gives.
+    """
+    steps: dict[str, tuple[float, str]] = {}
+    unit = canonical_unit(metadata.get("unit", ""))
+    if "unit" in metadata:
+        for axis, tag in (("x", "XResolution"), ("y", "YResolution")):
+            step = _pixel_step(page, tag)
+            steps[axis] = (step, unit) if step > 0 else (1.0, PIXEL)
+        spacing = _positive(metadata.get("spacing", 1.0)) or 1.0
+        steps["z"] = (spacing, unit)
+    else:
+        steps.update(plain_calibration(page).steps)
+    interval = _positive(metadata.get("finterval"))
+    if interval:
+        steps["t"] = (interval, canonical_unit(metadata.get("tunit", "sec")))
+    names = metadata.get("Labels") or ()
+    channels = metadata.get("channels", 1)
+    named = len(names) == channels > 1
+    return Calibration(steps, tuple(map(str, names)) if named else ())
+
+
+def ome_calibrations(ome_xml: str) -> list[Calibration]:
+    """Calibration of every image of an OME-XML text.
+
+    Parameters
+    ----------
+    ome_xml : str
+        `tifffile.TiffFile.ome_metadata`.
+
+    Returns
+    -------
+    list of Calibration
+        In the order of the images; empty if the text is malformed.
+    """
+    try:
+        images = _listed(tifffile.xml2dict(ome_xml)["OME"]["Image"])
+        return [_ome_calibration(image["Pixels"]) for image in images]
+    except (SyntaxError, LookupError, TypeError, ValueError, AttributeError):
+        return []
+
+
+def _ome_calibration(pixels: Mapping[str, Any]) -> Calibration:
+    """Calibration of one OME Pixels element."""
+    steps = {}
+    for axis in "xyz":
+        step = _positive(pixels.get(f"PhysicalSize{axis.upper()}"))
+        unit = canonical_unit(pixels.get(f"PhysicalSize{axis.upper()}Unit", "um"))
+        if step:
+            steps[axis] = (step, unit)
+    interval = _positive(pixels.get("TimeIncrement"))
+    if interval:
+        steps["t"] = (interval, canonical_unit(pixels.get("TimeIncrementUnit", "s")))
+    names = [channel.get("Name") for channel in _listed(pixels.get("Channel", []))]
+    return Calibration(steps, tuple(map(str, names)) if all(names) else ())
+
+
+def _pixel_step(page: tifffile.TiffPage, tag_name: str) -> float:
+    """Size of a pixel in the file's unit, 0 where the tag is absent or absurd."""
+    tag = page.tags.get(tag_name)
+    try:
+        numerator, denominator = tag.value
+        return _positive(denominator / numerator) or 0.0
+    except (AttributeError, TypeError, ValueError, ZeroDivisionError):
+        return 0.0
+
+
+def _positive(value: Any) -> float | None:
+    """The value as a positive finite float, or None."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list, also of a single element that stands alone."""
+    return value if isinstance(value, list) else [value]

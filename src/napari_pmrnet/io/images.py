@@ -1,0 +1,209 @@
+"""Image files as arrays that know their axes, pixel size, units and channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.calibration import (
+    Calibration,
+    imagej_calibration,
+    ome_calibrations,
+    plain_calibration,
+)
+from napari_pmrnet.io.pictures import PICTURE_ENDINGS, read_picture
+from napari_pmrnet.io.tag import LabelTag, read_label_tag
+from napari_pmrnet.io.tiff import TIFF_ENDINGS, native_order, open_tiff
+from napari_pmrnet.io.units import PIXEL
+
+IMAGE_ENDINGS = (*TIFF_ENDINGS, *PICTURE_ENDINGS)
+_COLOUR = {tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR}
+# Other kinds hold thumbnails and overview pictures beside the image proper.
+_KINDS_WITH_SERIES = {"ome", "generic", "uniform", "shaped"}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """One image, or one label image, of a file.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        The pixels in native byte order. y and x are the last axes, followed only by
+        the samples of an RGB(A) image.
+    name : str
+        File name without its ending, with the name of the series where there are more.
+    axes : tuple of str
+        Lower-case letters of the axes of `data`, without the channel axis and without
+        the samples of an RGB(A) image, e.g. ``("t", "y", "x")``.
+    scale : tuple of float
+        Step along each of `axes`, in `units`; 1 where unknown.
+    units : tuple of str
+        Unit of each of `axes`, e.g. ``"um"``; ``"pixel"`` where unknown.
+    channel_axis : int or None
+        Axis of `data` that holds the channels.
+    rgb : bool
+        Whether the last axis of `data` holds the samples of a colour.
+    is_labels : bool
+        Whether this is a label image that this project wrote.
+    metadata : dict
+        ``channel_names`` where known; ``napari_pmrnet`` for label images, with the
+        settings and the weights' hash that made them.
+    """
+
+    data: np.ndarray
+    name: str
+    axes: tuple[str, ...]
+    scale: tuple[float, ...]
+    units: tuple[str, ...]
+    channel_axis: int | None = None
+    rgb: bool = False
+    is_labels: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def read_image(path: str | Path) -> list[ImageData]:
+    """Read every image of a TIFF, PNG or JPEG file.
+
+    Parameters
+    ----------
+    path : str or Path
+        ImageJ, OME or plain TIFF, PNG or JPEG. Of a pyramid the finest level is read.
+
+    Returns
+    -------
+    list of ImageData
+        One entry a series; one alone for most files.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or of another kind.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending in TIFF_ENDINGS:
+        return _read_tiff(path)
+    if ending in PICTURE_ENDINGS:
+        return [_read_picture(path)]
+    raise DataError(
+        f"{path}: files ending in '{path.suffix}' cannot be read. Convert it to one of "
+        f"{', '.join(IMAGE_ENDINGS)}."
+    )
+
+
+def image_name(path: Path) -> str:
+    """Name of a file without its ending, of ``.ome.tif`` without both."""
+    return path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem
+
+
+def _read_picture(path: Path) -> ImageData:
+    """A PNG or JPEG, whose resolution is a printer's and therefore ignored."""
+    data = read_picture(path)
+    return ImageData(
+        data, image_name(path), ("y", "x"), (1.0, 1.0), (PIXEL,) * 2, rgb=data.ndim == 3
+    )
+
+
+def _read_tiff(path: Path) -> list[ImageData]:
+    """Every series of a TIFF, or the label image it is."""
+    with open_tiff(path) as tiff:
+        tag = read_label_tag(tiff.pages.first.description)
+        if tag is not None:
+            return [_own_labels(tiff.series[0], tag, image_name(path))]
+        _refuse_cut_stack(tiff, path)
+        every = tiff.series
+        series = every if every[0].kind in _KINDS_WITH_SERIES else every[:1]
+        calibrations = _calibrations(tiff, len(series))
+        names = _series_names(series, image_name(path))
+        return [
+            _from_series(*entry)
+            for entry in zip(series, calibrations, names, strict=True)
+        ]
+
+
+def _refuse_cut_stack(tiff: tifffile.TiffFile, path: Path) -> None:
+    """Refuse an ImageJ stack with planes missing, of which tifffile reads the rest."""
+    if not tiff.is_imagej or tiff.series[0].kind not in {"generic", "uniform"}:
+        return
+    planes = (tiff.imagej_metadata or {}).get("images", 1)
+    if planes > 1:
+        raise DataError(
+            f"{path}: damaged or cut short, it does not hold the {planes} planes it "
+            "names. Copy it again from its source."
+        )
+
+
+def _series_names(series: list[tifffile.TiffPageSeries], stem: str) -> list[str]:
+    """One name a series, each different if there are more than one."""
+    if len(series) == 1:
+        return [stem]
+    return [f"{stem} {i}: {s.name}".rstrip(": ") for i, s in enumerate(series, start=1)]
+
+
+def _calibrations(tiff: tifffile.TiffFile, count: int) -> list[Calibration]:
+    """One calibration a series."""
+    page = tiff.pages.first
+    if tiff.is_ome and tiff.ome_metadata:
+        found = ome_calibrations(tiff.ome_metadata)
+        return found if len(found) == count else [Calibration()] * count
+    if tiff.is_imagej and tiff.imagej_metadata:
+        return [imagej_calibration(page, tiff.imagej_metadata)] * count
+    return [plain_calibration(page)] * count
+
+
+def _own_labels(series: tifffile.TiffPageSeries, tag: LabelTag, name: str) -> ImageData:
+    """A label image of ours; its axes of length one, which ImageJ drops, restored."""
+    data = native_order(series.asarray(squeeze=False))
+    letters = series.get_axes(squeeze=False).lower()
+    absent = tuple(i for i, letter in enumerate(letters) if letter not in tag.axes)
+    return ImageData(
+        data.squeeze(axis=absent),
+        name,
+        tag.axes,
+        tag.scale,
+        tag.units,
+        is_labels=True,
+        metadata={"napari_pmrnet": tag.origin},
+    )
+
+
+def _from_series(
+    series: tifffile.TiffPageSeries, calibration: Calibration, name: str
+) -> ImageData:
+    """One series as an image with y and x last and channels told apart."""
+    level = series.levels[0]
+    letters = level.axes.lower()
+    data = native_order(level.asarray())
+    rgb = _is_colour(level)
+    if not rgb and "c" not in letters:
+        letters = letters.replace("s", "c")
+    last = "yxs" if rgb else "yx"
+    order = [i for i, letter in enumerate(letters) if letter not in last]
+    order += [letters.index(letter) for letter in last]
+    letters = "".join(letters[i] for i in order)
+    channel_axis = letters.index("c") if "c" in letters else None
+    axes = tuple(letter for letter in letters if letter != "c")[: -1 if rgb else None]
+    names = calibration.channel_names
+    return ImageData(
+        np.ascontiguousarray(data.transpose(order)),
+        name,
+        axes,
+        calibration.scale(axes),
+        calibration.units(axes),
+        channel_axis,
+        rgb,
+        metadata={"channel_names": names} if names else {},
+    )
+
+
+def _is_colour(series: tifffile.TiffPageSeries) -> bool:
+    """Whether the samples of a pixel are red, green, blue and perhaps alpha."""
+    if "S" not in series.axes or series.keyframe.photometric not in _COLOUR:
+        return False
+    return series.shape[series.axes.index("S")] in {3, 4}

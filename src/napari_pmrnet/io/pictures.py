@@ -1,0 +1,66 @@
+"""PNG and JPEG pictures as arrays; what cannot be read is said in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from napari_pmrnet.errors import DataError
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+_DIRECT_MODES = {"L", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I", "F"}
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """Read a PNG or JPEG file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. Of an animated file the first frame is read.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W), (H, W, 3) or (H, W, 4); uint8, or uint16 for 16-bit grey. Palette and
+        CMYK pictures become RGB, black-and-white and grey with alpha become grey.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, no picture, or too large for the decoder.
+    """
+    path = Path(path)
+    try:
+        with Image.open(path) as picture:
+            if picture.mode not in _DIRECT_MODES:
+                picture = picture.convert(_plain_mode(picture))
+            data = np.array(picture)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file.") from None
+    except UnidentifiedImageError:
+        raise DataError(
+            f"{path}: not a PNG or JPEG image, or its header is damaged. Copy it again "
+            "from its source, or export it as TIFF."
+        ) from None
+    except Image.DecompressionBombError:
+        raise DataError(
+            f"{path}: too many pixels for a PNG or JPEG. Save it as TIFF and open that."
+        ) from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(
+            f"{path}: cannot be read, the file may be damaged or cut short ({error}). "
+            "Copy it again from its source."
+        ) from error
+    if data.dtype == np.int32 and data.size and 0 <= data.min() <= data.max() < 65536:
+        data = data.astype(np.uint16)
+    return np.ascontiguousarray(data)
+
+
+def _plain_mode(picture: Image.Image) -> str:
+    """Mode to which a palette, CMYK or black-and-white picture is converted."""
+    if picture.mode in {"1", "LA", "La"}:
+        return "L"
+    return "RGBA" if "transparency" in picture.info else "RGB"

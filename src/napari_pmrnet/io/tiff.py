@@ -1,0 +1,113 @@
+"""Opening TIFF files so that whatever goes wrong is said in one line."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from napari_pmrnet.errors import DataError
+
+TIFF_ENDINGS = (".tif", ".tiff")
+
+
+@contextmanager
+def open_tiff(path: str | Path) -> Iterator[tifffile.TiffFile]:
+    """Open a TIFF file for reading.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Yields
+    ------
+    tifffile.TiffFile
+        The open file, with one series or more.
+
+    Raises
+    ------
+    DataError
+        If opening the file, or reading from it in the block, fails.
+    """
+    path = Path(path)
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if not tiff.series:
+                raise DataError(f"{path}: holds no image. Export it again.")
+            _refuse_cut_chain(tiff, path)
+            yield tiff
+    except DataError:
+        raise
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file.") from None
+    except MemoryError:
+        raise DataError(
+            f"{path}: too large for this computer's memory, or its header is damaged. "
+            "Open a smaller part of it."
+        ) from None
+    except Exception as error:
+        raise DataError(_advice(path, error)) from error
+
+
+def read_tiff_array(path: str | Path) -> np.ndarray:
+    """Pixels of the first series of a TIFF file, in native byte order.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    numpy.ndarray
+        The array as stored.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    with open_tiff(path) as tiff:
+        return native_order(tiff.series[0].levels[0].asarray())
+
+
+def native_order(array: np.ndarray) -> np.ndarray:
+    """The array in this machine's byte order, which torch and Qt ask for."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _refuse_cut_chain(tiff: tifffile.TiffFile, path: Path) -> None:
+    """Refuse a file whose last page names a next one beyond the file's end.
+
+    tifffile logs such a file and silently gives the pages before the cut.
+    """
+    layout, stream = tiff.tiff, tiff.filehandle
+    start = tiff.pages[-1].offset
+    stream.seek(start)
+    (tags,) = struct.unpack(layout.tagnoformat, stream.read(layout.tagnosize))
+    stream.seek(start + layout.tagnosize + tags * layout.tagsize)
+    (following,) = struct.unpack(layout.offsetformat, stream.read(layout.offsetsize))
+    if following >= stream.size:
+        raise DataError(
+            f"{path}: cut short after {len(tiff.pages)} pages. Copy it again from its "
+            "source."
+        )
+
+
+def _advice(path: Path, error: Exception) -> str:
+    """What to tell the user of an error raised by the TIFF decoder."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if "imagecodecs" in text:
+        return (
+            f"{path}: compressed in a way that needs one more package. Run "
+            "pip install imagecodecs, or save the file without compression."
+        )
+    return (
+        f"{path}: cannot be read, the file is no TIFF or is damaged ({text}). "
+        "Copy it again from its source, or export it again as TIFF."
+    )

@@ -1,0 +1,75 @@
+"""The model card: what a weights file is, in JSON beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+from torch import Tensor
+
+from napari_pmrnet.io.atomic import replace_file
+
+CARD_VERSION = 1
+WINDOW = 256
+LICENCES = {"code": "BSD-3-Clause", "weights": "CC0-1.0"}
+
+
+def architecture(channels: Sequence[str]) -> dict[str, Any]:
+    """The card's description of a network with these output channels."""
+    return {"name": "PMRNet", "in_channels": 3, "channels": list(channels)}
+
+
+def card_path(weights: Path) -> Path:
+    """Path of the card of a weights file."""
+    return weights.with_suffix(".json")
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def save_model(
+    path: Path, state: dict[str, Tensor], card: dict[str, Any]
+) -> dict[str, Any]:
+    """Write weights and card, each to a temporary file that is renamed.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.safetensors`` file; the card goes to the same name with ``.json``.
+    state : dict of Tensor
+        State of the network.
+    card : dict
+        Fields beyond those added here: card version, window, licences, hash.
+
+    Returns
+    -------
+    dict
+        The card as written.
+    """
+    _replace(path, save(state))
+    card = {
+        "card_version": CARD_VERSION,
+        "name": path.stem,
+        "window": WINDOW,
+        "licences": LICENCES,
+        **card,
+        "sha256": sha256(path),
+    }
+    write_card(path, card)
+    return card
+
+
+def write_card(weights: Path, card: dict[str, Any]) -> None:
+    """Write the card of a weights file."""
+    _replace(card_path(weights), (json.dumps(card, indent=2) + "\n").encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put new content in the place of a file, whole or not at all."""
+    replace_file(path, lambda stream: stream.write(content))

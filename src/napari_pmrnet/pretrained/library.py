@@ -1,0 +1,38 @@
+"""Which models there are, without importing torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_pmrnet.errors import WeightsError
+
+SHIPPED = Path(__file__).parent
+SUFFIX = ".safetensors"
+
+
+def available_models() -> list[str]:
+    """Names of the shipped models, sorted."""
+    return sorted(path.stem for path in SHIPPED.glob(f"*{SUFFIX}"))
+
+
+def find_weights(name: str | Path) -> Path:
+    """Path of the weights of a shipped model or of a file.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such model or file, or it is not a safetensors file.
+    """
+    text = str(name)
+    if not text.endswith(SUFFIX):
+        if text in available_models():
+            return SHIPPED / f"{text}{SUFFIX}"
+        raise WeightsError(
+            f"There is no model '{text}'. Shipped models: "
+            f"{', '.join(available_models()) or 'none'}; or give the path of a "
+            f"{SUFFIX} file. Other formats can run code when loaded and are refused."
+        )
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise WeightsError(f"{path} does not exist. Choose another model file.")
+    return path

@@ -1,0 +1,186 @@
+"""A network with its weights verified, on a device, ready for windows."""
+
+from __future__ import annotations
+
+import json
+import re
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.network import PMRNet
+from napari_pmrnet.pretrained.card import card_path, sha256
+from napari_pmrnet.pretrained.devices import choose_device
+from napari_pmrnet.pretrained.library import find_weights
+
+OVERLAP = 64
+GPU_BATCH = 16
+_EXTRA = ("gate_half", "gate_quarter", "esconv")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded network.
+
+    Attributes
+    ----------
+    name : str
+        Name of a shipped model or of the file.
+    card : dict
+        The model card; ``card["sha256"]`` is the hash of the weights.
+    network : PMRNet
+        In evaluation mode, in channels_last memory format.
+    device : torch.device
+        Where the network is.
+    """
+
+    name: str
+    card: dict[str, Any]
+    network: PMRNet
+    device: torch.device
+
+    @property
+    def window(self) -> int:
+        """Side of the windows the network sees, in pixels."""
+        return int(self.card["window"])
+
+    @property
+    def overlap(self) -> int:
+        """Overlap of neighbouring windows, in pixels."""
+        return int(self.card.get("overlap", OVERLAP))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the network's output channels."""
+        return tuple(self.card["architecture"]["channels"])
+
+    @property
+    def batch_size(self) -> int:
+        """Windows at once: one fits a processor's cache, a GPU wants many."""
+        return 1 if self.device.type == "cpu" else GPU_BATCH
+
+    def map_names(self, extra: bool = False) -> tuple[str, ...]:
+        """Names of the maps of `predict_windows`, in order."""
+        return (*self.channels, "boundary", "pgrf", *(_EXTRA if extra else ()))
+
+    def to(self, device: str) -> Model:
+        """A copy of the model on another device; this one stays where it is."""
+        target = torch.device(device)
+        return replace(self, network=deepcopy(self.network).to(target), device=target)
+
+    @torch.inference_mode()
+    def predict_windows(
+        self, windows: np.ndarray | Tensor, extra: bool = False
+    ) -> np.ndarray:
+        """Run the network on windows.
+
+        Parameters
+        ----------
+        windows : ndarray or Tensor of float32, shape (N, 3, h, w)
+            Intensities in [0, 1]; h and w are multiples of 8.
+        extra : bool
+            Also the gates at 1/2 and 1/4 scale and ESConv's boundary map.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, len(map_names(extra)), h, w)
+            Every map in [0, 1], at full scale.
+        """
+        batch = torch.as_tensor(windows).to(
+            self.device, torch.float32, memory_format=torch.channels_last
+        )
+        out = self.network(batch, maps=True)
+        maps = [_activate(out.logits, self.channels), out.gates.full, out.certainty]
+        if extra:
+            coarse = (out.gates.half, out.gates.quarter)
+            maps += [_resize(gate, batch.shape[-2:]) for gate in coarse]
+            maps.append(out.gates.esconv)
+        return torch.cat(maps, dim=1).float().cpu().numpy()
+
+
+def _activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
+    """Sigmoid of every channel but flows, which are vectors."""
+    flows = [name.startswith("flow_") for name in channels]
+    if not any(flows):
+        return torch.sigmoid(logits)
+    keep = torch.tensor(flows, device=logits.device)[:, None, None]
+    return torch.where(keep, logits, torch.sigmoid(logits))
+
+
+def _resize(gate: Tensor, size: torch.Size) -> Tensor:
+    return torch.nn.functional.interpolate(
+        gate, tuple(size), mode="bilinear", align_corners=False
+    )
+
+
+def load_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
+    """Load and verify weights.
+
+    Parameters
+    ----------
+    name : str or Path
+        Name of a shipped model, or path of a ``.safetensors`` file with its card
+        (``.json``) beside it.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    WeightsError
+        If weights or card are missing, do not belong together, or are of another
+        network.
+    """
+    path = find_weights(name)
+    card = _read_card(path)
+    digest = sha256(path)
+    if digest != card.get("sha256"):
+        raise WeightsError(
+            f"{path} is not the file its card describes: SHA-256 {digest[:12]}..., "
+            f"expected {str(card.get('sha256'))[:12]}... Copy weights and card again "
+            "from where they came; for a shipped model, reinstall napari-pmrnet."
+        )
+    try:
+        channels = card["architecture"]["channels"]
+        network = PMRNet(card["architecture"]["in_channels"], len(channels))
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path} does not hold weights of the PMRNet its card describes "
+            f"({_first_line(error)}). Choose another model."
+        ) from error
+    target = choose_device(device)
+    network = network.eval().to(target, memory_format=torch.channels_last)
+    return Model(path.stem, card, network, target)
+
+
+def _first_line(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error))[:120]
+
+
+def _read_card(weights: Path) -> dict[str, Any]:
+    """The model card of a weights file."""
+    path = card_path(weights)
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"{weights} has no model card: {path.name} is missing. Copy it from where "
+            "the weights came."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(card, dict) or "window" not in card:
+        raise WeightsError(f"{path} is not a model card: it names no window size.")
+    return card

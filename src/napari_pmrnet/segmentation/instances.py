@@ -1,0 +1,129 @@
+"""One label a nucleus, from foreground probability and flows to the centres."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.segmentation import clear_border
+
+from napari_pmrnet.segmentation.settings import Settings
+
+STEPS = 10
+DOUBLINGS = 6
+CROWD = 10.0
+_EIGHT = np.ones((3, 3), bool)
+
+
+def label_nuclei(
+    probability: np.ndarray, flows: np.ndarray | None, settings: Settings
+) -> np.ndarray:
+    """Separate touching nuclei.
+
+    Every pixel of the foreground follows the flows (Stringer et al., "Cellpose", Nature
+    Methods 18, 2021, 100-106); pixels that gather at one place are one nucleus. Only
+    ten steps of one pixel are taken; then each pixel's way is continued by that of the
+    pixel it has reached, which doubles its length each time.
+
+    Parameters
+    ----------
+    probability : ndarray of float32, shape (H, W)
+        Foreground probability, in [0, 1].
+    flows : ndarray of float32, shape (2, H, W), or None
+        y and x component of unit vectors towards the centre. None, of a network without
+        them, gives the connected parts of the foreground.
+    settings : Settings
+        Thresholds, smallest area in pixels, and whether cut nuclei are dropped.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+        0 is background, nuclei are numbered from 1.
+    """
+    foreground = probability > settings.probability_threshold
+    if flows is None:
+        labels, _ = ndimage.label(foreground)
+    else:
+        labels = _gather(foreground, flows, settings.seed_threshold)
+    labels = drop_small(labels, settings.min_area)
+    labels = _fill_gaps(labels, foreground, settings.min_area)
+    if settings.exclude_border:
+        labels = drop_small(clear_border(labels), 0)
+    return labels
+
+
+def _gather(
+    foreground: NDArray[np.bool_], flows: np.ndarray, seed_threshold: float
+) -> np.ndarray:
+    """Label pixels by the place their way ends at; without a crowd there, 0."""
+    pixels = np.flatnonzero(foreground)
+    labels = np.zeros(foreground.size, np.int32)
+    end = pixels[_follow(foreground, flows, pixels)]
+    crowd = np.bincount(end, minlength=foreground.size).astype(np.float32)
+    crowd = ndimage.gaussian_filter(crowd.reshape(foreground.shape), 1)
+    sinks = ndimage.binary_dilation(crowd > CROWD * seed_threshold)
+    seeds, _ = ndimage.label(sinks, _EIGHT)
+    labels[pixels] = seeds.ravel()[end]
+    return labels.reshape(foreground.shape)
+
+
+def _follow(
+    foreground: NDArray[np.bool_], flows: np.ndarray, pixels: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Index into `pixels` of where each of them ends."""
+    height, width = foreground.shape
+    y, x = (axis.astype(np.float32) for axis in np.divmod(pixels, width))
+    step_y, step_x = ((flow * foreground).ravel() for flow in flows)
+    at = pixels
+    for _ in range(STEPS):
+        y = np.clip(y + step_y[at], 0, height - 1)
+        x = np.clip(x + step_x[at], 0, width - 1)
+        at = np.rint(y).astype(np.intp) * width + np.rint(x).astype(np.intp)
+    numbers = np.full(foreground.size, -1, np.intp)
+    numbers[pixels] = np.arange(pixels.size)
+    reached = numbers[at]
+    reached = np.where(reached < 0, numbers[pixels], reached)
+    for _ in range(DOUBLINGS):
+        reached = reached[reached]
+    return reached
+
+
+def _fill_gaps(
+    labels: np.ndarray, foreground: NDArray[np.bool_], limit: int
+) -> np.ndarray:
+    """Give pieces of foreground that gathered nowhere to the nucleus they touch.
+
+    Only pieces of fewer than `limit` pixels: larger ones are no gap in a nucleus.
+    """
+    lost = foreground & (labels == 0)
+    if not lost.any() or not labels.any():
+        return labels
+    pieces, count = ndimage.label(lost, _EIGHT)
+    touching = np.zeros(count + 1, bool)
+    touching[pieces[ndimage.maximum_filter(labels, 3) > 0]] = True
+    gaps = touching & (np.bincount(pieces.ravel(), minlength=count + 1) < limit)
+    gaps[0] = False
+    nearest = ndimage.distance_transform_edt(
+        labels == 0, return_distances=False, return_indices=True
+    )
+    return np.where(gaps[pieces], labels[tuple(nearest)], labels)
+
+
+def drop_small(labels: np.ndarray, min_area: int) -> np.ndarray:
+    """Drop labels of fewer than `min_area` pixels and number the rest from 1.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+    min_area : int
+        Pixels.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+    """
+    areas = np.bincount(labels.ravel())
+    keep = areas >= max(min_area, 1)
+    keep[0] = False
+    numbers = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    return numbers[labels]

@@ -1,0 +1,251 @@
+"""``segment``: the one entry for viewer, command line, batch and notebook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from napari_pmrnet.errors import ImageError
+from napari_pmrnet.segmentation.certainty import certainty_map, describe_objects
+from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
+from napari_pmrnet.segmentation.predict import Prediction, Progress, predict, run_to_end
+from napari_pmrnet.segmentation.prepare import prepare
+from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.segmentation.windows import Box
+
+if TYPE_CHECKING:
+    from napari_pmrnet.pretrained import Model
+
+REGION_MARGIN = 64
+FLOWS = ("flow_y", "flow_x")
+EXTRA_MAPS = ("pgrf", "gate_half", "gate_quarter", "esconv")
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Labels of an image with the maps they came from.
+
+    Attributes
+    ----------
+    labels : ndarray of int32, shape (H, W)
+        0 is background.
+    maps : dict of ndarray
+        float32 (H, W) in [0, 1]: ``probability``, ``boundary`` and ``certainty``; with
+        ``extra_maps`` also ``pgrf``, ``gate_half``, ``gate_quarter`` and ``esconv``.
+    objects : DataFrame
+        One row a nucleus; see `describe_objects`.
+    settings : Settings
+    model : Model
+    device : str
+        The device that was really used.
+    notes : tuple of str
+        What the user should know, such as a device that ran out of memory.
+    seconds : float
+        Time from image to labels.
+    flows : ndarray of float32, shape (2, H, W), or None
+        Vectors towards the centres, kept for `relabel`.
+    region : ndarray of bool, shape (H, W), or None
+        The region asked for.
+    """
+
+    labels: np.ndarray
+    maps: dict[str, np.ndarray]
+    objects: pd.DataFrame
+    settings: Settings
+    model: Model
+    device: str
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    flows: np.ndarray | None = field(repr=False, default=None)
+    region: np.ndarray | None = field(repr=False, default=None)
+
+    def relabel(self, settings: Settings) -> Segmentation:
+        """Labels for other thresholds, from the same maps, without the network.
+
+        Raises
+        ------
+        ValueError
+            If the settings ask for another model or channel, which needs a new run.
+        """
+        if (settings.model, settings.channel) != (
+            self.settings.model,
+            self.settings.channel,
+        ):
+            raise ValueError("another model or channel needs a new segmentation")
+        labels = _labels(self.maps, self.flows, settings, self.region)
+        objects = describe_objects(labels, self.maps["certainty"])
+        return replace(self, labels=labels, objects=objects, settings=settings)
+
+
+def segment(
+    image: np.ndarray,
+    settings: Settings | None = None,
+    model: Model | None = None,
+    *,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    region: np.ndarray | None = None,
+    extra_maps: bool = False,
+    image_name: str = "image",
+) -> Segmentation:
+    """Segment the nuclei of one image.
+
+    Parameters
+    ----------
+    image : array-like
+        (H, W) grey, (H, W, 3) or (H, W, 4) colour, or channels with `channel_axis`. Any
+        real dtype.
+    settings : Settings, optional
+    model : Model, optional
+        By default the model and device that the settings name.
+    channel_axis : int, optional
+        Axis of a stack of channels.
+    rgb : bool, optional
+        Whether the last axis holds colours; by default guessed from its length.
+    region : ndarray of bool, shape (H, W), optional
+        Keep only nuclei whose centre lies inside.
+    extra_maps : bool
+        Also hand out the raw PGRF map, the coarser gates and ESConv's boundary map.
+    image_name : str
+        Name of the layer or file, for error messages.
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be segmented as it is.
+    WeightsError
+        If the model is missing or altered.
+    """
+    return run_to_end(
+        segment_steps(
+            image,
+            settings,
+            model,
+            channel_axis=channel_axis,
+            rgb=rgb,
+            region=region,
+            extra_maps=extra_maps,
+            image_name=image_name,
+        )
+    )
+
+
+def segment_steps(
+    image: np.ndarray,
+    settings: Settings | None = None,
+    model: Model | None = None,
+    *,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    region: np.ndarray | None = None,
+    extra_maps: bool = False,
+    image_name: str = "image",
+) -> Generator[Progress, None, Segmentation]:
+    """`segment` as a generator: the same parameters, result and errors.
+
+    Yields
+    ------
+    Progress
+        Before the network is loaded and after every batch of windows.
+    """
+    settings = settings or Settings()
+    started = time.perf_counter()
+    planes = prepare(
+        image,
+        channel=settings.channel,
+        channel_axis=channel_axis,
+        rgb=rgb,
+        name=image_name,
+    )
+    box = None
+    if region is not None:
+        region = np.asarray(region, bool)
+        box = _region_box(region, planes.shape[1:], image_name)
+    if model is None:
+        yield Progress(0, 0, "loading the network")
+        from napari_pmrnet.pretrained import load_model
+
+        model = load_model(settings.model, settings.device)
+    yield Progress(0, 0, f"starting on {model.device}")
+    prediction = yield from predict(model, planes, box=box, extra_maps=True)
+    yield Progress(1, 1, "separating nuclei")
+    return _assemble(prediction, settings, model, region, extra_maps, started)
+
+
+def _assemble(
+    prediction: Prediction,
+    settings: Settings,
+    model: Model,
+    region: np.ndarray | None,
+    extra_maps: bool,
+    started: float,
+) -> Segmentation:
+    """Labels, certainty and the table of nuclei from the predicted maps."""
+    maps = dict(prediction.maps)
+    flows = take_flows(maps)
+    maps["certainty"] = certainty_map(maps, model.card.get("certainty"))
+    if not extra_maps:
+        maps = {name: m for name, m in maps.items() if name not in EXTRA_MAPS}
+    labels = _labels(maps, flows, settings, region)
+    return Segmentation(
+        labels,
+        maps,
+        describe_objects(labels, maps["certainty"]),
+        settings,
+        model,
+        prediction.device,
+        prediction.notes,
+        time.perf_counter() - started,
+        flows,
+        region,
+    )
+
+
+def take_flows(maps: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Take the flows (2, H, W) out of predicted maps; None if there are none."""
+    flows = [maps.pop(name) for name in FLOWS if name in maps]
+    return np.stack(flows) if flows else None
+
+
+def _labels(
+    maps: dict[str, np.ndarray],
+    flows: np.ndarray | None,
+    settings: Settings,
+    region: np.ndarray | None,
+) -> np.ndarray:
+    """Labels from the maps; with a region, those whose centre lies inside."""
+    labels = label_nuclei(maps["probability"], flows, settings)
+    if region is None or not labels.any():
+        return labels
+    index = np.arange(1, labels.max() + 1)
+    centres = np.round(ndimage.center_of_mass(labels > 0, labels, index)).astype(int)
+    outside = index[~region[centres[:, 0], centres[:, 1]]]
+    return drop_small(np.where(np.isin(labels, outside), 0, labels), 0)
+
+
+def _region_box(region: np.ndarray, shape: tuple[int, int], name: str) -> Box:
+    """Part of the image to predict: the region, and a margin for cut nuclei."""
+    if region.shape != tuple(shape):
+        raise ImageError(
+            f"the region has shape {region.shape}, '{name}' {tuple(shape)}. Draw the "
+            "region on this image."
+        )
+    if not region.any():
+        raise ImageError(
+            f"the region holds no pixel of '{name}'. Draw a shape on the image."
+        )
+    box = ndimage.find_objects(region.astype(np.uint8))[0]
+    return tuple(
+        slice(max(0, s.start - REGION_MARGIN), min(n, s.stop + REGION_MARGIN))
+        for s, n in zip(box, shape, strict=True)
+    )

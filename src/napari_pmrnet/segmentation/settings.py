@@ -1,0 +1,95 @@
+"""Every setting of a segmentation, its default and its bounds, in one place.
+
+The form, the command line, the TIFF tag and the notebook are all made from this
+dataclass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+def _setting(default: Any, label: str, help: str, **bounds: float) -> Any:
+    """Dataclass field that carries what a form and a flag need to know."""
+    return field(default=default, metadata={"label": label, "help": help, **bounds})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one segmentation.
+
+    Raises
+    ------
+    ValueError
+        If a number lies outside its bounds.
+    """
+
+    model: str = _setting(
+        "dsb18", "Model", "Name of a shipped model or path of a .safetensors file."
+    )
+    device: str = _setting(
+        "auto",
+        "Device",
+        "Where the network runs: auto, cpu, cuda, cuda:N or mps.",
+    )
+    channel: int | None = _setting(
+        None,
+        "Channel",
+        "Channel to segment, from 0. Empty: all three of a colour image, the first "
+        "of a multi-channel image.",
+        min=0,
+    )
+    probability_threshold: float = _setting(
+        0.5,
+        "Probability threshold",
+        "A pixel belongs to a nucleus above this probability. Lower it for larger "
+        "or fainter nuclei.",
+        min=0.05,
+        max=0.95,
+        step=0.05,
+    )
+    seed_threshold: float = _setting(
+        0.7,
+        "Seed threshold",
+        "How many pixels must gather at a place to make a nucleus of it. Raise it to "
+        "drop fragments, lower it to keep small nuclei.",
+        min=0.05,
+        max=0.95,
+        step=0.05,
+    )
+    min_area: int = _setting(
+        20,
+        "Smallest nucleus",
+        "Nuclei of fewer pixels are dropped.",
+        min=0,
+        max=100_000,
+        step=5,
+    )
+    exclude_border: bool = _setting(
+        False,
+        "Exclude cut nuclei",
+        "Drop nuclei that touch the border of the image.",
+    )
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            low, high = spec.metadata.get("min"), spec.metadata.get("max")
+            if value is None or isinstance(value, str | bool):
+                continue
+            if (low is not None and value < low) or (high is not None and value > high):
+                raise ValueError(
+                    f"{spec.metadata['label']} is {value}; it must lie between "
+                    f"{low} and {high}."
+                )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Fields and values, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Settings:
+        """Settings from a dictionary; names this version does not know are dropped."""
+        known = {spec.name for spec in fields(cls)}
+        return cls(**{name: v for name, v in values.items() if name in known})

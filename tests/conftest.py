@@ -1,0 +1,45 @@
+"""What every test shares: untrained weights, and nothing of the user's own settings."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from napari_pmrnet.pretrained import Model
+
+os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "napari.yaml"))
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained weights and their card on disk, window 64."""
+    import torch
+
+    from napari_pmrnet.network import PMRNet
+    from napari_pmrnet.pretrained.card import architecture, save_model
+
+    torch.manual_seed(0)
+    network = PMRNet(out_channels=3)
+    with torch.no_grad():
+        network.head[2].weight[:1].mul_(300)
+    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
+    card = {
+        "architecture": architecture(("probability", "flow_y", "flow_x")),
+        "window": 64,
+        "overlap": 16,
+    }
+    save_model(path, network.state_dict(), card)
+    return path
+
+
+@pytest.fixture(scope="session")
+def model(weights: Path) -> Model:
+    """The untrained network on the CPU."""
+    from napari_pmrnet.pretrained import load_model
+
+    return load_model(weights, "cpu")

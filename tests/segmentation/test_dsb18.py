@@ -1,0 +1,40 @@
+"""On real images: the grid must not show, and shipped labels must be good."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_pmrnet import load_model
+from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.evaluation.instance import average_precision, match
+from napari_pmrnet.pretrained import available_models
+
+FOLDER = os.environ.get("PMRNET_DSB18")
+
+pytestmark = [
+    pytest.mark.skipif(not FOLDER, reason="PMRNET_DSB18 names no folder"),
+    pytest.mark.skipif("dsb18" not in available_models(), reason="no shipped weights"),
+]
+
+
+def test_ten_validation_images_are_segmented_well() -> None:
+    from napari_pmrnet import segment
+
+    dataset, model = PackedDataset(Path(FOLDER), subset="val"), load_model()
+    matches = []
+    for image_id in dataset.ids[::7]:
+        image, truth = dataset.load(image_id)
+        matches += match(truth, segment(image, model=model).labels, [0.5])
+    pooled, per_image = average_precision(matches)
+    assert pooled > 0.6 and per_image > 0.6
+
+
+@pytest.mark.slow
+def test_shifting_the_grid_keeps_the_labels() -> None:
+    from napari_pmrnet.evaluation.stability import shifted_grid_precision
+
+    dataset, model = PackedDataset(Path(FOLDER), subset="val"), load_model()
+    pooled, per_image = shifted_grid_precision(model, dataset, threshold=0.9)
+    assert np.isfinite(per_image) and pooled >= 0.97

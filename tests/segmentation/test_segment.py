@@ -1,0 +1,139 @@
+"""`segment` from image to labels, on an untrained network."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_pmrnet import Settings, segment, segment_steps
+from napari_pmrnet.errors import ImageError
+from napari_pmrnet.pretrained import Model
+from napari_pmrnet.segmentation.segment import EXTRA_MAPS
+
+LOOSE = Settings(seed_threshold=0.05, min_area=1)
+MAPS = {"probability", "boundary", "certainty"}
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (90, 130)).astype(np.uint8)
+
+
+def test_labels_maps_and_objects(image: np.ndarray, model: Model) -> None:
+    result = segment(image, LOOSE, model)
+    assert result.labels.shape == image.shape and result.labels.dtype == np.int32
+    assert set(result.maps) == MAPS
+    for values in result.maps.values():
+        assert values.shape == image.shape and values.dtype == np.float32
+        assert values.min() >= 0 and values.max() <= 1
+    assert result.objects["label"].tolist() == list(range(1, result.labels.max() + 1))
+    assert result.objects["certainty"].between(0, 1).all()
+    assert result.device == "cpu" and result.model is model
+
+
+def test_extra_maps_on_request(image: np.ndarray, model: Model) -> None:
+    plain = segment(image, model=model)
+    extra = segment(image, model=model, extra_maps=True)
+    assert set(extra.maps) == MAPS | set(EXTRA_MAPS)
+    np.testing.assert_array_equal(extra.labels, plain.labels)
+
+
+def test_steps_yield_once_a_window_and_end_with_the_same(
+    image: np.ndarray, model: Model
+) -> None:
+    steps, seen = segment_steps(image, model=model), []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as stop:
+            result = stop.value
+            break
+    windows = [p.done for p in seen if p.total == 6]
+    assert windows == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_array_equal(result.labels, segment(image, model=model).labels)
+
+
+def test_batch_size_does_not_change_the_result(
+    image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single = segment(image, model=model)
+    monkeypatch.setattr(Model, "batch_size", 4)
+    many = segment(image, model=model)
+    for name in MAPS:
+        np.testing.assert_allclose(many.maps[name], single.maps[name], atol=1e-5)
+
+
+def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu(
+    image: np.ndarray, model: Model
+) -> None:
+    tried = []
+
+    class Cramped(Model):
+        batch_size = 4
+
+        def predict_windows(self, windows, extra=False):
+            tried.append(len(windows))
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+
+    cramped = Cramped("m", model.card, model.network, torch.device("meta"))
+    cramped_to_cpu = model
+    object.__setattr__(cramped, "to", lambda device: cramped_to_cpu)
+    result = segment(image, model=cramped)
+    assert tried == [4, 2, 1]
+    assert result.device == "cpu"
+    assert [n for n in result.notes if "CPU" in n] and len(result.notes) == 3
+    np.testing.assert_array_equal(result.labels, segment(image, model=model).labels)
+
+
+def test_other_errors_of_the_network_are_not_swallowed(
+    image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("weights and input differ in type")
+
+    monkeypatch.setattr(Model, "predict_windows", fail)
+    with pytest.raises(RuntimeError, match="differ in type"):
+        segment(image, model=model)
+
+
+def test_relabelling_equals_a_new_run(image: np.ndarray, model: Model) -> None:
+    first = segment(image, LOOSE, model)
+    other = replace(LOOSE, probability_threshold=0.35, min_area=3)
+    again = first.relabel(other)
+    fresh = segment(image, other, model)
+    np.testing.assert_array_equal(again.labels, fresh.labels)
+    assert again.objects.equals(fresh.objects) and again.settings == other
+    with pytest.raises(ValueError, match="new segmentation"):
+        first.relabel(replace(other, channel=1))
+
+
+def test_a_region_keeps_the_nuclei_whose_centre_lies_inside(
+    image: np.ndarray, model: Model
+) -> None:
+    settings = LOOSE
+    whole = segment(image, settings, model)
+    region = np.zeros(image.shape, bool)
+    region[20:60, 30:100] = True
+    part = segment(image, settings, model, region=region)
+    rows = whole.objects.round().astype({"centroid_y": int, "centroid_x": int})
+    inside = rows[region[rows["centroid_y"], rows["centroid_x"]]]
+    assert 0 < len(part.objects) < len(whole.objects)
+    assert part.objects["area"].tolist() == inside["area"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [(np.ones((3, 3), bool), "shape"), (np.zeros((90, 130), bool), "no pixel")],
+)
+def test_a_region_that_does_not_fit(
+    image: np.ndarray, model: Model, region: np.ndarray, words: str
+) -> None:
+    with pytest.raises(ImageError, match=words):
+        segment(image, model=model, region=region)
+
+
+@pytest.mark.parametrize("shape", [(1, 40), (2, 2), (7, 9), (64, 64), (65, 3)])
+def test_small_images_are_padded(shape: tuple[int, int], model: Model) -> None:
+    image = np.arange(np.prod(shape)).reshape(shape)
+    assert segment(image, model=model).labels.shape == shape

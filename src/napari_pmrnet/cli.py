@@ -1,0 +1,235 @@
+"""The command ``napari-pmrnet``: segment, train, evaluate.
+
+Heavy modules are imported by the command that needs them, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import Field, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from napari_pmrnet._allocator import keep_freed_memory
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.segmentation.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_pmrnet.training.fit import EpochReport
+
+app = typer.Typer(
+    help="Segment cell nuclei with PMRNet.", no_args_is_help=True, add_completion=False
+)
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+Data = Annotated[
+    Path, typer.Option(help="Folder with images/, labels/ and a split table.")
+]
+Split = Annotated[
+    Path | None, typer.Option(help="Split table; by default split.csv of the folder.")
+]
+Column = Annotated[str, typer.Option(help="Column of the split table.")]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    keep_freed_memory()
+    try:
+        app()
+    except PMRNetError as error:
+        errors.print(f"Error: {error}", style="red", markup=False, highlight=False)
+        raise SystemExit(1) from error
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for every field of `Settings`.
+
+    The command is called with the `Settings` made from them as ``settings``.
+    """
+    hints = get_type_hints(Settings)
+    options = {spec.name: _option(spec, hints[spec.name]) for spec in fields(Settings)}
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        values = {name: arguments.pop(name) for name in options}
+        command(settings=Settings(**values), **arguments)
+
+    own = inspect.signature(command, eval_str=True).parameters
+    kept = [p for name, p in own.items() if name != "settings"]
+    run.__signature__ = inspect.Signature([*kept, *options.values()])  # type: ignore[attr-defined]
+    run.__annotations__ = {
+        p.name: p.annotation for p in run.__signature__.parameters.values()
+    }
+    return run
+
+
+def _option(spec: Field[Any], hint: Any) -> inspect.Parameter:
+    """Command-line option of one settings field."""
+    bounds = {key: spec.metadata.get(key) for key in ("min", "max")}
+    option = typer.Option(help=spec.metadata["help"], **bounds)
+    return inspect.Parameter(
+        spec.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=spec.default,
+        annotation=Annotated[hint, option],
+    )
+
+
+@app.command()
+@with_settings
+def segment(
+    *,
+    images: Annotated[
+        list[Path], typer.Argument(help="TIFF, PNG or JPEG images.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option(help="Folder for the label TIFFs.")],
+    settings: Settings,
+) -> None:
+    """Segment images and write one label TIFF each.
+
+    A file that cannot be segmented is named and the others go on; the exit status is
+    then 1.
+    """
+    from napari_pmrnet.pretrained import load_model
+
+    model = load_model(settings.model, settings.device)
+    output.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    with progress_bar() as bar:
+        task = bar.add_task(f"on {model.device}", total=len(images))
+        for path in images:
+            try:
+                bar.console.print(_segment_file(path, output, settings, model))
+            except PMRNetError as error:
+                failed += 1
+                errors.print(f"{path}: {error}", style="red", markup=False)
+            bar.advance(task)
+    if failed:
+        errors.print(f"{failed} of {len(images)} images could not be segmented.")
+        raise typer.Exit(1)
+
+
+def _segment_file(path: Path, output: Path, settings: Settings, model: Any) -> str:
+    """Segment the first image of a file; a line that says what was made."""
+    from napari_pmrnet import segment as segment_image
+    from napari_pmrnet.io.images import read_image
+    from napari_pmrnet.io.labels import write_labels
+
+    image = read_image(path)[0]
+    result = segment_image(
+        image.data,
+        settings,
+        model,
+        channel_axis=image.channel_axis,
+        rgb=image.rgb,
+        image_name=path.name,
+    )
+    target = write_labels(
+        output / f"{path.stem}_labels.tif",
+        result.labels,
+        axes=image.axes,
+        scale=image.scale,
+        units=image.units,
+        settings=settings,
+        weights_hash=model.card["sha256"],
+    )
+    notes = "".join(f" ({note})" for note in result.notes)
+    return f"{target}: {len(result.objects)} nuclei in {result.seconds:.1f} s{notes}"
+
+
+@app.command()
+def train(
+    data: Data,
+    output: Annotated[Path, typer.Option(help="Weights to write (.safetensors).")],
+    split: Split = None,
+    column: Column = "split",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="JSON with training settings; the rest keep their defaults."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    strict: Annotated[
+        bool, typer.Option(help="Read every file first and stop at a faulty one.")
+    ] = False,
+) -> None:
+    """Train a network; started again after a kill, it goes on where it stopped."""
+    from napari_pmrnet.pretrained.devices import choose_device
+    from napari_pmrnet.training.config import TrainConfig
+    from napari_pmrnet.training.run import train as run
+
+    values = json.loads(config.read_text()) if config else {}
+    values |= {k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None}
+    with progress_bar() as bar:
+        task = bar.add_task("preparing images", total=None)
+        card = run(
+            data,
+            split,
+            output,
+            TrainConfig.from_dict(values),
+            column=column,
+            device=str(choose_device(device)),
+            strict=strict,
+            report=lambda epoch: bar.console.print(_epoch_line(epoch)),
+            preparing=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    console.print(f"{output}: validation Dice {card['val']['Dice']}")
+
+
+def _epoch_line(epoch: EpochReport) -> str:
+    """One line of progress with the time left."""
+    losses = "  ".join(f"{name} {value:.3f}" for name, value in epoch.losses.items())
+    score = "" if epoch.val_dice is None else f"  val Dice {epoch.val_dice:.4f}"
+    left = f"{epoch.seconds_left / 60:.0f} min left"
+    return f"epoch {epoch.epoch}/{epoch.epochs}  {losses}{score}  {left}"
+
+
+@app.command()
+@with_settings
+def evaluate(
+    *,
+    data: Data,
+    output: Annotated[
+        Path | None, typer.Option(help="CSV file for the scores of every image.")
+    ] = None,
+    split: Split = None,
+    column: Column = "split",
+    subset: Annotated[str, typer.Option(help="Value of that column.")] = "test",
+    settings: Settings,
+) -> None:
+    """Score a model: Dice at 256 x 256, and AP at IoU 0.5, 0.75 and 0.9."""
+    from napari_pmrnet.datasets.packed import PackedDataset
+    from napari_pmrnet.evaluation import evaluate as scoring
+    from napari_pmrnet.pretrained import load_model
+
+    model = load_model(settings.model, settings.device)
+    dataset = PackedDataset(data, split, column, subset)
+    with progress_bar() as bar:
+        task = bar.add_task(f"{column} = {subset}", total=len(dataset.ids))
+        scores = scoring.evaluate(
+            model, dataset, settings, lambda done, _: bar.update(task, completed=done)
+        )
+    console.print(f"{model.name} {model.card['sha256'][:12]}, {column} = {subset}")
+    console.print(scoring.summary(scores).round(3).to_string(), highlight=False)
+    if output is not None:
+        scoring.table(scores).to_csv(output)
+        console.print(f"{output}: scores of {len(scores)} images")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Progress bar with the time left, gone when done."""
+    with Progress(console=console, transient=True) as bar:
+        yield bar

@@ -1,0 +1,102 @@
+"""Instance scores: one-to-one matching by intersection over union."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+
+
+@dataclass(frozen=True)
+class Match:
+    """Counts of one image at one IoU threshold."""
+
+    true_positive: int
+    false_positive: int
+    false_negative: int
+
+    @property
+    def precision(self) -> float:
+        """``TP / (TP + FP + FN)``, the AP of the field; 1 where there is nothing."""
+        total = self.true_positive + self.false_positive + self.false_negative
+        return self.true_positive / total if total else 1.0
+
+    def __add__(self, other: Match) -> Match:
+        return Match(
+            self.true_positive + other.true_positive,
+            self.false_positive + other.false_positive,
+            self.false_negative + other.false_negative,
+        )
+
+
+def iou_matrix(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Intersection over union of every true and every predicted label.
+
+    Parameters
+    ----------
+    truth, prediction : ndarray of int, shape (H, W)
+        0 is background; labels need not be consecutive.
+
+    Returns
+    -------
+    ndarray of float, shape (n true, n predicted)
+    """
+    if truth.shape != prediction.shape:
+        raise ValueError(
+            f"truth has shape {truth.shape}, prediction {prediction.shape}"
+        )
+    rows, columns = _renumber(truth), _renumber(prediction)
+    shape = (rows.max(initial=0) + 1, columns.max(initial=0) + 1)
+    counts = coo_array(
+        (np.ones(rows.size, np.int64), (rows.ravel(), columns.ravel())), shape=shape
+    ).toarray()
+    overlap = counts[1:, 1:]
+    union = counts.sum(1)[1:, None] + counts.sum(0)[None, 1:] - overlap
+    return overlap / np.maximum(union, 1)
+
+
+def _renumber(labels: np.ndarray) -> np.ndarray:
+    """Labels as 1, 2, ..., background staying 0."""
+    values, numbers = np.unique(labels, return_inverse=True)
+    numbers = numbers.reshape(labels.shape)
+    return numbers if values.size and values[0] == 0 else numbers + 1
+
+
+def match(
+    truth: np.ndarray, prediction: np.ndarray, thresholds: Iterable[float]
+) -> list[Match]:
+    """Match true and predicted nuclei at each IoU threshold.
+
+    As many pairs as possible are matched, those of higher IoU first (the definition of
+    ``stardist.matching``).
+
+    Parameters
+    ----------
+    truth, prediction : ndarray of int, shape (H, W)
+    thresholds : iterable of float
+
+    Returns
+    -------
+    list of Match
+    """
+    iou = iou_matrix(truth, prediction)
+    n_true, n_predicted = iou.shape
+    matches = []
+    for threshold in thresholds:
+        hits = 0
+        if iou.size:
+            costs = -(iou >= threshold).astype(float) - iou / (2 * min(iou.shape))
+            pairs = linear_sum_assignment(costs)
+            hits = int((iou[pairs] >= threshold).sum())
+        matches.append(Match(hits, n_predicted - hits, n_true - hits))
+    return matches
+
+
+def average_precision(matches: Iterable[Match]) -> tuple[float, float]:
+    """AP pooled over all nuclei, and the mean of the images' APs."""
+    matches = list(matches)
+    pooled = sum(matches, Match(0, 0, 0)).precision
+    return pooled, float(np.mean([m.precision for m in matches]))

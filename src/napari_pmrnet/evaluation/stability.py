@@ -1,0 +1,71 @@
+"""How much the place of the windows' grid matters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.evaluation.instance import average_precision, match
+from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.segmentation.instances import label_nuclei
+from napari_pmrnet.segmentation.predict import predict, run_to_end
+from napari_pmrnet.segmentation.prepare import prepare
+from napari_pmrnet.segmentation.segment import take_flows
+
+
+def labels_with_shift(
+    model: Model, planes: np.ndarray, shift: int, settings: Settings
+) -> np.ndarray:
+    """Labels with the grid moved up and left by `shift` pixels.
+
+    The image is continued by reflection on those sides and cut out of the result.
+
+    Parameters
+    ----------
+    model : Model
+    planes : ndarray of float32, shape (3, H, W)
+    shift : int
+        Pixels.
+    settings : Settings
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+    """
+    padded = np.pad(planes, ((0, 0), (shift, 0), (shift, 0)), mode="reflect")
+    maps = run_to_end(predict(model, padded)).maps
+    maps = {name: values[shift:, shift:] for name, values in maps.items()}
+    return label_nuclei(maps["probability"], take_flows(maps), settings)
+
+
+def shifted_grid_precision(
+    model: Model, dataset: PackedDataset, threshold: float = 0.9
+) -> tuple[float, float]:
+    """AP between the labels of the usual grid and of one moved by half a window.
+
+    Only images larger than one window in both directions count: smaller ones have no
+    grid.
+
+    Parameters
+    ----------
+    model : Model
+    dataset : PackedDataset
+    threshold : float
+        IoU threshold.
+
+    Returns
+    -------
+    tuple of float
+        Pooled over nuclei, and mean of the images.
+    """
+    settings, matches = Settings(), []
+    for image_id in dataset.ids:
+        image, _ = dataset.load(image_id)
+        if min(image.shape[:2]) <= model.window:
+            continue
+        planes = prepare(image, name=image_id)
+        usual = labels_with_shift(model, planes, 0, settings)
+        moved = labels_with_shift(model, planes, model.window // 2, settings)
+        matches += match(usual, moved, [threshold])
+    return average_precision(matches)

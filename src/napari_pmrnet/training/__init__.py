@@ -1,0 +1,1 @@
+"""Targets, augmentation, loss and the training loop. Nothing here is needed in use."""

@@ -1,0 +1,123 @@
+"""Training samples: images as in use, targets computed once, random crops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
+from napari_pmrnet.training.augment import (
+    Augmentation,
+    Sample,
+    change_intensity,
+    random_crop,
+)
+from napari_pmrnet.training.targets import assemble, gradient_flows, inner_distance
+
+
+def make_sample(image: np.ndarray, labels: np.ndarray) -> Sample:
+    """Normalise an image and compute the targets that need whole nuclei.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W) or (H, W, 3)
+    labels : ndarray of int, shape (H, W)
+    """
+    scaled = normalise(image, intensity_limits(image))
+    channels = scaled[None] if scaled.ndim == 2 else np.moveaxis(scaled, 2, 0)
+    labels = labels.astype(np.int32)
+    distance = np.round(255 * inner_distance(labels)).astype(np.uint8)
+    flows = np.round(127 * gradient_flows(labels)).astype(np.int8)
+    return Sample(
+        torch.from_numpy(np.round(255 * channels).astype(np.uint8)),
+        torch.from_numpy(labels[None]),
+        torch.from_numpy(distance[None]),
+        torch.from_numpy(flows),
+    )
+
+
+def sampling_weights(
+    modalities: Sequence[str], areas: Sequence[int], balance: float
+) -> np.ndarray:
+    """Probability of each image to be drawn.
+
+    Parameters
+    ----------
+    modalities : sequence of str
+        Imaging type of each image.
+    areas : sequence of int
+        Pixels of each image; a larger one is drawn more often, by its fourth root.
+    balance : float
+        0 draws every image alike, 1 every modality.
+    """
+    names, counts = np.unique(modalities, return_counts=True)
+    number = dict(zip(names, counts, strict=True))
+    weights = np.array([number[m] ** -balance for m in modalities])
+    weights = weights * np.asarray(areas, float) ** 0.25
+    return weights / weights.sum()
+
+
+@dataclass
+class CropSource:
+    """Draws batches of random crops; the same seed and step give the same batch.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    weights : ndarray
+        Probability of each sample.
+    augmentation : Augmentation
+    seed : int
+    """
+
+    samples: Sequence[Sample]
+    weights: np.ndarray
+    augmentation: Augmentation
+    seed: int
+
+    def batch(self, step: int, batch_size: int, size: int) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, size, size) and targets (B, 5, size, size)."""
+        rng = np.random.default_rng((self.seed, step))
+        crops = []
+        for index in rng.choice(len(self.samples), batch_size, p=self.weights):
+            sample = self.samples[index]
+            scale = random_scale(sample.labels.shape[-2:], self.augmentation, rng)
+            stretch = self.augmentation.stretch
+            image, *targets = random_crop(sample, size, scale, rng, stretch)
+            colour = sample.image.shape[0] == 3
+            image = change_intensity(image, colour, self.augmentation, rng)
+            crops.append((image, *targets))
+        images, labels, distance, flows = map(torch.stack, zip(*crops, strict=True))
+        return images, assemble(labels, distance, flows)
+
+
+def random_scale(
+    shape: tuple[int, int], how: Augmentation, rng: np.random.Generator
+) -> float:
+    """Log-uniform scale; large images are also shrunk until 256 pixels hold them.
+
+    The semantic metrics are taken on whole images resized to 256 x 256, so their nuclei
+    must be met at that size too.
+    """
+    low, high = how.scale_low, how.scale_high
+    whole = 256 / max(shape)
+    if whole < low and rng.random() < how.whole_view:
+        low, high = 0.8 * whole, 1.5 * whole
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def make_samples(
+    pairs: Sequence[tuple[str, np.ndarray, np.ndarray]],
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Sample]:
+    """Samples of (id, image, labels) triples, with a call after each."""
+    samples = []
+    for done, (_, image, labels) in enumerate(pairs, start=1):
+        samples.append(make_sample(image, labels))
+        if progress is not None:
+            progress(done, len(pairs))
+    return samples

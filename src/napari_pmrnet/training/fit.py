@@ -1,0 +1,300 @@
+"""The training loop: resumable, logged, the average of the weights kept."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.evaluation.semantic import protocol_dice
+from napari_pmrnet.network import PMRNet
+from napari_pmrnet.training.config import TrainConfig
+from napari_pmrnet.training.data import CropSource
+from napari_pmrnet.training.loss import total_loss
+
+Pairs = list[tuple[Tensor, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one finished epoch tells: losses, validation Dice, seconds left."""
+
+    epoch: int
+    epochs: int
+    losses: dict[str, float]
+    val_dice: float | None
+    seconds: float
+    seconds_left: float
+
+
+@dataclass
+class Trainer:
+    """Trains one network and keeps everything needed to go on after a kill.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    source : CropSource
+        Where training crops come from.
+    validation : list of (Tensor, ndarray)
+        Pairs of `protocol_pair`; may be empty.
+    checkpoint : Path
+        Written after every epoch, to a temporary file and renamed. Found there at the
+        start, training goes on from it.
+    device : str
+        A torch device.
+    """
+
+    config: TrainConfig
+    source: CropSource
+    validation: Pairs
+    checkpoint: Path
+    device: str = "cpu"
+    epoch: int = field(default=0, init=False)
+    best_dice: float = field(default=-1.0, init=False)
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(self.config.seed)
+        network = PMRNet(out_channels=len(self.config.channels))
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.average = AveragedModel(
+            self.network,
+            multi_avg_fn=_warm_average(self.config.ema_decay),
+            use_buffers=True,
+        )
+        self.optimiser = torch.optim.AdamW(
+            _parameter_groups(self.network, self.config.weight_decay),
+            lr=self.config.learning_rate,
+            fused=True,
+        )
+        self.best_state = self.state()
+        if self.checkpoint.exists():
+            self._load()
+
+    def state(self) -> dict[str, Tensor]:
+        """Copy of the averaged weights, on the CPU."""
+        state = self.average.module.state_dict()
+        return {
+            name: value.detach().cpu().contiguous().clone()
+            for name, value in state.items()
+        }
+
+    def run(self, report: Callable[[EpochReport], None]) -> dict[str, Tensor]:
+        """Train to the last epoch.
+
+        Returns
+        -------
+        dict of Tensor
+            The averaged weights of the epoch with the best validation Dice.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss is not finite; the checkpoint of the last epoch stays.
+        """
+        self.average.module.eval()
+        started, cost_done = time.monotonic(), 0.0
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            while self.epoch < self.config.epochs:
+                begun = time.monotonic()
+                losses = self._train_epoch(pool)
+                val_dice = self._validate()
+                cost_done += self.config.crop_size_at(self.epoch) ** 2
+                self.epoch += 1
+                self._save()
+                left = sum(
+                    self.config.crop_size_at(e) ** 2
+                    for e in range(self.epoch, self.config.epochs)
+                )
+                now = time.monotonic()
+                result = EpochReport(
+                    self.epoch,
+                    self.config.epochs,
+                    losses,
+                    val_dice,
+                    now - begun,
+                    (now - started) * left / cost_done,
+                )
+                self._log(result)
+                report(result)
+        return self.best_state
+
+    def _train_epoch(self, pool: ThreadPoolExecutor) -> dict[str, float]:
+        """One epoch; the next batch is cut while the network works."""
+        config = self.config
+        size = config.crop_size_at(self.epoch)
+        steps = self._steps_per_epoch()
+        first = self.epoch * steps
+
+        def cut(step: int) -> Future:
+            return pool.submit(self.source.batch, step, config.batch_size, size)
+
+        self.network.train()
+        sums: dict[str, float] = {}
+        ahead = cut(first)
+        for step in range(first, first + steps):
+            images, target = ahead.result()
+            if step + 1 < first + steps:
+                ahead = cut(step + 1)
+            for name, value in self._step(images, target, step).items():
+                sums[name] = sums.get(name, 0.0) + value / steps
+        return sums
+
+    def _step(self, images: Tensor, target: Tensor, step: int) -> dict[str, float]:
+        """One optimiser step; the losses before it.
+
+        Dropout is seeded by the step, so that a resumed run equals an unbroken one.
+        """
+        torch.manual_seed(self.config.seed * 1_000_003 + step)
+        rate = self.config.learning_rate * self._schedule(step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        images = images.to(self.device, memory_format=torch.channels_last)
+        with autocast(self.device, self.config.autocast):
+            output = self.network(images, maps=True)
+        loss, terms = total_loss(
+            output, target.to(self.device), self.config.channels, self.config.loss
+        )
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is {loss.item()} at step {step}. Lower the learning rate; "
+                f"the last good state is in {self.checkpoint}."
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        self.optimiser.step()
+        self.average.update_parameters(self.network)
+        return terms
+
+    def _steps_per_epoch(self) -> int:
+        return max(1, len(self.source.samples) // self.config.batch_size)
+
+    def _schedule(self, step: int) -> float:
+        """Linear warm-up, then half a cosine down to zero."""
+        done = (step + 1) / (self.config.epochs * self._steps_per_epoch())
+        if done < self.config.warm_up:
+            return done / self.config.warm_up
+        rest = (done - self.config.warm_up) / (1 - self.config.warm_up)
+        return 0.5 * (1 + math.cos(math.pi * rest))
+
+    def _validate(self) -> float | None:
+        """Mean validation Dice of the averaged weights, every few epochs."""
+        due = (self.epoch + 1) % self.config.validate_every == 0
+        last = self.epoch + 1 == self.config.epochs
+        if not self.validation:
+            self.best_state = self.state()
+            return None
+        if not (due or last):
+            return None
+        score = float(protocol_dice(self.average.module, self.validation).mean())
+        if score >= self.best_dice:
+            self.best_dice, self.best_state = score, self.state()
+        return score
+
+    def _save(self) -> None:
+        state = {
+            "config": self.config.as_dict(),
+            "epoch": self.epoch,
+            "best_dice": self.best_dice,
+            "best_state": self.best_state,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        temporary = self.checkpoint.with_name(self.checkpoint.name + ".part")
+        torch.save(state, temporary)
+        os.replace(temporary, self.checkpoint)
+
+    def _load(self) -> None:
+        state: dict[str, Any] = torch.load(
+            self.checkpoint, map_location=self.device, weights_only=True
+        )
+        if TrainConfig.from_dict(state["config"]) != self.config:
+            raise DataError(
+                f"{self.checkpoint} was written with other settings. Resume with the "
+                "same settings, or name another output file."
+            )
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.epoch, self.best_dice = state["epoch"], state["best_dice"]
+        self.best_state = {k: v.cpu() for k, v in state["best_state"].items()}
+
+    def _log(self, report: EpochReport) -> None:
+        """Append a row to the CSV log beside the checkpoint."""
+        row = {
+            "epoch": report.epoch,
+            "crop_size": self.config.crop_size_at(report.epoch - 1),
+            "seconds": round(report.seconds, 1),
+            **{name: round(value, 5) for name, value in report.losses.items()},
+            "val_dice": "" if report.val_dice is None else round(report.val_dice, 5),
+        }
+        path = self.checkpoint.with_suffix(".csv")
+        fresh = not path.exists()
+        with path.open("a", newline="") as stream:
+            writer = csv.DictWriter(stream, fieldnames=row)
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def _warm_average(decay: float) -> Callable[[list, list, Tensor], None]:
+    """Moving average that forgets the first, untrained weights quickly."""
+
+    def update(averaged: list, current: list, count: Tensor) -> None:
+        done = int(count)
+        get_ema_multi_avg_fn(min(decay, (1 + done) / (10 + done)))(
+            averaged, current, count
+        )
+
+    return update
+
+
+def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay for convolution kernels only."""
+    kernels = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d)]
+    ids = {id(p) for p in kernels}
+    rest = [p for p in network.parameters() if id(p) not in ids]
+    return [
+        {"params": kernels, "weight_decay": weight_decay},
+        {"params": rest, "weight_decay": 0.0},
+    ]
+
+
+def autocast(device: str, mode: str = "auto") -> Any:
+    """bfloat16 autocast where the processor or GPU has it, else nothing.
+
+    Parameters
+    ----------
+    device : str
+        A torch device.
+    mode : str
+        ``auto``, ``on`` or ``off``. On a CPU without bfloat16 instructions autocast is
+        ten times slower than float32, so ``auto`` asks the processor.
+    """
+    kind = torch.device(device).type
+    if mode == "auto":
+        fast = (
+            torch.cuda.is_bf16_supported()
+            if kind == "cuda"
+            else kind == "cpu"
+            and torch.backends.cpu.get_cpu_capability() == "AVX512"
+            and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
+    else:
+        fast = mode == "on"
+    return torch.autocast(kind, torch.bfloat16) if fast else nullcontext()

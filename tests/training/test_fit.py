@@ -1,0 +1,164 @@
+"""Training: it learns, it resumes to the same weights, it says what is wrong."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.network import PMRNet, PMRNetOutput
+from napari_pmrnet.network.pmrnet import Gates
+from napari_pmrnet.pretrained import load_model
+from napari_pmrnet.segmentation.certainty import FEATURES
+from napari_pmrnet.training.config import TrainConfig
+from napari_pmrnet.training.finish import logistic_regression, prune_channels
+from napari_pmrnet.training.loss import LossWeights, total_loss
+from napari_pmrnet.training.run import train
+from napari_pmrnet.training.targets import CHANNELS
+
+SMALL = TrainConfig(
+    epochs=3,
+    batch_size=2,
+    crop_size=32,
+    finish_epochs=1,
+    finish_crop_size=40,
+    validate_every=1,
+    ema_decay=0.5,
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Six little images of one bright square each."""
+    folder, rows = tmp_path / "data", []
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    for index in range(6):
+        labels = np.zeros((48, 48), np.uint16)
+        labels[8 + index : 28 + index, 10:30] = 3
+        Image.fromarray((labels * 60).astype(np.uint8)).save(
+            folder / "images" / f"{index}.png"
+        )
+        tifffile.imwrite(folder / "labels" / f"{index}.tif", labels)
+        rows.append({"image_id": index, "split": "train" if index < 4 else "val"})
+    pd.DataFrame(rows).to_csv(folder / "split.csv", index=False)
+    return folder
+
+
+class Killed(Exception):
+    """Stands for a process that is killed after an epoch."""
+
+
+def test_resuming_after_a_kill_gives_the_same_weights(
+    data: Path, tmp_path: Path
+) -> None:
+    def kill(report) -> None:
+        if report.epoch == 2:
+            raise Killed
+
+    whole, cut = tmp_path / "whole.safetensors", tmp_path / "cut.safetensors"
+    train(data, None, whole, SMALL)
+    with pytest.raises(Killed):
+        train(data, None, cut, SMALL, report=kill)
+    seen = []
+    train(data, None, cut, SMALL, report=lambda r: seen.append(r.epoch))
+    assert seen == [3]
+    expected, actual = load_file(whole), load_file(cut)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(actual[name], tensor, msg=name)
+    log = pd.read_csv(cut.with_suffix(".csv"))
+    assert log["epoch"].tolist() == [1, 2, 3]
+    assert log["crop_size"].tolist() == [32, 32, 40]
+
+
+def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "w.safetensors"
+    card = train(data, None, output, replace(SMALL, epochs=1))
+    assert card == json.loads(output.with_suffix(".json").read_text())
+    assert card["data"]["images"] == {"train": 4, "val": 2}
+    assert card["architecture"]["channels"] == ["probability", "flow_y", "flow_x"]
+    assert set(card["certainty"]) == {"intercept", *FEATURES}
+    assert card["val"]["images"] == 2 and 0 <= card["val"]["Dice"] <= 1
+    assert TrainConfig.from_dict(
+        {k: v for k, v in card["training"].items() if k != "torch"}
+    ) == replace(SMALL, epochs=1)
+    assert load_model(output, "cpu").channels == ("probability", "flow_y", "flow_x")
+
+
+def test_another_configuration_does_not_resume(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "w.safetensors"
+    train(data, None, output, replace(SMALL, epochs=1))
+    with pytest.raises(DataError, match="other settings"):
+        train(data, None, output, replace(SMALL, epochs=1, seed=5))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "napari_pmrnet.training.fit.total_loss",
+        lambda *_: (torch.tensor(float("nan"), requires_grad=True), {}),
+    )
+    with pytest.raises(FloatingPointError, match="learning rate"):
+        train(data, None, tmp_path / "w.safetensors", SMALL)
+
+
+def ideal_output(target: torch.Tensor, sharpness: float) -> PMRNetOutput:
+    """Logits that say the target, more surely with sharpness."""
+    inner = target[:, :3].clamp(1e-6, 1 - 1e-6)
+    logits = torch.cat([sharpness * torch.logit(inner), target[:, 3:]], dim=1)
+    gate = (0.5 + (target[:, 1:2] - 0.5) * min(1.0, sharpness)).clamp(0, 1)
+    return PMRNetOutput(logits, None, Gates(gate, None, None, None))
+
+
+def test_every_loss_term_falls_towards_the_target() -> None:
+    torch.manual_seed(0)
+    target = torch.rand(2, 5, 16, 16)
+    target[:, :2] = (target[:, :2] > 0.5).float()
+    good, good_terms = total_loss(
+        ideal_output(target, 1.0), target, CHANNELS, LossWeights()
+    )
+    poor, poor_terms = total_loss(
+        ideal_output(1 - target, 1.0), target, CHANNELS, LossWeights()
+    )
+    assert set(good_terms) == {"foreground", "border", "distance", "flows", "gate"}
+    assert float(good) < 0.01 < float(poor)
+    for name, value in good_terms.items():
+        assert value < 0.01 < poor_terms[name], name
+
+
+def test_the_published_network_has_the_published_loss() -> None:
+    target = torch.zeros(1, 5, 8, 8)
+    output = PMRNetOutput(torch.zeros(1, 1, 8, 8))
+    loss, terms = total_loss(output, target, ("probability",), LossWeights())
+    assert set(terms) == {"foreground"}
+    expected = 0.5 * np.log(2) + 0.5 * (1 - 1 / (32 + 1))
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_pruning_keeps_what_the_kept_channels_said() -> None:
+    network = PMRNet(out_channels=len(CHANNELS)).eval()
+    keep = ("distance", "probability")
+    pruned = PMRNet(out_channels=2).eval()
+    pruned.load_state_dict(prune_channels(network.state_dict(), CHANNELS, keep))
+    image = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        expected = network(image).logits[:, [CHANNELS.index(name) for name in keep]]
+        torch.testing.assert_close(pruned(image).logits, expected)
+
+
+def test_logistic_regression_finds_the_odds_it_was_drawn_from() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(40_000, 2))
+    odds = 0.5 + features @ [1.5, -2.0]
+    outcome = rng.random(40_000) < 1 / (1 + np.exp(-odds))
+    fitted = logistic_regression(features, outcome, ("a", "b"))
+    assert list(fitted) == ["intercept", "a", "b"]
+    np.testing.assert_allclose(list(fitted.values()), [0.5, 1.5, -2.0], atol=0.1)

@@ -1,0 +1,203 @@
+"""One form field a kind of setting, each able to say what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+BEYOND = 1_000_000
+
+
+class Field(QWidget):
+    """A control with room for the reason why its value will not do.
+
+    Numbers outside their bounds can be typed, so that they can be explained; the
+    arrows and the slider stay within.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.reason = QLabel(self)
+        self.reason.setObjectName("reason")
+        self.reason.setWordWrap(True)
+        self.reason.hide()
+        self.row = QHBoxLayout()
+        self.row.setContentsMargins(0, 0, 0, 0)
+        self.row.setSpacing(6)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(self.row)
+        column.addWidget(self.reason)
+
+    def value(self) -> Any:
+        """Give the current value."""
+        raise NotImplementedError
+
+    def set_value(self, value: Any) -> None:
+        """Change the value, as the user would."""
+        raise NotImplementedError
+
+    def set_reason(self, text: str) -> None:
+        """Show why the value is wrong; an empty text takes the reason away."""
+        self.reason.setText(text)
+        self.reason.setVisible(bool(text))
+
+
+class _WholeSpin(QSpinBox):
+    """Spin box whose arrows stay within bounds that typing may pass."""
+
+    bounds: tuple[int, int] = (0, 1)
+
+    def stepBy(self, steps: int) -> None:
+        low, high = self.bounds
+        self.setValue(min(max(self.value() + steps * self.singleStep(), low), high))
+
+
+class _DecimalSpin(QDoubleSpinBox):
+    """Spin box whose arrows stay within bounds that typing may pass."""
+
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+    def stepBy(self, steps: int) -> None:
+        low, high = self.bounds
+        self.setValue(min(max(self.value() + steps * self.singleStep(), low), high))
+
+
+class WholeField(Field):
+    """A whole number."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.spin = _WholeSpin()
+        self.spin.setRange(-BEYOND, BEYOND)
+        self.spin.bounds = (spec.get("min", -BEYOND), spec.get("max", BEYOND))
+        self.spin.setSingleStep(spec.get("step", 1))
+        self.row.addWidget(self.spin)
+        self.spin.valueChanged.connect(self.changed)
+
+    def value(self) -> int:
+        return self.spin.value()
+
+    def set_value(self, value: int) -> None:
+        self.spin.setValue(value)
+
+
+class DecimalField(Field):
+    """A number between bounds: a slider to feel the effect, a box to be exact."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._step = spec.get("step", 0.05)
+        low, high = spec.get("min", 0.0), spec.get("max", 1.0)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(round(low / self._step), round(high / self._step))
+        self.spin = _DecimalSpin()
+        self.spin.setRange(-BEYOND, BEYOND)
+        self.spin.bounds = (low, high)
+        self.spin.setSingleStep(self._step)
+        self.spin.setDecimals(2)
+        self.spin.setFixedWidth(88)
+        self.row.addWidget(self.slider, 1)
+        self.row.addWidget(self.spin)
+        self.spin.valueChanged.connect(self._follow)
+        self.slider.valueChanged.connect(self._slide)
+
+    def value(self) -> float:
+        return round(self.spin.value(), 6)
+
+    def set_value(self, value: float) -> None:
+        self.spin.setValue(value)
+
+    def _slide(self, position: int) -> None:
+        self.spin.setValue(position * self._step)
+
+    def _follow(self, value: float) -> None:
+        blocked = self.slider.blockSignals(True)
+        self.slider.setValue(round(value / self._step))
+        self.slider.blockSignals(blocked)
+        self.changed.emit()
+
+
+class TickField(Field):
+    """Yes or no; the label stands beside the box."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.box = QCheckBox(spec["label"])
+        self.row.addWidget(self.box)
+        self.box.toggled.connect(self.changed)
+
+    def value(self) -> bool:
+        return self.box.isChecked()
+
+    def set_value(self, value: bool) -> None:
+        self.box.setChecked(value)
+
+
+class ChoiceField(Field):
+    """One of several values, each under a label of its own.
+
+    The values stay on the Python side: Qt would turn a layer or None into something
+    of its own.
+    """
+
+    def __init__(self, choices: Sequence[tuple[Any, str]] = ()) -> None:
+        super().__init__()
+        self._values: list[Any] = []
+        self.combo = narrow_combo()
+        self.row.addWidget(self.combo, 1)
+        self.set_choices(choices)
+        self.combo.currentIndexChanged.connect(self.changed)
+
+    def value(self) -> Any:
+        place = self.combo.currentIndex()
+        return self._values[place] if 0 <= place < len(self._values) else None
+
+    def set_value(self, value: Any) -> None:
+        """Choose a value; one that is not on offer is added under its file name."""
+        if value not in self._values:
+            self._values.append(value)
+            self.combo.addItem(Path(str(value)).name)
+        self.combo.setCurrentIndex(self._values.index(value))
+
+    def set_choices(self, choices: Sequence[tuple[Any, str]]) -> None:
+        """Offer other values; the current one stays chosen if it is among them."""
+        before = self.value()
+        blocked = self.combo.blockSignals(True)
+        self.combo.clear()
+        self._values = [value for value, _ in choices]
+        self.combo.addItems([label for _, label in choices])
+        if before in self._values:
+            self.combo.setCurrentIndex(self._values.index(before))
+        self.combo.blockSignals(blocked)
+        if self.value() != before:
+            self.changed.emit()
+
+
+def narrow_combo() -> QComboBox:
+    """Combo box that does not widen the dock for a long name."""
+    combo = QComboBox()
+    combo.setSizeAdjustPolicy(
+        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    combo.setMinimumContentsLength(6)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return combo

@@ -1,0 +1,41 @@
+"""A part of the dock that is folded away until asked for."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
+
+
+class Fold(QWidget):
+    """A heading that shows or hides what stands under it."""
+
+    def __init__(self, title: str, content: QWidget) -> None:
+        super().__init__()
+        self.content = content
+        self.button = QToolButton()
+        self.button.setObjectName("fold")
+        self.button.setCheckable(True)
+        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self.button.toggled.connect(self._on_toggled)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.button)
+        column.addWidget(content)
+        self._title = title
+        self.set_title(title)
+        self._on_toggled(False)
+
+    def set_title(self, title: str) -> None:
+        """Change the heading."""
+        self._title = title
+        arrow = "\u25be" if self.button.isChecked() else "\u25b8"
+        self.button.setText(f"{arrow}  {title}")
+
+    def unfold(self) -> None:
+        """Show the content."""
+        self.button.setChecked(True)
+
+    def _on_toggled(self, open_: bool) -> None:
+        self.content.setVisible(open_)
+        self.set_title(self._title)

@@ -1,0 +1,93 @@
+"""The form of the settings, made from the fields of the Settings dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_pmrnet.plugin._fields import (
+    ChoiceField,
+    DecimalField,
+    Field,
+    TickField,
+    WholeField,
+)
+from napari_pmrnet.segmentation.settings import Settings
+
+_KINDS: dict[Any, type[Field]] = {
+    bool: TickField,
+    int: WholeField,
+    float: DecimalField,
+}
+
+
+def make_field(kind: Any, spec: Any) -> Field:
+    """Field for a setting of a type; text and optional numbers become a choice."""
+    field = _KINDS[kind](spec) if kind in _KINDS else ChoiceField()
+    field.setToolTip(f"<span>{spec['help']}</span>")
+    return field
+
+
+class SettingsForm(QObject):
+    """Fields of all settings and the settings they spell.
+
+    Attributes
+    ----------
+    fields : dict
+        Name of a setting to its field; the dock puts them in place.
+    labels : dict
+        Name of a setting to its label.
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        hints = get_type_hints(Settings)
+        self.fields: dict[str, Field] = {}
+        self.labels: dict[str, str] = {}
+        for spec in fields(Settings):
+            self.labels[spec.name] = spec.metadata["label"]
+            field = make_field(hints[spec.name], spec.metadata)
+            field.setObjectName(spec.name)
+            self.fields[spec.name] = field
+        self.set_settings(Settings())
+        for name, field in self.fields.items():
+            field.changed.connect(self._announcer(name))
+
+    def values(self) -> dict[str, Any]:
+        """Value of every field, right or wrong."""
+        return {name: field.value() for name, field in self.fields.items()}
+
+    def settings(self) -> Settings | None:
+        """Give the settings; None if a field is wrong, which then says why."""
+        values = self.values()
+        reasons = {name: self._reason(name, value) for name, value in values.items()}
+        for name, reason in reasons.items():
+            self.fields[name].set_reason(reason)
+        return None if any(reasons.values()) else Settings.from_dict(values)
+
+    def set_settings(self, settings: Settings) -> None:
+        """Show other settings."""
+        for name, value in settings.as_dict().items():
+            self.fields[name].set_value(value)
+
+    def _announcer(self, name: str) -> Any:
+        """Slot that checks the form and names the field that changed."""
+
+        def announce() -> None:
+            self.settings()
+            self.changed.emit(name)
+
+        return announce
+
+    @staticmethod
+    def _reason(name: str, value: Any) -> str:
+        """Why a value will not do, empty if it will."""
+        try:
+            Settings.from_dict({name: value})
+        except (TypeError, ValueError) as error:
+            return str(error)
+        return ""

@@ -1,0 +1,100 @@
+"""The model and device part of the dock, folded away until wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pmrnet.plugin._devices import AUTOMATIC, DeviceReport
+from napari_pmrnet.plugin._fields import ChoiceField
+from napari_pmrnet.plugin._fold import Fold
+
+
+def shipped_models() -> list[tuple[str, str]]:
+    """Models that come with the package, as choices."""
+    from napari_pmrnet.pretrained import available_models
+
+    return [(name, name) for name in available_models()]
+
+
+class ModelPanel(QWidget):
+    """Which weights run where, and where they really ran."""
+
+    def __init__(
+        self, model: ChoiceField, device: ChoiceField, labels: dict[str, str]
+    ) -> None:
+        super().__init__()
+        self.model, self.device = model, device
+        chosen = model.value()
+        model.set_choices(shipped_models())
+        model.set_value(chosen)
+        device.set_choices(AUTOMATIC)
+        self.browse_button = QPushButton("...")
+        self.browse_button.setFixedWidth(32)
+        self.browse_button.setToolTip("Use weights of your own (.safetensors)")
+        model.row.addWidget(self.browse_button)
+        self.used = QLabel("not known before the first run")
+        self.used.setObjectName("hint")
+        self.used.setWordWrap(True)
+        self.advice = QLabel()
+        self.advice.setObjectName("advice")
+        self.advice.setWordWrap(True)
+        self.advice.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+        )
+        self.advice.hide()
+        content = QWidget()
+        rows = QFormLayout(content)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow(labels["model"], model)
+        rows.addRow(labels["device"], device)
+        rows.addRow("Used", self.used)
+        self.fold = Fold("Model and device", content)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.fold)
+        column.addWidget(self.advice)
+        self._used_name = ""
+        self.browse_button.clicked.connect(self.browse)
+        model.changed.connect(self._retitle)
+        device.changed.connect(self._retitle)
+        self._retitle()
+
+    def browse(self) -> None:
+        """Let the user pick weights."""
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Weights", str(Path.home()), "Weights (*.safetensors)"
+        )
+        if path:
+            self.model.set_value(path)
+
+    def show_devices(self, report: DeviceReport) -> None:
+        """Offer the devices that torch has found, and say what lies idle."""
+        self.device.set_choices(report.devices or AUTOMATIC)
+        self.show_advice(report.advice or "")
+
+    def show_advice(self, text: str) -> None:
+        """Show advice about torch, outside the fold so that it is seen."""
+        self.advice.setText(text)
+        self.advice.setVisible(bool(text))
+
+    def show_used(self, device: str, notes: tuple[str, ...] = ()) -> None:
+        """Say where the network really ran, and why if that was not as asked."""
+        self._used_name = device
+        self.used.setText(" ".join((device, *notes)))
+        self._retitle()
+
+    def _retitle(self) -> None:
+        """Put what is chosen into the heading, so that it shows while folded."""
+        model = Path(str(self.model.value())).name
+        device = self._used_name or self.device.value() or "auto"
+        self.fold.set_title(f"Model and device: {model}, {device}")

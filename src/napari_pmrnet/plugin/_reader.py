@@ -1,0 +1,115 @@
+"""napari reader: images with pixel size and units, label TIFFs of ours as labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers.utils.stack_utils import split_channels
+
+from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
+from napari_pmrnet.io.images import IMAGE_ENDINGS, ImageData, read_image
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+Reader = Callable[[str | Sequence[str]], list[LayerTuple]]
+
+
+def get_reader(path: str | Sequence[str]) -> Reader | None:
+    """Reader for a path, without opening the file.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        A TIFF, PNG or JPEG file, a DSB18 folder ``stage1_train/<id>``, or one such
+        path in a list. Stacks of several files are left to napari.
+
+    Returns
+    -------
+    callable or None
+        `read_layers`, or None for anything else.
+    """
+    only = _only_path(path)
+    if only is None or "://" in only:
+        return None
+    if is_stage1_folder(only):
+        return read_layers
+    readable = Path(only).suffix.lower() in IMAGE_ENDINGS and not Path(only).is_dir()
+    return read_layers if readable else None
+
+
+def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
+    """Layers of a file or DSB18 folder.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        As for `get_reader`.
+
+    Returns
+    -------
+    list of (data, metadata, layer type)
+        One image layer a channel, or labels.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read; its text names the file and says what to do.
+    """
+    only = _only_path(path)
+    if only is None:
+        raise ValueError("Files are opened one by one.")
+    if Path(only).is_dir():
+        return _stage1_layers(Path(only))
+    return [layer for image in read_image(only) for layer in _layers(image)]
+
+
+def _only_path(path: str | Sequence[str]) -> str | None:
+    """The one path, also of a list of one; None for a list of several."""
+    if isinstance(path, str | Path):
+        return str(path)
+    return str(path[0]) if len(path) == 1 else None
+
+
+def _layers(image: ImageData) -> list[LayerTuple]:
+    """An image as one layer, or as one a channel."""
+    meta: dict[str, Any] = {
+        "name": image.name,
+        "scale": image.scale,
+        "units": image.units,
+        "axis_labels": image.axes,
+        "metadata": image.metadata,
+    }
+    if image.is_labels:
+        return [(_editable(image.data), meta, "labels")]
+    meta["rgb"] = image.rgb
+    if image.channel_axis is None:
+        return [(image.data, meta, "image")]
+    meta["name"] = _channel_names(image)
+    return split_channels(image.data, image.channel_axis, **meta)
+
+
+def _channel_names(image: ImageData) -> list[str]:
+    """One layer name a channel: the file's own, or a number."""
+    count = image.data.shape[image.channel_axis]
+    names = image.metadata.get("channel_names", ())
+    if len(names) != count:
+        names = [f"channel {i}" for i in range(count)]
+    return [f"{image.name} {name}" for name in names]
+
+
+def _editable(labels: np.ndarray) -> np.ndarray:
+    """Labels in a type with room for new ones: a stored uint8 would end at 255."""
+    wide = labels.dtype.itemsize >= 4 and labels.max(initial=0) > np.iinfo("i4").max
+    return labels.astype(np.int64 if wide else np.int32)
+
+
+def _stage1_layers(folder: Path) -> list[LayerTuple]:
+    """Image and true labels of a DSB18 folder."""
+    image, labels = read_stage1_folder(folder)
+    name = folder.resolve().name
+    return [
+        (image, {"name": name, "rgb": image.ndim == 3}, "image"),
+        (labels, {"name": f"{name} truth"}, "labels"),
+    ]

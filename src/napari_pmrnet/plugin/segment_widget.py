@@ -1,0 +1,288 @@
+"""The dock "Segment nuclei": puts its parts together and passes words between them.
+
+What is segmented is asked of the image panel, how of the form; the session does the
+work. Nothing heavy runs here: torch is imported and the network run in worker threads
+only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import napari.viewer
+from napari.layers import Labels
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QGroupBox,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pmrnet.errors import ImageError
+from napari_pmrnet.plugin import _devices, _memory
+from napari_pmrnet.plugin._export import default_path, export, export_arguments
+from napari_pmrnet.plugin._fields import DecimalField, WholeField
+from napari_pmrnet.plugin._form import SettingsForm
+from napari_pmrnet.plugin._image_panel import ImagePanel
+from napari_pmrnet.plugin._look import WheelGuard, style_sheet
+from napari_pmrnet.plugin._model_panel import ModelPanel
+from napari_pmrnet.plugin._pixel_size import on_same_pixels, write_size
+from napari_pmrnet.plugin._region import region_polygons
+from napari_pmrnet.plugin._run import Runner
+from napari_pmrnet.plugin._run_panel import RunPanel
+from napari_pmrnet.plugin._session import RELABELLED, Session
+from napari_pmrnet.segmentation.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_pmrnet.plugin._axes import Plane
+
+RELABEL_DELAY = 150
+REMEMBER_DELAY = 800
+LIST_DELAY = 100
+
+
+class SegmentNuclei(QWidget):
+    """Dock that segments the nuclei of an image layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Viewer whose layers are segmented and that gets the results.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._released = False
+        self.form = SettingsForm(self)
+        self.form.set_settings(_memory.recall())
+        fields, labels = self.form.fields, self.form.labels
+        self._listing = Runner(self)
+        self._exporting = Runner(self, gate=self._listing)
+        self.session = Session(viewer, self, gate=self._listing)
+        self.image_panel = ImagePanel(viewer, fields["channel"], labels["channel"])
+        self.model_panel = ModelPanel(fields["model"], fields["device"], labels)
+        self.run_panel = RunPanel()
+        self._relabel_timer = self._timer(RELABEL_DELAY, self._relabel)
+        self._remember_timer = self._timer(REMEMBER_DELAY, self._remember)
+        self._list_timer = self._timer(LIST_DELAY, self._list_devices)
+        self._guard = WheelGuard(self)
+        self._lay_out()
+        self._connect()
+        self._restyle()
+        self._list_timer.start()
+
+    def run(self) -> None:
+        """Segment the chosen image in a worker thread."""
+        settings = self.form.settings()
+        if settings is None:
+            self._complain("A setting is out of bounds; the form says which.")
+            return
+        layer, region = self.image_panel.layer, self.image_panel.region_layer
+        polygons: tuple[Any, ...] = ()
+        try:
+            plane: Plane = self.image_panel.plane()
+            if region is not None:
+                point = self._viewer.dims.point
+                polygons = tuple(region_polygons(region, layer, point))
+        except ImageError as error:
+            self._complain(str(error))
+            return
+        self.session.segment(layer, plane, settings, polygons)
+
+    def cancel(self) -> None:
+        """Stop the run at its next window batch; no layer is added."""
+        self.run_panel.cancel_button.setEnabled(False)
+        self.run_panel.say("Cancelling...")
+        self.session.cancel()
+
+    def restore_defaults(self) -> None:
+        """Put every setting back to its default."""
+        self.form.set_settings(Settings())
+
+    def export_labels(self) -> None:
+        """Ask for a file and write the labels to it in a worker thread."""
+        layer = self.labels_to_export()
+        if layer is None:
+            self._complain("There are no labels yet. Segment an image first.")
+            return
+        if self._exporting.is_running:
+            return
+        proposed = default_path(layer, self.image_panel.folder())
+        path, _ = QFileDialog.getSaveFileName(
+            self, f"Export '{layer.name}'", str(proposed), "Label TIFF (*.tif *.tiff)"
+        )
+        if not path:
+            return
+        labels, keywords = export_arguments(layer)
+        self.run_panel.say(f"Writing '{layer.name}'...")
+        task = f"Writing '{path}'"
+        self._exporting.start(task, export, Path(path), labels, keywords)
+
+    def labels_to_export(self) -> Labels | None:
+        """Labels layer that is selected, or else the result of the chosen image."""
+        active = self._viewer.layers.selection.active
+        if isinstance(active, Labels):
+            return active
+        image = self.image_panel.layer
+        ours = self.session.results.layers_of(image) if image is not None else []
+        candidates = [layer for layer in ours if isinstance(layer, Labels)]
+        if not candidates:
+            candidates = [la for la in self._viewer.layers if isinstance(la, Labels)]
+        return candidates[0] if candidates else None
+
+    def release(self) -> None:
+        """Let go of the viewer and of running work; for a dock that goes away."""
+        if self._released:
+            return
+        self._released = True
+        if self._remember_timer.isActive():
+            self._remember()
+        for timer in (self._relabel_timer, self._remember_timer, self._list_timer):
+            timer.stop()
+        self.session.release()
+        for runner in (self._exporting, self._listing):
+            runner.shut_down()
+        self.image_panel.release()
+        self._viewer.events.theme.disconnect(self._restyle)
+
+    def event(self, event: QEvent) -> bool:
+        """Clean up when napari takes the widget out of its dock."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.release()
+        return super().event(event)
+
+    def _timer(self, delay: int, slot: Any) -> QTimer:
+        """Timer that fires once, `delay` ms after it was last started."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(delay)
+        timer.timeout.connect(slot)
+        return timer
+
+    def _lay_out(self) -> None:
+        """Form on top, scrolling where the window is low; buttons always in view."""
+        nuclei = QGroupBox("Nuclei")
+        rows = QFormLayout(nuclei)
+        for name in RELABELLED:
+            field = self.form.fields[name]
+            if isinstance(field, WholeField):
+                rows.addRow(self.form.labels[name], field)
+                continue
+            if isinstance(field, DecimalField):
+                rows.addRow(QLabel(self.form.labels[name]))
+            rows.addRow(field)
+        image = QGroupBox("Image")
+        QVBoxLayout(image).addWidget(self.image_panel)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 6, 0)
+        for part in (image, nuclei, self.model_panel):
+            column.addWidget(part)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(inner)
+        whole = QVBoxLayout(self)
+        whole.addWidget(scroll, 1)
+        whole.addWidget(self.run_panel)
+        self.setMinimumWidth(320)
+        self._guard.protect(inner)
+
+    def _connect(self) -> None:
+        """Wire the parts together."""
+        panel, run, session = self.image_panel, self.run_panel, self.session
+        panel.failed.connect(self._complain)
+        panel.pixel_size.committed.connect(self._correct_pixel_size)
+        self.form.changed.connect(self._on_setting)
+        run.run_button.clicked.connect(self.run)
+        run.cancel_button.clicked.connect(self.cancel)
+        run.export_button.clicked.connect(self.export_labels)
+        run.defaults_button.clicked.connect(self.restore_defaults)
+        run.relabel_requested.connect(self._relabel_in_new_layer)
+        session.started.connect(self._on_started)
+        session.progressed.connect(self._on_progress)
+        session.said.connect(run.say)
+        session.failed.connect(self._complain)
+        session.withheld.connect(run.notice.show_text)
+        session.used.connect(self.model_panel.show_used)
+        session.ended.connect(self._on_ended)
+        self._exporting.succeeded.connect(self._on_exported)
+        self._exporting.failed.connect(self._complain)
+        self._listing.succeeded.connect(self.model_panel.show_devices)
+        self._listing.failed.connect(self.model_panel.show_advice)
+        self._viewer.events.theme.connect(self._restyle)
+
+    def _restyle(self, event: Any = None) -> None:
+        self.setStyleSheet(style_sheet(self._viewer.theme))
+
+    def _list_devices(self) -> None:
+        """Ask torch for its devices, in the background; a run goes first."""
+        if self.session.is_running:
+            self._list_timer.start()
+        else:
+            self._listing.start("Loading torch", _devices.list_devices)
+
+    def _remember(self) -> None:
+        settings = self.form.settings()
+        if settings is not None:
+            _memory.remember(settings)
+
+    def _complain(self, message: str) -> None:
+        """Say what is wrong, in the dock and as a notification."""
+        self.run_panel.say(message, "error")
+        show_error(message)
+
+    def _on_setting(self, name: str) -> None:
+        self._remember_timer.start()
+        if name in RELABELLED:
+            self._relabel_timer.start()
+
+    def _relabel(self, new_layer: bool = False) -> None:
+        """Bring the labels of the image on show in line with the thresholds."""
+        settings, layer = self.form.settings(), self.image_panel.layer
+        if settings is None or layer is None:
+            return
+        try:
+            plane = self.image_panel.plane()
+        except ImageError:
+            return
+        self.session.relabel(layer, plane.title, settings, new_layer)
+
+    def _relabel_in_new_layer(self) -> None:
+        self._relabel(new_layer=True)
+
+    def _on_started(self) -> None:
+        self.run_panel.set_running(True)
+        self.run_panel.say("Starting...")
+
+    def _on_progress(self, done: int, total: int, message: str) -> None:
+        self.run_panel.set_progress(done, total)
+        self.run_panel.say(message[:1].upper() + message[1:])
+
+    def _on_ended(self) -> None:
+        """Ready again; thresholds may have moved meanwhile."""
+        self.run_panel.set_running(self.session.is_running)
+        self._relabel_timer.start()
+
+    def _on_exported(self, path: Path) -> None:
+        self.run_panel.say(f"Written to {path}", "good")
+
+    def _correct_pixel_size(self, size: tuple[float, float], unit: str) -> None:
+        """Write a corrected pixel size to the image and to all that lies on it."""
+        image = self.image_panel.layer
+        region = self.image_panel.region_layer
+        layers = [image, *on_same_pixels(image, self._viewer.layers)]
+        layers += self.session.results.layers_of(image)
+        if region is not None:
+            layers.append(region)
+        write_size(layers, size, unit)
+        self.run_panel.say(f"Pixel size of '{image.name}' corrected.", "good")

@@ -1,0 +1,173 @@
+"""A quick stand-in for the network, and a dock in a real viewer to try it in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from npe2 import PluginManifest
+from scipy import ndimage
+
+import napari_pmrnet
+from napari_pmrnet.plugin import _devices, _model_panel, _run
+from napari_pmrnet.segmentation.settings import Settings
+
+
+@dataclass(frozen=True)
+class FakeModel:
+    name: str = "dsb18"
+    card: dict[str, Any] = field(default_factory=lambda: {"sha256": "0" * 64})
+
+
+@dataclass(frozen=True)
+class FakeSegmentation:
+    labels: np.ndarray
+    maps: dict[str, np.ndarray]
+    objects: pd.DataFrame
+    settings: Settings
+    model: FakeModel = field(default_factory=FakeModel)
+    device: str = "cpu"
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.1
+
+    def relabel(self, settings: Settings) -> FakeSegmentation:
+        return make_segmentation(self.maps["probability"], settings)
+
+
+def make_segmentation(
+    probability: np.ndarray, settings: Settings | None = None
+) -> FakeSegmentation:
+    """Threshold a probability map and drop small components."""
+    settings = settings or Settings()
+    labels, count = ndimage.label(probability > settings.probability_threshold)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    keep = np.flatnonzero(areas >= settings.min_area)
+    keep = keep[keep > 0]
+    renumbered = np.zeros(count + 1, np.int32)
+    renumbered[keep] = np.arange(1, len(keep) + 1)
+    objects = pd.DataFrame(
+        {
+            "label": np.arange(1, len(keep) + 1),
+            "certainty": np.full(len(keep), 0.9),
+            "area": areas[keep],
+        }
+    )
+    maps = {
+        kind: probability.astype(np.float32)
+        for kind in ("probability", "boundary", "certainty")
+    }
+    return FakeSegmentation(renumbered[labels], maps, objects, settings)
+
+
+@dataclass
+class FakeCore:
+    """What the fake run was asked, and levers to hold it or to break it."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    images: list[np.ndarray] = field(default_factory=list)
+    gate: Event = field(default_factory=Event)
+    error: Exception | None = None
+    steps: int = 3
+
+    def segment_steps(
+        self, image: np.ndarray, settings: Settings, model: Any = None, **keywords: Any
+    ) -> Iterator[Any]:
+        self.calls.append({"settings": settings, **keywords})
+        self.images.append(np.array(image))
+        yield _run.Progress(0, self.steps, "loading the network")
+        while not self.gate.is_set():
+            time.sleep(0.005)
+            yield _run.Progress(0, self.steps, "held")
+        if self.error is not None:
+            raise self.error
+        if keywords["rgb"]:
+            image = image[..., 0]
+        elif keywords["channel_axis"] is not None:
+            image = image[settings.channel or 0]
+        for step in range(self.steps):
+            yield _run.Progress(step + 1, self.steps, "window")
+        return make_segmentation(image / 255, settings)
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Give busy machines more time than Qt's usual five seconds."""
+    wait = qtbot.waitUntil
+    qtbot.waitUntil = lambda until, timeout=60_000: wait(until, timeout=timeout)
+    return qtbot
+
+
+@pytest.fixture
+def core(monkeypatch) -> Iterator[FakeCore]:
+    """Replace the network and torch; runs go through unless ``gate`` is cleared."""
+    fake = FakeCore()
+    fake.gate.set()
+    report = _devices.DeviceReport([("auto", "Automatic: CPU"), ("cpu", "CPU")], None)
+    monkeypatch.setattr(_run, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr(_run, "load_torch", lambda: None)
+    monkeypatch.setattr(_devices, "list_devices", lambda: report)
+    monkeypatch.setattr(_model_panel, "shipped_models", lambda: [("dsb18", "dsb18")])
+    yield fake
+    fake.gate.set()
+
+
+@pytest.fixture
+def manifest(plugin_settings, npe2pm) -> PluginManifest:
+    """The plugin alone, with preferences of its own in a temporary folder."""
+    package = napari_pmrnet.__path__[0]
+    found = PluginManifest.from_file(f"{package}/napari.yaml")
+    npe2pm.register(found)
+    return found
+
+
+@pytest.fixture
+def blobs() -> np.ndarray:
+    """Three bright blobs of 400, 100 and 9 pixels; the last has a fainter rim."""
+    image = np.zeros((80, 100), np.uint8)
+    image[5:25, 5:25] = 250
+    image[40:50, 60:70] = 200
+    image[60:65, 20:25] = 100
+    image[61:64, 21:24] = 180
+    return image
+
+
+@pytest.fixture
+def segmentation(blobs) -> FakeSegmentation:
+    """What the stand-in makes of the blobs: two nuclei under default settings."""
+    return make_segmentation(blobs / 255)
+
+
+@pytest.fixture
+def open_dock(
+    make_napari_viewer_proxy, manifest, core, qtbot
+) -> Callable[..., tuple[Any, Any]]:
+    """Open a viewer with the dock in it, as napari would."""
+
+    def open_(**options: Any) -> tuple[Any, Any]:
+        viewer = make_napari_viewer_proxy(**options)
+        _, dock = viewer.window.add_plugin_dock_widget(
+            "napari-pmrnet", "Segment nuclei"
+        )
+        qtbot.waitUntil(
+            lambda: not dock._list_timer.isActive() and not dock._listing.is_running
+        )
+        return viewer, dock
+
+    return open_
+
+
+@pytest.fixture
+def run_and_wait(qtbot) -> Callable[[Any], None]:
+    """Press the button and wait until the dock is ready again."""
+
+    def run(dock: Any) -> None:
+        dock.run_panel.run_button.click()
+        qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
+
+    return run

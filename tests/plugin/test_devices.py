@@ -1,0 +1,53 @@
+"""The device list comes from torch, and torch stays off the GUI thread."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import napari_pmrnet
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.plugin import _devices
+
+WEIGHTS = Path(napari_pmrnet.__file__).parent / "pretrained" / "dsb18.safetensors"
+
+
+def test_devices_and_advice_are_shown(open_dock, core, monkeypatch):
+    report = _devices.DeviceReport(
+        [("auto", "Automatic: CPU"), ("cpu", "CPU")], "A GPU lies idle: do this."
+    )
+    monkeypatch.setattr(_devices, "list_devices", lambda: report)
+    _, dock = open_dock()
+    combo = dock.model_panel.device.combo
+    assert [combo.itemText(i) for i in range(combo.count())] == [
+        "Automatic: CPU",
+        "CPU",
+    ]
+    assert not dock.model_panel.advice.isHidden()
+    assert dock.model_panel.advice.text() == "A GPU lies idle: do this."
+
+
+def test_a_broken_torch_is_explained(open_dock, core, monkeypatch):
+    def broken():
+        raise PMRNetError("PyTorch could not load its libraries: do that.")
+
+    monkeypatch.setattr(_devices, "list_devices", broken)
+    _, dock = open_dock()
+    assert "do that" in dock.model_panel.advice.text()
+    assert dock.form.settings() is not None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not WEIGHTS.exists(), reason=f"there is no {WEIGHTS.name} here")
+def test_the_window_never_waits_during_a_run():
+    script = Path(__file__).with_name("latency_probe.py")
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    worst, gui_imports = done.stdout.split()[-2:]
+    assert float(worst) < 0.2, done.stdout
+    assert gui_imports == "0"

@@ -1,0 +1,114 @@
+"""The form is the dataclass: its names, bounds, defaults and help, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from npe2 import PluginManifest
+
+import napari_pmrnet
+from napari_pmrnet.plugin import _memory
+from napari_pmrnet.plugin._fields import ChoiceField
+from napari_pmrnet.plugin._form import SettingsForm
+from napari_pmrnet.segmentation.settings import Settings
+
+
+@pytest.fixture
+def form(qtbot):
+    form = SettingsForm()
+    for field in form.fields.values():
+        qtbot.addWidget(field)
+    return form
+
+
+def test_every_setting_has_a_field(form):
+    assert set(form.fields) == {spec.name for spec in fields(Settings)}
+    for spec in fields(Settings):
+        assert spec.metadata["help"] in form.fields[spec.name].toolTip()
+        assert form.labels[spec.name] == spec.metadata["label"]
+
+
+def test_defaults_and_round_trip(form):
+    assert form.settings() == Settings()
+    other = Settings("my.safetensors", "cuda:1", 2, 0.35, 0.7, 55, True)
+    form.set_settings(other)
+    assert form.settings() == other
+
+
+def test_arrows_and_slider_stay_within_bounds(form):
+    number = form.fields["probability_threshold"]
+    number.spin.stepBy(100)
+    assert number.value() == 0.95
+    number.slider.setValue(-5)
+    assert number.value() == 0.05
+    number.slider.setValue(7)
+    assert number.value() == 0.35
+    area = form.fields["min_area"]
+    area.spin.stepBy(-100)
+    assert area.value() == 0
+
+
+def test_changed_names_the_field(form, qtbot):
+    with qtbot.waitSignal(form.changed) as caught:
+        form.fields["exclude_border"].set_value(True)
+    assert caught.args == ["exclude_border"]
+
+
+def test_a_choice_that_is_gone_falls_back(qtbot):
+    field = ChoiceField([("auto", "Automatic")])
+    qtbot.addWidget(field)
+    field.set_value("cuda:3")
+    assert field.value() == "cuda:3"
+    with qtbot.waitSignal(field.changed):
+        field.set_choices([("auto", "Automatic"), ("cpu", "CPU")])
+    assert field.value() == "auto"
+
+
+def test_settings_are_remembered(manifest):
+    settings = Settings(channel=1, min_area=55, probability_threshold=0.35)
+    _memory.remember(settings)
+    recalled = _memory.recall()
+    assert recalled.min_area == 55
+    assert recalled.probability_threshold == 0.35
+    assert recalled.channel is None
+
+
+def test_settings_are_remembered_without_napari_preferences(
+    qapp, monkeypatch, tmp_path
+):
+    from qtpy.QtCore import QSettings
+
+    path = str(tmp_path / "settings.ini")
+    monkeypatch.setattr(_memory, "_preferences", lambda: None)
+    monkeypatch.setattr(
+        _memory, "QSettings", lambda *_: QSettings(path, QSettings.Format.IniFormat)
+    )
+    settings = Settings(device="cpu", exclude_border=True, seed_threshold=0.3)
+    _memory.remember(settings)
+    assert _memory.recall() == settings
+    QSettings(path, QSettings.Format.IniFormat).setValue("min_area", "many")
+    assert _memory.recall().min_area == Settings().min_area
+
+
+def test_the_dock_remembers(open_dock, manifest, qtbot):
+    viewer, dock = open_dock()
+    dock.form.fields["min_area"].set_value(77)
+    viewer.window.remove_dock_widget(dock)
+    assert _memory.recall().min_area == 77
+
+
+def test_preferences_of_the_manifest_are_the_dataclass():
+    package = napari_pmrnet.__path__[0]
+    manifest = PluginManifest.from_file(f"{package}/napari.yaml")
+    properties = manifest.contributions.configurations["segmentation"].properties
+    assert tuple(properties) == _memory.REMEMBERED
+    for spec in fields(Settings):
+        if spec.name == "channel":
+            continue
+        known = properties[spec.name]
+        assert known.title == spec.metadata["label"]
+        assert known.description == spec.metadata["help"]
+        assert known.default == spec.default
+        assert known.minimum == spec.metadata.get("min")
+        assert known.maximum == spec.metadata.get("max")

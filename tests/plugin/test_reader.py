@@ -1,0 +1,166 @@
+"""Files opened in napari: layers, their space, and messages instead of tracebacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from npe2 import PluginManifest
+from PIL import Image
+
+import napari_pmrnet
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io import write_labels
+from napari_pmrnet.plugin._reader import get_reader
+
+
+@pytest.fixture
+def our_manifest() -> PluginManifest:
+    return PluginManifest.from_file(Path(napari_pmrnet.__file__).parent / "napari.yaml")
+
+
+def opened(path) -> ViewerModel:
+    viewer = ViewerModel()
+    for data, meta, kind in get_reader(str(path))(str(path)):
+        viewer._add_layer_from_data(data, meta, kind)
+    return viewer
+
+
+def unit_names(layer) -> list[str]:
+    return [str(unit) for unit in layer.units]
+
+
+def test_time_series_has_scale_units_and_axes(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        np.ones((3, 9, 8), np.uint16),
+        imagej=True,
+        resolution=(4, 4),
+        metadata={"axes": "TYX", "unit": "um", "finterval": 60},
+    )
+    (layer,) = opened(tmp_path / "a.tif").layers
+    assert layer.name == "a"
+    assert layer.scale.tolist() == [60, 0.25, 0.25]
+    assert unit_names(layer) == ["second", "micrometer", "micrometer"]
+    assert layer.axis_labels == ("t", "y", "x")
+
+
+def test_channels_become_layers_named_as_in_the_file(tmp_path):
+    data = np.stack([np.full((4, 9, 8), i, np.uint8) for i in range(2)])
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        data,
+        metadata={
+            "axes": "CZYX",
+            "PhysicalSizeX": 0.5,
+            "PhysicalSizeY": 0.5,
+            "Channel": {"Name": ["DAPI", "actin"]},
+        },
+    )
+    layers = opened(tmp_path / "a.ome.tif").layers
+    assert [layer.name for layer in layers] == ["a DAPI", "a actin"]
+    assert [layer.data.max() for layer in layers] == [0, 1]
+    assert all(layer.scale.tolist() == [1, 0.5, 0.5] for layer in layers)
+    assert layers[0].colormap.name != layers[1].colormap.name
+    assert layers[1].blending == "additive"
+
+
+def test_channels_without_names_are_numbered(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        np.ones((3, 9, 8), np.uint8),
+        imagej=True,
+        metadata={"axes": "CYX"},
+    )
+    names = [layer.name for layer in opened(tmp_path / "a.tif").layers]
+    assert names == ["a channel 0", "a channel 1", "a channel 2"]
+
+
+def test_colour_picture_is_one_rgb_layer(tmp_path):
+    Image.new("RGB", (8, 9)).save(tmp_path / "a.png")
+    (layer,) = opened(tmp_path / "a.png").layers
+    assert layer.rgb
+    assert layer.scale.tolist() == [1, 1]
+
+
+def test_stack_of_unknown_axes_opens(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((5, 6, 9, 8), np.uint8))
+    (layer,) = opened(tmp_path / "a.tif").layers
+    assert layer.ndim == 4
+
+
+def test_our_label_tiff_opens_as_editable_labels(tmp_path):
+    labels = np.arange(12).reshape(3, 4)
+    path = write_labels(
+        tmp_path / "a.tif",
+        labels,
+        scale=(0.5, 0.5),
+        units=("um", "um"),
+        weights_hash="f00d",
+    )
+    (layer,) = opened(path).layers
+    assert layer._type_string == "labels"
+    assert layer.data.dtype == np.int32
+    assert layer.scale.tolist() == [0.5, 0.5]
+    assert unit_names(layer) == ["micrometer"] * 2
+    assert layer.metadata["napari_pmrnet"]["weights_hash"] == "f00d"
+    np.testing.assert_array_equal(layer.data, labels)
+
+
+def test_labels_beyond_int32_keep_their_values(tmp_path):
+    path = write_labels(tmp_path / "a.tif", np.full((3, 4), 2**32 - 1))
+    assert opened(path).layers[0].data.max() == 2**32 - 1
+
+
+def test_dsb18_folder_opens_as_image_and_truth(tmp_path):
+    folder = tmp_path / "abc"
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+        Image.new("L", (4, 3), 255).save(folder / name / "x.png")
+    image, truth = opened(folder).layers
+    assert (image.name, image._type_string) == ("abc", "image")
+    assert (truth.name, truth._type_string) == ("abc truth", "labels")
+    assert truth.data.tolist() == [[1] * 4] * 3
+
+
+@pytest.mark.parametrize("name", ["a.czi", "a.txt", "folder", "http://x.org/a.tif"])
+def test_what_it_cannot_read_is_left_to_others(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.tif").mkdir()
+    path = name if "://" in name else str(tmp_path / name)
+    assert get_reader(path) is None
+    assert get_reader(str(tmp_path / "folder.tif")) is None
+
+
+def test_stack_of_files_is_left_to_napari_but_a_list_of_one_is_read(tmp_path):
+    Image.new("L", (8, 9)).save(tmp_path / "a.png")
+    path = str(tmp_path / "a.png")
+    assert get_reader([path, path]) is None
+    assert len(get_reader([path])([path])) == 1
+
+
+def test_damaged_file_is_explained_through_napari(tmp_path, npe2pm, our_manifest):
+    (tmp_path / "a.tif").write_bytes(b"II*\0")
+    viewer = ViewerModel()
+    with (
+        npe2pm.tmp_plugin(manifest=our_manifest),
+        pytest.raises(DataError, match=r"a\.tif: .*again"),
+    ):
+        viewer.open(tmp_path / "a.tif", plugin="napari-pmrnet")
+    assert len(viewer.layers) == 0
+
+
+def test_napari_opens_files_and_folders_with_it(tmp_path, npe2pm, our_manifest):
+    folder = tmp_path / "abc"
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+        Image.new("L", (4, 3), 255).save(folder / name / "x.png")
+    Image.new("L", (8, 9)).save(tmp_path / "A.PNG")
+    viewer = ViewerModel()
+    with npe2pm.tmp_plugin(manifest=our_manifest):
+        viewer.open(tmp_path / "A.PNG", plugin="napari-pmrnet")
+        viewer.open(folder, plugin="napari-pmrnet")
+    assert [layer.name for layer in viewer.layers] == ["A", "abc", "abc truth"]

@@ -1,0 +1,139 @@
+"""Moving a threshold labels the maps anew and never touches corrections."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def segmented(open_dock, run_and_wait, blobs):
+    viewer, dock = open_dock()
+    viewer.add_image(blobs, name="cells")
+    run_and_wait(dock)
+    return viewer, dock, viewer.layers["cells nuclei"]
+
+
+def settle(dock, qtbot):
+    """Wait until the thresholds have been dealt with."""
+    qtbot.waitUntil(
+        lambda: (
+            not dock._relabel_timer.isActive()
+            and not dock.session._relabelling.is_running
+        )
+    )
+
+
+def test_a_threshold_labels_anew_without_the_network(segmented, core, qtbot):
+    viewer, dock, labels = segmented
+    count = len(viewer.layers)
+    dock.form.fields["min_area"].set_value(5)
+    settle(dock, qtbot)
+    assert labels.data.max() == 3
+    assert len(labels.features) == 3
+    assert labels.selected_label == 4
+    assert len(core.calls) == 1
+    assert len(viewer.layers) == count
+    assert "3 nuclei with these thresholds" in dock.run_panel.status.text()
+
+
+def test_only_the_last_of_many_moves_counts(segmented, qtbot):
+    _, dock, labels = segmented
+    for value in (0.2, 0.3, 0.4, 0.9):
+        dock.form.fields["probability_threshold"].set_value(value)
+    settle(dock, qtbot)
+    assert labels.data.max() == 1
+
+
+def test_corrections_withhold_a_threshold(segmented, qtbot):
+    viewer, dock, labels = segmented
+    corner = (np.array([0]), np.array([0]))
+    labels.data_setitem(corner, 9)
+    dock.form.fields["min_area"].set_value(5)
+    settle(dock, qtbot)
+    notice = dock.run_panel.notice
+    assert labels.data[0, 0] == 9
+    assert labels.data.max() == 9
+    assert not notice.isHidden()
+    assert "'cells nuclei' holds your corrections" in notice.text.text()
+
+    labels.undo()
+    assert labels.data[0, 0] == 0
+    labels.redo()
+    notice.button.click()
+    settle(dock, qtbot)
+    assert labels.data[0, 0] == 9
+    assert not labels.visible
+    assert viewer.layers["cells nuclei [1]"].data.max() == 3
+    assert notice.isHidden()
+
+
+def test_painting_while_labels_are_made_withholds_them(segmented, qtbot, monkeypatch):
+    from napari_pmrnet.plugin import _session
+
+    viewer, dock, labels = segmented
+    original = _session.relabel
+
+    def slow(segmentation, settings):
+        while labels.data[0, 0] == 0:
+            pass
+        return original(segmentation, settings)
+
+    monkeypatch.setattr(_session, "relabel", slow)
+    dock.form.fields["min_area"].set_value(5)
+    qtbot.waitUntil(lambda: dock.session._relabelling.is_running)
+    labels.data_setitem((np.array([0]), np.array([0])), 9)
+    settle(dock, qtbot)
+    assert labels.data[0, 0] == 9
+    assert not dock.run_panel.notice.isHidden()
+
+
+def test_undone_corrections_leave_no_history_behind(segmented, qtbot):
+    _, dock, labels = segmented
+    labels.mode = "paint"
+    labels.data_setitem((np.array([0]), np.array([0])), 9)
+    labels.undo()
+    dock.form.fields["min_area"].set_value(5)
+    settle(dock, qtbot)
+    assert labels.data.max() == 3
+    labels.redo()
+    assert labels.data[0, 0] == 0
+    assert labels.mode == "paint"
+
+
+def test_thresholds_moved_during_a_run_are_applied_after_it(
+    open_dock, blobs, core, qtbot
+):
+    viewer, dock = open_dock()
+    viewer.add_image(blobs, name="cells")
+    core.gate.clear()
+    dock.run_panel.run_button.click()
+    qtbot.waitUntil(lambda: bool(core.calls))
+    dock.form.fields["min_area"].set_value(5)
+    core.gate.set()
+    qtbot.waitUntil(lambda: "cells nuclei" in viewer.layers)
+    labels = viewer.layers["cells nuclei"]
+    qtbot.waitUntil(lambda: labels.data.max() == 3)
+    assert core.calls[0]["settings"].min_area == 20
+
+
+def test_a_wrong_value_says_why_and_stops_nothing_else(segmented, core, qtbot):
+    _, dock, labels = segmented
+    field = dock.form.fields["probability_threshold"]
+    field.spin.setValue(1.5)
+    assert "between 0.05 and 0.95" in field.reason.text()
+    assert not field.reason.isHidden()
+    dock.run_panel.run_button.click()
+    assert "out of bounds" in dock.run_panel.status.text()
+    assert len(core.calls) == 1
+    dock.run_panel.defaults_button.click()
+    assert field.reason.isHidden()
+    assert field.value() == 0.5
+
+
+def test_removed_labels_come_back_with_the_next_threshold(segmented, qtbot):
+    viewer, dock, labels = segmented
+    viewer.layers.remove(labels)
+    dock.form.fields["min_area"].set_value(5)
+    qtbot.waitUntil(lambda: "cells nuclei" in viewer.layers)
+    assert viewer.layers["cells nuclei"].data.max() == 3

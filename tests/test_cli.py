@@ -1,5 +1,6 @@
 """The command line does what the functions do, and says what went wrong."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -83,10 +84,17 @@ def test_evaluate_prints_and_saves_scores(
     tifffile.imwrite(tmp_path / "labels" / "x.tif", (image > 200).astype(np.uint16))
     table = pd.DataFrame({"image_id": ["x"], "split": ["test"], "modality": ["f"]})
     table.to_csv(tmp_path / "split.csv", index=False)
-    scores = tmp_path / "scores.csv"
+    report = tmp_path / "report"
     said = run(
-        *("evaluate", "--data", tmp_path, "--output", scores, "--model", weights)
+        *("evaluate", "--data", tmp_path, "--output", report, "--model", weights)
     )
-    assert "Dice" in said and "AP0.5 pooled" in said
-    assert pd.read_csv(scores).loc[0, "image_id"] == "x"
-    assert 0 <= pd.read_csv(scores).loc[0, "dice"] <= 1
+    assert "HD95" in said and "AP0.5 pooled" in said and "AUROC" in said
+    images = pd.read_csv(report / "images.csv")
+    assert images.loc[0, "image_id"] == "x" and 0 <= images.loc[0, "Dice"] <= 1
+    scores = json.loads((report / "scores.json").read_text())
+    assert scores["Instances (native size)"]["f"]["images"] == 1
+    assert "weights" in scores["conditions"]
+    text = (report / "report.md").read_text()
+    for plot in ("precision.png", "reliability.png", "worst.png"):
+        assert f"({plot})" in text
+        assert min(Image.open(report / plot).size) > 100

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
+from datetime import date
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -167,8 +168,10 @@ def train(
 ) -> None:
     """Train a network; started again after a kill, it goes on where it stopped."""
     from napari_pmrnet.pretrained.devices import choose_device
-    from napari_pmrnet.training.config import TrainConfig
-    from napari_pmrnet.training.run import train as run
+
+    with needs_extra("train", "training"):
+        from napari_pmrnet.training.config import TrainConfig
+        from napari_pmrnet.training.run import train as run
 
     values = json.loads(config.read_text()) if config else {}
     values |= {k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None}
@@ -202,16 +205,17 @@ def evaluate(
     *,
     data: Data,
     output: Annotated[
-        Path | None, typer.Option(help="CSV file for the scores of every image.")
+        Path | None, typer.Option(help="Folder for tables, plots and the worst images.")
     ] = None,
     split: Split = None,
     column: Column = "split",
     subset: Annotated[str, typer.Option(help="Value of that column.")] = "test",
     settings: Settings,
 ) -> None:
-    """Score a model: Dice at 256 x 256, and AP at IoU 0.5, 0.75 and 0.9."""
+    """Score a model: foreground, nuclei and certainty, overall and by modality."""
     from napari_pmrnet.datasets.packed import PackedDataset
     from napari_pmrnet.evaluation import evaluate as scoring
+    from napari_pmrnet.evaluation.tables import summary
     from napari_pmrnet.pretrained import load_model
 
     model = load_model(settings.model, settings.device)
@@ -221,11 +225,23 @@ def evaluate(
         scores = scoring.evaluate(
             model, dataset, settings, lambda done, _: bar.update(task, completed=done)
         )
-    console.print(f"{model.name} {model.card['sha256'][:12]}, {column} = {subset}")
-    console.print(scoring.summary(scores).round(3).to_string(), highlight=False)
+    conditions = {
+        "weights": f"{model.name} {model.card['sha256'][:12]}",
+        "images": f"{len(scores)}, {column} = {subset} of {dataset.split_file.name}",
+        "settings": json.dumps(settings.as_dict()),
+        "device": str(model.device),
+        "date": f"{date.today():%Y-%m-%d}",
+    }
+    for name, value in conditions.items():
+        console.print(f"{name}: {value}", highlight=False)
+    for title, table in summary(scores).items():
+        console.print(f"\n{title}", style="bold")
+        console.print(table.T.round(3).to_string(), highlight=False)
     if output is not None:
-        scoring.table(scores).to_csv(output)
-        console.print(f"{output}: scores of {len(scores)} images")
+        with needs_extra("train", "report"):
+            from napari_pmrnet.evaluation.report import write_report
+        for path in write_report(output, scores, model, dataset, settings, conditions):
+            console.print(str(path))
 
 
 @contextmanager
@@ -233,3 +249,15 @@ def progress_bar() -> Iterator[Progress]:
     """Progress bar with the time left, gone when done."""
     with Progress(console=console, transient=True) as bar:
         yield bar
+
+
+@contextmanager
+def needs_extra(extra: str, what: str) -> Iterator[None]:
+    """Turn a missing package into a message that says how to get it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise PMRNetError(
+            f"{what} needs the package {error.name}, which is not installed: "
+            f'pip install "napari-pmrnet[{extra}]"'
+        ) from error

@@ -1,4 +1,4 @@
-"""Instance and semantic scores on hand-written arrays."""
+"""Instance scores on hand-written arrays, and against the field's reference."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from napari_pmrnet.evaluation.instance import (
     iou_matrix,
     match,
 )
-from napari_pmrnet.evaluation.semantic import dice, protocol_pair
 
 small_labels = arrays(np.int32, (9, 9), elements=st.integers(0, 4))
 
@@ -29,6 +28,17 @@ def test_matching_counts() -> None:
     half, third = match(truth, prediction, (0.5, 0.3))
     assert half == Match(1, 1, 1) and half.precision == 1 / 3
     assert third == Match(2, 0, 0) and third.precision == 1
+
+
+def test_f1_and_panoptic_quality() -> None:
+    truth = np.array([[1, 1, 0, 2, 2, 2]])
+    prediction = np.array([[3, 3, 0, 4, 4, 0]])
+    (half,) = match(truth, prediction, (0.5,))
+    assert half.f1 == 1
+    assert half.panoptic_quality == pytest.approx((1 + 2 / 3) / 2)
+    both = half + match(truth, np.zeros_like(truth), (0.5,))[0]
+    assert both.f1 == 2 / 3
+    assert both.panoptic_quality == pytest.approx((1 + 2 / 3) / 3)
 
 
 def test_empty_images() -> None:
@@ -61,19 +71,6 @@ def test_against_the_reference_of_the_field(a: np.ndarray, b: np.ndarray) -> Non
             theirs.fp,
             theirs.fn,
         )
-
-
-def test_dice() -> None:
-    a, b = np.array([1, 1, 0, 0], bool), np.array([1, 0, 1, 0], bool)
-    assert dice(a, b) == 0.5
-    assert dice(a & ~a, b & ~b) == 1
-    assert dice(a, b & ~b) == 0
-
-
-def test_protocol_resizes_before_the_network() -> None:
-    labels = np.zeros((520, 696), np.int32)
-    labels[:260] = 5
-    image, mask = protocol_pair(labels * 10, labels)
-    assert image.shape == (3, 256, 256) and mask.shape == (256, 256)
-    assert mask[:128].all() and not mask[128:].any()
-    assert image[:, 64].min() > 0.999 and image[:, 192].max() < 0.001
+        assert ours.f1 == pytest.approx(theirs.f1 if a.any() or b.any() else 1)
+        quality = theirs.panoptic_quality if a.any() or b.any() else 1
+        assert ours.panoptic_quality == pytest.approx(quality)

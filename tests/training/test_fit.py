@@ -19,7 +19,7 @@ from napari_pmrnet.pretrained import load_model
 from napari_pmrnet.segmentation.certainty import FEATURES
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.finish import logistic_regression, prune_channels
-from napari_pmrnet.training.loss import LossWeights, total_loss
+from napari_pmrnet.training.loss import LossWeights, bce_dice, total_loss
 from napari_pmrnet.training.run import train
 from napari_pmrnet.training.targets import CHANNELS
 
@@ -97,6 +97,17 @@ def test_another_configuration_does_not_resume(data: Path, tmp_path: Path) -> No
     train(data, None, output, replace(SMALL, epochs=1))
     with pytest.raises(DataError, match="other settings"):
         train(data, None, output, replace(SMALL, epochs=1, seed=5))
+
+
+def test_foreground_loss_is_the_published_one() -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 5, 6, generator=rng)
+    target = (torch.rand(2, 1, 5, 6, generator=rng) > 0.6).float()
+    p = torch.sigmoid(logits)
+    entropy = -(target * p.log() + (1 - target) * (1 - p).log()).mean()
+    overlap, total = (p * target).sum(), p.sum() + target.sum()
+    expected = 0.5 * entropy + 0.5 * (1 - (2 * overlap + 1) / (total + 1))
+    torch.testing.assert_close(bce_dice(logits, target), expected)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(

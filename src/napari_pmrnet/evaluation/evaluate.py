@@ -9,24 +9,51 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.datasets.packed import PackedDataset
-from napari_pmrnet.evaluation.instance import Match, average_precision, match
-from napari_pmrnet.evaluation.semantic import dice, protocol_dice, protocol_pair
+from napari_pmrnet.evaluation.certainty import entropy
+from napari_pmrnet.evaluation.instance import Match, iou_matrix, match
+from napari_pmrnet.evaluation.semantic import (
+    dice,
+    protocol_mask,
+    protocol_pair,
+    semantic_scores,
+)
 from napari_pmrnet.pretrained.model import Model
-from napari_pmrnet.segmentation import Settings, segment
+from napari_pmrnet.segmentation import Segmentation, Settings, segment
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
+PIXELS_AN_IMAGE = 4000
 
 
 @dataclass(frozen=True)
 class ImageScore:
-    """Scores of one image: Dice at 256 x 256, and matches at native resolution."""
+    """Scores of one image.
+
+    Attributes
+    ----------
+    image_id, modality : str
+    semantic : dict
+        `semantic_scores` at 256 x 256.
+    dice_native : float
+        Dice at native resolution.
+    seconds : float
+        Time from image to labels.
+    matches : list of Match
+        One an entry of `THRESHOLDS`, at native resolution.
+    objects : DataFrame
+        ``certainty`` and best ``iou`` with a true nucleus, one row a predicted one.
+    pixels : DataFrame
+        ``certainty``, ``pgrf``, ``entropy`` and ``wrong`` of `PIXELS_AN_IMAGE` pixels
+        drawn at random.
+    """
 
     image_id: str
     modality: str
-    dice: float
+    semantic: dict[str, float]
     dice_native: float
     seconds: float
     matches: list[Match]
+    objects: pd.DataFrame
+    pixels: pd.DataFrame
 
 
 def evaluate(
@@ -51,21 +78,23 @@ def evaluate(
     list of ImageScore
         One entry an image, in the order of the data set.
     """
-    settings = settings or Settings()
-    scores = []
+    settings, scores = settings or Settings(), []
+    rng = np.random.default_rng(0)
     for image_id in dataset.ids:
         image, truth = dataset.load(image_id)
-        result = segment(image, settings, model, image_name=image_id)
-        mask = result.maps["probability"] > settings.probability_threshold
-        row = dataset.table.loc[image_id]
+        result = segment(image, settings, model, extra_maps=True, image_name=image_id)
+        small, small_truth = protocol_pair(image, truth)
+        foreground = result.maps["probability"] > settings.probability_threshold
         scores.append(
             ImageScore(
                 image_id,
-                str(row.get("modality", "")),
-                float(protocol_dice(model.network, [protocol_pair(image, truth)])[0]),
-                dice(mask, truth > 0),
+                str(dataset.table.loc[image_id].get("modality", "")),
+                semantic_scores(protocol_mask(model.network, small), small_truth),
+                dice(foreground, truth > 0),
                 result.seconds,
                 match(truth, result.labels, THRESHOLDS),
+                _objects(result, truth),
+                _pixels(result, truth, rng),
             )
         )
         if progress is not None:
@@ -73,64 +102,24 @@ def evaluate(
     return scores
 
 
-def summary(scores: list[ImageScore]) -> pd.DataFrame:
-    """Scores overall and by modality.
-
-    Parameters
-    ----------
-    scores : list of ImageScore
-
-    Returns
-    -------
-    DataFrame
-        One row a modality and one, ``all``, for the whole: number of images, mean Dice
-        (256 x 256), mean Dice at native resolution, and AP at IoU 0.5, 0.75 and 0.9,
-        pooled over the nuclei and as the mean of the images.
-    """
-    groups = {"all": scores}
-    for modality in sorted({s.modality for s in scores} - {""}):
-        groups[modality] = [s for s in scores if s.modality == modality]
-    return pd.DataFrame({name: _row(group) for name, group in groups.items()}).T
+def _objects(result: Segmentation, truth: np.ndarray) -> pd.DataFrame:
+    """Certainty of every predicted nucleus beside how well it fits a true one."""
+    best = iou_matrix(truth, result.labels).max(axis=0, initial=0.0)
+    return pd.DataFrame({"certainty": result.objects["certainty"], "iou": best})
 
 
-def _row(scores: list[ImageScore]) -> dict[str, float]:
-    row = {
-        "images": len(scores),
-        "Dice": np.mean([s.dice for s in scores]),
-        "Dice native": np.mean([s.dice_native for s in scores]),
-    }
-    for threshold in (0.5, 0.75, 0.9):
-        index = THRESHOLDS.index(threshold)
-        pooled, per_image = average_precision(s.matches[index] for s in scores)
-        row[f"AP{threshold} pooled"] = pooled
-        row[f"AP{threshold} per image"] = per_image
-    return row
-
-
-def table(scores: list[ImageScore]) -> pd.DataFrame:
-    """One row an image, with its Dice and its AP at every threshold.
-
-    Parameters
-    ----------
-    scores : list of ImageScore
-
-    Returns
-    -------
-    DataFrame
-        Indexed by image id.
-    """
-    rows = [
+def _pixels(
+    result: Segmentation, truth: np.ndarray, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Certainty of some pixels beside whether their class is wrong."""
+    chosen = rng.integers(truth.size, size=PIXELS_AN_IMAGE)
+    maps = {name: values.ravel()[chosen] for name, values in result.maps.items()}
+    wrong = (maps["probability"] > 0.5) != (truth.ravel()[chosen] > 0)
+    return pd.DataFrame(
         {
-            "image_id": s.image_id,
-            "modality": s.modality,
-            "dice": s.dice,
-            "dice_native": s.dice_native,
-            "seconds": s.seconds,
-            **{
-                f"ap{threshold}": m.precision
-                for threshold, m in zip(THRESHOLDS, s.matches, strict=True)
-            },
+            "certainty": maps["certainty"],
+            "pgrf": maps["pgrf"],
+            "entropy": entropy(maps["probability"]),
+            "wrong": wrong,
         }
-        for s in scores
-    ]
-    return pd.DataFrame(rows).set_index("image_id")
+    )

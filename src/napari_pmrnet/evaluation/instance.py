@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -12,11 +12,12 @@ from scipy.sparse import coo_array
 
 @dataclass(frozen=True)
 class Match:
-    """Counts of one image at one IoU threshold."""
+    """Counts of one image at one IoU threshold, and the sum of the matched IoUs."""
 
     true_positive: int
     false_positive: int
     false_negative: int
+    iou_sum: float = field(default=0.0, compare=False)
 
     @property
     def precision(self) -> float:
@@ -24,11 +25,30 @@ class Match:
         total = self.true_positive + self.false_positive + self.false_negative
         return self.true_positive / total if total else 1.0
 
+    @property
+    def f1(self) -> float:
+        """``2 TP / (2 TP + FP + FN)``; 1 where there is nothing."""
+        return self.true_positive / self._mean_count if self._mean_count else 1.0
+
+    @property
+    def panoptic_quality(self) -> float:
+        """Sum of the matched IoUs over ``TP + FP / 2 + FN / 2``.
+
+        Kirillov et al., "Panoptic Segmentation", CVPR 2019.
+        """
+        return self.iou_sum / self._mean_count if self._mean_count else 1.0
+
+    @property
+    def _mean_count(self) -> float:
+        """Mean of the number of true and of predicted nuclei."""
+        return self.true_positive + (self.false_positive + self.false_negative) / 2
+
     def __add__(self, other: Match) -> Match:
         return Match(
             self.true_positive + other.true_positive,
             self.false_positive + other.false_positive,
             self.false_negative + other.false_negative,
+            self.iou_sum + other.iou_sum,
         )
 
 
@@ -86,12 +106,13 @@ def match(
     n_true, n_predicted = iou.shape
     matches = []
     for threshold in thresholds:
-        hits = 0
+        hits, iou_sum = 0, 0.0
         if iou.size:
             costs = -(iou >= threshold).astype(float) - iou / (2 * min(iou.shape))
-            pairs = linear_sum_assignment(costs)
-            hits = int((iou[pairs] >= threshold).sum())
-        matches.append(Match(hits, n_predicted - hits, n_true - hits))
+            paired = iou[linear_sum_assignment(costs)]
+            hits = int((paired >= threshold).sum())
+            iou_sum = float(paired[paired >= threshold].sum())
+        matches.append(Match(hits, n_predicted - hits, n_true - hits, iou_sum))
     return matches
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from monai.losses import DiceLoss
 from torch import Tensor
 from torch.nn import functional as F
 
 from napari_pmrnet.network import PMRNetOutput
+
+_DICE = DiceLoss(sigmoid=True, batch=True, smooth_nr=1.0, smooth_dr=1.0)
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,7 @@ def bce_dice(logits: Tensor, target: Tensor) -> Tensor:
     Shapes: (B, 1, H, W), (B, 1, H, W) -> ().
     """
     cross_entropy = F.binary_cross_entropy_with_logits(logits, target)
-    probability = torch.sigmoid(logits)
-    overlap = (probability * target).sum()
-    dice = 1 - (2 * overlap + 1) / (probability.sum() + target.sum() + 1)
-    return 0.5 * cross_entropy + 0.5 * dice
+    return 0.5 * cross_entropy + 0.5 * _DICE(logits, target)
 
 
 def total_loss(

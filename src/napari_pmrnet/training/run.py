@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from napari_pmrnet.datasets.packed import PackedDataset
-from napari_pmrnet.evaluation.evaluate import evaluate, summary
+from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.semantic import protocol_pair
+from napari_pmrnet.evaluation.tables import ROWS
 from napari_pmrnet.pretrained.card import architecture, save_model, write_card
 from napari_pmrnet.pretrained.model import load_model
 from napari_pmrnet.training.config import TrainConfig
@@ -120,7 +123,10 @@ def finish(weights: Path, val_set: PackedDataset) -> dict[str, Any]:
     """
     model = load_model(weights, "cpu")
     certainty = fit_certainty(model, val_set)
-    scores = summary(evaluate(model, val_set)).loc["all"].round(4).to_dict()
-    card = {**model.card, "certainty": certainty, "val": scores}
+    calibrated = replace(model, card={**model.card, "certainty": certainty})
+    scores = evaluate(calibrated, val_set)
+    val = {name: v for row in ROWS.values() for name, v in row(scores).items()}
+    val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
+    card = {**calibrated.card, "val": val}
     write_card(weights, card)
     return card

@@ -1,0 +1,135 @@
+"""A folder with everything an evaluation found: tables, plots, the worst images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.evaluation.plots import (
+    plot_precision,
+    plot_reliability,
+    plot_worst,
+)
+from napari_pmrnet.evaluation.tables import Scores, image_table, summary
+from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.segmentation import Settings, segment
+
+WORST = 8
+FILES = (
+    "images.csv",
+    "precision.png",
+    "reliability.png",
+    "report.md",
+    "scores.json",
+    "worst.png",
+)
+
+
+def write_report(
+    folder: Path,
+    scores: Scores,
+    model: Model,
+    dataset: PackedDataset,
+    settings: Settings,
+    conditions: Mapping[str, str],
+) -> list[Path]:
+    """Write ``images.csv``, ``scores.json``, ``report.md`` and the plots.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if missing; files of an earlier report are replaced.
+    scores : list of ImageScore
+    model, dataset, settings
+        What the scores were made with; the worst images are segmented again.
+    conditions : mapping of str
+        What was run, for the head of the report.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tables, images = summary(scores), image_table(scores)
+    images.round(4).to_csv(folder / "images.csv")
+    (folder / "scores.json").write_text(_as_json(tables, conditions))
+    plot_precision(scores).savefig(folder / "precision.png")
+    plot_reliability(scores).savefig(folder / "reliability.png")
+    worst = images.sort_values("AP0.5").index[:WORST]
+    plot_worst(_segment_again(worst, model, dataset, settings)).savefig(
+        folder / "worst.png"
+    )
+    (folder / "report.md").write_text(_as_markdown(tables, images, conditions))
+    return [folder / name for name in FILES]
+
+
+def _segment_again(
+    ids: Iterable[str], model: Model, dataset: PackedDataset, settings: Settings
+) -> Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Id, image, truth, labels and certainty map of some images."""
+    for image_id in ids:
+        image, truth = dataset.load(image_id)
+        result = segment(image, settings, model, image_name=image_id)
+        yield image_id, image, truth, result.labels, result.maps["certainty"]
+
+
+def _as_json(tables: Mapping[str, pd.DataFrame], conditions: Mapping[str, str]) -> str:
+    rows = {
+        title: json.loads(table.to_json(orient="index", double_precision=6))
+        for title, table in tables.items()
+    }
+    return json.dumps({"conditions": dict(conditions), **rows}, indent=2) + "\n"
+
+
+def _as_markdown(
+    tables: Mapping[str, pd.DataFrame],
+    images: pd.DataFrame,
+    conditions: Mapping[str, str],
+) -> str:
+    lines = ["# Evaluation", ""]
+    lines += [f"- {name}: {value}" for name, value in conditions.items()]
+    for title, table in tables.items():
+        lines += ["", f"## {title}", "", markdown_table(table.rename_axis("images of"))]
+    lines += [
+        "",
+        "Ratios of nothing to nothing are 1. Distances, in pixels at 256 x 256, are 0",
+        "where both masks are empty and the image's diagonal where one is (`failed`).",
+        "",
+        "![AP against IoU](precision.png) ![Reliability](reliability.png)",
+        "",
+        f"## The {WORST} images of lowest AP at IoU 0.5",
+        "",
+        "![Image, truth, labels, certainty](worst.png)",
+        "",
+        markdown_table(
+            images.sort_values("AP0.5")[:WORST][
+                ["modality", "nuclei", "found", "Dice", "AP0.5"]
+            ]
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table in Markdown, fractions with three digits."""
+    head = [table.index.name or "", *map(str, table.columns)]
+    rows = [head, ["---"] * len(head)]
+    rows += [
+        [str(index), *map(_cell, row)]
+        for index, row in zip(table.index, table.to_numpy(object), strict=True)
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(value: object) -> str:
+    """A number with three digits behind the point; whole ones without."""
+    if not isinstance(value, int | float):
+        return str(value)
+    return f"{value:.0f}" if float(value).is_integer() and value > 1 else f"{value:.3f}"

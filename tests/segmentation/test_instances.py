@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_pmrnet.segmentation.certainty import certainty_map, describe_objects
+from napari_pmrnet.segmentation.certainty import certainty_map
 from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
 from napari_pmrnet.segmentation.settings import Settings
 
@@ -85,19 +85,6 @@ def test_drop_small_numbers_without_gaps(labels: np.ndarray, least: int) -> None
         assert len(np.unique(part)) == 1
         assert (part[0] > 0) == (part.size >= max(least, 1))
     assert (kept[labels == 0] == 0).all()
-
-
-def test_objects_have_one_row_each() -> None:
-    labels = np.zeros((10, 12), np.int32)
-    labels[1:3, 1:5], labels[6:9, 8:10] = 1, 2
-    certainty = np.where(labels == 2, 0.25, 0.75).astype(np.float32)
-    table = describe_objects(labels, certainty)
-    assert table["label"].tolist() == [1, 2]
-    assert table["area"].tolist() == [8, 6]
-    assert table["certainty"].tolist() == [0.75, 0.25]
-    assert table["centroid_y"].tolist() == [1.5, 7.0]
-    assert table["centroid_x"].tolist() == [2.5, 8.5]
-    assert describe_objects(np.zeros((4, 4), np.int32), np.ones((4, 4))).empty
 
 
 def test_certainty_is_the_fitted_logistic_of_the_maps() -> None:

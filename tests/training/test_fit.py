@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,19 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.network import PMRNet, PMRNetOutput
 from napari_pmrnet.network.pmrnet import Gates
 from napari_pmrnet.pretrained import load_model
+from napari_pmrnet.segmentation import objects
 from napari_pmrnet.segmentation.certainty import FEATURES
 from napari_pmrnet.training.config import TrainConfig
-from napari_pmrnet.training.finish import logistic_regression, prune_channels
+from napari_pmrnet.training.finish import (
+    fit_object_certainty,
+    logistic_regression,
+    prune_channels,
+)
 from napari_pmrnet.training.loss import LossWeights, bce_dice, total_loss
 from napari_pmrnet.training.run import train
 from napari_pmrnet.training.targets import CHANNELS
@@ -85,11 +92,42 @@ def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> Non
     assert card["data"]["images"] == {"train": 4, "val": 2}
     assert card["architecture"]["channels"] == ["probability", "flow_y", "flow_x"]
     assert set(card["certainty"]) == {"intercept", *FEATURES}
+    assert "object_certainty" in card
     assert card["val"]["images"] == 2 and 0 <= card["val"]["Dice"] <= 1
     assert TrainConfig.from_dict(
         {k: v for k, v in card["training"].items() if k != "torch"}
     ) == replace(SMALL, epochs=1)
     assert load_model(output, "cpu").channels == ("probability", "flow_y", "flow_x")
+
+
+def test_certainty_of_nuclei_tells_those_that_fit_from_those_that_do_not(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = PackedDataset(data, subset=None)
+    truth = iter([dataset.load(i)[1] for i in dataset.ids])
+    results = []
+
+    def found(image: np.ndarray, model: object) -> SimpleNamespace:
+        right = len(results) % 2 == 0
+        labels = (next(truth) > 0).astype(np.int32)
+        labels[:, 16 if not right else 48 :] = 0
+        certainty = np.where(labels > 0, 0.9 if right else 0.3, 1.0)
+        maps = {"certainty": certainty} | dict.fromkeys(
+            ("probability", "boundary"), np.full(labels.shape, 0.8)
+        )
+        results.append(
+            SimpleNamespace(labels=labels, maps=maps, flows=np.ones((2, *labels.shape)))
+        )
+        return results[-1]
+
+    monkeypatch.setattr("napari_pmrnet.training.finish.segment", found)
+    fitted = fit_object_certainty(None, dataset)
+    assert set(fitted) == {"intercept", *objects.FEATURES}
+    certainty = [
+        objects.describe_objects(r.labels, r.maps, r.flows, fitted)["certainty"][0]
+        for r in results
+    ]
+    assert min(certainty[::2]) > 0.9 and max(certainty[1::2]) < 0.1
 
 
 def test_another_configuration_does_not_resume(data: Path, tmp_path: Path) -> None:

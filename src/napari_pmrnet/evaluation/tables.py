@@ -15,9 +15,9 @@ from napari_pmrnet.evaluation.certainty import (
 from napari_pmrnet.evaluation.evaluate import THRESHOLDS, ImageScore
 from napari_pmrnet.evaluation.instance import Match, average_precision
 from napari_pmrnet.evaluation.semantic import PROTOCOL_SIZE
+from napari_pmrnet.segmentation.objects import RIGHT_IOU
 
 MAIN_THRESHOLDS = (0.5, 0.75, 0.9)
-RIGHT_IOU = 0.7
 DIAGONAL = float(np.hypot(PROTOCOL_SIZE, PROTOCOL_SIZE))
 
 Scores = list[ImageScore]

@@ -12,8 +12,9 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.segmentation.certainty import certainty_map, describe_objects
+from napari_pmrnet.segmentation.certainty import certainty_map
 from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
+from napari_pmrnet.segmentation.objects import describe_objects
 from napari_pmrnet.segmentation.predict import Prediction, Progress, predict, run_to_end
 from napari_pmrnet.segmentation.prepare import prepare
 from napari_pmrnet.segmentation.settings import Settings
@@ -79,7 +80,7 @@ class Segmentation:
         ):
             raise ValueError("another model or channel needs a new segmentation")
         labels = _labels(self.maps, self.flows, settings, self.region)
-        objects = describe_objects(labels, self.maps["certainty"])
+        objects = _objects(labels, self.maps, self.flows, self.model)
         return replace(self, labels=labels, objects=objects, settings=settings)
 
 
@@ -200,7 +201,7 @@ def _assemble(
     return Segmentation(
         labels,
         maps,
-        describe_objects(labels, maps["certainty"]),
+        _objects(labels, maps, flows, model),
         settings,
         model,
         prediction.device,
@@ -209,6 +210,16 @@ def _assemble(
         flows,
         region,
     )
+
+
+def _objects(
+    labels: np.ndarray,
+    maps: dict[str, np.ndarray],
+    flows: np.ndarray | None,
+    model: Model,
+) -> pd.DataFrame:
+    """The table of nuclei, with the calibration of the model's card."""
+    return describe_objects(labels, maps, flows, model.card.get("object_certainty"))
 
 
 def take_flows(maps: dict[str, np.ndarray]) -> np.ndarray | None:

@@ -10,15 +10,18 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import expit
 from torch import Tensor
 
 from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.evaluation.instance import iou_matrix
 from napari_pmrnet.pretrained.model import Model
-from napari_pmrnet.segmentation import segment
+from napari_pmrnet.segmentation import objects, segment
 from napari_pmrnet.segmentation.certainty import FEATURES, pixel_features
 
 USED_CHANNELS = ("probability", "flow_y", "flow_x")
 PIXELS_AN_IMAGE = 4000
+RIDGE = 1e-4
 
 
 def prune_channels(
@@ -74,10 +77,47 @@ def fit_certainty(
     )
 
 
+def fit_object_certainty(
+    model: Model, dataset: PackedDataset
+) -> dict[str, float] | None:
+    """Fit the certainty of a nucleus on labelled images.
+
+    Parameters
+    ----------
+    model : Model
+        With the certainty of pixels fitted.
+    dataset : PackedDataset
+        Images the network was not trained on.
+
+    Returns
+    -------
+    dict or None
+        ``intercept`` and a coefficient for each of `objects.FEATURES`; None if the
+        model finds no nucleus.
+    """
+    features, right = [], []
+    for image_id in dataset.ids:
+        image, truth = dataset.load(image_id)
+        result = segment(image, model=model)
+        features.append(
+            objects.object_features(result.labels, result.maps, result.flows)
+        )
+        overlap = iou_matrix(truth, result.labels)
+        right.append(overlap.max(axis=0, initial=0.0) >= objects.RIGHT_IOU)
+    if not sum(map(len, right)):
+        return None
+    return logistic_regression(
+        np.concatenate(features), np.concatenate(right), objects.FEATURES
+    )
+
+
 def logistic_regression(
     features: np.ndarray, outcome: np.ndarray, names: Iterable[str]
 ) -> dict[str, float]:
-    """Maximum-likelihood logistic regression.
+    """Logistic regression by maximum likelihood.
+
+    A ridge of `RIDGE` on the standardised features keeps the coefficients finite where
+    the outcome can be told without error.
 
     Parameters
     ----------
@@ -89,16 +129,21 @@ def logistic_regression(
     Returns
     -------
     dict
-        ``intercept`` and one coefficient a feature.
+        ``intercept`` and one coefficient a feature, for features as they are.
     """
-    design = np.column_stack([np.ones(len(features)), features]).astype(float)
+    features = np.asarray(features, float)
+    mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
+    design = np.column_stack([np.ones(len(features)), (features - mean) / spread])
 
     def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
         score = design @ weights
         loss = np.logaddexp(0, score) - outcome * score
-        gradient = design.T @ (1 / (1 + np.exp(-score)) - outcome)
-        return loss.mean(), gradient / len(outcome)
+        gradient = design.T @ (expit(score) - outcome) / len(outcome)
+        ridge = RIDGE * np.r_[0, weights[1:]]
+        return loss.mean() + ridge @ weights / 2, gradient + ridge
 
-    fitted = minimize(cost, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B")
+    fitted = minimize(cost, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B").x
+    slopes = fitted[1:] / spread
     keys = ("intercept", *names)
-    return {name: float(w) for name, w in zip(keys, fitted.x, strict=True)}
+    values = (fitted[0] - slopes @ mean, *slopes)
+    return {name: float(value) for name, value in zip(keys, values, strict=True)}

@@ -21,9 +21,12 @@ from napari_pmrnet.training.data import CropSource, make_samples, sampling_weigh
 from napari_pmrnet.training.finish import (
     USED_CHANNELS,
     fit_certainty,
+    fit_object_certainty,
     prune_channels,
 )
 from napari_pmrnet.training.fit import EpochReport, Trainer
+
+FITS = {"certainty": fit_certainty, "object_certainty": fit_object_certainty}
 
 
 def train(
@@ -122,11 +125,11 @@ def finish(weights: Path, val_set: PackedDataset) -> dict[str, Any]:
         The card as written.
     """
     model = load_model(weights, "cpu")
-    certainty = fit_certainty(model, val_set)
-    calibrated = replace(model, card={**model.card, "certainty": certainty})
-    scores = evaluate(calibrated, val_set)
+    for name, fit in FITS.items():
+        model = replace(model, card={**model.card, name: fit(model, val_set)})
+    scores = evaluate(model, val_set)
     val = {name: v for row in ROWS.values() for name, v in row(scores).items()}
     val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
-    card = {**calibrated.card, "val": val}
+    card = {**model.card, "val": val}
     write_card(weights, card)
     return card

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
-from napari_pmrnet.segmentation.prepare import image_shape, prepare
+from napari_pmrnet.segmentation.prepare import prepare
 
 GREY = np.random.default_rng(0).integers(0, 200, (40, 30)).astype(np.uint8)
 
@@ -22,10 +22,11 @@ def test_dtype_and_byte_order_do_not_matter(dtype: str) -> None:
     np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
-@given(st.floats(1e-3, 1e4), st.floats(-1e4, 1e4))
+@given(st.floats(1e-3, 1e4), st.floats(-1e6, 1e6))
+@example(gain=1e-3, offset=4096.0)
 @settings(max_examples=25, deadline=None)
 def test_gain_and_offset_do_not_matter(gain: float, offset: float) -> None:
-    np.testing.assert_allclose(prepare(GREY * gain + offset), prepare(GREY), atol=1e-3)
+    np.testing.assert_allclose(prepare(GREY * gain + offset), prepare(GREY), atol=1e-5)
 
 
 def test_grey_gives_three_equal_planes_in_unit_range() -> None:
@@ -93,16 +94,3 @@ def test_bad_images_are_named_with_the_reason(
     with pytest.raises(ImageError, match=words) as caught:
         prepare(image, name="slide 7", **options)
     assert "slide 7" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("shape", "options", "expected"),
-    [
-        ((5, 6), {}, (5, 6)),
-        ((5, 6, 3), {}, (5, 6)),
-        ((2, 5, 6), {"channel_axis": 0}, (5, 6)),
-        ((5, 6, 2), {"channel_axis": -1}, (5, 6)),
-    ],
-)
-def test_shape_without_reading(shape: tuple, options: dict, expected: tuple) -> None:
-    assert image_shape(shape, **options) == expected

@@ -52,17 +52,6 @@ def prepare(
     return np.ascontiguousarray(np.broadcast_to(planes, (3, *planes.shape[1:])))
 
 
-def image_shape(
-    shape: tuple[int, ...], channel_axis: int | None = None, rgb: bool | None = None
-) -> tuple[int, int]:
-    """Height and width of an image of this shape, without reading it."""
-    if channel_axis is not None:
-        shape = tuple(np.delete(shape, channel_axis))
-    elif rgb or (rgb is None and _looks_rgb(shape)):
-        shape = shape[:-1]
-    return tuple(int(n) for n in shape[-2:])
-
-
 def _looks_rgb(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[-1] in (3, 4)
 

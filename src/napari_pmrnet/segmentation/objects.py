@@ -55,9 +55,9 @@ def describe_objects(
     """
     regions = _Regions(labels)
     if calibration is None or flows is None:
-        certainty = regions.mean(maps["certainty"])
+        certainty = regions.mean(regions.take(maps["certainty"]))
     else:
-        table = object_features(labels, maps, flows)
+        table = _measure(regions, maps, flows)
         weights = np.array([calibration[name] for name in FEATURES])
         certainty = expit(table.to_numpy() @ weights + calibration["intercept"])
     return pd.DataFrame(
@@ -93,18 +93,28 @@ def object_features(
         that of the ellipse with the same second moments; logarithm of that ellipse's
         elongation; whether it touches the border of the image.
     """
-    regions = _Regions(labels)
-    rim = find_boundaries(labels, mode="inner")
-    strength = np.hypot(*flows)
+    return _measure(_Regions(labels), maps, flows)
+
+
+def _measure(
+    regions: _Regions, maps: Mapping[str, np.ndarray], flows: np.ndarray
+) -> pd.DataFrame:
+    """`object_features`, reading the maps within the labels only."""
+    certainty, probability, gate, rim = map(
+        regions.take,
+        (maps["certainty"], maps["probability"], maps["boundary"], regions.rim()),
+    )
+    flow = np.stack([regions.take(component) for component in flows])
+    strength = np.hypot(*flow)
     roundness, elongation = regions.ellipse()
     return pd.DataFrame(
         {
-            "pixel_certainty": regions.mean(maps["certainty"]),
-            "least_certain": regions.least(maps["certainty"]),
-            "log_odds": regions.mean(log_odds(maps["probability"])),
-            "rim_gate": regions.mean(maps["boundary"], rim),
-            "inner_gate": regions.mean(maps["boundary"], ~rim),
-            "flow_agreement": regions.mean(regions.towards_centre(flows, strength)),
+            "pixel_certainty": regions.mean(certainty),
+            "least_certain": regions.least(certainty),
+            "log_odds": regions.mean(log_odds(probability)),
+            "rim_gate": regions.mean(gate, rim),
+            "inner_gate": regions.mean(gate, ~rim),
+            "flow_agreement": regions.mean(regions.towards_centre(flow, strength)),
             "flow_strength": regions.mean(strength),
             "log_area": np.log(np.maximum(regions.area, 1)),
             "roundness": roundness,
@@ -119,53 +129,49 @@ class _Regions:
     """Sums over the pixels of every label, all labels at once."""
 
     def __init__(self, labels: np.ndarray) -> None:
-        self.shape = labels.shape
+        self.labels = labels
         self.count = int(labels.max(initial=0))
         self.pixels = np.flatnonzero(labels)
-        self.owner = labels.ravel()[self.pixels] - 1
+        self.owner = self.take(labels) - 1
         self.y, self.x = np.divmod(self.pixels, labels.shape[1])
-        self.area = self._sum(np.ones(len(self.pixels)))
+        self.area = self._sum(None)
         self.centre = self._sum(self.y) / self.area, self._sum(self.x) / self.area
+        self.dy = self.y - self.centre[0][self.owner]
+        self.dx = self.x - self.centre[1][self.owner]
 
-    def _sum(self, values: np.ndarray) -> np.ndarray:
-        return np.bincount(self.owner, values, minlength=self.count)
+    def take(self, image: np.ndarray) -> np.ndarray:
+        """Values of an image (H, W) at the labelled pixels, (n,)."""
+        return image.ravel()[self.pixels]
+
+    def rim(self) -> np.ndarray:
+        """Pixels with a 4-neighbour of another label or none, (H, W)."""
+        return find_boundaries(self.labels, mode="inner")
+
+    def _sum(self, values: np.ndarray | None) -> np.ndarray:
+        return np.bincount(self.owner, values, minlength=self.count).astype(float)
 
     def mean(self, values: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
-        """Mean of a map over every label; 0 where `where` leaves no pixel of it."""
-        values = values.ravel()[self.pixels]
+        """Mean over every label; 0 where `where` leaves no pixel of it."""
         if where is None:
             return self._sum(values) / self.area
-        kept = where.ravel()[self.pixels].astype(float)
-        return self._sum(values * kept) / np.maximum(self._sum(kept), 1)
+        return self._sum(values * where) / np.maximum(self._sum(where), 1)
 
     def least(self, values: np.ndarray) -> np.ndarray:
-        """Smallest value of a map within every label."""
+        """Smallest value within every label."""
         least = np.full(self.count, np.inf)
-        np.minimum.at(least, self.owner, values.ravel()[self.pixels])
+        np.minimum.at(least, self.owner, values)
         return least
 
-    def _offsets(self) -> tuple[np.ndarray, np.ndarray]:
-        """From its centroid to every pixel."""
-        return (
-            self.y - self.centre[0][self.owner],
-            self.x - self.centre[1][self.owner],
-        )
-
-    def towards_centre(self, flows: np.ndarray, strength: np.ndarray) -> np.ndarray:
-        """Map of the cosine between flow and way to the centroid; 0 outside labels."""
-        dy, dx = self._offsets()
-        flow_y, flow_x = flows.reshape(2, -1)[:, self.pixels]
-        length = np.hypot(dy, dx) * strength.ravel()[self.pixels]
-        cosine = np.zeros(self.shape, np.float32)
-        cosine.ravel()[self.pixels] = -(flow_y * dy + flow_x * dx) / (length + 1e-6)
-        return cosine
+    def towards_centre(self, flow: np.ndarray, strength: np.ndarray) -> np.ndarray:
+        """Cosine between the flow (2, n) and the way to the centroid, (n,)."""
+        along = flow[0] * self.dy + flow[1] * self.dx
+        return -along / (np.hypot(self.dy, self.dx) * strength + 1e-6)
 
     def ellipse(self) -> tuple[np.ndarray, np.ndarray]:
         """Share of the ellipse of equal second moments filled; its axes' ratio."""
-        dy, dx = self._offsets()
         # A pixel is a square, not a point: 1/12 is its own second moment.
-        yy, xx = (self._sum(d * d) / self.area + 1 / 12 for d in (dy, dx))
-        xy = self._sum(dy * dx) / self.area
+        yy, xx = (self._sum(d * d) / self.area + 1 / 12 for d in (self.dy, self.dx))
+        xy = self._sum(self.dy * self.dx) / self.area
         mean, half = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
         minor = np.maximum(mean - half, 1 / 12)
         roundness = self.area / (4 * np.pi * np.sqrt((mean + half) * minor))
@@ -173,7 +179,7 @@ class _Regions:
 
     def touching_the_border(self) -> np.ndarray:
         """Whether a label has a pixel on the border of the image."""
-        height, width = self.shape
+        height, width = self.labels.shape
         edge = (self.y == 0) | (self.x == 0)
         edge |= (self.y == height - 1) | (self.x == width - 1)
         return self._sum(edge) > 0

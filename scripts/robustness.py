@@ -1,0 +1,35 @@
+"""How much AP at IoU 0.5 is lost when images are changed.
+
+python scripts/robustness.py --data DIR [--model w.safetensors] [--subset test]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from napari_pmrnet import load_model
+from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.evaluation.robustness import robustness
+
+
+def main() -> None:
+    """Print AP under every change and the points lost."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default="dsb18")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--subset", default="test")
+    arguments = parser.parse_args()
+    dataset = PackedDataset(arguments.data, subset=arguments.subset)
+    table = robustness(
+        load_model(arguments.model, arguments.device),
+        ((image, truth) for _, image, truth in dataset),
+        progress=lambda name: print(name, file=sys.stderr),
+    )
+    print(table.round({"pooled": 3, "per image": 3, "lost": 1}).to_string())
+
+
+if __name__ == "__main__":
+    main()

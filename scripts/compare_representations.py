@@ -173,7 +173,7 @@ def main() -> None:
     grid = [
         Settings(probability_threshold=p, seed_threshold=s)
         for p in (0.5, 0.6, 0.7)
-        for s in (0.4, 0.5, 0.6, 0.7, 0.8)
+        for s in (0.5, 0.6, 0.7, 0.8)
     ]
     table = compare(cases, grid)
     if arguments.output:

@@ -41,7 +41,7 @@ class Settings:
         min=0,
     )
     probability_threshold: float = _setting(
-        0.5,
+        0.6,
         "Probability threshold",
         "A pixel belongs to a nucleus above this probability. Lower it for larger "
         "or fainter nuclei.",
@@ -50,7 +50,7 @@ class Settings:
         step=0.05,
     )
     seed_threshold: float = _setting(
-        0.7,
+        0.6,
         "Seed threshold",
         "How many pixels must gather at a place to make a nucleus of it. Raise it to "
         "drop fragments, lower it to keep small nuclei.",

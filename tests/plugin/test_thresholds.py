@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_pmrnet import Settings
+
 
 @pytest.fixture
 def segmented(open_dock, run_and_wait, blobs):
@@ -128,7 +130,7 @@ def test_a_wrong_value_says_why_and_stops_nothing_else(segmented, core, qtbot):
     assert len(core.calls) == 1
     dock.run_panel.defaults_button.click()
     assert field.reason.isHidden()
-    assert field.value() == 0.5
+    assert field.value() == Settings().probability_threshold
 
 
 def test_removed_labels_come_back_with_the_next_threshold(segmented, qtbot):

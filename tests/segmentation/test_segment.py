@@ -11,7 +11,7 @@ from napari_pmrnet.errors import ImageError
 from napari_pmrnet.pretrained import Model
 from napari_pmrnet.segmentation.segment import EXTRA_MAPS
 
-LOOSE = Settings(seed_threshold=0.05, min_area=1)
+LOOSE = Settings(probability_threshold=0.5, seed_threshold=0.05, min_area=1)
 MAPS = {"probability", "boundary", "certainty"}
 
 

@@ -95,6 +95,7 @@ def test_evaluate_prints_and_saves_scores(
     assert scores["Instances (native size)"]["f"]["images"] == 1
     assert "weights" in scores["conditions"]
     text = (report / "report.md").read_text()
+    assert "| failed |" in text and "| all | 1 |" in text
     for plot in ("precision.png", "reliability.png", "worst.png"):
         assert f"({plot})" in text
         assert min(Image.open(report / plot).size) > 100

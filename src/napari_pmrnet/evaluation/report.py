@@ -118,18 +118,17 @@ def _as_markdown(
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """A table in Markdown, fractions with three digits."""
+    """A table in Markdown: counts as they are, other numbers with three digits."""
+    columns = [_cells(table[name]) for name in table]
+    rows = zip(map(str, table.index), *columns, strict=True)
     head = [table.index.name or "", *map(str, table.columns)]
-    rows = [head, ["---"] * len(head)]
-    rows += [
-        [str(index), *map(_cell, row)]
-        for index, row in zip(table.index, table.to_numpy(object), strict=True)
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(value: object) -> str:
-    """A number with three digits behind the point; whole ones without."""
-    if not isinstance(value, int | float):
-        return str(value)
-    return f"{value:.0f}" if float(value).is_integer() and value > 1 else f"{value:.3f}"
+def _cells(column: pd.Series) -> list[str]:
+    """A column as text."""
+    if not pd.api.types.is_numeric_dtype(column):
+        return [str(value) for value in column]
+    digits = 0 if (column == column.round()).all() else 3
+    return [f"{value:.{digits}f}" for value in column]

@@ -85,12 +85,9 @@ def random_crop(
     nearest = _sample(stacked.float(), unit, "nearest")
     patch = image[box].float() / 255
     if shrink > 1 and min(patch.shape[-2:]) >= 2 * shrink:
-        patch = F.avg_pool2d(patch[None], shrink, ceil_mode=True)[0]
-        rounded = torch.tensor([patch.shape[2] * shrink, patch.shape[1] * shrink])
-        unit_image = 2 * (grid - offset + 0.5) / rounded - 1
-    else:
-        unit_image = unit
-    crop = _sample(patch, unit_image, "bilinear")
+        smaller = [round(n / shrink) for n in patch.shape[-2:]]
+        patch = F.interpolate(patch[None], smaller, mode="area")[0]
+    crop = _sample(patch, unit, "bilinear")
     turned = torch.einsum("ij,jhw->ihw", torch.linalg.inv(linear), nearest[[3, 2]])
     turned = turned / turned.norm(dim=0, keepdim=True).clamp(min=1e-6)
     return (

@@ -218,6 +218,9 @@ def evaluate(
     from napari_pmrnet.evaluation.tables import summary
     from napari_pmrnet.pretrained import load_model
 
+    if output is not None:
+        with needs_extra("train", "the report"):
+            from napari_pmrnet.evaluation.report import write_report
     model = load_model(settings.model, settings.device)
     dataset = PackedDataset(data, split, column, subset)
     with progress_bar() as bar:
@@ -234,13 +237,14 @@ def evaluate(
     }
     for name, value in conditions.items():
         console.print(f"{name}: {value}", highlight=False)
-    for title, table in summary(scores).items():
+    tables = summary(scores)
+    for title, table in tables.items():
         console.print(f"\n{title}", style="bold")
         console.print(table.T.round(3).to_string(), highlight=False)
     if output is not None:
-        with needs_extra("train", "report"):
-            from napari_pmrnet.evaluation.report import write_report
-        for path in write_report(output, scores, model, dataset, settings, conditions):
+        for path in write_report(
+            output, scores, tables, model, dataset, settings, conditions
+        ):
             console.print(str(path))
 
 

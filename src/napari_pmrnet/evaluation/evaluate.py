@@ -10,7 +10,7 @@ import pandas as pd
 
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.evaluation.certainty import entropy
-from napari_pmrnet.evaluation.instance import Match, iou_matrix, match
+from napari_pmrnet.evaluation.instance import Match, best_iou, match
 from napari_pmrnet.evaluation.semantic import (
     dice,
     protocol_mask,
@@ -104,8 +104,8 @@ def evaluate(
 
 def _objects(result: Segmentation, truth: np.ndarray) -> pd.DataFrame:
     """Certainty of every predicted nucleus beside how well it fits a true one."""
-    best = iou_matrix(truth, result.labels).max(axis=0, initial=0.0)
-    return pd.DataFrame({"certainty": result.objects["certainty"], "iou": best})
+    iou = best_iou(truth, result.labels)
+    return pd.DataFrame({"certainty": result.objects["certainty"], "iou": iou})
 
 
 def _pixels(

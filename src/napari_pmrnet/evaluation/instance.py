@@ -78,6 +78,11 @@ def iou_matrix(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return overlap / np.maximum(union, 1)
 
 
+def best_iou(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Highest IoU of every predicted label with a true one, shape (n predicted,)."""
+    return iou_matrix(truth, prediction).max(axis=0, initial=0.0)
+
+
 def _renumber(labels: np.ndarray) -> np.ndarray:
     """Labels as 1, 2, ..., background staying 0."""
     values, numbers = np.unique(labels, return_inverse=True)

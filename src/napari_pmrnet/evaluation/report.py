@@ -15,7 +15,7 @@ from napari_pmrnet.evaluation.plots import (
     plot_reliability,
     plot_worst,
 )
-from napari_pmrnet.evaluation.tables import Scores, image_table, summary
+from napari_pmrnet.evaluation.tables import Scores, image_table
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Settings, segment
 
@@ -33,6 +33,7 @@ FILES = (
 def write_report(
     folder: Path,
     scores: Scores,
+    tables: Mapping[str, pd.DataFrame],
     model: Model,
     dataset: PackedDataset,
     settings: Settings,
@@ -45,6 +46,8 @@ def write_report(
     folder : Path
         Made if missing; files of an earlier report are replaced.
     scores : list of ImageScore
+    tables : mapping of DataFrame
+        Their `summary`.
     model, dataset, settings
         What the scores were made with; the worst images are segmented again.
     conditions : mapping of str
@@ -56,7 +59,7 @@ def write_report(
         The files written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables, images = summary(scores), image_table(scores)
+    images = image_table(scores)
     images.round(4).to_csv(folder / "images.csv")
     (folder / "scores.json").write_text(_as_json(tables, conditions))
     plot_precision(scores).savefig(folder / "precision.png")

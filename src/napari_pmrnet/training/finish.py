@@ -14,7 +14,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from napari_pmrnet.datasets.packed import PackedDataset
-from napari_pmrnet.evaluation.instance import iou_matrix
+from napari_pmrnet.evaluation.instance import best_iou
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import objects, segment
 from napari_pmrnet.segmentation.certainty import FEATURES, pixel_features
@@ -102,8 +102,7 @@ def fit_object_certainty(
         features.append(
             objects.object_features(result.labels, result.maps, result.flows)
         )
-        overlap = iou_matrix(truth, result.labels)
-        right.append(overlap.max(axis=0, initial=0.0) >= objects.RIGHT_IOU)
+        right.append(best_iou(truth, result.labels) >= objects.RIGHT_IOU)
     if not sum(map(len, right)):
         return None
     return logistic_regression(

@@ -1,25 +1,36 @@
 """A packed data set: ``images/<id>.png``, ``labels/<id>.tif`` and a split table.
 
 Training and evaluation read this layout. Everything that could end a long run, such as
-an image without labels, is found when the data set is opened, not hours later.
+an image without labels, is found when the data set is opened, not hours later: each
+fault is one line, and the run goes on without that image or, if strict, does not start.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.pictures import read_picture
 from napari_pmrnet.io.tiff import read_tiff_array
 
+logger = logging.getLogger(__name__)
+
 
 class PackedDataset:
-    """Images and instance labels of one subset of a packed folder.
+    """Images and instance labels of one or more subsets of a packed folder.
+
+    Opening it checks every row and logs one warning a problem. Rows whose image or
+    labels cannot be used are left out; labels without a nucleus, and files that the
+    table does not list, are only named.
 
     Parameters
     ----------
@@ -30,23 +41,27 @@ class PackedDataset:
         as given, then within `folder`. By default ``split.csv`` of the folder.
     column : str
         The split column to use.
-    subset : str or None
-        Value of that column to keep, e.g. ``"train"``; None keeps every row.
+    subset : str, tuple of str or None
+        Value or values of that column to keep, e.g. ``"train"``; None keeps every row.
     strict : bool
-        Read every file at once and compare shapes, rather than at each `load`, and
-        refuse images that the table does not list.
+        Refuse a data set with a problem other than labels without a nucleus.
+    without : str, optional
+        Value of the column ``modality`` whose rows are not used.
 
     Attributes
     ----------
     ids : list of str
-        Identifiers, in the order of the table.
+        Identifiers of the usable rows, in the order of the table.
     table : pandas.DataFrame
-        Rows of the table that were kept, indexed by ``image_id``.
+        Usable rows of the table, indexed by ``image_id``.
+    problems : tuple of str
+        One line for everything that was found wrong.
 
     Raises
     ------
     DataError
-        If the folder, the table or a file named by it is missing or malformed.
+        If the folder or the table is missing or malformed, if no usable row is left,
+        or, when strict, if there is a problem.
     """
 
     def __init__(
@@ -54,24 +69,29 @@ class PackedDataset:
         folder: str | Path,
         split_file: str | Path | None = None,
         column: str = "split",
-        subset: str | None = "train",
+        subset: str | tuple[str, ...] | None = "train",
         strict: bool = False,
+        without: str | None = None,
     ) -> None:
         self.folder = Path(folder)
-        if not (self.folder / "images").is_dir():
-            raise DataError(
-                f"{self.folder}: has no folder 'images'. Name a folder that holds "
-                "images/<id>.png and labels/<id>.tif."
-            )
+        for name in ("images", "labels"):
+            if not (self.folder / name).is_dir():
+                raise DataError(
+                    f"{self.folder}: has no folder '{name}'. Name a folder that holds "
+                    "images/<id>.png and labels/<id>.tif."
+                )
         self.split_file = self._find_table(split_file)
+        self.column = column
         whole = _read_table(self.split_file)
         self.table = _keep_subset(whole, self.split_file, column, subset)
-        self.ids: list[str] = list(self.table.index)
-        self._require_files()
-        if strict:
-            self._refuse_unlisted(whole)
-            for image_id in self.ids:
-                self.load(image_id)
+        if without is not None:
+            self.table = _drop_modality(self.table, whole, self.split_file, without)
+        self.problems: tuple[str, ...] = ()
+        self._check(whole.index, strict)
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self.table.index)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,6 +107,34 @@ class PackedDataset:
     def labels_path(self, image_id: str) -> Path:
         """Path of the labels of `image_id`."""
         return self.folder / "labels" / f"{image_id}.tif"
+
+    def only(self, subset: str) -> PackedDataset:
+        """One of the subsets opened, without checking its files again.
+
+        Parameters
+        ----------
+        subset : str
+            Value of the split column.
+
+        Returns
+        -------
+        PackedDataset
+            Its `problems` are those of the whole.
+
+        Raises
+        ------
+        DataError
+            If no usable row of that subset is left.
+        """
+        part = copy(self)
+        values = _column(self.table, self.split_file, self.column).astype(str)
+        part.table = self.table[values == subset]
+        if part.table.empty:
+            raise DataError(
+                f"{self.split_file}: no row with {self.column} = {subset} is left that "
+                "can be used. Mend its files, or choose other rows."
+            )
+        return part
 
     def load(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read one image and its labels.
@@ -108,19 +156,9 @@ class PackedDataset:
         DataError
             If a file cannot be read, or the two do not fit together.
         """
-        image = read_picture(self.image_path(image_id))
-        if image.dtype != np.uint8:
-            raise DataError(
-                f"{self.image_path(image_id)}: has pixels of type {image.dtype}. "
-                "Convert it to 8 bits."
-            )
-        image = image[..., :3] if image.ndim == 3 else image
+        image = _checked_image(self.image_path(image_id))
         labels = _checked_labels(self.labels_path(image_id))
-        if labels.shape != image.shape[:2]:
-            raise DataError(
-                f"{self.labels_path(image_id)}: has shape {labels.shape}, its image "
-                f"{image.shape[:2]}. Replace it by labels drawn on that image."
-            )
+        _require_same_shape(self.labels_path(image_id), labels.shape, image.shape[:2])
         return image, labels
 
     def data_hash(self) -> str:
@@ -146,24 +184,104 @@ class PackedDataset:
             "the columns image_id and split."
         )
 
-    def _require_files(self) -> None:
-        """Refuse an identifier without its image or its labels."""
+    def _check(self, listed: pd.Index, strict: bool) -> None:
+        """Find every problem, leave out the rows at fault, and log or refuse."""
+        rows, faulty = len(self.table), []
+        faults: list[str] = []
+        empty: list[str] = []
         for image_id in self.ids:
-            for path in (self.image_path(image_id), self.labels_path(image_id)):
-                if not path.is_file():
-                    raise DataError(
-                        f"{path}: missing, though {self.split_file} lists it. Add the "
-                        "file, or remove the row."
-                    )
-
-    def _refuse_unlisted(self, whole: pd.DataFrame) -> None:
-        """Refuse images of which the table knows nothing."""
-        for path in sorted((self.folder / "images").glob("*.png")):
-            if path.stem not in whole.index:
-                raise DataError(
-                    f"{path}: not listed in {self.split_file}. Add a row for it, or "
-                    "move the image away."
+            found, nuclei = self._check_row(image_id)
+            if found:
+                faulty.append(image_id)
+                faults += found
+            elif not nuclei:
+                empty.append(
+                    f"{self.labels_path(image_id)}: empty mask, no nucleus is labelled."
+                    " It is used as an image without nuclei."
                 )
+        faults += self._unlisted(listed)
+        self.problems = (*faults, *empty)
+        self.table = self.table.drop(index=faulty)
+        if self.table.empty:
+            self._refuse("no usable image is left. Mend them.")
+        if strict and faults:
+            self._refuse("strict allows none. Mend them, or leave strict off.")
+        for line in self.problems:
+            logger.warning(line)
+        if self.problems:
+            logger.warning(
+                f"{_count(len(self.problems))}; {len(faulty)} of {rows} images "
+                f"{'is' if len(faulty) == 1 else 'are'} left out."
+            )
+
+    def _check_row(self, image_id: str) -> tuple[list[str], bool]:
+        """Lines on what forbids the use of a row; whether it has a nucleus."""
+        image, labels = self.image_path(image_id), self.labels_path(image_id)
+        missing = self._missing(image_id)
+        if missing is not None:
+            return [missing], False
+        faults: list[str] = []
+        with _collected(faults):
+            size = _image_size(image)
+        with _collected(faults):
+            instances = _checked_labels(labels)
+        if faults:
+            return faults, False
+        with _collected(faults):
+            _require_same_shape(labels, instances.shape, size)
+        return faults, bool(instances.any())
+
+    def _missing(self, image_id: str) -> str | None:
+        """Line on the files of a row that do not exist; None if both do."""
+        image, labels = self.image_path(image_id), self.labels_path(image_id)
+        match image.is_file(), labels.is_file():
+            case False, False:
+                return (
+                    f"{image_id}: listed in {self.split_file}, but there is no such "
+                    f"image. Add {image} and {labels}, or remove the row."
+                )
+            case False, True:
+                what = f"{labels}: labels without an image. Add {image}"
+            case True, False:
+                what = f"{image}: image without labels. Add {labels}"
+            case _:
+                return None
+        return f"{what}, or remove the row."
+
+    def _unlisted(self, listed: pd.Index) -> list[str]:
+        """One line for each identifier of which the table knows nothing."""
+        images = {path.stem for path in (self.folder / "images").glob("*.png")}
+        labels = {path.stem for path in (self.folder / "labels").glob("*.tif")}
+        lines = []
+        for image_id in sorted((images | labels) - set(listed)):
+            if image_id in images:
+                what = f"{self.image_path(image_id)}: image"
+            else:
+                what = f"{self.labels_path(image_id)}: labels without an image,"
+            lines.append(
+                f"{what} not listed in {self.split_file}. It is not used: add a row "
+                "for it, or move it away."
+            )
+        return lines
+
+    def _refuse(self, reason: str) -> None:
+        """Raise an error that holds every problem."""
+        first = f"{self.folder}: {_count(len(self.problems))}; {reason}"
+        raise DataError("\n".join([first, *self.problems]))
+
+
+def _count(problems: int) -> str:
+    """The number of problems in words."""
+    return f"{problems} problem{'' if problems == 1 else 's'}"
+
+
+@contextmanager
+def _collected(faults: list[str]) -> Iterator[None]:
+    """Turn a `DataError` of the block into a line."""
+    try:
+        yield
+    except DataError as error:
+        faults.append(str(error))
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -183,24 +301,71 @@ def _read_table(path: Path) -> pd.DataFrame:
     return table
 
 
+def _column(table: pd.DataFrame, path: Path, name: str) -> pd.Series:
+    """A column of the table, which must have it."""
+    if name not in table.columns:
+        raise DataError(
+            f"{path}: has no column {name}. It has: {', '.join(table.columns)}."
+        )
+    return table[name]
+
+
+def _require_value(column: pd.Series, path: Path, value: str) -> None:
+    """Refuse a value that no row has."""
+    values = set(column.dropna().astype(str))
+    if value not in values:
+        raise DataError(
+            f"{path}: column {column.name} has no row '{value}'. "
+            f"It has: {', '.join(sorted(values))}."
+        )
+
+
 def _keep_subset(
-    table: pd.DataFrame, path: Path, column: str, subset: str | None
+    table: pd.DataFrame, path: Path, column: str, subset: str | tuple[str, ...] | None
 ) -> pd.DataFrame:
-    """Rows of the table that belong to the subset."""
+    """Rows of the table that belong to the subset or subsets."""
     if subset is None:
         return table
-    if column not in table.columns:
+    wanted = (subset,) if isinstance(subset, str) else subset
+    values = _column(table, path, column)
+    for value in wanted:
+        _require_value(values, path, value)
+    return table[values.astype(str).isin(wanted)]
+
+
+def _drop_modality(
+    kept: pd.DataFrame, whole: pd.DataFrame, path: Path, modality: str
+) -> pd.DataFrame:
+    """The rows kept so far that are not of a modality that the whole table knows."""
+    _require_value(_column(whole, path, "modality"), path, modality)
+    left = kept[kept["modality"].astype(str) != modality]
+    if left.empty:
         raise DataError(
-            f"{path}: has no column {column}. It has: {', '.join(table.columns)}."
+            f"{path}: without modality {modality} no row is left. Leave out another."
         )
-    kept = table[table[column].astype(str) == subset]
-    if kept.empty:
-        values = sorted(table[column].dropna().astype(str).unique())
+    return left
+
+
+def _checked_image(path: Path) -> np.ndarray:
+    """Pixels of an 8-bit picture, without alpha."""
+    image = read_picture(path)
+    if image.dtype != np.uint8:
         raise DataError(
-            f"{path}: column {column} has no row '{subset}'. "
-            f"It has: {', '.join(values)}."
+            f"{path}: has pixels of type {image.dtype}. Convert it to 8 bits."
         )
-    return kept
+    return image[..., :3] if image.ndim == 3 else image
+
+
+def _image_size(path: Path) -> tuple[int, ...]:
+    """(H, W) of an 8-bit picture, decoding only one that does not look sound."""
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            sound = not picture.mode.startswith(("I", "F"))
+            picture.verify()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        sound = False
+    return (height, width) if sound else _checked_image(path).shape[:2]
 
 
 def _checked_labels(path: Path) -> np.ndarray:
@@ -216,3 +381,14 @@ def _checked_labels(path: Path) -> np.ndarray:
             f"{path}: labels must lie between 0 and 2147483647. Renumber them from 1."
         )
     return labels.astype(np.int32)
+
+
+def _require_same_shape(
+    path: Path, labels: tuple[int, ...], image: tuple[int, ...]
+) -> None:
+    """Refuse labels of another shape than their image."""
+    if labels != image:
+        raise DataError(
+            f"{path}: has shape {labels}, its image {image}. Replace it by labels "
+            "drawn on that image."
+        )

@@ -1,6 +1,8 @@
 """The command line does what the functions do, and says what went wrong."""
 
 import json
+import logging
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_pmrnet import Settings, load_model, segment
-from napari_pmrnet.cli import app
+from napari_pmrnet.cli import app, main
 from napari_pmrnet.io.images import read_image
 
 
@@ -24,6 +26,21 @@ def run(*arguments: object, code: int = 0) -> str:
 @pytest.fixture
 def image() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (70, 90)).astype(np.uint8)
+
+
+@pytest.fixture
+def data(image: np.ndarray, tmp_path: Path) -> Path:
+    """A packed folder of one image of each subset."""
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    subsets = {"x": "test", "t": "train", "v": "val"}
+    for name in subsets:
+        Image.fromarray(image).save(tmp_path / "images" / f"{name}.png")
+        labels = (image > 200).astype(np.uint16)
+        tifffile.imwrite(tmp_path / "labels" / f"{name}.tif", labels)
+    table = pd.DataFrame({"image_id": subsets.keys(), "split": subsets.values()})
+    table.assign(modality="f").to_csv(tmp_path / "split.csv", index=False)
+    return tmp_path
 
 
 def test_segment_writes_the_labels_of_segment(
@@ -75,19 +92,9 @@ def test_wrong_options_are_refused(option: tuple[str, ...], tmp_path: Path) -> N
     run("segment", "a.png", "--output", tmp_path, *option, code=2)
 
 
-def test_evaluate_prints_and_saves_scores(
-    image: np.ndarray, weights: Path, tmp_path: Path
-) -> None:
-    for folder in ("images", "labels"):
-        (tmp_path / folder).mkdir()
-    Image.fromarray(image).save(tmp_path / "images" / "x.png")
-    tifffile.imwrite(tmp_path / "labels" / "x.tif", (image > 200).astype(np.uint16))
-    table = pd.DataFrame({"image_id": ["x"], "split": ["test"], "modality": ["f"]})
-    table.to_csv(tmp_path / "split.csv", index=False)
-    report = tmp_path / "report"
-    said = run(
-        *("evaluate", "--data", tmp_path, "--output", report, "--model", weights)
-    )
+def test_evaluate_prints_and_saves_scores(data: Path, weights: Path) -> None:
+    report = data / "report"
+    said = run("evaluate", "--data", data, "--output", report, "--model", weights)
     assert "HD95" in said and "AP0.5 pooled" in said and "AUROC" in said
     images = pd.read_csv(report / "images.csv")
     assert images.loc[0, "image_id"] == "x" and 0 <= images.loc[0, "Dice"] <= 1
@@ -99,3 +106,70 @@ def test_evaluate_prints_and_saves_scores(
     for plot in ("precision.png", "reliability.png", "worst.png"):
         assert f"({plot})" in text
         assert min(Image.open(report / plot).size) > 100
+
+
+def run_main(*arguments: object, monkeypatch: pytest.MonkeyPatch) -> int | None:
+    """Exit status of the console script, with logging set up as it does."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(sys, "argv", ["napari-pmrnet", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def test_evaluate_names_faulty_files_and_goes_on_or_stops(
+    data: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    (data / "split.csv").write_text("image_id,split\nx,test\ngone,test\n")
+    for name in "tv":
+        (data / "images" / f"{name}.png").unlink()
+        (data / "labels" / f"{name}.tif").unlink()
+    command = ("evaluate", "--data", data, "--model", weights)
+    assert not run_main(*command, monkeypatch=monkeypatch)
+    said = capsys.readouterr()
+    fault, count = said.err.splitlines()
+    assert fault.startswith("gone: listed in")
+    assert count == "1 problem; 1 of 2 images is left out."
+    assert "images: 1, split = test" in said.out
+    assert run_main(*command, "--strict", monkeypatch=monkeypatch) == 1
+    refused = capsys.readouterr().err.splitlines()
+    assert "1 problem; strict allows none" in refused[0] and refused[1:] == [fault]
+
+
+def test_train_stops_at_a_fault_when_strict(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name in "tvx":
+        (data / "images" / f"{name}.png").write_bytes(b"junk")
+    command = ("train", "--data", data, "--output", data / "w.safetensors", "--strict")
+    assert run_main(*command, monkeypatch=monkeypatch) == 1
+    said = capsys.readouterr().err
+    assert "t.png: not a PNG" in said and "v.png: not a PNG" in said
+    assert "x.png" not in said and not (data / "w.safetensors").exists()
+
+
+def test_train_leaves_out_a_modality_and_says_so(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    with (data / "split.csv").open("a") as table:
+        table.write("dark,train,h\ngone,val,f\n")
+    config, output = data / "config.json", data / "w.safetensors"
+    config.write_text(
+        json.dumps({"finish_epochs": 0, "batch_size": 1, "crop_size": 32})
+    )
+    command = ("train", "--data", data, "--output", output, "--config", config)
+    command += ("--epochs", 1, "--device", "cpu", "--leave-out")
+    assert run_main(*command, "g", monkeypatch=monkeypatch) == 1
+    assert "has no row 'g'. It has: f, h" in capsys.readouterr().err
+    monkeypatch.setattr(
+        "napari_pmrnet.training.run.finish", lambda *_: {"val": {"Dice": 0.5}}
+    )
+    assert not run_main(*command, "h", monkeypatch=monkeypatch)
+    fault, count = capsys.readouterr().err.splitlines()
+    assert fault.startswith("gone: listed in")
+    assert count == "1 problem; 1 of 3 images is left out."
+    made = json.loads(output.with_suffix(".json").read_text())["data"]
+    assert made["left_out"] == "h" and made["images"] == {"train": 1, "val": 1}

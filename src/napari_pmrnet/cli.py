@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
@@ -22,7 +23,8 @@ from rich.progress import Progress
 
 from napari_pmrnet._allocator import keep_freed_memory
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.pretrained.library import find_weights, read_card
+from napari_pmrnet.segmentation.settings import TUNED, Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.training.fit import EpochReport
@@ -40,11 +42,27 @@ Split = Annotated[
     Path | None, typer.Option(help="Split table; by default split.csv of the folder.")
 ]
 Column = Annotated[str, typer.Option(help="Column of the split table.")]
+Strict = Annotated[
+    bool,
+    typer.Option(help="Stop if a file is faulty, rather than go on without it."),
+]
+
+
+class _Warnings(logging.Handler):
+    """Prints what is logged in yellow, above a progress bar that is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        with errors.capture() as printed:
+            errors.print(line, style="yellow", markup=False, highlight=False)
+        sys.stderr.write(printed.get())
 
 
 def main() -> None:
     """Entry point of the console script."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[_Warnings()]
+    )
     keep_freed_memory()
     try:
         app()
@@ -64,7 +82,9 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**arguments: Any) -> None:
         values = {name: arguments.pop(name) for name in options}
-        command(settings=Settings(**values), **arguments)
+        given = {k: v for k, v in values.items() if k not in TUNED or v is not None}
+        card = read_card(find_weights(values["model"]))
+        command(settings=Settings.for_card(card, **given), **arguments)
 
     own = inspect.signature(command, eval_str=True).parameters
     kept = [p for name, p in own.items() if name != "settings"]
@@ -78,11 +98,18 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 def _option(spec: Field[Any], hint: Any) -> inspect.Parameter:
     """Command-line option of one settings field."""
     bounds = {key: spec.metadata.get(key) for key in ("min", "max")}
-    option = typer.Option(help=spec.metadata["help"], **bounds)
+    text, default = spec.metadata["help"], spec.default
+    if spec.name in TUNED:
+        text, default, hint = (
+            f"{text} By default as tuned for the model.",
+            None,
+            hint | None,
+        )
+    option = typer.Option(help=text, **bounds)
     return inspect.Parameter(
         spec.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=spec.default,
+        default=default,
         annotation=Annotated[hint, option],
     )
 
@@ -162,9 +189,14 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Number of epochs.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    strict: Annotated[
-        bool, typer.Option(help="Read every file first and stop at a faulty one.")
-    ] = False,
+    strict: Strict = False,
+    leave_out: Annotated[
+        str | None,
+        typer.Option(
+            help="Train and validate without the images of this modality.",
+            metavar="MODALITY",
+        ),
+    ] = None,
 ) -> None:
     """Train a network; started again after a kill, it goes on where it stopped."""
     from napari_pmrnet.pretrained.devices import choose_device
@@ -185,6 +217,7 @@ def train(
             column=column,
             device=str(choose_device(device)),
             strict=strict,
+            leave_out=leave_out,
             report=lambda epoch: bar.console.print(_epoch_line(epoch)),
             preparing=lambda done, total: bar.update(task, completed=done, total=total),
         )
@@ -210,6 +243,7 @@ def evaluate(
     split: Split = None,
     column: Column = "split",
     subset: Annotated[str, typer.Option(help="Value of that column.")] = "test",
+    strict: Strict = False,
     settings: Settings,
 ) -> None:
     """Score a model: foreground, nuclei and certainty, overall and by modality."""
@@ -222,7 +256,7 @@ def evaluate(
         with needs_extra("train", "the report"):
             from napari_pmrnet.evaluation.report import write_report
     model = load_model(settings.model, settings.device)
-    dataset = PackedDataset(data, split, column, subset)
+    dataset = PackedDataset(data, split, column, subset, strict)
     with progress_bar() as bar:
         task = bar.add_task(f"{column} = {subset}", total=len(dataset.ids))
         scores = scoring.evaluate(

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 import napari_pmrnet
 from napari_pmrnet.plugin import _devices, _model_panel, _run
+from napari_pmrnet.segmentation.instances import smallest_area
 from napari_pmrnet.segmentation.settings import Settings
 
 
@@ -35,6 +36,7 @@ class FakeSegmentation:
     device: str = "cpu"
     notes: tuple[str, ...] = ()
     seconds: float = 0.1
+    diameter: float | None = None
 
     def relabel(self, settings: Settings) -> FakeSegmentation:
         return make_segmentation(self.maps["probability"], settings)
@@ -47,7 +49,7 @@ def make_segmentation(
     settings = settings or Settings()
     labels, count = ndimage.label(probability > settings.probability_threshold)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
-    keep = np.flatnonzero(areas >= settings.min_area)
+    keep = np.flatnonzero(areas >= smallest_area(settings, None))
     keep = keep[keep > 0]
     renumbered = np.zeros(count + 1, np.int32)
     renumbered[keep] = np.arange(1, len(keep) + 1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from napari.layers import Labels
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.segmentation.settings import Settings
 
 KINDS = ["probability", "boundary", "certainty", "nuclei"]
 
@@ -48,7 +51,8 @@ def test_one_press_gives_labels_and_maps_over_the_image(
         assert not layer.visible
         assert layer.data.dtype == np.float32
         assert tuple(layer.contrast_limits) == (0, 1)
-    assert "2 nuclei in 0.1 s on cpu" in dock.run_panel.status.text()
+    status = dock.run_panel.status.text()
+    assert "2 nuclei, about" in status and "across, in 0.1 s on cpu" in status
     assert "cpu" in dock.model_panel.fold.button.text()
 
 
@@ -266,3 +270,21 @@ def test_the_image_combo_follows_the_layers(open_dock, run_and_wait, blobs):
     viewer.layers.remove("first")
     assert dock.image_panel.layer is None
     assert all(isinstance(layer, Labels) or layer.name for layer in viewer.layers)
+
+
+def test_thresholds_follow_the_model_until_they_are_moved(open_dock, tmp_path):
+    _, dock = open_dock()
+    fields = dock.form.fields
+    for name, threshold in (("one", 0.45), ("other", 0.75)):
+        (tmp_path / f"{name}.safetensors").touch()
+        card = {"window": 256, "thresholds": {"probability_threshold": threshold}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(card))
+    default = Settings()
+    fields["model"].set_value(str(tmp_path / "one.safetensors"))
+    assert fields["probability_threshold"].value() == 0.45
+    assert fields["seed_threshold"].value() == default.seed_threshold
+    fields["model"].set_value("dsb18")
+    assert fields["probability_threshold"].value() == default.probability_threshold
+    fields["probability_threshold"].set_value(0.3)
+    fields["model"].set_value(str(tmp_path / "other.safetensors"))
+    assert fields["probability_threshold"].value() == 0.3

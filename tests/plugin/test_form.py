@@ -31,7 +31,7 @@ def test_every_setting_has_a_field(form):
 
 def test_defaults_and_round_trip(form):
     assert form.settings() == Settings()
-    other = Settings("my.safetensors", "cuda:1", 2, 0.35, 0.7, 55, True)
+    other = Settings("my.safetensors", "cuda:1", 2, 14.5, 0.35, 0.7, 55, True, True)
     form.set_settings(other)
     assert form.settings() == other
 
@@ -45,8 +45,25 @@ def test_arrows_and_slider_stay_within_bounds(form):
     number.slider.setValue(7)
     assert number.value() == 0.35
     area = form.fields["min_area"]
-    area.spin.stepBy(-100)
-    assert area.value() == 0
+    assert area.value() is None
+    area.spin.stepBy(1)
+    assert area.value() == 20 and isinstance(area.value(), int)
+    area.set_value(0)
+    assert area.value() == 0 and form.settings().min_area == 0
+    area.spin.stepBy(-1)
+    assert area.value() is None
+
+
+def test_a_number_that_may_be_left_open(form):
+    diameter = form.fields["diameter"]
+    assert diameter.value() is None and diameter.spin.text() == "Automatic"
+    diameter.spin.stepBy(1)
+    assert diameter.value() == 20 and form.settings().diameter == 20
+    diameter.spin.setValue(2.5)
+    diameter.spin.stepBy(-1)
+    assert diameter.value() is None
+    diameter.spin.setValue(1)
+    assert form.settings() is None and "between" in diameter.reason.text()
 
 
 def test_changed_names_the_field(form, qtbot):
@@ -66,10 +83,10 @@ def test_a_choice_that_is_gone_falls_back(qtbot):
 
 
 def test_settings_are_remembered(manifest):
-    settings = Settings(channel=1, min_area=55, probability_threshold=0.35)
+    settings = Settings(channel=1, seed_threshold=0.55, probability_threshold=0.35)
     _memory.remember(settings)
     recalled = _memory.recall()
-    assert recalled.min_area == 55
+    assert recalled.seed_threshold == 0.55
     assert recalled.probability_threshold == 0.35
     assert recalled.channel is None
 
@@ -87,15 +104,15 @@ def test_settings_are_remembered_without_napari_preferences(
     settings = Settings(device="cpu", exclude_border=True, seed_threshold=0.3)
     _memory.remember(settings)
     assert _memory.recall() == settings
-    QSettings(path, QSettings.Format.IniFormat).setValue("min_area", "many")
-    assert _memory.recall().min_area == Settings().min_area
+    QSettings(path, QSettings.Format.IniFormat).setValue("seed_threshold", "many")
+    assert _memory.recall().seed_threshold == Settings().seed_threshold
 
 
 def test_the_dock_remembers(open_dock, manifest, qtbot):
     viewer, dock = open_dock()
-    dock.form.fields["min_area"].set_value(77)
+    dock.form.fields["seed_threshold"].set_value(0.75)
     viewer.window.remove_dock_widget(dock)
-    assert _memory.recall().min_area == 77
+    assert _memory.recall().seed_threshold == 0.75
 
 
 def test_preferences_of_the_manifest_are_the_dataclass():
@@ -104,7 +121,7 @@ def test_preferences_of_the_manifest_are_the_dataclass():
     properties = manifest.contributions.configurations["segmentation"].properties
     assert tuple(properties) == _memory.REMEMBERED
     for spec in fields(Settings):
-        if spec.name == "channel":
+        if spec.name in _memory.OF_THE_IMAGE:
             continue
         known = properties[spec.name]
         assert known.title == spec.metadata["label"]

@@ -140,3 +140,17 @@ def test_shipped_weights_load_and_their_card_is_complete() -> None:
     )
     assert {"code", "weights"} == set(model.card["licences"])
     assert model.card["data"]["split"] == "split" and model.card["data"]["sha256"]
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_with_flips_a_flipped_window_has_flipped_maps(weights: Path, axis: int) -> None:
+    model = load_model(weights, "cpu")
+    windows = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+    maps = model.predict_windows(windows, flips=True)
+    back = np.flip(
+        model.predict_windows(np.flip(windows, axis).copy(), flips=True), axis
+    )
+    signs = np.ones((1, len(model.map_names()), 1, 1))
+    signs[0, model.channels.index("flow_y" if axis == 2 else "flow_x")] = -1
+    np.testing.assert_allclose(back * signs, maps, atol=1e-5)
+    assert not np.allclose(model.predict_windows(windows), maps, atol=1e-3)

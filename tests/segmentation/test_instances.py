@@ -6,7 +6,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_pmrnet.segmentation.certainty import certainty_map
-from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
+from napari_pmrnet.segmentation.instances import (
+    drop_small,
+    label_nuclei,
+    smallest_area,
+)
 from napari_pmrnet.segmentation.settings import Settings
 
 Disc = tuple[float, float, float]
@@ -65,6 +69,15 @@ def test_a_gap_in_a_nucleus_is_closed() -> None:
 def test_no_foreground_no_labels() -> None:
     flows = np.ones((2, 9, 9), np.float32)
     assert not label_nuclei(np.zeros((9, 9)), flows, Settings()).any()
+
+
+def test_the_smallest_area_follows_the_size_of_nuclei_unless_it_is_set() -> None:
+    assert smallest_area(Settings(), None) == 20
+    assert smallest_area(Settings(), 10) == 5 and smallest_area(Settings(), 40) == 88
+    assert smallest_area(Settings(min_area=0), 40) == 0
+    three = maps((30, 25, 12), (2, 60, 8), (50, 70, 5))
+    assert label_nuclei(*three, Settings(), 12).max() == 3
+    assert label_nuclei(*three, Settings(), 45).max() == 2
 
 
 def test_smallest_area_and_border() -> None:

@@ -90,6 +90,31 @@ def test_flows_agree_with_a_nucleus_they_lead_into_and_not_with_two(labels) -> N
     assert worse[0] > 0.95 and worse[1] < 0.7
 
 
+def test_features_of_the_surroundings() -> None:
+    labels = np.zeros((12, 20), np.int32)
+    labels[4:8, 2:8], labels[4:8, 8:12], labels[2:10, 14:18] = 1, 3, 2
+    probability = np.where(labels > 0, 0.95, 0.2).astype(np.float32)
+    probability[:, 12:] = np.where(labels[:, 12:] > 0, 0.8, 0.4)
+    certainty = np.where(labels == 2, 0.4, 0.9).astype(np.float32)
+    maps = {
+        "probability": probability,
+        "certainty": certainty,
+        "boundary": 0 * certainty,
+    }
+    table = object_features(labels, maps, flows_to_centres(labels))
+    assert table["firm"].tolist() == [1, 0, 1]
+    assert table["ring_probability"][0] == pytest.approx(0.2)
+    assert table["ring_probability"][1] == pytest.approx(0.4)
+    assert 0.2 < table["ring_probability"][2] < 0.4
+    rims = [2 * (6 + 2), 2 * (4 + 6), 2 * (4 + 2)]
+    np.testing.assert_allclose(table["touching"], [4 / rims[0], 0, 4 / rims[2]])
+    expected = np.log(np.array([24, 32, 16]) / 24)
+    np.testing.assert_allclose(table["relative_size"], expected)
+    np.testing.assert_allclose(table["relative_size_squared"], expected**2)
+    mean = (40 * 0.9 + 32 * 0.4) / 72
+    np.testing.assert_allclose(table["company"], [mean] * 3, rtol=1e-6)
+
+
 def test_certainty_is_the_fitted_logistic_of_the_features(labels, maps) -> None:
     flows = flows_to_centres(labels)
     weights = dict(zip(FEATURES, np.linspace(-1, 1, len(FEATURES)), strict=True))

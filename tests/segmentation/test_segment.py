@@ -11,7 +11,8 @@ from napari_pmrnet.errors import ImageError
 from napari_pmrnet.pretrained import Model
 from napari_pmrnet.segmentation.segment import EXTRA_MAPS
 
-LOOSE = Settings(probability_threshold=0.5, seed_threshold=0.05, min_area=1)
+NATIVE = Settings(diameter=25)
+LOOSE = replace(NATIVE, probability_threshold=0.5, seed_threshold=0.05, min_area=1)
 MAPS = {"probability", "boundary", "certainty"}
 
 
@@ -33,8 +34,8 @@ def test_labels_maps_and_objects(image: np.ndarray, model: Model) -> None:
 
 
 def test_extra_maps_on_request(image: np.ndarray, model: Model) -> None:
-    plain = segment(image, model=model)
-    extra = segment(image, model=model, extra_maps=True)
+    plain = segment(image, NATIVE, model)
+    extra = segment(image, NATIVE, model, extra_maps=True)
     assert set(extra.maps) == MAPS | set(EXTRA_MAPS)
     np.testing.assert_array_equal(extra.labels, plain.labels)
 
@@ -42,7 +43,7 @@ def test_extra_maps_on_request(image: np.ndarray, model: Model) -> None:
 def test_steps_yield_once_a_window_and_end_with_the_same(
     image: np.ndarray, model: Model
 ) -> None:
-    steps, seen = segment_steps(image, model=model), []
+    steps, seen = segment_steps(image, NATIVE, model), []
     while True:
         try:
             seen.append(next(steps))
@@ -51,15 +52,15 @@ def test_steps_yield_once_a_window_and_end_with_the_same(
             break
     windows = [p.done for p in seen if p.total == 6]
     assert windows == [1, 2, 3, 4, 5, 6]
-    np.testing.assert_array_equal(result.labels, segment(image, model=model).labels)
+    np.testing.assert_array_equal(result.labels, segment(image, NATIVE, model).labels)
 
 
 def test_batch_size_does_not_change_the_result(
     image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    single = segment(image, model=model)
+    single = segment(image, NATIVE, model)
     monkeypatch.setattr(Model, "batch_size", 4)
-    many = segment(image, model=model)
+    many = segment(image, NATIVE, model)
     for name in MAPS:
         np.testing.assert_allclose(many.maps[name], single.maps[name], atol=1e-5)
 
@@ -72,18 +73,18 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu(
     class Cramped(Model):
         batch_size = 4
 
-        def predict_windows(self, windows, extra=False):
+        def predict_windows(self, windows, *_):
             tried.append(len(windows))
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
 
     cramped = Cramped("m", model.card, model.network, torch.device("meta"))
     cramped_to_cpu = model
     object.__setattr__(cramped, "to", lambda device: cramped_to_cpu)
-    result = segment(image, model=cramped)
+    result = segment(image, NATIVE, cramped)
     assert tried == [4, 2, 1]
     assert result.device == "cpu"
     assert [n for n in result.notes if "CPU" in n] and len(result.notes) == 3
-    np.testing.assert_array_equal(result.labels, segment(image, model=model).labels)
+    np.testing.assert_array_equal(result.labels, segment(image, NATIVE, model).labels)
 
 
 def test_other_errors_of_the_network_are_not_swallowed(
@@ -94,7 +95,7 @@ def test_other_errors_of_the_network_are_not_swallowed(
 
     monkeypatch.setattr(Model, "predict_windows", fail)
     with pytest.raises(RuntimeError, match="differ in type"):
-        segment(image, model=model)
+        segment(image, NATIVE, model)
 
 
 def test_relabelling_equals_a_new_run(image: np.ndarray, model: Model) -> None:
@@ -130,10 +131,10 @@ def test_a_region_that_does_not_fit(
     image: np.ndarray, model: Model, region: np.ndarray, words: str
 ) -> None:
     with pytest.raises(ImageError, match=words):
-        segment(image, model=model, region=region)
+        segment(image, NATIVE, model, region=region)
 
 
 @pytest.mark.parametrize("shape", [(1, 40), (2, 2), (7, 9), (64, 64), (65, 3)])
 def test_small_images_are_padded(shape: tuple[int, int], model: Model) -> None:
     image = np.arange(np.prod(shape)).reshape(shape)
-    assert segment(image, model=model).labels.shape == shape
+    assert segment(image, NATIVE, model).labels.shape == shape

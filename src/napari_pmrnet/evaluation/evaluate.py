@@ -11,14 +11,11 @@ import pandas as pd
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.evaluation.certainty import entropy
 from napari_pmrnet.evaluation.instance import Match, best_iou, match
-from napari_pmrnet.evaluation.semantic import (
-    dice,
-    protocol_mask,
-    protocol_pair,
-    semantic_scores,
-)
+from napari_pmrnet.evaluation.semantic import dice, protocol_pair, semantic_scores
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Segmentation, Settings, segment
+from napari_pmrnet.segmentation.first_look import choose_scale
+from napari_pmrnet.segmentation.predict import predict, run_to_end
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 PIXELS_AN_IMAGE = 4000
@@ -41,6 +38,8 @@ class ImageScore:
         One an entry of `THRESHOLDS`, at native resolution.
     objects : DataFrame
         ``certainty`` and best ``iou`` with a true nucleus, one row a predicted one.
+    missed : DataFrame
+        The same of the proposals of `Segmentation.missed`.
     pixels : DataFrame
         ``certainty``, ``pgrf``, ``entropy`` and ``wrong`` of `PIXELS_AN_IMAGE` pixels
         drawn at random.
@@ -53,6 +52,7 @@ class ImageScore:
     seconds: float
     matches: list[Match]
     objects: pd.DataFrame
+    missed: pd.DataFrame
     pixels: pd.DataFrame
 
 
@@ -83,17 +83,17 @@ def evaluate(
     for image_id in dataset.ids:
         image, truth = dataset.load(image_id)
         result = segment(image, settings, model, extra_maps=True, image_name=image_id)
-        small, small_truth = protocol_pair(image, truth)
         foreground = result.maps["probability"] > settings.probability_threshold
         scores.append(
             ImageScore(
                 image_id,
                 str(dataset.table.loc[image_id].get("modality", "")),
-                semantic_scores(protocol_mask(model.network, small), small_truth),
+                semantic_scores(*protocol_masks(model, image, truth, settings.flips)),
                 dice(foreground, truth > 0),
                 result.seconds,
                 match(truth, result.labels, THRESHOLDS),
-                _objects(result, truth),
+                _with_iou(result.labels, result.objects, truth),
+                _with_iou(*result.missed(), truth),
                 _pixels(result, truth, rng),
             )
         )
@@ -102,10 +102,37 @@ def evaluate(
     return scores
 
 
-def _objects(result: Segmentation, truth: np.ndarray) -> pd.DataFrame:
-    """Certainty of every predicted nucleus beside how well it fits a true one."""
-    iou = best_iou(truth, result.labels)
-    return pd.DataFrame({"certainty": result.objects["certainty"], "iou": iou})
+def protocol_masks(
+    model: Model, image: np.ndarray, truth: np.ndarray, flips: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted and true foreground by the protocol of the semantic metrics.
+
+    All that is known of an image is its resized version: its scale is chosen by a first
+    look at that.
+
+    Returns
+    -------
+    tuple of ndarray of bool, shape (256, 256)
+        Probability above one half, and the mask of `protocol_pair`.
+    """
+    small, mask = protocol_pair(image, truth)
+    planes = small.numpy()
+    scale, _ = run_to_end(choose_scale(model, planes, None))
+    maps = run_to_end(predict(model, planes, scale=scale, flips=flips)).maps
+    return maps["probability"] > 0.5, mask
+
+
+def _with_iou(
+    labels: np.ndarray, objects: pd.DataFrame, truth: np.ndarray
+) -> pd.DataFrame:
+    """Certainty of every label beside how well it fits a true nucleus."""
+    iou = best_iou(truth, labels)
+    return pd.DataFrame(
+        {
+            "certainty": objects["certainty"].to_numpy(),
+            "iou": iou[objects["label"].to_numpy() - 1],
+        }
+    )
 
 
 def _pixels(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
@@ -37,26 +37,6 @@ def protocol_pair(image: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Mask]:
     mask = torch.from_numpy((labels > 0).astype(np.float32))[None, None]
     mask = F.interpolate(mask, size, mode="nearest-exact")[0, 0]
     return resized.expand(3, -1, -1).contiguous(), mask.numpy() > 0
-
-
-@torch.inference_mode()
-def protocol_mask(network: nn.Module, image: Tensor, threshold: float = 0.5) -> Mask:
-    """Foreground the network sees in an image of `protocol_pair`.
-
-    Returns
-    -------
-    ndarray of bool, shape (256, 256)
-        Probability of the first channel above `threshold`.
-    """
-    device = next(network.parameters()).device
-    batch = image[None].to(device, memory_format=torch.channels_last)
-    probability = torch.sigmoid(network(batch).logits[0, 0].float())
-    return probability.cpu().numpy() > threshold
-
-
-def protocol_dice(network: nn.Module, pairs: list[tuple[Tensor, Mask]]) -> np.ndarray:
-    """Dice of every pair of `protocol_pair`, float of shape (len(pairs),)."""
-    return np.array([dice(protocol_mask(network, i), mask) for i, mask in pairs])
 
 
 def dice(prediction: Mask, truth: Mask) -> float:

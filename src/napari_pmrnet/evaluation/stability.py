@@ -9,9 +9,8 @@ from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.segmentation.instances import label_nuclei
-from napari_pmrnet.segmentation.predict import predict, run_to_end
+from napari_pmrnet.segmentation.predict import predict, run_to_end, take_flows
 from napari_pmrnet.segmentation.prepare import prepare
-from napari_pmrnet.segmentation.segment import take_flows
 
 
 def labels_with_shift(

@@ -95,10 +95,36 @@ def certainty_row(scores: Scores) -> dict[str, float]:
     }
 
 
+def missed_row(scores: Scores) -> dict[str, float]:
+    """What the proposals of missed nuclei are worth.
+
+    ``missed`` counts the true nuclei that no label matches with IoU >= 0.7, ``right
+    proposals`` the proposals that match a true nucleus so well. Precision is that of
+    all proposals, and of those with the highest scores.
+    """
+    found = THRESHOLDS.index(RIGHT_IOU)
+    proposals = pd.concat([s.missed for s in scores])
+    right = proposals["iou"].to_numpy() >= RIGHT_IOU
+    best_first = right[np.argsort(-proposals["certainty"].to_numpy(), kind="stable")]
+    row = {
+        "missed": sum(s.matches[found].false_negative for s in scores),
+        "proposals": len(right),
+        "right proposals": int(right.sum()),
+        "proposal AUROC": auroc(proposals["certainty"], right),
+        "precision": float(right.mean()) if right.size else float("nan"),
+    }
+    for share in (0.1, 0.25, 0.5):
+        top = best_first[: max(1, round(share * right.size))]
+        name = f"precision of top {share:.0%}"
+        row[name] = float(top.mean()) if top.size else float("nan")
+    return row
+
+
 ROWS = {
     "Semantic (256 x 256)": semantic_row,
     "Instances (native size)": instance_row,
     "Certainty": certainty_row,
+    "Missed nuclei": missed_row,
 }
 
 

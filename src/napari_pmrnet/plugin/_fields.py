@@ -15,12 +15,12 @@ from qtpy.QtWidgets import (
     QLabel,
     QSizePolicy,
     QSlider,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 BEYOND = 1_000_000
+OPEN = -1
 
 
 class Field(QWidget):
@@ -61,16 +61,6 @@ class Field(QWidget):
         self.reason.setVisible(bool(text))
 
 
-class _WholeSpin(QSpinBox):
-    """Spin box whose arrows stay within bounds that typing may pass."""
-
-    bounds: tuple[int, int] = (0, 1)
-
-    def stepBy(self, steps: int) -> None:
-        low, high = self.bounds
-        self.setValue(min(max(self.value() + steps * self.singleStep(), low), high))
-
-
 class _DecimalSpin(QDoubleSpinBox):
     """Spin box whose arrows stay within bounds that typing may pass."""
 
@@ -79,25 +69,6 @@ class _DecimalSpin(QDoubleSpinBox):
     def stepBy(self, steps: int) -> None:
         low, high = self.bounds
         self.setValue(min(max(self.value() + steps * self.singleStep(), low), high))
-
-
-class WholeField(Field):
-    """A whole number."""
-
-    def __init__(self, spec: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.spin = _WholeSpin()
-        self.spin.setRange(-BEYOND, BEYOND)
-        self.spin.bounds = (spec.get("min", -BEYOND), spec.get("max", BEYOND))
-        self.spin.setSingleStep(spec.get("step", 1))
-        self.row.addWidget(self.spin)
-        self.spin.valueChanged.connect(self.changed)
-
-    def value(self) -> int:
-        return self.spin.value()
-
-    def set_value(self, value: int) -> None:
-        self.spin.setValue(value)
 
 
 class DecimalField(Field):
@@ -134,6 +105,57 @@ class DecimalField(Field):
         self.slider.setValue(round(value / self._step))
         self.slider.blockSignals(blocked)
         self.changed.emit()
+
+
+class _OptionalSpin(_DecimalSpin):
+    """Spin box with "Automatic" below its lowest number."""
+
+    start: float = 1.0
+
+    def stepBy(self, steps: int) -> None:
+        if self.value() == OPEN:
+            self.setValue(self.start if steps > 0 else OPEN)
+        elif self.value() + steps * self.singleStep() < self.bounds[0]:
+            self.setValue(OPEN)
+        else:
+            super().stepBy(steps)
+
+
+class OptionalField(Field):
+    """A number that may be left to the program."""
+
+    decimals = 1
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        super().__init__()
+        low, high = spec["min"], spec["max"]
+        self.spin = _OptionalSpin()
+        self.spin.setRange(OPEN, BEYOND)
+        self.spin.setSpecialValueText("Automatic")
+        self.spin.setDecimals(self.decimals)
+        self.spin.setSuffix(" px")
+        self.spin.setSingleStep(spec.get("step", 1))
+        self.spin.bounds = (low, high)
+        self.spin.start = spec.get("start", low)
+        self.row.addWidget(self.spin)
+        self.spin.valueChanged.connect(self.changed)
+
+    def value(self) -> float | None:
+        value = self.spin.value()
+        return None if value == OPEN else round(value, self.decimals)
+
+    def set_value(self, value: float | None) -> None:
+        self.spin.setValue(OPEN if value is None else value)
+
+
+class OptionalWholeField(OptionalField):
+    """A whole number that may be left to the program."""
+
+    decimals = 0
+
+    def value(self) -> int | None:
+        value = super().value()
+        return None if value is None else int(value)
 
 
 class TickField(Field):

@@ -11,21 +11,25 @@ from napari_pmrnet.plugin._fields import (
     ChoiceField,
     DecimalField,
     Field,
+    OptionalField,
+    OptionalWholeField,
     TickField,
-    WholeField,
 )
 from napari_pmrnet.segmentation.settings import Settings
 
 _KINDS: dict[Any, type[Field]] = {
     bool: TickField,
-    int: WholeField,
     float: DecimalField,
+    float | None: OptionalField,
 }
 
 
 def make_field(kind: Any, spec: Any) -> Field:
-    """Field for a setting of a type; text and optional numbers become a choice."""
-    field = _KINDS[kind](spec) if kind in _KINDS else ChoiceField()
+    """Field for a setting of a type; text and optional indices become a choice."""
+    if kind == int | None and "start" in spec:
+        field: Field = OptionalWholeField(spec)
+    else:
+        field = _KINDS[kind](spec) if kind in _KINDS else ChoiceField()
     field.setToolTip(f"<span>{spec['help']}</span>")
     return field
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,11 @@ class ImagePanel(QWidget):
     failed = Signal(str)
 
     def __init__(
-        self, viewer: ViewerModel, channel: ChoiceField, channel_label: str
+        self,
+        viewer: ViewerModel,
+        channel: ChoiceField,
+        diameter: Field,
+        labels: Mapping[str, str],
     ) -> None:
         super().__init__()
         self._viewer = viewer
@@ -127,7 +132,8 @@ class ImagePanel(QWidget):
         rows.addRow(self.open_button)
         rows.addRow("Image", self.image)
         rows.addRow("", self.about)
-        rows.addRow(channel_label, channel)
+        rows.addRow(labels["channel"], channel)
+        rows.addRow(labels["diameter"], diameter)
         rows.addRow("Pixel size", self.pixel_size)
         rows.addRow("Area", self.region)
         self.open_button.clicked.connect(self.ask_and_open)

@@ -86,6 +86,7 @@ def result_metadata(segmentation: Segmentation, image_name: str) -> dict[str, An
             "settings": segmentation.settings.as_dict(),
             "weights_hash": segmentation.model.card.get("sha256"),
             "device": segmentation.device,
+            "diameter": segmentation.diameter,
         }
     }
 

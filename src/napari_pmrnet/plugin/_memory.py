@@ -18,7 +18,10 @@ from napari_pmrnet.segmentation.settings import Settings
 logger = logging.getLogger(__name__)
 
 PLUGIN = "napari-pmrnet"
-REMEMBERED = tuple(spec.name for spec in fields(Settings) if spec.name != "channel")
+OF_THE_IMAGE = {"channel", "diameter", "min_area"}
+REMEMBERED = tuple(
+    spec.name for spec in fields(Settings) if spec.name not in OF_THE_IMAGE
+)
 
 
 def recall() -> Settings:
@@ -43,7 +46,7 @@ def recall() -> Settings:
 
 
 def remember(settings: Settings) -> None:
-    """Keep settings for the next session; the channel belongs to its image."""
+    """Keep settings for the next session, but those that belong to an image."""
     stored = _preferences()
     for name in REMEMBERED:
         value = getattr(settings, name)

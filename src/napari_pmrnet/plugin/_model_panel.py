@@ -14,23 +14,37 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.plugin._devices import AUTOMATIC, DeviceReport
-from napari_pmrnet.plugin._fields import ChoiceField
+from napari_pmrnet.plugin._fields import ChoiceField, Field
 from napari_pmrnet.plugin._fold import Fold
+from napari_pmrnet.pretrained.library import available_models, find_weights, read_card
+from napari_pmrnet.segmentation.settings import TUNED, Settings
 
 
 def shipped_models() -> list[tuple[str, str]]:
     """Models that come with the package, as choices."""
-    from napari_pmrnet.pretrained import available_models
-
     return [(name, name) for name in available_models()]
+
+
+def tuned_thresholds(model: str) -> dict[str, float]:
+    """Thresholds of a model's card; the defaults where it cannot be read."""
+    try:
+        settings = Settings.for_card(read_card(find_weights(model)))
+    except WeightsError:
+        settings = Settings()
+    return {name: getattr(settings, name) for name in TUNED}
 
 
 class ModelPanel(QWidget):
     """Which weights run where, and where they really ran."""
 
     def __init__(
-        self, model: ChoiceField, device: ChoiceField, labels: dict[str, str]
+        self,
+        model: ChoiceField,
+        device: ChoiceField,
+        flips: Field,
+        labels: dict[str, str],
     ) -> None:
         super().__init__()
         self.model, self.device = model, device
@@ -58,6 +72,7 @@ class ModelPanel(QWidget):
         rows.addRow(labels["model"], model)
         rows.addRow(labels["device"], device)
         rows.addRow("Used", self.used)
+        rows.addRow("", flips)
         self.fold = Fold("Model and device", content)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.pretrained.library import card_path
 
 CARD_VERSION = 1
 WINDOW = 256
@@ -21,11 +22,6 @@ LICENCES = {"code": "BSD-3-Clause", "weights": "CC0-1.0"}
 def architecture(channels: Sequence[str]) -> dict[str, Any]:
     """The card's description of a network with these output channels."""
     return {"name": "PMRNet", "in_channels": 3, "channels": list(channels)}
-
-
-def card_path(weights: Path) -> Path:
-    """Path of the card of a weights file."""
-    return weights.with_suffix(".json")
 
 
 def sha256(path: Path) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from napari_pmrnet.errors import WeightsError
 
@@ -36,3 +38,31 @@ def find_weights(name: str | Path) -> Path:
     if not path.is_file():
         raise WeightsError(f"{path} does not exist. Choose another model file.")
     return path
+
+
+def card_path(weights: Path) -> Path:
+    """Path of the card of a weights file."""
+    return weights.with_suffix(".json")
+
+
+def read_card(weights: Path) -> dict[str, Any]:
+    """Read the model card of a weights file.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing, unreadable or not a card.
+    """
+    path = card_path(weights)
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"{weights} has no model card: {path.name} is missing. Copy it from where "
+            "the weights came."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(card, dict) or "window" not in card:
+        raise WeightsError(f"{path} is not a model card: it names no window size.")
+    return card

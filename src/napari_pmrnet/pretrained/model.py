@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +17,13 @@ from torch import Tensor
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.network import PMRNet
-from napari_pmrnet.pretrained.card import card_path, sha256
+from napari_pmrnet.pretrained.card import sha256
 from napari_pmrnet.pretrained.devices import choose_device
-from napari_pmrnet.pretrained.library import find_weights
+from napari_pmrnet.pretrained.library import find_weights, read_card
 
 OVERLAP = 64
 GPU_BATCH = 16
+FLIPS = ((), (2,), (3,), (2, 3))
 _EXTRA = ("gate_half", "gate_quarter", "esconv")
 
 
@@ -78,16 +79,25 @@ class Model:
 
     @torch.inference_mode()
     def predict_windows(
-        self, windows: np.ndarray | Tensor, extra: bool = False
+        self,
+        windows: np.ndarray | Tensor,
+        extra: bool = False,
+        size: int | None = None,
+        flips: bool = False,
     ) -> np.ndarray:
         """Run the network on windows.
 
         Parameters
         ----------
         windows : ndarray or Tensor of float32, shape (N, 3, h, w)
-            Intensities in [0, 1]; h and w are multiples of 8.
+            Intensities in [0, 1].
         extra : bool
             Also the gates at 1/2 and 1/4 scale and ESConv's boundary map.
+        size : int, optional
+            Side at which the network sees a window, which is resized to it and the maps
+            back. By default h and w, which then are multiples of 8.
+        flips : bool
+            Mean over the window as it is, flipped along each axis and along both.
 
         Returns
         -------
@@ -97,13 +107,26 @@ class Model:
         batch = torch.as_tensor(windows).to(
             self.device, torch.float32, memory_format=torch.channels_last
         )
-        out = self.network(batch, maps=True)
+        shape = batch.shape[-2:]
+        if size is not None:
+            batch = _resize(batch, (size, size))
+        views = FLIPS if flips else FLIPS[:1]
+        maps = sum(self._maps(batch, extra, axes) for axes in views) / len(views)
+        return _resize(maps, shape).cpu().numpy()
+
+    def _maps(self, batch: Tensor, extra: bool, axes: tuple[int, ...]) -> Tensor:
+        """All maps (N, n, h, w) of windows that the network sees flipped."""
+        out = self.network(batch.flip(axes), maps=True)
         maps = [_activate(out.logits, self.channels), out.gates.full, out.certainty]
         if extra:
             coarse = (out.gates.half, out.gates.quarter)
             maps += [_resize(gate, batch.shape[-2:]) for gate in coarse]
             maps.append(out.gates.esconv)
-        return torch.cat(maps, dim=1).float().cpu().numpy()
+        back = torch.cat(maps, dim=1).float().flip(axes)
+        for axis, name in ((2, "flow_y"), (3, "flow_x")):
+            if axis in axes and name in self.channels:
+                back[:, self.channels.index(name)].neg_()
+        return back
 
 
 def _activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
@@ -115,9 +138,12 @@ def _activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
     return torch.where(keep, logits, torch.sigmoid(logits))
 
 
-def _resize(gate: Tensor, size: torch.Size) -> Tensor:
+def _resize(planes: Tensor, size: Sequence[int]) -> Tensor:
+    """Planes (N, C, H, W) at another size, with antialiasing where they shrink."""
+    if planes.shape[-2:] == torch.Size(size):
+        return planes
     return torch.nn.functional.interpolate(
-        gate, tuple(size), mode="bilinear", align_corners=False
+        planes, tuple(size), mode="bilinear", align_corners=False, antialias=True
     )
 
 
@@ -143,7 +169,7 @@ def load_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
         network.
     """
     path = find_weights(name)
-    card = _read_card(path)
+    card = read_card(path)
     digest = sha256(path)
     if digest != card.get("sha256"):
         raise WeightsError(
@@ -167,20 +193,3 @@ def load_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
 
 def _first_line(error: Exception) -> str:
     return re.sub(r"\s+", " ", str(error))[:120]
-
-
-def _read_card(weights: Path) -> dict[str, Any]:
-    """The model card of a weights file."""
-    path = card_path(weights)
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WeightsError(
-            f"{weights} has no model card: {path.name} is missing. Copy it from where "
-            "the weights came."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path} cannot be read as JSON: {error}.") from error
-    if not isinstance(card, dict) or "window" not in card:
-        raise WeightsError(f"{path} is not a model card: it names no window size.")
-    return card

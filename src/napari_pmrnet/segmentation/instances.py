@@ -12,11 +12,16 @@ from napari_pmrnet.segmentation.settings import Settings
 STEPS = 10
 DOUBLINGS = 6
 CROWD = 10.0
+SMALLEST_AREA = 20
+SMALLEST_SHARE = 0.07
 _EIGHT = np.ones((3, 3), bool)
 
 
 def label_nuclei(
-    probability: np.ndarray, flows: np.ndarray | None, settings: Settings
+    probability: np.ndarray,
+    flows: np.ndarray | None,
+    settings: Settings,
+    diameter: float | None = None,
 ) -> np.ndarray:
     """Separate touching nuclei.
 
@@ -34,6 +39,8 @@ def label_nuclei(
         them, gives the connected parts of the foreground.
     settings : Settings
         Thresholds, smallest area in pixels, and whether cut nuclei are dropped.
+    diameter : float, optional
+        Of a typical nucleus, in pixels; for the smallest area where that is open.
 
     Returns
     -------
@@ -45,8 +52,9 @@ def label_nuclei(
         labels, _ = ndimage.label(foreground)
     else:
         labels = _gather(foreground, flows, settings.seed_threshold)
-    labels = drop_small(labels, settings.min_area)
-    labels = _fill_gaps(labels, foreground, settings.min_area)
+    limit = smallest_area(settings, diameter)
+    labels = drop_small(labels, limit)
+    labels = _fill_gaps(labels, foreground, limit)
     if settings.exclude_border:
         labels = drop_small(clear_border(labels), 0)
     return labels
@@ -107,6 +115,28 @@ def _fill_gaps(
         labels == 0, return_distances=False, return_indices=True
     )
     return np.where(gaps[pieces], labels[tuple(nearest)], labels)
+
+
+def smallest_area(settings: Settings, diameter: float | None) -> int:
+    """Area below which a label is dropped, in pixels.
+
+    Parameters
+    ----------
+    settings : Settings
+    diameter : float or None
+        Of a typical nucleus, in pixels.
+
+    Returns
+    -------
+    int
+        ``min_area``; where that is open `SMALLEST_SHARE` of a typical nucleus, and
+        `SMALLEST_AREA` where its size is not known.
+    """
+    if settings.min_area is not None:
+        return settings.min_area
+    if diameter is None:
+        return SMALLEST_AREA
+    return round(SMALLEST_SHARE * np.pi / 4 * diameter**2)
 
 
 def drop_small(labels: np.ndarray, min_area: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import maximum_filter
 from scipy.special import expit
 from skimage.segmentation import find_boundaries
 
@@ -24,6 +25,12 @@ FEATURES = (
     "roundness",
     "log_elongation",
     "cut",
+    "firm",
+    "ring_probability",
+    "touching",
+    "relative_size",
+    "relative_size_squared",
+    "company",
 )
 
 
@@ -44,7 +51,8 @@ def describe_objects(
     flows : ndarray of float32, shape (2, H, W), optional
         Needed with a calibration.
     calibration : mapping, optional
-        ``intercept`` and a coefficient for each of `FEATURES`, from the model card.
+        ``intercept`` and a coefficient for each of `FEATURES`, from the model card;
+        those that an older card does not name count for nothing.
 
     Returns
     -------
@@ -58,7 +66,7 @@ def describe_objects(
         certainty = regions.mean(regions.take(maps["certainty"]))
     else:
         table = _measure(regions, maps, flows)
-        weights = np.array([calibration[name] for name in FEATURES])
+        weights = np.array([calibration.get(name, 0.0) for name in FEATURES])
         certainty = expit(table.to_numpy() @ weights + calibration["intercept"])
     return pd.DataFrame(
         {
@@ -91,7 +99,11 @@ def object_features(
         certainty; boundary gate on its rim and inside; how well the flows lead to its
         centroid (mean cosine) and their length; logarithm of its area; its area over
         that of the ellipse with the same second moments; logarithm of that ellipse's
-        elongation; whether it touches the border of the image.
+        elongation; whether it touches the border of the image; share of its pixels with
+        a probability above 0.9; mean probability of the unlabelled pixels around it;
+        share of its rim that touches another nucleus; logarithm of its area over the
+        median of the image, and the square of that; mean certainty of all labelled
+        pixels of the image.
     """
     return _measure(_Regions(labels), maps, flows)
 
@@ -104,6 +116,9 @@ def _measure(
         regions.take,
         (maps["certainty"], maps["probability"], maps["boundary"], regions.rim()),
     )
+    log_area = np.log(np.maximum(regions.area, 1))
+    relative_size = log_area - np.median(log_area) if regions.count else log_area
+    touching, ring = regions.surroundings(maps["probability"])
     flow = np.stack([regions.take(component) for component in flows])
     strength = np.hypot(*flow)
     roundness, elongation = regions.ellipse()
@@ -116,10 +131,16 @@ def _measure(
             "inner_gate": regions.mean(gate, ~rim),
             "flow_agreement": regions.mean(regions.towards_centre(flow, strength)),
             "flow_strength": regions.mean(strength),
-            "log_area": np.log(np.maximum(regions.area, 1)),
+            "log_area": log_area,
             "roundness": roundness,
             "log_elongation": np.log(elongation),
             "cut": regions.touching_the_border().astype(float),
+            "firm": regions.mean(probability > 0.9),
+            "ring_probability": ring,
+            "touching": regions.mean(touching, rim),
+            "relative_size": relative_size,
+            "relative_size_squared": relative_size**2,
+            "company": certainty.mean() if regions.count else certainty.sum(),
         },
         columns=FEATURES,
     )
@@ -176,6 +197,26 @@ class _Regions:
         minor = np.maximum(mean - half, 1 / 12)
         roundness = self.area / (4 * np.pi * np.sqrt((mean + half) * minor))
         return roundness, np.sqrt((mean + half) / minor)
+
+    def surroundings(self, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Whether each labelled pixel touches another label; probability around it.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+            Another label among the eight neighbours of the pixel.
+        ndarray of float, shape (count,)
+            Mean probability of the unlabelled pixels next to a nucleus, 0 if none are.
+        """
+        highest = maximum_filter(self.labels, 3)
+        reverse = np.where(self.labels > 0, self.count + 1 - self.labels, 0)
+        lowest = self.count + 1 - maximum_filter(reverse, 3)
+        touching = self.take((highest != self.labels) | (lowest != self.labels))
+        around = (self.labels == 0) & (highest > 0)
+        owner = highest[around] - 1
+        total = np.bincount(owner, probability[around], minlength=self.count)
+        number = np.bincount(owner, minlength=self.count)
+        return touching, total / np.maximum(number, 1)
 
     def touching_the_border(self) -> np.ndarray:
         """Whether a label has a pixel on the border of the image."""

@@ -13,6 +13,8 @@ from napari_pmrnet.segmentation.windows import Blend, Box, WindowGrid
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
 
+FLOWS = ("flow_y", "flow_x")
+
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,12 @@ class Prediction(NamedTuple):
     notes: tuple[str, ...]
 
 
+def take_flows(maps: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Take the flows (2, H, W) out of predicted maps; None if there are none."""
+    flows = [maps.pop(name) for name in FLOWS if name in maps]
+    return np.stack(flows) if flows else None
+
+
 def run_to_end(steps: Generator[Progress, None, T]) -> T:
     """Run a generator to its end and hand out what it returns."""
     while True:
@@ -43,9 +51,18 @@ def run_to_end(steps: Generator[Progress, None, T]) -> T:
 
 
 def predict(
-    model: Model, image: np.ndarray, *, box: Box | None = None, extra_maps: bool = False
+    model: Model,
+    image: np.ndarray,
+    *,
+    scale: float = 1.0,
+    flips: bool = False,
+    box: Box | None = None,
+    extra_maps: bool = False,
 ) -> Generator[Progress, None, Prediction]:
     """Predict the maps of an image.
+
+    A window always has the same size for the network; `scale` changes how much of the
+    image it shows.
 
     Running out of device memory halves the batch and at last goes to the CPU; both are
     noted. The windows and their places stay the same.
@@ -55,6 +72,10 @@ def predict(
     model : Model
     image : ndarray of float32, shape (3, H, W)
         As `prepare` gives it.
+    scale : float
+        Pixels the network sees for each pixel of the image.
+    flips : bool
+        Mean over four flips of every window.
     box : tuple of slice, optional
         Predict only the windows that touch this part; the rest of the maps is zero.
     extra_maps : bool
@@ -69,7 +90,8 @@ def predict(
     -------
     Prediction
     """
-    grid = WindowGrid(image.shape[1:], model.window, model.overlap, box)
+    window, overlap = (round(n / scale) for n in (model.window, model.overlap))
+    grid = WindowGrid(image.shape[1:], window, overlap, box)
     names = model.map_names(extra_maps)
     blend = Blend(grid, len(names))
     pending = grid.boxes()
@@ -78,7 +100,9 @@ def predict(
     while pending:
         boxes = pending[:batch_size]
         try:
-            maps = model.predict_windows(grid.cut(image, boxes), extra_maps)
+            maps = model.predict_windows(
+                grid.cut(image, boxes), extra_maps, model.window, flips
+            )
         except RuntimeError as error:
             if not _out_of_memory(error) or model.device.type == "cpu":
                 raise

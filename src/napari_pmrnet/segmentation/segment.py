@@ -13,9 +13,17 @@ from scipy import ndimage
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.segmentation.certainty import certainty_map
+from napari_pmrnet.segmentation.first_look import choose_scale
 from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
+from napari_pmrnet.segmentation.missed import Missed, missed_nuclei
 from napari_pmrnet.segmentation.objects import describe_objects
-from napari_pmrnet.segmentation.predict import Prediction, Progress, predict, run_to_end
+from napari_pmrnet.segmentation.predict import (
+    Prediction,
+    Progress,
+    predict,
+    run_to_end,
+    take_flows,
+)
 from napari_pmrnet.segmentation.prepare import prepare
 from napari_pmrnet.segmentation.settings import Settings
 from napari_pmrnet.segmentation.windows import Box
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
 
 REGION_MARGIN = 64
-FLOWS = ("flow_y", "flow_x")
+NEEDS_THE_NETWORK = ("model", "channel", "diameter", "flips")
 EXTRA_MAPS = ("pgrf", "gate_half", "gate_quarter", "esconv")
 
 
@@ -49,6 +57,10 @@ class Segmentation:
         What the user should know, such as a device that ran out of memory.
     seconds : float
         Time from image to labels.
+    scale : float
+        Pixels the network saw for each pixel of the image.
+    diameter : float or None
+        Of a typical nucleus in pixels, as set or measured; None if none was found.
     flows : ndarray of float32, shape (2, H, W), or None
         Vectors towards the centres, kept for `relabel`.
     region : ndarray of bool, shape (H, W), or None
@@ -63,6 +75,8 @@ class Segmentation:
     device: str
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    scale: float = 1.0
+    diameter: float | None = None
     flows: np.ndarray | None = field(repr=False, default=None)
     region: np.ndarray | None = field(repr=False, default=None)
 
@@ -72,16 +86,27 @@ class Segmentation:
         Raises
         ------
         ValueError
-            If the settings ask for another model or channel, which needs a new run.
+            If the settings ask for another model, channel, diameter or flips, which
+            needs a new run.
         """
-        if (settings.model, settings.channel) != (
-            self.settings.model,
-            self.settings.channel,
-        ):
-            raise ValueError("another model or channel needs a new segmentation")
-        labels = _labels(self.maps, self.flows, settings, self.region)
+        for name in NEEDS_THE_NETWORK:
+            if getattr(settings, name) != getattr(self.settings, name):
+                raise ValueError(f"another {name} needs a new segmentation")
+        labels = _labels(self.maps, self.flows, settings, self.region, self.diameter)
         objects = _objects(labels, self.maps, self.flows, self.model)
         return replace(self, labels=labels, objects=objects, settings=settings)
+
+    def missed(self) -> Missed:
+        """Nuclei that may have been missed; see `missed_nuclei`."""
+        calibration = self.model.card.get("missed_certainty")
+        return missed_nuclei(
+            self.labels,
+            self.maps,
+            self.flows,
+            self.settings,
+            calibration,
+            self.diameter,
+        )
 
 
 def segment(
@@ -103,6 +128,7 @@ def segment(
         (H, W) grey, (H, W, 3) or (H, W, 4) colour, or channels with `channel_axis`. Any
         real dtype.
     settings : Settings, optional
+        By default with the thresholds that were tuned for the model.
     model : Model, optional
         By default the model and device that the settings name.
     channel_axis : int, optional
@@ -159,8 +185,9 @@ def segment_steps(
     Progress
         Before the network is loaded and after every batch of windows.
     """
-    settings = settings or Settings()
     started = time.perf_counter()
+    if settings is None:
+        settings = Settings() if model is None else Settings.for_card(model.card)
     planes = prepare(
         image,
         channel=settings.channel,
@@ -178,9 +205,14 @@ def segment_steps(
 
         model = load_model(settings.model, settings.device)
     yield Progress(0, 0, f"starting on {model.device}")
-    prediction = yield from predict(model, planes, box=box, extra_maps=True)
+    scale, diameter = yield from choose_scale(model, planes, settings.diameter)
+    prediction = yield from predict(
+        model, planes, scale=scale, flips=settings.flips, box=box, extra_maps=True
+    )
     yield Progress(1, 1, "separating nuclei")
-    return _assemble(prediction, settings, model, region, extra_maps, started)
+    result = _assemble(prediction, settings, model, region, extra_maps, diameter)
+    seconds = time.perf_counter() - started
+    return replace(result, scale=scale, seconds=seconds)
 
 
 def _assemble(
@@ -189,7 +221,7 @@ def _assemble(
     model: Model,
     region: np.ndarray | None,
     extra_maps: bool,
-    started: float,
+    diameter: float | None,
 ) -> Segmentation:
     """Labels, certainty and the table of nuclei from the predicted maps."""
     maps = dict(prediction.maps)
@@ -197,7 +229,7 @@ def _assemble(
     maps["certainty"] = certainty_map(maps, model.card.get("certainty"))
     if not extra_maps:
         maps = {name: m for name, m in maps.items() if name not in EXTRA_MAPS}
-    labels = _labels(maps, flows, settings, region)
+    labels = _labels(maps, flows, settings, region, diameter)
     return Segmentation(
         labels,
         maps,
@@ -206,9 +238,9 @@ def _assemble(
         model,
         prediction.device,
         prediction.notes,
-        time.perf_counter() - started,
-        flows,
-        region,
+        diameter=diameter,
+        flows=flows,
+        region=region,
     )
 
 
@@ -222,20 +254,15 @@ def _objects(
     return describe_objects(labels, maps, flows, model.card.get("object_certainty"))
 
 
-def take_flows(maps: dict[str, np.ndarray]) -> np.ndarray | None:
-    """Take the flows (2, H, W) out of predicted maps; None if there are none."""
-    flows = [maps.pop(name) for name in FLOWS if name in maps]
-    return np.stack(flows) if flows else None
-
-
 def _labels(
     maps: dict[str, np.ndarray],
     flows: np.ndarray | None,
     settings: Settings,
     region: np.ndarray | None,
+    diameter: float | None,
 ) -> np.ndarray:
     """Labels from the maps; with a region, those whose centre lies inside."""
-    labels = label_nuclei(maps["probability"], flows, settings)
+    labels = label_nuclei(maps["probability"], flows, settings, diameter)
     if region is None or not labels.any():
         return labels
     index = np.arange(1, labels.max() + 1)

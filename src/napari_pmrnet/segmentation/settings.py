@@ -6,8 +6,12 @@ dataclass.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+TUNED = ("probability_threshold", "seed_threshold")
+"""Settings that are tuned for every model and kept in its card."""
 
 
 def _setting(default: Any, label: str, help: str, **bounds: float) -> Any:
@@ -40,6 +44,16 @@ class Settings:
         "of a multi-channel image.",
         min=0,
     )
+    diameter: float | None = _setting(
+        None,
+        "Nucleus diameter",
+        "Of a typical nucleus, in pixels. Weights trained for a range of sizes see the "
+        "image at the scale that suits it. Empty: measured in a quick first look.",
+        min=2,
+        max=1000,
+        step=1,
+        start=20,
+    )
     probability_threshold: float = _setting(
         0.6,
         "Probability threshold",
@@ -58,13 +72,21 @@ class Settings:
         max=0.95,
         step=0.05,
     )
-    min_area: int = _setting(
-        20,
+    min_area: int | None = _setting(
+        None,
         "Smallest nucleus",
-        "Nuclei of fewer pixels are dropped.",
+        "Nuclei of fewer pixels are dropped. Empty: 7 % of a typical nucleus, or 20 "
+        "where its size is not known.",
         min=0,
         max=100_000,
         step=5,
+        start=20,
+    )
+    flips: bool = _setting(
+        False,
+        "Average over flips",
+        "The network sees every part of the image four times, flipped, and the mean is "
+        "taken: four times as slow.",
     )
     exclude_border: bool = _setting(
         False,
@@ -87,6 +109,20 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """Fields and values, ready for JSON."""
         return asdict(self)
+
+    @classmethod
+    def for_card(cls, card: Mapping[str, Any], **values: Any) -> Settings:
+        """Settings with the thresholds of a model card.
+
+        Parameters
+        ----------
+        card : mapping
+            Its ``thresholds`` holds values for `TUNED`; missing ones are the default.
+        **values
+            Settings that differ from the default and the card.
+        """
+        tuned = {k: v for k, v in card.get("thresholds", {}).items() if k in TUNED}
+        return cls(**{**tuned, **values})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Settings:

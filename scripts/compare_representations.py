@@ -17,20 +17,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import ndimage
 from skimage.segmentation import watershed
 
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.evaluation.instance import average_precision, match
-from napari_pmrnet.network import PMRNet
-from napari_pmrnet.pretrained.card import WINDOW, architecture
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Settings
-from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
-from napari_pmrnet.segmentation.predict import predict, run_to_end
+from napari_pmrnet.segmentation.first_look import choose_scale
+from napari_pmrnet.segmentation.instances import SMALLEST_AREA, drop_small, label_nuclei
+from napari_pmrnet.segmentation.predict import predict, run_to_end, take_flows
 from napari_pmrnet.segmentation.prepare import prepare
-from napari_pmrnet.segmentation.segment import take_flows
+from napari_pmrnet.training.networks import load_checkpoint
 
 Maps = dict[str, np.ndarray]
 THRESHOLDS = (0.5, 0.75, 0.9)
@@ -53,7 +51,7 @@ def watershed_on(inner: np.ndarray, maps: Maps, settings: Settings) -> np.ndarra
     alone = foreground & ~seeded
     seeds[alone] = pieces[alone] + count
     labels = watershed(-inner, seeds, mask=foreground)
-    return drop_small(labels, settings.min_area)
+    return drop_small(labels, SMALLEST_AREA)
 
 
 def from_distance(maps: Maps, settings: Settings) -> np.ndarray:
@@ -77,7 +75,7 @@ def from_border(maps: Maps, settings: Settings) -> np.ndarray:
     inner = foreground & (maps["border"] < settings.seed_threshold)
     seeds, _ = ndimage.label(inner)
     labels = watershed(maps["border"], seeds, mask=foreground)
-    return drop_small(labels, settings.min_area)
+    return drop_small(labels, SMALLEST_AREA)
 
 
 def from_flows(maps: Maps, settings: Settings) -> np.ndarray:
@@ -103,7 +101,7 @@ def from_flows_step_by_step(
     seeds, _ = ndimage.label(ndimage.binary_dilation(sinks))
     labels = np.zeros(foreground.shape, np.int32)
     labels[foreground] = seeds[end[0], end[1]]
-    return drop_small(labels, settings.min_area)
+    return drop_small(labels, SMALLEST_AREA)
 
 
 CANDIDATES: dict[str, Callable[[Maps, Settings], np.ndarray]] = {
@@ -117,21 +115,12 @@ CANDIDATES: dict[str, Callable[[Maps, Settings], np.ndarray]] = {
 }
 
 
-def load(checkpoint: Path) -> Model:
-    """Model with all channels from the best epoch of a training checkpoint."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    channels = state["config"]["channels"]
-    network = PMRNet(out_channels=len(channels)).eval()
-    network.load_state_dict(state["best_state"])
-    network.to(memory_format=torch.channels_last)
-    card = {"architecture": architecture(channels), "window": WINDOW}
-    return Model(checkpoint.stem, card, network, torch.device("cpu"))
-
-
 def predictions(model: Model, dataset: PackedDataset) -> Iterator[tuple]:
     """Maps and true labels of every image."""
     for image_id, image, truth in dataset:
-        yield image_id, run_to_end(predict(model, prepare(image))).maps, truth
+        planes = prepare(image)
+        scale, _ = run_to_end(choose_scale(model, planes, None))
+        yield image_id, run_to_end(predict(model, planes, scale=scale)).maps, truth
 
 
 def compare(cases: list[tuple], grid: list[Settings]) -> pd.DataFrame:
@@ -169,7 +158,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     dataset = PackedDataset(arguments.data, subset=arguments.subset)
-    cases = list(predictions(load(arguments.checkpoint), dataset))
+    cases = list(predictions(load_checkpoint(arguments.checkpoint), dataset))
     grid = [
         Settings(probability_threshold=p, seed_threshold=s)
         for p in (0.5, 0.6, 0.7)

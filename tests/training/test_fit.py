@@ -18,13 +18,15 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.network import PMRNet, PMRNetOutput
 from napari_pmrnet.network.pmrnet import Gates
 from napari_pmrnet.pretrained import load_model
-from napari_pmrnet.segmentation import objects
-from napari_pmrnet.segmentation.certainty import FEATURES
+from napari_pmrnet.segmentation import Settings, objects
+from napari_pmrnet.segmentation.certainty import FEATURES, certainty_map
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.finish import (
-    fit_object_certainty,
+    THRESHOLD_GRID,
+    fit_certainties,
     logistic_regression,
     prune_channels,
+    tune_thresholds,
 )
 from napari_pmrnet.training.loss import LossWeights, bce_dice, total_loss
 from napari_pmrnet.training.run import train
@@ -92,7 +94,9 @@ def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> Non
     assert card["data"]["images"] == {"train": 4, "val": 2}
     assert card["architecture"]["channels"] == ["probability", "flow_y", "flow_x"]
     assert set(card["certainty"]) == {"intercept", *FEATURES}
-    assert "object_certainty" in card
+    assert {"object_certainty", "missed_certainty"} <= set(card)
+    for name, values in THRESHOLD_GRID.items():
+        assert card["thresholds"][name] in values
     assert card["val"]["images"] == 2 and 0 <= card["val"]["Dice"] <= 1
     assert TrainConfig.from_dict(
         {k: v for k, v in card["training"].items() if k != "torch"}
@@ -101,33 +105,54 @@ def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> Non
 
 
 def test_certainty_of_nuclei_tells_those_that_fit_from_those_that_do_not(
-    data: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path,
 ) -> None:
-    dataset = PackedDataset(data, subset=None)
-    truth = iter([dataset.load(i)[1] for i in dataset.ids])
-    results = []
-
-    def found(image: np.ndarray, model: object) -> SimpleNamespace:
-        right = len(results) % 2 == 0
-        labels = (next(truth) > 0).astype(np.int32)
+    cases = []
+    for index, (_, _, truth) in enumerate(PackedDataset(data, subset=None)):
+        right = index % 2 == 0
+        labels = (truth > 0).astype(np.int32)
         labels[:, 16 if not right else 48 :] = 0
         certainty = np.where(labels > 0, 0.9 if right else 0.3, 1.0)
-        maps = {"certainty": certainty} | dict.fromkeys(
-            ("probability", "boundary"), np.full(labels.shape, 0.8)
+        maps = {"pgrf": certainty, "boundary": 0 * certainty}
+        maps["probability"] = np.where(labels > 0, 0.5 + certainty / 2, 0.1)
+        flows = np.ones((2, *labels.shape))
+        cases.append(
+            (
+                truth,
+                SimpleNamespace(
+                    labels=labels,
+                    maps=maps,
+                    flows=flows,
+                    settings=Settings(),
+                    diameter=None,
+                ),
+            )
         )
-        results.append(
-            SimpleNamespace(labels=labels, maps=maps, flows=np.ones((2, *labels.shape)))
+    fitted = fit_certainties(cases)
+    assert set(fitted["object_certainty"]) == {"intercept", *objects.FEATURES}
+    assert fitted["missed_certainty"] is None
+    certainty = []
+    for _, case in cases:
+        shown = certainty_map(case.maps, fitted["certainty"])
+        maps = {**case.maps, "certainty": shown}
+        table = objects.describe_objects(
+            case.labels, maps, case.flows, fitted["object_certainty"]
         )
-        return results[-1]
-
-    monkeypatch.setattr("napari_pmrnet.training.finish.segment", found)
-    fitted = fit_object_certainty(None, dataset)
-    assert set(fitted) == {"intercept", *objects.FEATURES}
-    certainty = [
-        objects.describe_objects(r.labels, r.maps, r.flows, fitted)["certainty"][0]
-        for r in results
-    ]
+        certainty.append(table["certainty"][0])
     assert min(certainty[::2]) > 0.9 and max(certainty[1::2]) < 0.1
+
+
+def test_thresholds_are_those_with_the_best_labels() -> None:
+    truth = np.zeros((40, 40), np.int32)
+    truth[10:30, 10:30] = 1
+    probability = np.full(truth.shape, 0.1, np.float32)
+    probability[6:34, 6:34], probability[10:30, 10:30] = 0.52, 0.62
+    flows = np.stack(np.mgrid[:40, :40]).astype(np.float32) - 19.5
+    flows = -flows / np.maximum(np.hypot(*flows), 1)
+    case = SimpleNamespace(
+        maps={"probability": probability}, flows=flows, diameter=20.0
+    )
+    assert tune_thresholds([(truth, case)])["probability_threshold"] in (0.55, 0.6)
 
 
 def test_another_configuration_does_not_resume(data: Path, tmp_path: Path) -> None:

@@ -12,19 +12,24 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges and probabilities of the random changes."""
+    """Ranges and probabilities of the random changes.
 
-    scale_low: float = 0.7
-    scale_high: float = 1.6
+    ``scale_low`` and ``scale_high`` count from the scale at which the network sees an
+    image in use (`segmentation.scale.working_scale`).
+    """
+
+    scale_low: float = 0.55
+    scale_high: float = 1.8
     stretch: float = 0.15
-    whole_view: float = 0.4
     gamma: float = 0.5
     contrast: float = 0.25
-    colour: float = 0.1
+    colour: float = 0.12
     grey: float = 0.15
-    invert: float = 0.12
-    noise: float = 0.06
-    blur: float = 0.2
+    invert: float = 0.2
+    noise: float = 0.04
+    shot_noise: float = 0.15
+    blur: float = 0.3
+    coarse: float = 0.25
     uneven_light: float = 0.2
 
 
@@ -33,13 +38,15 @@ class Sample:
     """One training image with its precomputed targets, as compact tensors.
 
     image (C, H, W) uint8 with C of 1 or 3; labels (1, H, W) int32; distance (1, H, W)
-    uint8, 0-255 for 0-1; flows (2, H, W) int8, -127-127 for -1-1.
+    uint8, 0-255 for 0-1; flows (2, H, W) int8, -127-127 for -1-1; scale: pixels the
+    network sees for each of the image.
     """
 
     image: Tensor
     labels: Tensor
     distance: Tensor
     flows: Tensor
+    scale: float = 1.0
 
 
 def random_crop(
@@ -70,7 +77,8 @@ def random_crop(
     """
     image, height, width = sample.image, *sample.labels.shape[-2:]
     linear = _stretch(stretch, rng) @ _rotation(rng)
-    grid = _grid(linear / scale, _centre(sample, rng), size)
+    centre = _centre((height, width), sample.labels, size / scale, rng)
+    grid = _grid(linear / scale, centre, size)
     shrink = 4 if scale < 0.35 else 2 if scale < 0.65 else 1
     low, high = grid.amin(dim=(0, 1)).tolist(), grid.amax(dim=(0, 1)).tolist()
     margin = 2 * shrink
@@ -129,15 +137,24 @@ def _stretch(most: float, rng: np.random.Generator) -> Tensor:
     return torch.diag(torch.tensor([np.exp(log), np.exp(-log)]).float())
 
 
-def _centre(sample: Sample, rng: np.random.Generator) -> Tensor:
-    """Centre (x, y) of the crop in the image: near a nucleus half of the times."""
-    height, width = sample.labels.shape[-2:]
+def _centre(
+    shape: tuple[int, int], labels: Tensor, view: float, rng: np.random.Generator
+) -> Tensor:
+    """Centre (x, y) of the crop in the image: near a nucleus half of the times.
+
+    A crop of side `view`, in pixels of the image, stays inside where it fits, turned
+    corners aside: what is mirrored beyond a border teaches little.
+    """
+    height, width = shape
+    x, y = rng.uniform(0, width), rng.uniform(0, height)
     if rng.random() < 0.5:
-        ys, xs = torch.nonzero(sample.labels[0, ::4, ::4], as_tuple=True)
+        ys, xs = torch.nonzero(labels[0, ::4, ::4], as_tuple=True)
         if len(ys):
             pick = int(rng.integers(len(ys)))
-            return torch.tensor([4.0 * float(xs[pick]), 4.0 * float(ys[pick])])
-    return torch.tensor([rng.uniform(0, width), rng.uniform(0, height)]).float()
+            x, y = 4.0 * float(xs[pick]), 4.0 * float(ys[pick])
+    x = float(np.clip(x, min(view, width) / 2, max(width - view / 2, width / 2)))
+    y = float(np.clip(y, min(view, height) / 2, max(height - view / 2, height / 2)))
+    return torch.tensor([x, y])
 
 
 def _grid(linear: Tensor, centre: Tensor, size: int) -> Tensor:
@@ -171,12 +188,30 @@ def change_intensity(
         )
         image = image * light[0]
     if rng.random() < how.blur:
-        image = _gaussian_blur(image, rng.uniform(0.5, 2.0))
+        image = _gaussian_blur(image, rng.uniform(0.5, 3.0))
     if rng.random() < 0.5:
-        sigma = rng.uniform(0, how.noise)
-        noise = torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32))
-        image = image + sigma * (noise if colour else noise[:1])
+        image = _noisy(image, colour, how, rng)
+    if rng.random() < how.coarse:
+        image = _coarse(image, rng.uniform(1.2, 3.0))
     return image.clamp(0, 1)
+
+
+def _noisy(
+    image: Tensor, colour: bool, how: Augmentation, rng: np.random.Generator
+) -> Tensor:
+    """Noise of the camera and of the light, the latter growing with the root of it."""
+    sigma = rng.uniform(0, how.noise)
+    shot = rng.uniform(0, how.shot_noise)
+    noise = torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32))
+    strength = (sigma**2 + shot**2 * image.clamp(0, 1)).sqrt()
+    return image + strength * (noise if colour else noise[:1])
+
+
+def _coarse(image: Tensor, factor: float) -> Tensor:
+    """An image (C, H, W) taken with pixels `factor` times as large, and enlarged."""
+    size = [max(1, round(n / factor)) for n in image.shape[-2:]]
+    small = F.interpolate(image[None], size, mode="bilinear", antialias=True)
+    return F.interpolate(small, image.shape[-2:], mode="bilinear")[0]
 
 
 def _gaussian_blur(image: Tensor, sigma: float) -> Tensor:

@@ -9,6 +9,8 @@ from napari_pmrnet.training.augment import Augmentation
 from napari_pmrnet.training.loss import LossWeights
 from napari_pmrnet.training.targets import CHANNELS
 
+_TUPLES = {"channels", "without"}
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -16,10 +18,17 @@ class TrainConfig:
 
     An epoch is as many random crops as there are training images. The last
     ``finish_epochs`` epochs use larger crops, near the size of the windows the network
-    sees in use, because its global averages depend on what is in view.
+    sees in use, because its global averages depend on what is in view. With several
+    ``cycles`` all that is repeated: every cycle goes on from the weights of the last
+    one, with its own warm-up, fall of the learning rate and larger crops. A finished
+    run takes up further cycles.
+
+    ``network`` and the parts it is built ``without`` are names that
+    `networks.build_network` knows; all but the whole PMRNet are for comparison.
     """
 
     epochs: int = 100
+    cycles: int = 1
     batch_size: int = 8
     crop_size: int = 128
     finish_epochs: int = 14
@@ -33,25 +42,33 @@ class TrainConfig:
     seed: int = 0
     validate_every: int = 4
     autocast: str = "auto"
+    network: str = "pmrnet"
+    without: tuple[str, ...] = ()
     channels: tuple[str, ...] = CHANNELS
     loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of all cycles."""
+        return self.epochs * self.cycles
+
     def crop_size_at(self, epoch: int) -> int:
         """Side of the crops of an epoch, counted from 0."""
-        finishing = epoch >= self.epochs - self.finish_epochs
+        finishing = epoch % self.epochs >= self.epochs - self.finish_epochs
         return self.finish_crop_size if finishing else self.crop_size
 
     def as_dict(self) -> dict[str, Any]:
         """Nested dictionary ready for JSON."""
-        return {**asdict(self), "channels": list(self.channels)}
+        lists = {name: list(getattr(self, name)) for name in _TUPLES}
+        return {**asdict(self), **lists}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
         """The inverse of `as_dict`; missing entries keep their defaults."""
         values = dict(values)
-        if "channels" in values:
-            values["channels"] = tuple(values["channels"])
+        for name in _TUPLES & values.keys():
+            values[name] = tuple(values[name])
         if "loss" in values:
             values["loss"] = LossWeights(**values["loss"])
         if "augmentation" in values:

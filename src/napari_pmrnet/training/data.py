@@ -10,6 +10,13 @@ import torch
 from torch import Tensor
 
 from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
+from napari_pmrnet.segmentation.scale import (
+    LEAST_SCALE,
+    MOST_SCALE,
+    SMALL,
+    typical_diameter,
+    working_scale,
+)
 from napari_pmrnet.training.augment import (
     Augmentation,
     Sample,
@@ -37,11 +44,12 @@ def make_sample(image: np.ndarray, labels: np.ndarray) -> Sample:
         torch.from_numpy(labels[None]),
         torch.from_numpy(distance[None]),
         torch.from_numpy(flows),
+        working_scale(typical_diameter(labels) or SMALL),
     )
 
 
 def sampling_weights(
-    modalities: Sequence[str], areas: Sequence[int], balance: float
+    modalities: Sequence[str], areas: Sequence[float], balance: float
 ) -> np.ndarray:
     """Probability of each image to be drawn.
 
@@ -49,8 +57,9 @@ def sampling_weights(
     ----------
     modalities : sequence of str
         Imaging type of each image.
-    areas : sequence of int
-        Pixels of each image; a larger one is drawn more often, by its fourth root.
+    areas : sequence of float
+        Pixels of each image as the network sees it; a larger one is drawn more often,
+        by its fourth root.
     balance : float
         0 draws every image alike, 1 every modality.
     """
@@ -85,7 +94,7 @@ class CropSource:
         crops = []
         for index in rng.choice(len(self.samples), batch_size, p=self.weights):
             sample = self.samples[index]
-            scale = random_scale(sample.labels.shape[-2:], self.augmentation, rng)
+            scale = random_scale(sample.scale, self.augmentation, rng)
             stretch = self.augmentation.stretch
             image, *targets = random_crop(sample, size, scale, rng, stretch)
             colour = sample.image.shape[0] == 3
@@ -95,19 +104,10 @@ class CropSource:
         return images, assemble(labels, distance, flows)
 
 
-def random_scale(
-    shape: tuple[int, int], how: Augmentation, rng: np.random.Generator
-) -> float:
-    """Log-uniform scale; large images are also shrunk until 256 pixels hold them.
-
-    The semantic metrics are taken on whole images resized to 256 x 256, so their nuclei
-    must be met at that size too.
-    """
-    low, high = how.scale_low, how.scale_high
-    whole = 256 / max(shape)
-    if whole < low and rng.random() < how.whole_view:
-        low, high = 0.8 * whole, 1.5 * whole
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+def random_scale(working: float, how: Augmentation, rng: np.random.Generator) -> float:
+    """Log-uniform scale around the one at which the network sees an image in use."""
+    factor = np.exp(rng.uniform(np.log(how.scale_low), np.log(how.scale_high)))
+    return float(np.clip(working * factor, LEAST_SCALE, MOST_SCALE))
 
 
 def make_samples(

@@ -1,4 +1,4 @@
-"""From trained to usable: channels that only helped training cut off, certainty fitted.
+"""From trained to usable: spare channels cut off, thresholds and certainty fitted.
 
 The targets beside those that `segment` reads make the shared layers better and cost
 nothing once they are gone.
@@ -7,21 +7,34 @@ nothing once they are gone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
 from torch import Tensor
 
 from napari_pmrnet.datasets.packed import PackedDataset
-from napari_pmrnet.evaluation.instance import best_iou
+from napari_pmrnet.evaluation.instance import average_precision, best_iou, match
 from napari_pmrnet.pretrained.model import Model
-from napari_pmrnet.segmentation import objects, segment
-from napari_pmrnet.segmentation.certainty import FEATURES, pixel_features
+from napari_pmrnet.segmentation import Segmentation, Settings, segment
+from napari_pmrnet.segmentation.certainty import FEATURES as PIXEL_FEATURES
+from napari_pmrnet.segmentation.certainty import certainty_map, pixel_features
+from napari_pmrnet.segmentation.instances import label_nuclei
+from napari_pmrnet.segmentation.missed import missed_nuclei
+from napari_pmrnet.segmentation.objects import FEATURES, RIGHT_IOU, object_features
 
 USED_CHANNELS = ("probability", "flow_y", "flow_x")
 PIXELS_AN_IMAGE = 4000
+TUNED_AT = (0.5, 0.75)
+THRESHOLD_GRID = {
+    "probability_threshold": (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
+    "seed_threshold": (0.5, 0.6, 0.7, 0.8, 0.9),
+}
 RIDGE = 1e-4
+
+Cases = list[tuple[np.ndarray, Segmentation]]
 
 
 def prune_channels(
@@ -44,69 +57,115 @@ def prune_channels(
     }
 
 
-def fit_certainty(
-    model: Model, dataset: PackedDataset, seed: int = 0
-) -> dict[str, float]:
-    """Fit the certainty of a pixel on labelled images.
+def segment_all(model: Model, dataset: PackedDataset) -> Cases:
+    """True labels and segmentation, with all maps, of every image of a data set."""
+    pairs = map(dataset.load, dataset.ids)
+    settings = Settings()
+    return [(t, segment(i, settings, model, extra_maps=True)) for i, t in pairs]
+
+
+def tune_thresholds(cases: Cases) -> dict[str, float]:
+    """Choose the thresholds with the highest AP on labelled images.
 
     Parameters
     ----------
-    model : Model
-    dataset : PackedDataset
-        Images the network was not trained on.
+    cases : list of (ndarray, Segmentation)
+        Of `segment_all`.
+
+    Returns
+    -------
+    dict
+        A value for each of `settings.TUNED`, out of `THRESHOLD_GRID`. The score is the
+        mean of AP at IoU 0.5 and 0.75, pooled and per image.
+    """
+
+    def score(thresholds: dict[str, float]) -> float:
+        settings, matches = Settings(**thresholds), []
+        for truth, result in cases:
+            labels = label_nuclei(
+                result.maps["probability"], result.flows, settings, result.diameter
+            )
+            matches.append(match(truth, labels, TUNED_AT))
+        return float(np.mean([*map(average_precision, zip(*matches, strict=True))]))
+
+    names = tuple(THRESHOLD_GRID)
+    grid = product(*THRESHOLD_GRID.values())
+    return max((dict(zip(names, values, strict=True)) for values in grid), key=score)
+
+
+def fit_certainties(cases: Cases, seed: int = 0) -> dict[str, dict[str, float] | None]:
+    """Fit every certainty of the model card on labelled images.
+
+    Parameters
+    ----------
+    cases : list of (ndarray, Segmentation)
+        Of `segment_all`, from images the network was not trained on.
     seed : int
         Seed of the choice of pixels, `PIXELS_AN_IMAGE` an image.
 
     Returns
     -------
     dict
-        ``intercept`` and a coefficient for each of `certainty.FEATURES`.
+        ``certainty`` of pixels (see `certainty_map`), ``object_certainty`` of labels
+        (see `describe_objects`) and ``missed_certainty`` of proposals (see
+        `missed_nuclei`). The last two are None where nothing was found.
     """
+    of_pixels = fit_pixels(cases, seed)
+    found, proposed = [], []
+    for truth, result in cases:
+        maps = {**result.maps, "certainty": certainty_map(result.maps, of_pixels)}
+        missed = missed_nuclei(
+            result.labels,
+            maps,
+            result.flows,
+            result.settings,
+            diameter=result.diameter,
+        )
+        for labels, rows in ((result.labels, found), (missed.labels, proposed)):
+            features = object_features(labels, maps, result.flows)
+            rows.append((features, best_iou(truth, labels) >= RIGHT_IOU))
+    return {
+        "certainty": of_pixels,
+        "object_certainty": fit_objects(found),
+        "missed_certainty": fit_objects(proposed),
+    }
+
+
+def fit_pixels(cases: Cases, seed: int = 0) -> dict[str, float]:
+    """Fit the certainty of a pixel: ``intercept`` and coefficients of its features."""
     rng = np.random.default_rng(seed)
     features, right = [], []
-    for image_id in dataset.ids:
-        image, truth = dataset.load(image_id)
-        maps = segment(image, model=model, extra_maps=True).maps
+    for truth, result in cases:
         chosen = rng.integers(truth.size, size=PIXELS_AN_IMAGE)
-        values = pixel_features(maps)
-        features.append([values[name].ravel()[chosen] for name in FEATURES])
-        correct = (maps["probability"] > 0.5) == (truth > 0)
+        values = pixel_features(result.maps)
+        features.append([values[name].ravel()[chosen] for name in PIXEL_FEATURES])
+        correct = (result.maps["probability"] > 0.5) == (truth > 0)
         right.append(correct.ravel()[chosen])
     return logistic_regression(
-        np.concatenate(features, axis=1).T, np.concatenate(right), FEATURES
+        np.concatenate(features, axis=1).T, np.concatenate(right), PIXEL_FEATURES
     )
 
 
-def fit_object_certainty(
-    model: Model, dataset: PackedDataset
+def fit_objects(
+    images: Sequence[tuple[pd.DataFrame, np.ndarray]],
 ) -> dict[str, float] | None:
-    """Fit the certainty of a nucleus on labelled images.
+    """Fit the certainty of nuclei.
 
     Parameters
     ----------
-    model : Model
-        With the certainty of pixels fitted.
-    dataset : PackedDataset
-        Images the network was not trained on.
+    images : sequence of (DataFrame, ndarray of bool)
+        For every image the `object_features` of its labels, and which are right.
 
     Returns
     -------
     dict or None
-        ``intercept`` and a coefficient for each of `objects.FEATURES`; None if the
-        model finds no nucleus.
+        ``intercept`` and a coefficient for each feature; None if there is no nucleus.
     """
-    features, right = [], []
-    for image_id in dataset.ids:
-        image, truth = dataset.load(image_id)
-        result = segment(image, model=model)
-        features.append(
-            objects.object_features(result.labels, result.maps, result.flows)
-        )
-        right.append(best_iou(truth, result.labels) >= objects.RIGHT_IOU)
+    features, right = zip(*images, strict=True)
     if not sum(map(len, right)):
         return None
     return logistic_regression(
-        np.concatenate(features), np.concatenate(right), objects.FEATURES
+        np.concatenate(features), np.concatenate(right), FEATURES
     )
 
 

@@ -9,23 +9,20 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.evaluation.semantic import protocol_dice
-from napari_pmrnet.network import PMRNet
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource
 from napari_pmrnet.training.loss import total_loss
-
-Pairs = list[tuple[Tensor, np.ndarray]]
+from napari_pmrnet.training.networks import build_network
+from napari_pmrnet.training.validation import Pairs, validation_dice
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Trainer:
     source : CropSource
         Where training crops come from.
     validation : list of (Tensor, ndarray)
-        Pairs of `protocol_pair`; may be empty.
+        Of `validation_pair`; may be empty.
     checkpoint : Path
         Written after every epoch, to a temporary file and renamed. Found there at the
         start, training goes on from it.
@@ -68,7 +65,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.config.seed)
-        network = PMRNet(out_channels=len(self.config.channels))
+        network = build_network(self.config)
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.average = AveragedModel(
             self.network,
@@ -107,8 +104,8 @@ class Trainer:
         """
         self.average.module.eval()
         started, cost_done = time.monotonic(), 0.0
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            while self.epoch < self.config.epochs:
+        with ThreadPoolExecutor(1, initializer=_work_alone) as pool:
+            while self.epoch < self.config.total_epochs:
                 begun = time.monotonic()
                 losses = self._train_epoch(pool)
                 val_dice = self._validate()
@@ -117,12 +114,12 @@ class Trainer:
                 self._save()
                 left = sum(
                     self.config.crop_size_at(e) ** 2
-                    for e in range(self.epoch, self.config.epochs)
+                    for e in range(self.epoch, self.config.total_epochs)
                 )
                 now = time.monotonic()
                 result = EpochReport(
                     self.epoch,
-                    self.config.epochs,
+                    self.config.total_epochs,
                     losses,
                     val_dice,
                     now - begun,
@@ -184,8 +181,9 @@ class Trainer:
         return max(1, len(self.source.samples) // self.config.batch_size)
 
     def _schedule(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to zero."""
-        done = (step + 1) / (self.config.epochs * self._steps_per_epoch())
+        """Of every cycle: linear warm-up, then half a cosine down to zero."""
+        steps = self.config.epochs * self._steps_per_epoch()
+        done = (step % steps + 1) / steps
         if done < self.config.warm_up:
             return done / self.config.warm_up
         rest = (done - self.config.warm_up) / (1 - self.config.warm_up)
@@ -194,13 +192,13 @@ class Trainer:
     def _validate(self) -> float | None:
         """Mean validation Dice of the averaged weights, every few epochs."""
         due = (self.epoch + 1) % self.config.validate_every == 0
-        last = self.epoch + 1 == self.config.epochs
+        last = (self.epoch + 1) % self.config.epochs == 0
         if not self.validation:
             self.best_state = self.state()
             return None
         if not (due or last):
             return None
-        score = float(protocol_dice(self.average.module, self.validation).mean())
+        score = validation_dice(self.average.module, self.validation)
         if score >= self.best_dice:
             self.best_dice, self.best_state = score, self.state()
         return score
@@ -223,7 +221,8 @@ class Trainer:
         state: dict[str, Any] = torch.load(
             self.checkpoint, map_location=self.device, weights_only=True
         )
-        if TrainConfig.from_dict(state["config"]) != self.config:
+        before = TrainConfig.from_dict(state["config"])
+        if replace(before, cycles=self.config.cycles) != self.config:
             raise DataError(
                 f"{self.checkpoint} was written with other settings. Resume with the "
                 "same settings, or name another output file."
@@ -252,6 +251,17 @@ class Trainer:
             writer.writerow(row)
 
 
+def _work_alone() -> None:
+    """Keep the calling thread to one core, whichever is free.
+
+    It would else inherit the core that OpenMP bound the training thread to, and call in
+    helpers of its own.
+    """
+    torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+
+
 def _warm_average(decay: float) -> Callable[[list, list, Tensor], None]:
     """Moving average that forgets the first, untrained weights quickly."""
 
@@ -266,7 +276,8 @@ def _warm_average(decay: float) -> Callable[[list, list, Tensor], None]:
 
 def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay for convolution kernels only."""
-    kernels = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d)]
+    convolutions = (nn.Conv2d, nn.ConvTranspose2d)
+    kernels = [m.weight for m in network.modules() if isinstance(m, convolutions)]
     ids = {id(p) for p in kernels}
     rest = [p for p in network.parameters() if id(p) not in ids]
     return [

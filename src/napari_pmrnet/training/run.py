@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,25 @@ from typing import Any
 import torch
 
 from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
-from napari_pmrnet.evaluation.semantic import protocol_pair
 from napari_pmrnet.evaluation.tables import ROWS
 from napari_pmrnet.pretrained.card import architecture, save_model, write_card
 from napari_pmrnet.pretrained.model import load_model
+from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.segmentation.scale import LARGE, SMALL
+from napari_pmrnet.training.augment import Sample
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource, make_samples, sampling_weights
 from napari_pmrnet.training.finish import (
     USED_CHANNELS,
-    fit_certainty,
-    fit_object_certainty,
+    fit_certainties,
     prune_channels,
+    segment_all,
+    tune_thresholds,
 )
 from napari_pmrnet.training.fit import EpochReport, Trainer
-
-FITS = {"certainty": fit_certainty, "object_certainty": fit_object_certainty}
+from napari_pmrnet.training.validation import Pairs, validation_pair
 
 
 def train(
@@ -38,6 +41,7 @@ def train(
     column: str = "split",
     device: str = "cpu",
     strict: bool = False,
+    leave_out: str | None = None,
     report: Callable[[EpochReport], None] = lambda _: None,
     preparing: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -59,7 +63,9 @@ def train(
     device : str
         A torch device.
     strict : bool
-        Stop at the first faulty file.
+        Stop if there is a faulty file, rather than go on without it.
+    leave_out : str, optional
+        Modality of which no image is used.
     report, preparing : callable
         Called after every epoch, and for every image prepared.
 
@@ -71,38 +77,32 @@ def train(
     Raises
     ------
     DataError
-        If the data set is faulty, or the checkpoint has other settings.
+        If the data set is faulty, the checkpoint has other settings, or the
+        configuration names a network for comparison only.
     """
     config = config or TrainConfig()
-    train_set = PackedDataset(data, split, column, "train", strict)
-    val_set = PackedDataset(data, split, column, "val", strict)
+    if config.network != "pmrnet" or config.without:
+        raise DataError(
+            "The plugin can use the whole PMRNet only. Train other networks with "
+            "scripts/ablations.py, or take 'network' and 'without' out of the "
+            "configuration."
+        )
+    opened = PackedDataset(data, split, column, ("train", "val"), strict, leave_out)
+    train_set, val_set = opened.only("train"), opened.only("val")
     output.parent.mkdir(parents=True, exist_ok=True)
-    pairs = [(i, *train_set.load(i)) for i in train_set.ids]
-    samples = make_samples(pairs, preparing)
-    modalities = (
-        train_set.table["modality"]
-        if "modality" in train_set.table
-        else ["all"] * len(samples)
-    )
-    areas = [sample.labels.numel() for sample in samples]
-    weights = sampling_weights(list(modalities), areas, config.balance)
-    validation = [protocol_pair(*val_set.load(i)) for i in val_set.ids]
-    trainer = Trainer(
-        config,
-        CropSource(samples, weights, config.augmentation, config.seed),
-        validation,
-        output.with_suffix(".ckpt"),
-        device,
-    )
+    source = training_data(train_set, val_set, preparing)
+    trainer = make_trainer(source, config, output.with_suffix(".ckpt"), device)
     state = trainer.run(report)
     keep = [name for name in config.channels if name in USED_CHANNELS]
     card = {
         "architecture": architecture(keep),
+        "working_diameters": [SMALL, LARGE],
         "data": {
             "name": data.resolve().name,
             "sha256": train_set.data_hash(),
             "split": column,
             "images": {"train": len(train_set), "val": len(val_set)},
+            **({} if leave_out is None else {"left_out": leave_out}),
         },
         "training": {**config.as_dict(), "torch": torch.__version__},
     }
@@ -110,8 +110,49 @@ def train(
     return finish(output, val_set)
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """What a trainer learns from, prepared once.
+
+    Attributes
+    ----------
+    samples : list of Sample
+    modalities : list of str
+        Imaging type of each sample.
+    validation : list
+        Of `validation_pair`.
+    """
+
+    samples: list[Sample]
+    modalities: list[str]
+    validation: Pairs
+
+
+def training_data(
+    train_set: PackedDataset,
+    val_set: PackedDataset,
+    preparing: Callable[[int, int], None] | None = None,
+) -> TrainingData:
+    """Prepare the images of two data sets; `preparing` is called after each."""
+    pairs = [(i, *train_set.load(i)) for i in train_set.ids]
+    samples = make_samples(pairs, preparing)
+    modalities = train_set.table.get("modality", ["all"] * len(samples))
+    validation = [validation_pair(*val_set.load(i)) for i in val_set.ids]
+    return TrainingData(samples, list(modalities), validation)
+
+
+def make_trainer(
+    data: TrainingData, config: TrainConfig, checkpoint: Path, device: str
+) -> Trainer:
+    """A trainer that draws crops as the configuration says."""
+    areas = [sample.labels.numel() * sample.scale**2 for sample in data.samples]
+    weights = sampling_weights(data.modalities, areas, config.balance)
+    source = CropSource(data.samples, weights, config.augmentation, config.seed)
+    return Trainer(config, source, data.validation, checkpoint, device)
+
+
 def finish(weights: Path, val_set: PackedDataset) -> dict[str, Any]:
-    """Fit certainty on the validation images and add their scores to the card.
+    """Fit thresholds and certainties on the validation images; add their scores.
 
     Parameters
     ----------
@@ -125,9 +166,13 @@ def finish(weights: Path, val_set: PackedDataset) -> dict[str, Any]:
         The card as written.
     """
     model = load_model(weights, "cpu")
-    for name, fit in FITS.items():
-        model = replace(model, card={**model.card, name: fit(model, val_set)})
-    scores = evaluate(model, val_set)
+    cases = segment_all(model, val_set)
+    thresholds = tune_thresholds(cases)
+    settings = Settings(**thresholds)
+    cases = [(truth, result.relabel(settings)) for truth, result in cases]
+    fitted = {"thresholds": thresholds, **fit_certainties(cases)}
+    model = replace(model, card={**model.card, **fitted})
+    scores = evaluate(model, val_set, settings)
     val = {name: v for row in ROWS.values() for name, v in row(scores).items()}
     val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
     card = {**model.card, "val": val}

@@ -1,0 +1,208 @@
+"""Train PMRNet, PMRNet without each of its parts, and a U-Net; compare them.
+
+    python scripts/ablations.py --data DIR --output DIR --epochs 20 --seeds 2
+
+Every run has the recipe of `TrainConfig`, shortened, and is scored as shipped weights
+are, at the default thresholds. Killed and started again, the script goes on where it
+stopped. In the output folder, ``runs.csv`` holds one row a run; delete the ``.json`` of
+a run to score it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from napari_pmrnet._allocator import keep_freed_memory
+from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.evaluation.evaluate import evaluate
+from napari_pmrnet.evaluation.report import markdown_table
+from napari_pmrnet.evaluation.tables import instance_row, semantic_row
+from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.pretrained.devices import choose_device
+from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.training.config import TrainConfig
+from napari_pmrnet.training.fit import EpochReport
+from napari_pmrnet.training.networks import build_network, load_checkpoint
+from napari_pmrnet.training.run import TrainingData, make_trainer, training_data
+
+VARIANTS = {
+    "all parts": {},
+    "no ESConv": {"without": ("esconv",)},
+    "no memory bank": {"without": ("memory_bank",)},
+    "no PGRF": {"without": ("pgrf",)},
+    "no boundary fusion": {"without": ("boundary_fusion",)},
+    "U-Net": {"network": "unet"},
+}
+COLUMNS = {
+    "parameters": "{:,.0f}",
+    "GMACs": "{:.2f}",
+    "Dice": "{:.4f}",
+    "IoU": "{:.4f}",
+    "HD95 median": "{:.2f}",
+    "AP0.5 per image": "{:.3f}",
+    "AP0.5 pooled": "{:.3f}",
+    "AP0.75 per image": "{:.3f}",
+    "AP0.75 pooled": "{:.3f}",
+    "s an epoch": "{:.0f}",
+}
+
+packed = cache(PackedDataset)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One variant with one seed, and its files.
+
+    ``.ckpt`` and ``.csv`` are the trainer's, ``.json`` holds the scores.
+    """
+
+    variant: str
+    config: TrainConfig
+    output: Path
+
+    def path(self, suffix: str) -> Path:
+        """One of the run's files."""
+        name = self.variant.lower().replace(" ", "-")
+        return self.output / f"{name}-seed{self.config.seed}{suffix}"
+
+    def trained(self) -> bool:
+        """Whether the checkpoint holds the last epoch of this very configuration."""
+        path = self.path(".ckpt")
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        same = state["config"] == self.config.as_dict()
+        return same and state["epoch"] >= self.config.total_epochs
+
+
+@cache
+def prepared(folder: Path) -> TrainingData:
+    """Training and validation images of a packed data set."""
+    return training_data(packed(folder, subset="train"), packed(folder, subset="val"))
+
+
+def make_config(variant: str, epochs: int, seed: int) -> TrainConfig:
+    """The default recipe with its share of larger crops, in fewer epochs."""
+    whole = TrainConfig()
+    finish = round(epochs * whole.finish_epochs / whole.epochs)
+    return replace(
+        whole, epochs=epochs, finish_epochs=finish, seed=seed, **VARIANTS[variant]
+    )
+
+
+def train(run: Run, folder: Path, device: str) -> None:
+    """Train a run to its last epoch, unless it is there."""
+    if run.trained():
+        return
+
+    def report(epoch: EpochReport) -> None:
+        done = f"{epoch.epoch}/{epoch.epochs}, {epoch.seconds_left / 60:.0f} min left"
+        say(run, f"epoch {done}, validation Dice {epoch.val_dice}")
+
+    say(run, "training")
+    data = prepared(folder)
+    make_trainer(data, run.config, run.path(".ckpt"), device).run(report)
+
+
+def say(run: Run, what: str) -> None:
+    """A line of progress."""
+    print(f"{run.variant}, seed {run.config.seed}: {what}", file=sys.stderr, flush=True)
+
+
+def scores(run: Run, folder: Path, subset: str, device: str) -> dict[str, float]:
+    """Scores of a trained run, kept until its checkpoint is newer or they are deleted.
+
+    Returns
+    -------
+    dict
+        The numbers of `COLUMNS`.
+    """
+    path, checkpoint = run.path(f".{subset}.json"), run.path(".ckpt")
+    if path.exists() and path.stat().st_mtime >= checkpoint.stat().st_mtime:
+        return json.loads(path.read_text())
+    say(run, f"scoring on {subset}")
+    model = load_checkpoint(checkpoint, device)
+    found = evaluate(model, packed(folder, subset=subset), Settings())
+    every = {**cost(run), **semantic_row(found), **instance_row(found)}
+    row = {name: float(every[name]) for name in COLUMNS}
+    text = json.dumps(row, indent=2) + "\n"
+    replace_file(path, lambda stream: stream.write(text.encode()))
+    return row
+
+
+def cost(run: Run) -> dict[str, float]:
+    """Parameters, multiply-adds at 256 x 256 and mean seconds an epoch of a run."""
+    network = build_network(run.config).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, 256, 256))
+    return {
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "GMACs": counter.get_total_flops() / 2e9,
+        "s an epoch": pd.read_csv(run.path(".csv"))["seconds"].mean(),
+    }
+
+
+def summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a variant: means over the seeds, with the least and the most.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        One row a run: ``variant``, ``seed`` and `COLUMNS`.
+    """
+    return pd.DataFrame(
+        {
+            variant: {
+                name: spread(rows[name].to_numpy(), form)
+                for name, form in COLUMNS.items()
+            }
+            for variant, rows in runs.groupby("variant", sort=False)
+        }
+    ).T.rename_axis("variant")
+
+
+def spread(values: np.ndarray, form: str) -> str:
+    """``mean (least-most)``; the mean alone where all values are the same."""
+    mean, *ends = (form.format(v) for v in (values.mean(), values.min(), values.max()))
+    return mean if values.min() == values.max() else f"{mean} ({'-'.join(ends)})"
+
+
+def main() -> None:
+    """Train and score every run; write one row each, print the table of variants."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=2, help="how many, from 0 on")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=[*VARIANTS])
+    parser.add_argument("--subset", default="val")
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args()
+    keep_freed_memory()
+    device = str(choose_device(arguments.device))
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for seed in range(arguments.seeds):
+        for variant in arguments.variants:
+            config = make_config(variant, arguments.epochs, seed)
+            run = Run(variant, config, arguments.output)
+            train(run, arguments.data, device)
+            row = scores(run, arguments.data, arguments.subset, device)
+            rows.append({"variant": variant, "seed": seed, **row})
+            table = pd.DataFrame(rows)
+            table.round(6).to_csv(arguments.output / "runs.csv", index=False)
+    print(markdown_table(summary(table)))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,6 @@ a run to score it again.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import dataclass, replace
 from functools import cache
@@ -27,13 +26,13 @@ from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.report import markdown_table
 from napari_pmrnet.evaluation.tables import instance_row, semantic_row
-from napari_pmrnet.io.atomic import replace_file
 from napari_pmrnet.pretrained.devices import choose_device
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.fit import EpochReport
 from napari_pmrnet.training.networks import build_network, load_checkpoint
 from napari_pmrnet.training.run import TrainingData, make_trainer, training_data
+from napari_pmrnet.training.runs import is_finished, kept_scores
 
 VARIANTS = {
     "all parts": {},
@@ -75,15 +74,6 @@ class Run:
         name = self.variant.lower().replace(" ", "-")
         return self.output / f"{name}-seed{self.config.seed}{suffix}"
 
-    def trained(self) -> bool:
-        """Whether the checkpoint holds the last epoch of this very configuration."""
-        path = self.path(".ckpt")
-        if not path.exists():
-            return False
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        same = state["config"] == self.config.as_dict()
-        return same and state["epoch"] >= self.config.total_epochs
-
 
 @cache
 def prepared(folder: Path) -> TrainingData:
@@ -92,17 +82,13 @@ def prepared(folder: Path) -> TrainingData:
 
 
 def make_config(variant: str, epochs: int, seed: int) -> TrainConfig:
-    """The default recipe with its share of larger crops, in fewer epochs."""
-    whole = TrainConfig()
-    finish = round(epochs * whole.finish_epochs / whole.epochs)
-    return replace(
-        whole, epochs=epochs, finish_epochs=finish, seed=seed, **VARIANTS[variant]
-    )
+    """The default recipe in fewer epochs, for one variant."""
+    return replace(TrainConfig().shortened(epochs), seed=seed, **VARIANTS[variant])
 
 
 def train(run: Run, folder: Path, device: str) -> None:
     """Train a run to its last epoch, unless it is there."""
-    if run.trained():
+    if is_finished(run.path(".ckpt"), run.config):
         return
 
     def report(epoch: EpochReport) -> None:
@@ -127,17 +113,16 @@ def scores(run: Run, folder: Path, subset: str, device: str) -> dict[str, float]
     dict
         The numbers of `COLUMNS`.
     """
-    path, checkpoint = run.path(f".{subset}.json"), run.path(".ckpt")
-    if path.exists() and path.stat().st_mtime >= checkpoint.stat().st_mtime:
-        return json.loads(path.read_text())
-    say(run, f"scoring on {subset}")
-    model = load_checkpoint(checkpoint, device)
-    found = evaluate(model, packed(folder, subset=subset), Settings())
-    every = {**cost(run), **semantic_row(found), **instance_row(found)}
-    row = {name: float(every[name]) for name in COLUMNS}
-    text = json.dumps(row, indent=2) + "\n"
-    replace_file(path, lambda stream: stream.write(text.encode()))
-    return row
+    checkpoint = run.path(".ckpt")
+
+    def score() -> dict[str, float]:
+        say(run, f"scoring on {subset}")
+        model = load_checkpoint(checkpoint, device)
+        found = evaluate(model, packed(folder, subset=subset), Settings())
+        every = {**cost(run), **semantic_row(found), **instance_row(found)}
+        return {name: float(every[name]) for name in COLUMNS}
+
+    return kept_scores(run.path(f".{subset}.json"), checkpoint, score)
 
 
 def cost(run: Run) -> dict[str, float]:

@@ -15,7 +15,6 @@ Delete the ``.json`` of a run and modality to score it again.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from copy import copy
@@ -23,7 +22,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from napari_pmrnet._allocator import keep_freed_memory
 from napari_pmrnet.datasets.packed import PackedDataset
@@ -31,13 +29,13 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.report import markdown_table
 from napari_pmrnet.evaluation.tables import instance_row
-from napari_pmrnet.io.atomic import replace_file
 from napari_pmrnet.pretrained.devices import choose_device
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.fit import EpochReport
 from napari_pmrnet.training.networks import load_checkpoint
 from napari_pmrnet.training.run import make_trainer, training_data
+from napari_pmrnet.training.runs import is_finished, kept_scores
 
 SCORES = ("AP0.5 per image", "AP0.5 pooled")
 
@@ -61,15 +59,6 @@ class Run:
         """One of the run's files."""
         return self.output / f"{self.name}-seed{self.config.seed}{suffix}"
 
-    def trained(self) -> bool:
-        """Whether the checkpoint holds the last epoch of this very configuration."""
-        path = self.path(".ckpt")
-        if not path.exists():
-            return False
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        same = state["config"] == self.config.as_dict()
-        return same and state["epoch"] >= self.config.total_epochs
-
     def say(self, what: str) -> None:
         """A line of progress."""
         print(f"{self.name}: {what}", file=sys.stderr, flush=True)
@@ -81,10 +70,8 @@ def plain(modality: str) -> str:
 
 
 def make_config(epochs: int, seed: int) -> TrainConfig:
-    """The default recipe with its share of larger crops, in fewer epochs."""
-    whole = TrainConfig()
-    finish = round(epochs * whole.finish_epochs / whole.epochs)
-    return replace(whole, epochs=epochs, finish_epochs=finish, seed=seed)
+    """The default recipe in fewer epochs."""
+    return replace(TrainConfig().shortened(epochs), seed=seed)
 
 
 def by_modality(dataset: PackedDataset, wanted: list[str]) -> dict[str, PackedDataset]:
@@ -114,7 +101,7 @@ def by_modality(dataset: PackedDataset, wanted: list[str]) -> dict[str, PackedDa
 
 def train(run: Run, folder: Path, device: str) -> None:
     """Train a run to its last epoch, unless it is there."""
-    if run.trained():
+    if is_finished(run.path(".ckpt"), run.config):
         return
 
     def report(epoch: EpochReport) -> None:
@@ -131,17 +118,15 @@ def scores(
     run: Run, modality: str, dataset: PackedDataset, device: str
 ) -> dict[str, float]:
     """`SCORES` of a trained run on one modality, kept until its checkpoint is newer."""
-    path, checkpoint = run.path(f".{plain(modality)}.json"), run.path(".ckpt")
-    if path.exists() and path.stat().st_mtime >= checkpoint.stat().st_mtime:
-        return json.loads(path.read_text())
-    run.say(f"scoring {len(dataset)} images of {modality}")
-    every = instance_row(
-        evaluate(load_checkpoint(checkpoint, device), dataset, Settings())
-    )
-    row = {name: float(every[name]) for name in SCORES}
-    text = json.dumps(row, indent=2) + "\n"
-    replace_file(path, lambda stream: stream.write(text.encode()))
-    return row
+    checkpoint = run.path(".ckpt")
+
+    def score() -> dict[str, float]:
+        run.say(f"scoring {len(dataset)} images of {modality}")
+        model = load_checkpoint(checkpoint, device)
+        every = instance_row(evaluate(model, dataset, Settings()))
+        return {name: float(every[name]) for name in SCORES}
+
+    return kept_scores(run.path(f".{plain(modality)}.json"), checkpoint, score)
 
 
 def compare(

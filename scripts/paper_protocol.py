@@ -20,7 +20,6 @@ the ``.json`` of a run to score it again.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import dataclass
 from math import isnan
@@ -39,13 +38,13 @@ from napari_pmrnet.evaluation.semantic import (
     protocol_pair,
     semantic_scores,
 )
-from napari_pmrnet.io.atomic import replace_file
 from napari_pmrnet.pretrained.devices import choose_device
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.fit import EpochReport, Trainer
 from napari_pmrnet.training.loss import LossWeights
 from napari_pmrnet.training.networks import PARTS, load_checkpoint
+from napari_pmrnet.training.runs import kept_scores
 from napari_pmrnet.training.targets import assemble
 from napari_pmrnet.training.validation import Pairs
 
@@ -156,21 +155,20 @@ def scores(checkpoint: Path, pairs: Pairs, device: str) -> dict[str, float]:
         Means over the images of `semantic_scores`, ratios in per cent, and the medians
         of the distances.
     """
-    path = checkpoint.with_suffix(".json")
-    if path.exists() and path.stat().st_mtime >= checkpoint.stat().st_mtime:
-        return json.loads(path.read_text())
-    model = load_checkpoint(checkpoint, device)
-    frame = pd.DataFrame(
-        [semantic_scores(foreground(model, image), mask) for image, mask in pairs]
-    )
-    row = {}
-    for name, values in frame.items():
-        row[name] = float(values.mean() * (1 if name in DISTANCES else 100))
-        if name in DISTANCES:
-            row[f"{name} median"] = float(values.median())
-    text = json.dumps(row, indent=2) + "\n"
-    replace_file(path, lambda stream: stream.write(text.encode()))
-    return row
+
+    def score() -> dict[str, float]:
+        model = load_checkpoint(checkpoint, device)
+        frame = pd.DataFrame(
+            [semantic_scores(foreground(model, image), mask) for image, mask in pairs]
+        )
+        row = {}
+        for name, values in frame.items():
+            row[name] = float(values.mean() * (1 if name in DISTANCES else 100))
+            if name in DISTANCES:
+                row[f"{name} median"] = float(values.median())
+        return row
+
+    return kept_scores(checkpoint.with_suffix(".json"), checkpoint, score)
 
 
 @torch.inference_mode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from napari_pmrnet.training.augment import Augmentation
@@ -57,6 +57,11 @@ class TrainConfig:
         """Side of the crops of an epoch, counted from 0."""
         finishing = epoch % self.epochs >= self.epochs - self.finish_epochs
         return self.finish_crop_size if finishing else self.crop_size
+
+    def shortened(self, epochs: int) -> TrainConfig:
+        """The same recipe in fewer epochs, with its share of larger crops."""
+        finish = round(epochs * self.finish_epochs / self.epochs)
+        return replace(self, epochs=epochs, finish_epochs=finish)
 
     def as_dict(self) -> dict[str, Any]:
         """Nested dictionary ready for JSON."""

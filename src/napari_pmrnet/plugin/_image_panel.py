@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PLUGIN = "napari-pmrnet"
 OUR_ENDINGS = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"})
 FILE_FILTER = "Images (*.tif *.tiff *.png *.jpg *.jpeg);;All files (*)"
+EDIT_WIDTH = 64
 COLOURS = ("Red", "Green", "Blue", "Alpha")
 
 
@@ -57,7 +58,9 @@ class PixelSizeField(Field):
         super().__init__()
         self.edit = QLineEdit()
         self.edit.setObjectName("pixel_size")
+        self.edit.setMinimumWidth(EDIT_WIDTH)
         self.unit = ChoiceField(list(UNITS.items()))
+        self.unit.combo.setMinimumContentsLength(2)
         self.row.addWidget(self.edit, 1)
         self.row.addWidget(self.unit, 1)
         self.setToolTip(

@@ -23,7 +23,7 @@ from napari_pmrnet.plugin._run import (
     relabel,
     segmentation_steps,
 )
-from napari_pmrnet.segmentation.scale import typical_diameter
+from napari_pmrnet.segmentation.scale import median_diameter
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -239,7 +239,7 @@ def report(
     text = "1 nucleus" if count == 1 else f"{count} nuclei"
     if plane:
         text += f" on {plane}"
-    across = typical_diameter(segmentation.labels)
+    across = median_diameter(segmentation.objects["area"])
     if across is not None:
         text += f", about {across:.0f} pixels across,"
     if anew:

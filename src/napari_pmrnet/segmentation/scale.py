@@ -43,5 +43,9 @@ def typical_diameter(labels: np.ndarray) -> float | None:
         In pixels; None where there is no nucleus.
     """
     areas = np.bincount(labels.ravel())[1:]
-    areas = areas[areas > 0]
-    return float(np.sqrt(4 / np.pi * np.median(areas))) if areas.size else None
+    return median_diameter(areas[areas > 0])
+
+
+def median_diameter(areas: np.ndarray) -> float | None:
+    """`typical_diameter` of nuclei whose areas, in pixels, are known."""
+    return float(np.sqrt(4 / np.pi * np.median(areas))) if len(areas) else None

@@ -197,6 +197,13 @@ def train(
             metavar="MODALITY",
         ),
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin with these weights (dsb18, or a file) instead of random ones.",
+            metavar="MODEL",
+        ),
+    ] = None,
 ) -> None:
     """Train a network; started again after a kill, it goes on where it stopped."""
     from napari_pmrnet.pretrained.devices import choose_device
@@ -218,6 +225,7 @@ def train(
             device=str(choose_device(device)),
             strict=strict,
             leave_out=leave_out,
+            start_from=start_from,
             report=lambda epoch: bar.console.print(_epoch_line(epoch)),
             preparing=lambda done, total: bar.update(task, completed=done, total=total),
         )

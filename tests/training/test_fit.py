@@ -104,6 +104,17 @@ def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> Non
     assert load_model(output, "cpu").channels == ("probability", "flow_y", "flow_x")
 
 
+def test_a_run_that_starts_from_a_model_names_it(data: Path, tmp_path: Path) -> None:
+    slow = replace(SMALL, epochs=1, finish_epochs=0, learning_rate=1e-9)
+    output = tmp_path / "w.safetensors"
+    card = train(data, None, output, slow, start_from="dsb18")
+    parent = load_model("dsb18", "cpu")
+    assert card["parent"] == parent.card["sha256"]
+    kernels = load_model(output, "cpu").network.state_dict()
+    name = "head.2.weight"
+    torch.testing.assert_close(kernels[name], parent.network.state_dict()[name])
+
+
 def test_certainty_of_nuclei_tells_those_that_fit_from_those_that_do_not(
     data: Path,
 ) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.pretrained.card import WINDOW, architecture
-from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.pretrained.model import Model, load_model
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource, make_sample
@@ -22,6 +22,7 @@ from napari_pmrnet.training.networks import (
     WithMaps,
     build_network,
     load_checkpoint,
+    take_weights,
 )
 from napari_pmrnet.training.targets import CHANNELS
 
@@ -153,6 +154,24 @@ def test_an_ablated_network_is_trained_kept_and_read_back(tmp_path: Path) -> Non
     assert tiny_trainer(config, tmp_path / "w.ckpt").epoch == 1
     with pytest.raises(DataError, match="other settings"):
         tiny_trainer(replace(config, without=()), tmp_path / "w.ckpt")
+
+
+def test_a_network_begins_with_the_weights_of_a_trained_one(tmp_path: Path) -> None:
+    parent = load_model("dsb18", "cpu")
+    network = build_network(TrainConfig()).eval()
+    kept = [name for name in CHANNELS if name not in parent.channels]
+    at = [CHANNELS.index(name) for name in kept]
+    random = network.state_dict()["head.2.weight"][at].clone()
+    take_weights(network, CHANNELS, parent)
+    with torch.no_grad():
+        ours, theirs = network(image(32)).logits, parent.network(image(32)).logits
+    for row, name in enumerate(parent.channels):
+        torch.testing.assert_close(ours[:, CHANNELS.index(name)], theirs[:, row])
+    assert kept == ["border", "distance"]
+    torch.testing.assert_close(network.state_dict()["head.2.weight"][at], random)
+    with torch.no_grad():
+        network.head[2].weight.zero_()
+    assert parent.network.head[2].weight.abs().sum() > 0
 
 
 def test_checkpoints_of_earlier_versions_are_read(tmp_path: Path) -> None:

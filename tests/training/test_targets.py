@@ -1,6 +1,9 @@
 """Targets on labels small enough to draw by hand."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -11,7 +14,12 @@ from napari_pmrnet.training.augment import (
     change_intensity,
     random_crop,
 )
-from napari_pmrnet.training.data import CropSource, make_sample, sampling_weights
+from napari_pmrnet.training.data import (
+    CropSource,
+    make_sample,
+    random_scale,
+    sampling_weights,
+)
 from napari_pmrnet.training.targets import borders, gradient_flows, inner_distance
 
 
@@ -60,7 +68,7 @@ def gradient_sample() -> Sample:
 
 @given(
     seed=st.integers(0, 1000),
-    scale=st.floats(0.3, 2),
+    scale=st.floats(0.12, 2),
     stretch=st.sampled_from([0, 0.3]),
 )
 @example(seed=374, scale=0.30078125, stretch=0)
@@ -101,6 +109,18 @@ def test_a_crop_at_native_scale_keeps_the_grey_values() -> None:
     image, *_ = random_crop(sample, 32, 1.0, np.random.default_rng(3))
     steps = image[0].diff(dim=0).abs().max(), image[0].diff(dim=1).abs().max()
     assert max(steps) < 0.1
+
+
+@pytest.mark.parametrize(("side", "least"), [(1000, 0.2), (160, 0.4), (100, 0.55)])
+def test_some_crops_show_the_image_from_further_away(side: int, least: float) -> None:
+    labels = np.zeros((side, side), int)
+    labels[10:35, 10:35] = 1
+    sample = replace(gradient_sample(), labels=torch.from_numpy(labels)[None], scale=1)
+    how, rng = Augmentation(far=0.25, far_low=0.2), np.random.default_rng(0)
+    factors = np.array([random_scale(sample, 64, how, rng) for _ in range(800)])
+    assert factors.min() == pytest.approx(least, rel=0.03)
+    assert factors.max() == pytest.approx(how.scale_high, rel=0.03)
+    assert 0.2 < (factors <= 0.55 + 1e-6).mean() < 0.3
 
 
 def test_the_same_seed_and_step_give_the_same_batch() -> None:

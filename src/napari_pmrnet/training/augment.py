@@ -15,11 +15,16 @@ class Augmentation:
     """Ranges and probabilities of the random changes.
 
     ``scale_low`` and ``scale_high`` count from the scale at which the network sees an
-    image in use (`segmentation.scale.working_scale`).
+    image in use (`segmentation.scale.working_scale`). With the probability ``far`` a
+    crop shows its image from further away, down to ``far_low`` or until it holds the
+    whole image: so the network learns what is no nucleus although it has the size of
+    one.
     """
 
     scale_low: float = 0.55
     scale_high: float = 1.8
+    far: float = 0.15
+    far_low: float = 0.12
     stretch: float = 0.15
     gamma: float = 0.5
     contrast: float = 0.25
@@ -79,7 +84,7 @@ def random_crop(
     linear = _stretch(stretch, rng) @ _rotation(rng)
     centre = _centre((height, width), sample.labels, size / scale, rng)
     grid = _grid(linear / scale, centre, size)
-    shrink = 4 if scale < 0.35 else 2 if scale < 0.65 else 1
+    shrink = 2 ** int(np.clip(np.ceil(np.log2(0.65 / scale)), 0, 3))
     low, high = grid.amin(dim=(0, 1)).tolist(), grid.amax(dim=(0, 1)).tolist()
     margin = 2 * shrink
     left, top = (max(0, int(v) - margin) for v in low)

@@ -94,7 +94,7 @@ class CropSource:
         crops = []
         for index in rng.choice(len(self.samples), batch_size, p=self.weights):
             sample = self.samples[index]
-            scale = random_scale(sample.scale, self.augmentation, rng)
+            scale = random_scale(sample, size, self.augmentation, rng)
             stretch = self.augmentation.stretch
             image, *targets = random_crop(sample, size, scale, rng, stretch)
             colour = sample.image.shape[0] == 3
@@ -104,10 +104,19 @@ class CropSource:
         return images, assemble(labels, distance, flows)
 
 
-def random_scale(working: float, how: Augmentation, rng: np.random.Generator) -> float:
-    """Log-uniform scale around the one at which the network sees an image in use."""
-    factor = np.exp(rng.uniform(np.log(how.scale_low), np.log(how.scale_high)))
-    return float(np.clip(working * factor, LEAST_SCALE, MOST_SCALE))
+def random_scale(
+    sample: Sample, size: int, how: Augmentation, rng: np.random.Generator
+) -> float:
+    """Log-uniform scale around the one at which the network sees an image in use.
+
+    Of a crop of `size` pixels; see `Augmentation` for the range.
+    """
+    low, high = how.scale_low, how.scale_high
+    if rng.random() < how.far:
+        whole = size / min(sample.labels.shape[-2:]) / sample.scale
+        high, low = low, min(low, max(how.far_low, whole))
+    factor = np.exp(rng.uniform(np.log(low), np.log(high)))
+    return float(np.clip(sample.scale * factor, LEAST_SCALE, MOST_SCALE))
 
 
 def make_samples(

@@ -24,6 +24,7 @@ from napari_pmrnet.segmentation.certainty import certainty_map, pixel_features
 from napari_pmrnet.segmentation.instances import label_nuclei
 from napari_pmrnet.segmentation.missed import missed_nuclei
 from napari_pmrnet.segmentation.objects import FEATURES, RIGHT_IOU, object_features
+from napari_pmrnet.training.networks import HEAD
 
 USED_CHANNELS = ("probability", "flow_y", "flow_x")
 PIXELS_AN_IMAGE = 4000
@@ -50,9 +51,8 @@ def prune_channels(
         Names of the outputs, and of those that stay, in their new order.
     """
     rows = [channels.index(name) for name in keep]
-    heads = {"head.2.weight", "head.2.bias"}
     return {
-        name: tensor[rows].clone() if name in heads else tensor
+        name: tensor[rows].clone() if name in HEAD else tensor
         for name, tensor in state.items()
     }
 

@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource
 from napari_pmrnet.training.loss import total_loss
-from napari_pmrnet.training.networks import build_network
+from napari_pmrnet.training.networks import build_network, take_weights
 from napari_pmrnet.training.validation import Pairs, validation_dice
 
 
@@ -53,6 +54,8 @@ class Trainer:
         start, training goes on from it.
     device : str
         A torch device.
+    parent : Model, optional
+        A trained PMRNet whose weights to begin with, rather than random ones.
     """
 
     config: TrainConfig
@@ -60,12 +63,15 @@ class Trainer:
     validation: Pairs
     checkpoint: Path
     device: str = "cpu"
+    parent: Model | None = None
     epoch: int = field(default=0, init=False)
     best_dice: float = field(default=-1.0, init=False)
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.config.seed)
         network = build_network(self.config)
+        if self.parent is not None:
+            take_weights(network, self.config.channels, self.parent)
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.average = AveragedModel(
             self.network,

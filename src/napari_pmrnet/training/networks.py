@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,6 +21,9 @@ PARTS = {
     "unet": (),
 }
 """Names of the networks, and the parts each can be built without."""
+
+HEAD = ("head.2.weight", "head.2.bias")
+"""Weights of PMRNet with a row for each output channel."""
 
 UNET_FEATURES = (64, 128, 256, 512, 1024, 64)
 _BUILT_FROM = ("network", "without", "channels")
@@ -130,6 +134,30 @@ def _unet(out_channels: int) -> LogitsOnly:
             upsample="deconv",
         )
     )
+
+
+def take_weights(network: nn.Module, channels: Sequence[str], parent: Model) -> None:
+    """Let a network begin with the weights of a trained one.
+
+    Parameters
+    ----------
+    network : Module
+        A whole PMRNet of `build_network`; changed in place.
+    channels : sequence of str
+        Names of its outputs. Those that `parent` lacks keep their random weights.
+    parent : Model
+    """
+    state = parent.network.state_dict()
+    own = network.state_dict()
+    theirs = [
+        parent.channels.index(name) for name in channels if name in parent.channels
+    ]
+    rows = [i for i, name in enumerate(channels) if name in parent.channels]
+    for name in HEAD:
+        filled = own[name].clone()
+        filled[rows] = state[name].cpu()[theirs]
+        state[name] = filled
+    network.load_state_dict(state)
 
 
 def load_checkpoint(path: Path, device: str = "cpu") -> Model:

@@ -15,7 +15,7 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.tables import ROWS
 from napari_pmrnet.pretrained.card import architecture, save_model, write_card
-from napari_pmrnet.pretrained.model import load_model
+from napari_pmrnet.pretrained.model import Model, load_model
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.segmentation.scale import LARGE, SMALL
 from napari_pmrnet.training.augment import Sample
@@ -42,6 +42,7 @@ def train(
     device: str = "cpu",
     strict: bool = False,
     leave_out: str | None = None,
+    start_from: str | Path | None = None,
     report: Callable[[EpochReport], None] = lambda _: None,
     preparing: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -66,6 +67,9 @@ def train(
         Stop if there is a faulty file, rather than go on without it.
     leave_out : str, optional
         Modality of which no image is used.
+    start_from : str or Path, optional
+        Model to begin with rather than random weights: a name or path that
+        `load_model` knows. The card names its hash.
     report, preparing : callable
         Called after every epoch, and for every image prepared.
 
@@ -89,9 +93,11 @@ def train(
         )
     opened = PackedDataset(data, split, column, ("train", "val"), strict, leave_out)
     train_set, val_set = opened.only("train"), opened.only("val")
+    parent = None if start_from is None else load_model(start_from, "cpu")
     output.parent.mkdir(parents=True, exist_ok=True)
     source = training_data(train_set, val_set, preparing)
-    trainer = make_trainer(source, config, output.with_suffix(".ckpt"), device)
+    checkpoint = output.with_suffix(".ckpt")
+    trainer = make_trainer(source, config, checkpoint, device, parent)
     state = trainer.run(report)
     keep = [name for name in config.channels if name in USED_CHANNELS]
     card = {
@@ -105,6 +111,7 @@ def train(
             **({} if leave_out is None else {"left_out": leave_out}),
         },
         "training": {**config.as_dict(), "torch": torch.__version__},
+        **({} if parent is None else {"parent": parent.card["sha256"]}),
     }
     save_model(output, prune_channels(state, config.channels, keep), card)
     return finish(output, val_set)
@@ -142,13 +149,17 @@ def training_data(
 
 
 def make_trainer(
-    data: TrainingData, config: TrainConfig, checkpoint: Path, device: str
+    data: TrainingData,
+    config: TrainConfig,
+    checkpoint: Path,
+    device: str,
+    parent: Model | None = None,
 ) -> Trainer:
     """A trainer that draws crops as the configuration says."""
     areas = [sample.labels.numel() * sample.scale**2 for sample in data.samples]
     weights = sampling_weights(data.modalities, areas, config.balance)
     source = CropSource(data.samples, weights, config.augmentation, config.seed)
-    return Trainer(config, source, data.validation, checkpoint, device)
+    return Trainer(config, source, data.validation, checkpoint, device, parent)
 
 
 def finish(weights: Path, val_set: PackedDataset) -> dict[str, Any]:

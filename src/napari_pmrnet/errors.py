@@ -21,3 +21,11 @@ class WeightsError(PMRNetError):
 
 class DataError(PMRNetError):
     """A data set or file whose layout or content is not what it should be."""
+
+
+class EditError(PMRNetError):
+    """An edit that cannot be made; the labels stay as they are."""
+
+
+class JournalError(PMRNetError):
+    """A review journal that cannot be read or written, or is of another image."""

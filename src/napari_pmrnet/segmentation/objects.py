@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,11 +35,33 @@ FEATURES = (
 )
 
 
+class Whole(NamedTuple):
+    """What a part of an image has to be told of the whole.
+
+    Attributes
+    ----------
+    offset : (y, x)
+        Place of the part's first pixel.
+    shape : (height, width)
+        Of the whole image, in pixels.
+    log_area : float
+        Median over all nuclei of the logarithm of their area in pixels.
+    company : float
+        Mean certainty of all labelled pixels.
+    """
+
+    offset: tuple[int, int]
+    shape: tuple[int, int]
+    log_area: float
+    company: float
+
+
 def describe_objects(
     labels: np.ndarray,
     maps: Mapping[str, np.ndarray],
     flows: np.ndarray | None = None,
     calibration: Mapping[str, float] | None = None,
+    whole: Whole | None = None,
 ) -> pd.DataFrame:
     """Measure every nucleus.
 
@@ -53,6 +76,9 @@ def describe_objects(
     calibration : mapping, optional
         ``intercept`` and a coefficient for each of `FEATURES`, from the model card;
         those that an older card does not name count for nothing.
+    whole : Whole, optional
+        The image that labels and maps are a part of. Rows of nuclei that the part cuts
+        are then of no use; centroids count from the part's first pixel.
 
     Returns
     -------
@@ -65,7 +91,7 @@ def describe_objects(
     if calibration is None or flows is None:
         certainty = regions.mean(regions.take(maps["certainty"]))
     else:
-        table = _measure(regions, maps, flows)
+        table = _measure(regions, maps, flows, whole)
         weights = np.array([calibration.get(name, 0.0) for name in FEATURES])
         certainty = expit(table.to_numpy() @ weights + calibration["intercept"])
     return pd.DataFrame(
@@ -109,7 +135,10 @@ def object_features(
 
 
 def _measure(
-    regions: _Regions, maps: Mapping[str, np.ndarray], flows: np.ndarray
+    regions: _Regions,
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray,
+    whole: Whole | None = None,
 ) -> pd.DataFrame:
     """`object_features`, reading the maps within the labels only."""
     certainty, probability, gate, rim = map(
@@ -117,7 +146,11 @@ def _measure(
         (maps["certainty"], maps["probability"], maps["boundary"], regions.rim()),
     )
     log_area = np.log(np.maximum(regions.area, 1))
-    relative_size = log_area - np.median(log_area) if regions.count else log_area
+    if whole is None:
+        typical = np.median(log_area) if regions.count else 0.0
+        company = certainty.mean() if regions.count else 0.0
+        whole = Whole((0, 0), regions.labels.shape, typical, company)
+    relative_size = log_area - whole.log_area
     touching, ring = regions.surroundings(maps["probability"])
     flow = np.stack([regions.take(component) for component in flows])
     strength = np.hypot(*flow)
@@ -134,13 +167,13 @@ def _measure(
             "log_area": log_area,
             "roundness": roundness,
             "log_elongation": np.log(elongation),
-            "cut": regions.touching_the_border().astype(float),
+            "cut": regions.touching_the_border(whole).astype(float),
             "firm": regions.mean(probability > 0.9),
             "ring_probability": ring,
             "touching": regions.mean(touching, rim),
             "relative_size": relative_size,
             "relative_size_squared": relative_size**2,
-            "company": certainty.mean() if regions.count else certainty.sum(),
+            "company": np.full(regions.count, whole.company),
         },
         columns=FEATURES,
     )
@@ -218,9 +251,9 @@ class _Regions:
         number = np.bincount(owner, minlength=self.count)
         return touching, total / np.maximum(number, 1)
 
-    def touching_the_border(self) -> np.ndarray:
-        """Whether a label has a pixel on the border of the image."""
-        height, width = self.labels.shape
-        edge = (self.y == 0) | (self.x == 0)
-        edge |= (self.y == height - 1) | (self.x == width - 1)
+    def touching_the_border(self, whole: Whole) -> np.ndarray:
+        """Whether a label has a pixel on the border of the whole image."""
+        (top, left), (height, width) = whole.offset, whole.shape
+        y, x = self.y + top, self.x + left
+        edge = (y == 0) | (x == 0) | (y == height - 1) | (x == width - 1)
         return self._sum(edge) > 0

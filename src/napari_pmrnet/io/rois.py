@@ -1,0 +1,174 @@
+"""Nuclei as ROIs for ImageJ and Fiji (ROI manager) and as GeoJSON for QuPath."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+from uuid import NAMESPACE_OID, uuid5
+
+import numpy as np
+import pandas as pd
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.io.outlines import outlines
+
+if TYPE_CHECKING:
+    from roifile import ImagejRoi
+
+LARGEST_ROI = 32767
+_MOVE, _LINE, _CLOSE = 0, 1, 4
+
+
+def write_rois(path: str | Path, labels: np.ndarray) -> Path:
+    """Write every nucleus as a ROI of a zip file that ImageJ's ROI manager opens.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write; without an ending .zip is added.
+    labels : ndarray of int, shape (H, W)
+        0 is background. A nucleus is named by its label, with leading zeros.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    DataError
+        If there is no nucleus, the image is larger than ImageJ's ROIs can say, or the
+        file cannot be written.
+    """
+    target = Path(path)
+    target = target if target.suffix else target.with_suffix(".zip")
+    _check(target, labels)
+    if max(labels.shape) > LARGEST_ROI:
+        raise DataError(
+            f"{target}: ROIs of ImageJ end at {LARGEST_ROI} pixels, the labels have "
+            f"shape {labels.shape}. Export GeoJSON, or a part of the image."
+        )
+    digits = len(str(int(labels.max())))
+
+    def write(stream: BinaryIO) -> None:
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for label, polygons in outlines(labels):
+                name = f"{label:0{digits}d}"
+                archive.writestr(f"{name}.roi", _roi(name, polygons).tobytes())
+
+    replace_file(target, write)
+    return target
+
+
+def _roi(name: str, polygons: list[list[np.ndarray]]) -> ImagejRoi:
+    """A traced ROI; of several rings, a composite one."""
+    from roifile import ROI_TYPE, ImagejRoi
+
+    rings = [ring for polygon in polygons for ring in polygon]
+    if len(rings) == 1:
+        roi = ImagejRoi.frompoints(rings[0][:, ::-1].astype(np.int32), name=name)
+        roi.roitype = ROI_TYPE.TRACED
+        # frompoints counts the last corner as a pixel of its own.
+        roi.right, roi.bottom = roi.right - 1, roi.bottom - 1
+        return roi
+    corners = np.concatenate(rings)
+    (top, left), (bottom, right) = corners.min(axis=0), corners.max(axis=0)
+    roi = ImagejRoi()
+    roi.name, roi.roitype = name, ROI_TYPE.RECT
+    roi.top, roi.left, roi.bottom, roi.right = map(int, (top, left, bottom, right))
+    roi.multi_coordinates = np.array([v for r in rings for v in _path(r)], np.float32)
+    roi.shape_roi_size = len(roi.multi_coordinates)
+    return roi
+
+
+def _path(ring: np.ndarray) -> Iterator[int]:
+    """Commands of Java's PathIterator that draw a ring."""
+    for index, (y, x) in enumerate(ring):
+        yield from (_LINE if index else _MOVE, x, y)
+    yield _CLOSE
+
+
+def write_geojson(
+    path: str | Path, labels: np.ndarray, table: pd.DataFrame | None = None
+) -> Path:
+    """Write every nucleus as a detection that QuPath imports.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write; without an ending .geojson is added.
+    labels : ndarray of int, shape (H, W)
+        0 is background.
+    table : DataFrame, optional
+        Indexed by label; its columns become measurements, truth values 0 and 1.
+        Missing ones are left out.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    DataError
+        If there is no nucleus, or the file cannot be written.
+    """
+    target = Path(path)
+    target = target if target.suffix else target.with_suffix(".geojson")
+    _check(target, labels)
+    rows: Mapping[int, Any] = {} if table is None else table.to_dict("index")
+    features = [
+        {
+            "type": "Feature",
+            "id": str(uuid5(NAMESPACE_OID, f"{target.stem}/{label}")),
+            "geometry": _geometry(polygons),
+            "properties": {
+                "objectType": "detection",
+                "name": str(label),
+                "measurements": _numbers(rows.get(label, {})),
+            },
+        }
+        for label, polygons in outlines(labels)
+    ]
+    collection = {"type": "FeatureCollection", "features": features}
+    text = json.dumps(collection, separators=(",", ":"), allow_nan=False)
+    replace_file(target, lambda stream: stream.write(text.encode()))
+    return target
+
+
+def _geometry(polygons: list[list[np.ndarray]]) -> dict[str, Any]:
+    """GeoJSON of a nucleus; rings there are closed and their places (x, y)."""
+    closed = [
+        [np.concatenate([r, r[:1]])[:, ::-1].tolist() for r in polygon]
+        for polygon in polygons
+    ]
+    if len(closed) == 1:
+        return {"type": "Polygon", "coordinates": closed[0]}
+    return {"type": "MultiPolygon", "coordinates": closed}
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers of a row."""
+    numbers = {
+        str(name): float(value)
+        for name, value in row.items()
+        if isinstance(value, (bool, int, float, np.number, np.bool_))
+    }
+    return {name: value for name, value in numbers.items() if np.isfinite(value)}
+
+
+def _check(target: Path, labels: np.ndarray) -> None:
+    """Raise unless there are labels and a folder to write to."""
+    if labels.ndim != 2:
+        raise DataError(
+            f"{target}: outlines are of one plane, the labels have {labels.ndim} axes. "
+            "Export one plane."
+        )
+    if not labels.any():
+        raise DataError(f"{target}: there is no nucleus to write.")
+    if not target.parent.is_dir():
+        raise DataError(f"{target}: its folder does not exist. Make it first.")

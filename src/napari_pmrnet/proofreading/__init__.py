@@ -1,0 +1,1 @@
+"""Correcting labels: edits, suggestions, measurements, journal; no napari, no Qt."""

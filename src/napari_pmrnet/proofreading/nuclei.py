@@ -1,0 +1,219 @@
+"""The table of nuclei under review, brought up to date where pixels changed.
+
+Measuring 10,000 nuclei anew takes longer than a gesture may. So the table keeps the box
+of every nucleus, and an edit measures those only whose pixels it changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from napari_pmrnet.errors import EditError
+from napari_pmrnet.proofreading.edits import Box, grown
+from napari_pmrnet.segmentation.objects import Whole, describe_objects
+
+COLUMNS = (
+    "certainty",
+    "area",
+    "intensity",
+    "at_border",
+    "edited",
+    "centroid_y",
+    "centroid_x",
+    "top",
+    "left",
+    "bottom",
+    "right",
+)
+_MARGIN = 2
+
+
+@dataclass
+class Nuclei:
+    """Measurements of every nucleus of a Labels array that is being edited.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+        Any numbers. Not copied and never written to: whoever edits it calls `update`.
+    original : ndarray of int, shape (H, W), optional
+        Labels as they were found; a nucleus that is not one of them counts as edited.
+        By default a copy of `labels`.
+    maps : mapping of ndarray, each (H, W)
+        ``certainty``, and with a calibration ``probability`` and ``boundary``. Empty
+        for labels made elsewhere: certainty is then missing (NaN).
+    flows : ndarray of float32, shape (2, H, W), optional
+    calibration : mapping, optional
+        ``object_certainty`` of the model card.
+    image : ndarray, shape (H, W), optional
+        For the mean intensity, else missing.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Indexed by label; the columns are `COLUMNS`: ``area`` in pixels, centroids in
+        pixels, and the box ``top``, ``left``, ``bottom``, ``right`` (past the end).
+    """
+
+    labels: np.ndarray
+    original: np.ndarray | None = None
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    flows: np.ndarray | None = None
+    calibration: Mapping[str, float] | None = None
+    image: np.ndarray | None = None
+    table: pd.DataFrame = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name, array in {**self.maps, "image": self.image}.items():
+            if array is not None and array.shape != self.labels.shape:
+                raise EditError(
+                    f"the labels have shape {self.labels.shape}, {name} "
+                    f"{array.shape}. Choose the image the labels were made from."
+                )
+        if self.original is None:
+            self.original = np.array(self.labels)
+        everything = tuple(slice(0, n) for n in self.labels.shape)
+        self.table = self._measure(everything, None)
+
+    def box(self, label: int) -> Box:
+        """Smallest box around a nucleus.
+
+        Raises
+        ------
+        EditError
+            If there is no such nucleus.
+        """
+        if label not in self.table.index:
+            raise EditError(f"there is no nucleus {label}. It may have been deleted.")
+        top, left, bottom, right = self.table.loc[
+            label, ["top", "left", "bottom", "right"]
+        ].astype(int)
+        return slice(top, bottom), slice(left, right)
+
+    def update(self, box: Box, before: np.ndarray) -> set[int]:
+        """Measure the nuclei anew whose pixels changed.
+
+        Parameters
+        ----------
+        box : tuple of slice
+            Holds all pixels that changed.
+        before : ndarray of int, of the shape of `box`
+            Labels of the box before the change.
+
+        Returns
+        -------
+        set of int
+            Labels that were changed, made or removed.
+        """
+        after = self.labels[box]
+        differs = before != after
+        touched = set(np.unique(before[differs]).tolist())
+        touched |= set(np.unique(after[differs]).tolist())
+        touched.discard(0)
+        if not touched:
+            return touched
+        known = self.table.index.intersection(list(touched))
+        boxes = self.table.loc[known, ["top", "left", "bottom", "right"]]
+        around = _union(box, boxes)
+        fresh = self._measure(around, touched)
+        kept = self.table.drop(index=known)
+        self.table = pd.concat([kept, fresh]).sort_index() if len(kept) else fresh
+        return touched
+
+    def next_label(self) -> int:
+        """Smallest label above all that are in use."""
+        return int(self.table.index.max()) + 1 if len(self.table) else 1
+
+    def _measure(self, box: Box, only: Iterable[int] | None) -> pd.DataFrame:
+        """Rows of the nuclei within a box; `only` some of them, which lie in it."""
+        part = grown(box, _MARGIN, self.labels.shape)
+        labels = np.asarray(self.labels[part])
+        numbered, names = _numbered(labels)
+        origin = part[0].start, part[1].start
+        rows = self._describe(numbered, part)
+        rows["intensity"] = self._intensity(numbered, part, len(names) - 1)
+        rows["edited"] = self._edited(numbered, part, len(names) - 1)
+        boxes = ndimage.find_objects(numbered)
+        corners = np.array(
+            [[b[0].start, b[1].start, b[0].stop, b[1].stop] for b in boxes], int
+        ).reshape(-1, 4)
+        corners += np.tile(origin, 2)
+        rows[["top", "left", "bottom", "right"]] = corners
+        height, width = self.labels.shape
+        at_border = (corners[:, :2] == 0).any(axis=1)
+        rows["at_border"] = at_border | (corners[:, 2:] == (height, width)).any(axis=1)
+        rows["centroid_y"] += origin[0]
+        rows["centroid_x"] += origin[1]
+        rows.index = pd.Index(names[1:].astype(int), name="label")
+        rows = rows[list(COLUMNS)]
+        return rows if only is None else rows.loc[rows.index.isin(list(only))]
+
+    def _describe(self, numbered: np.ndarray, part: Box) -> pd.DataFrame:
+        """Certainty, area and centroid of every nucleus of a part."""
+        if "certainty" not in self.maps:
+            blank = np.full(numbered.shape, np.nan, np.float32)
+            return describe_objects(numbered, {"certainty": blank})
+        maps = {name: m[part] for name, m in self.maps.items()}
+        flows = None if self.flows is None else self.flows[:, *part]
+        return describe_objects(
+            numbered, maps, flows, self.calibration, self._whole(part)
+        )
+
+    def _whole(self, part: Box) -> Whole | None:
+        """What a part is told of the whole image; None for the whole image itself."""
+        if not hasattr(self, "table"):
+            labelled = self.labels > 0
+            certainty = self.maps["certainty"]
+            self._company = float(certainty[labelled].mean()) if labelled.any() else 0.0
+            return None
+        log_area = np.log(self.table["area"]).median() if len(self.table) else 0.0
+        origin = part[0].start, part[1].start
+        return Whole(origin, self.labels.shape, float(log_area), self._company)
+
+    def _intensity(self, numbered: np.ndarray, part: Box, count: int) -> np.ndarray:
+        """Mean intensity of every nucleus; NaN without an image."""
+        if self.image is None:
+            return np.full(count, np.nan)
+        values = np.asarray(self.image[part], float).ravel()
+        total = np.bincount(numbered.ravel(), values, minlength=count + 1)
+        return total[1:] / np.bincount(numbered.ravel(), minlength=count + 1)[1:]
+
+    def _edited(self, numbered: np.ndarray, part: Box, count: int) -> np.ndarray:
+        """Whether the pixels of a nucleus are not exactly those of one found."""
+        found = self.original[part].ravel()
+        owner = numbered.ravel()
+        low = np.full(count + 1, np.iinfo(np.int64).max)
+        high = np.zeros(count + 1, np.int64)
+        np.minimum.at(low, owner, found)
+        np.maximum.at(high, owner, found)
+        spread = (low != high) | (high == 0)
+        inside = np.bincount(owner, minlength=count + 1)
+        areas = np.bincount(found, minlength=int(high.max(initial=0)) + 1)
+        return (spread | (areas[high] != inside))[1:]
+
+
+def _numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels numbered 0 to n in their order, and the label of each number."""
+    # A hash table: sorting 16 million pixels, as np.unique does, takes seconds.
+    codes, names = pd.factorize(np.append(labels.ravel(), 0))
+    order = np.argsort(names)
+    number = np.empty(len(names), np.int32)
+    number[order] = np.arange(len(names))
+    return number[codes[:-1]].reshape(labels.shape), names[order]
+
+
+def _union(box: Box, boxes: pd.DataFrame) -> Box:
+    """Smallest box around a box and those of a table."""
+    return tuple(
+        slice(
+            int(min([span.start, *boxes[first]])), int(max([span.stop, *boxes[last]]))
+        )
+        for span, first, last in zip(
+            box, ("top", "left"), ("bottom", "right"), strict=True
+        )
+    )

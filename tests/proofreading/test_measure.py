@@ -1,0 +1,69 @@
+"""Measurements against shapes whose size is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.proofreading.measure import measure, totals, write_table
+
+
+def rectangles() -> np.ndarray:
+    labels = np.zeros((30, 40), np.int32)
+    labels[2:8, 4:24], labels[12:22, 10:20] = 4, 9
+    return labels
+
+
+def test_sizes_are_in_the_units_of_the_pixels() -> None:
+    labels = rectangles()
+    table = measure(labels, {"DAPI": labels * 10.0}, (0.5, 0.25))
+    assert table.index.tolist() == [4, 9]
+    assert table.loc[4, "area"] == 120 * 0.125
+    assert table.loc[4, "diameter"] == pytest.approx(np.sqrt(4 / np.pi * 15))
+    assert table.loc[4, "centroid_y"] == 4.5 * 0.5
+    assert table.loc[4, "centroid_x"] == 13.5 * 0.25
+    assert table["solidity"].tolist() == [1, 1]
+    assert table["intensity DAPI"].tolist() == [40, 90]
+    square = measure(labels, pixel_size=(1, 1)).loc[9, "eccentricity"]
+    assert square == pytest.approx(0, abs=1e-6)
+    assert measure(labels, pixel_size=(1, 2)).loc[9, "eccentricity"] > 0.5
+
+
+def test_review_is_joined_by_label() -> None:
+    review = pd.DataFrame({"certainty": [0.9, 0.2]}, index=[9, 4])
+    assert measure(rectangles(), review=review)["certainty"].tolist() == [0.2, 0.9]
+
+
+def test_another_shape_is_refused() -> None:
+    with pytest.raises(DataError, match="'red' has"):
+        measure(rectangles(), {"red": np.zeros((4, 4))})
+
+
+def test_no_nuclei_make_an_empty_table() -> None:
+    table = measure(np.zeros((5, 5), np.int32), {"DAPI": np.zeros((5, 5))})
+    assert table.empty and "intensity DAPI" in table
+
+
+def test_totals_without_and_with_the_doubtful() -> None:
+    table = pd.DataFrame(
+        {
+            "area": [10.0, 20.0, 40.0, 80.0],
+            "certainty": [0.9, 0.4, 0.1, np.nan],
+            "reviewed": [False, True, False, False],
+        }
+    )
+    found = totals(table)
+    assert found["count"] == (4, 2, 4) and found["area"] == (150, 30, 150)
+    assert totals(table, doubtful=0.05)["count"].least == 3
+    assert totals(table.drop(columns="reviewed"))["count"].least == 1
+
+
+def test_the_table_says_its_units(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "nuclei", measure(rectangles()), "um")
+    head, first, _ = path.read_text().splitlines()
+    assert path.suffix == ".csv" and first.startswith("4,120,")
+    assert head.startswith("label,area [um^2],diameter [um],eccentricity,solidity")
+    back = pd.read_csv(path, index_col="label")
+    assert back.loc[9, "centroid_x [um]"] == 14.5

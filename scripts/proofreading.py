@@ -1,0 +1,153 @@
+"""What the gestures of proofreading reach, and how soon.
+
+python scripts/proofreading.py --data DIR [--model dsb18] [--output curve.csv]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from napari_pmrnet import load_model
+from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.evaluation.reviewer import (
+    Reviewer,
+    places_needed,
+    snap_trials,
+    split_trials,
+)
+from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.proofreading.edits import (
+    delete,
+    fill_holes,
+    merge,
+    smooth,
+    snap,
+    split,
+)
+from napari_pmrnet.proofreading.nuclei import Nuclei
+from napari_pmrnet.proofreading.review import Review
+from napari_pmrnet.segmentation import Segmentation, segment
+
+SIDE, NUCLEI = 4096, 100
+RANDOM_ORDERS = 3
+Cases = list[tuple[np.ndarray, Segmentation]]
+
+
+def main() -> None:
+    """Print every figure; the curves go to a CSV."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default="dsb18")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--tools-subset", default="val")
+    parser.add_argument("--effort-subset", default="test")
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    model = load_model(arguments.model, arguments.device)
+    edit_times()
+    tools(segmented(model, arguments.data, arguments.tools_subset))
+    curves = effort(segmented(model, arguments.data, arguments.effort_subset))
+    if arguments.output is not None:
+        curves.to_csv(arguments.output, index=False)
+
+
+def segmented(model: Model, data: Path, subset: str) -> Cases:
+    """True labels and segmentation of every image of a subset."""
+    cases = []
+    for image_id, image, truth in PackedDataset(data, subset=subset):
+        cases.append((truth, segment(image, model=model, image_name=image_id)))
+        print(f"\r{subset}: {len(cases)} segmented", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return cases
+
+
+def tools(cases: Cases) -> None:
+    """Split and snap on true nuclei."""
+    worse = [v for t, found in cases for v in split_trials(t, found.maps["boundary"])]
+    good = np.mean(np.array(worse) >= 0.7)
+    print(f"split: both halves reach IoU 0.7 in {good:.3f} of {len(worse)} pairs")
+    trials = pd.DataFrame(
+        [row for t, found in cases for row in snap_trials(t, found.maps["boundary"])],
+        columns=["how", "before", "after"],
+    )
+    print("snap, median IoU:")
+    print(trials.groupby("how")[["before", "after"]].median().round(3).to_string())
+    print(trials[["before", "after"]].median().round(3).to_string())
+
+
+def effort(cases: Cases) -> pd.DataFrame:
+    """The simulated reviewer, the most doubtful places first and in random order."""
+    curves = []
+    for order in ("doubt", *range(RANDOM_ORDERS)):
+        reviewer = Reviewer(cases)
+        places = reviewer.places()
+        if order != "doubt":
+            places = places.sample(frac=1, random_state=order)
+        curve = list(reviewer.work(places))
+        curves.append(pd.DataFrame(curve).assign(order=order))
+        first, last = curve[0], curve[-1]
+        print(
+            f"order {order}: AP@.7 {first.precision:.3f} -> {last.precision:.3f} "
+            f"after {last.places} places and {last.gestures} gestures; 80 % of the "
+            f"gain after {places_needed(curve):.3f} of the places"
+        )
+    return pd.concat(curves)
+
+
+def edit_times() -> None:
+    """Seconds of each edit and of what follows it, on 10,000 nuclei."""
+    labels, gate = many_nuclei()
+    review = Review(
+        Nuclei(labels, maps={"certainty": np.ones(labels.shape, np.float32)})
+    )
+    box = review.nuclei.box
+    edits = {
+        "split": lambda: split(
+            labels, 7, [(15, 255), (25, 265)], gate, within=box(7), next_label=20_000
+        ),
+        "merge": lambda: merge(labels, 21, [22]),
+        "delete": lambda: delete(labels, [33], box(33)),
+        "delete below an area": lambda: delete(labels, range(50, 90)),
+        "snap": lambda: snap(labels, 45, gate, within=box(45)),
+        "fill holes": lambda: fill_holes(labels, 46, box(46)),
+        "smooth": lambda: smooth(labels, 47, within=box(47)),
+    }
+    for name, make in edits.items():
+        started = time.perf_counter()
+        edit = make()
+        made = time.perf_counter()
+        labels[edit.ys, edit.xs] = edit.values
+        review.follow(edit.box if len(edit.values) else None)
+        followed = time.perf_counter()
+        print(
+            f"{name}: {1000 * (made - started):.0f} ms, table and record "
+            f"{1000 * (followed - made):.0f} ms"
+        )
+    labels[1, 1] = 5
+    started = time.perf_counter()
+    review.follow()
+    print(f"change anywhere found: {1000 * (time.perf_counter() - started):.0f} ms")
+
+
+def many_nuclei() -> tuple[np.ndarray, np.ndarray]:
+    """10,000 discs on 4096 x 4096 pixels, and a gate around them."""
+    from skimage.segmentation import find_boundaries
+
+    step = SIDE // NUCLEI
+    y, x = np.mgrid[:step, :step]
+    tile = np.hypot(y - step / 2, x - step / 2) < 0.42 * step
+    labels = np.zeros((SIDE, SIDE), np.int32)
+    for index in range(NUCLEI**2):
+        top, left = step * (index // NUCLEI), step * (index % NUCLEI)
+        labels[top : top + step, left : left + step][tile] = index + 1
+    return labels, find_boundaries(labels).astype(np.float32)
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,9 @@ def main() -> None:
     table = robustness(
         load_model(arguments.model, arguments.device),
         ((image, truth) for _, image, truth in dataset),
-        progress=lambda name: print(name, file=sys.stderr),
+        progress=lambda name, pooled, mean: print(
+            f"{name}: {pooled:.3f} pooled, {mean:.3f} per image", file=sys.stderr
+        ),
     )
     print(table.round({"pooled": 3, "per image": 3, "lost": 1}).to_string())
 

@@ -54,8 +54,8 @@ def test_points_lost_are_counted_from_the_first_row(monkeypatch) -> None:
         "kept": lambda image, labels, _: (image, labels),
         "gone": lambda image, labels, _: (image * 0, labels),
     }
-    table = robustness(
-        None, [(truth * 5, truth), (truth * 0, truth * 0)], None, changes
-    )
+    cases, told = [(truth * 5, truth), (truth * 0, truth * 0)], []
+    table = robustness(None, cases, None, changes, lambda *row: told.append(row))
+    assert told[0] == ("kept", 1, 1) and told[1][0] == "gone"
     assert table.loc["kept", "per image"] == 1 and table.loc["kept", "lost"] == 0
     assert table.loc["gone", "per image"] == 0.5 and table.loc["gone", "lost"] == 50

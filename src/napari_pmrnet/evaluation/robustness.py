@@ -94,7 +94,7 @@ def robustness(
     cases: Iterable[Case],
     settings: Settings | None = None,
     changes: dict[str, Change] = CHANGES,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str, float, float], None] = lambda *_: None,
 ) -> pd.DataFrame:
     """AP at IoU 0.5 under every change, and the points lost against the first.
 
@@ -107,7 +107,7 @@ def robustness(
     changes : dict
         The first one is what the others are compared with.
     progress : callable
-        Called with the name of a change before it is measured.
+        Called with every change and its two APs as soon as they are known.
 
     Returns
     -------
@@ -118,13 +118,13 @@ def robustness(
     """
     cases, rows = list(cases), {}
     for name, change in changes.items():
-        progress(name)
         matches = []
         for number, (image, truth) in enumerate(cases):
             rng = np.random.default_rng(number)
             matches += _score(model, *change(image, truth, rng), settings)
         pooled, mean = average_precision(matches)
         rows[name] = {"pooled": pooled, "per image": mean}
+        progress(name, pooled, mean)
     table = pd.DataFrame(rows).T
     return table.assign(lost=100 * (table["per image"].iloc[0] - table["per image"]))
 

@@ -21,6 +21,7 @@ from napari_pmrnet.evaluation.reviewer import (
     snap_trials,
     split_trials,
 )
+from napari_pmrnet.evaluation.suggestions import needed, precision_and_recall, right
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.proofreading.edits import (
     delete,
@@ -32,10 +33,13 @@ from napari_pmrnet.proofreading.edits import (
 )
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
+from napari_pmrnet.proofreading.suggestions import suggest
 from napari_pmrnet.segmentation import Segmentation, segment
+from napari_pmrnet.training.finish import fit_suggestions
 
 SIDE, NUCLEI = 4096, 100
 RANDOM_ORDERS = 3
+PRECISION, RECALL = 0.7, 0.3
 Cases = list[tuple[np.ndarray, Segmentation]]
 
 
@@ -51,7 +55,9 @@ def main() -> None:
     arguments = parser.parse_args()
     model = load_model(arguments.model, arguments.device)
     edit_times()
-    tools(segmented(model, arguments.data, arguments.tools_subset))
+    cases = segmented(model, arguments.data, arguments.tools_subset)
+    tools(cases)
+    suggested(cases)
     curves = effort(segmented(model, arguments.data, arguments.effort_subset))
     if arguments.output is not None:
         curves.to_csv(arguments.output, index=False)
@@ -61,7 +67,8 @@ def segmented(model: Model, data: Path, subset: str) -> Cases:
     """True labels and segmentation of every image of a subset."""
     cases = []
     for image_id, image, truth in PackedDataset(data, subset=subset):
-        cases.append((truth, segment(image, model=model, image_name=image_id)))
+        found = segment(image, model=model, image_name=image_id, extra_maps=True)
+        cases.append((truth, found))
         print(f"\r{subset}: {len(cases)} segmented", end="", file=sys.stderr)
     print(file=sys.stderr)
     return cases
@@ -79,6 +86,31 @@ def tools(cases: Cases) -> None:
     print("snap, median IoU:")
     print(trials.groupby("how")[["before", "after"]].median().round(3).to_string())
     print(trials[["before", "after"]].median().round(3).to_string())
+
+
+def suggested(cases: Cases, folds: int = 5) -> None:
+    """Precision of suggestions at the recall asked for, cross-validated by image."""
+    tables, wanted = [], []
+    for fold in range(folds):
+        others = [case for i, case in enumerate(cases) if i % folds != fold]
+        card = cases[0][1].model.card
+        fitted = fit_suggestions(others, card["certainty"], card["object_certainty"])
+        for truth, found in cases[fold::folds]:
+            suggestions = suggest(
+                found.labels, found.maps, found.flows, card["object_certainty"], fitted
+            )
+            answers = right(suggestions, found.labels, truth)
+            tables.append((suggestions.table, answers))
+            wanted.append(needed(found.labels, truth))
+    curve = precision_and_recall(tables, wanted)
+    for kind, some in curve.groupby("kind"):
+        total = sum(getattr(image, kind) for image in wanted)
+        reached = some[some["recall"] >= RECALL]
+        best = some.loc[some["precision"] >= PRECISION, "recall"].max()
+        print(
+            f"{kind}: {total} needed; precision {reached['precision'].max():.3f} at "
+            f"recall {RECALL} or more; recall {best:.3f} at precision {PRECISION}"
+        )
 
 
 def effort(cases: Cases) -> pd.DataFrame:

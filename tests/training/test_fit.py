@@ -94,7 +94,7 @@ def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> Non
     assert card["data"]["images"] == {"train": 4, "val": 2}
     assert card["architecture"]["channels"] == ["probability", "flow_y", "flow_x"]
     assert set(card["certainty"]) == {"intercept", *FEATURES}
-    assert {"object_certainty", "missed_certainty"} <= set(card)
+    assert {"object_certainty", "missed_certainty", "suggestions"} <= set(card)
     for name, values in THRESHOLD_GRID.items():
         assert card["thresholds"][name] in values
     assert card["val"]["images"] == 2 and 0 <= card["val"]["Dice"] <= 1

@@ -91,9 +91,7 @@ def describe_objects(
     if calibration is None or flows is None:
         certainty = regions.mean(regions.take(maps["certainty"]))
     else:
-        table = _measure(regions, maps, flows, whole)
-        weights = np.array([calibration.get(name, 0.0) for name in FEATURES])
-        certainty = expit(table.to_numpy() @ weights + calibration["intercept"])
+        certainty = _certainty(_measure(regions, maps, flows, whole), calibration)
     return pd.DataFrame(
         {
             "label": np.arange(1, regions.count + 1),
@@ -103,6 +101,22 @@ def describe_objects(
             "centroid_x": regions.centre[1],
         }
     )
+
+
+def object_certainty(
+    labels: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray,
+    calibration: Mapping[str, float],
+) -> np.ndarray:
+    """The column ``certainty`` of `describe_objects` alone, shape (n,)."""
+    return _certainty(object_features(labels, maps, flows), calibration)
+
+
+def _certainty(table: pd.DataFrame, calibration: Mapping[str, float]) -> np.ndarray:
+    """Estimated probability that each label is right, from its features."""
+    weights = np.array([calibration.get(name, 0.0) for name in FEATURES])
+    return expit(table.to_numpy() @ weights + calibration["intercept"])
 
 
 def object_features(

@@ -17,7 +17,10 @@ from torch import Tensor
 
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.evaluation.instance import average_precision, best_iou, match
+from napari_pmrnet.evaluation.suggestions import right
 from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.proofreading.suggestions import FEATURES as PAIR_FEATURES
+from napari_pmrnet.proofreading.suggestions import MERGE, SPLIT, suggest
 from napari_pmrnet.segmentation import Segmentation, Settings, segment
 from napari_pmrnet.segmentation.certainty import FEATURES as PIXEL_FEATURES
 from napari_pmrnet.segmentation.certainty import certainty_map, pixel_features
@@ -107,8 +110,9 @@ def fit_certainties(cases: Cases, seed: int = 0) -> dict[str, dict[str, float] |
     -------
     dict
         ``certainty`` of pixels (see `certainty_map`), ``object_certainty`` of labels
-        (see `describe_objects`) and ``missed_certainty`` of proposals (see
-        `missed_nuclei`). The last two are None where nothing was found.
+        (see `describe_objects`), ``missed_certainty`` of proposals (see
+        `missed_nuclei`) and ``suggestions`` (see `suggest`). All but the first are None
+        where nothing was found.
     """
     of_pixels = fit_pixels(cases, seed)
     found, proposed = [], []
@@ -124,10 +128,12 @@ def fit_certainties(cases: Cases, seed: int = 0) -> dict[str, dict[str, float] |
         for labels, rows in ((result.labels, found), (missed.labels, proposed)):
             features = object_features(labels, maps, result.flows)
             rows.append((features, best_iou(truth, labels) >= RIGHT_IOU))
+    of_objects = fit_objects(found)
     return {
         "certainty": of_pixels,
-        "object_certainty": fit_objects(found),
+        "object_certainty": of_objects,
         "missed_certainty": fit_objects(proposed),
+        "suggestions": fit_suggestions(cases, of_pixels, of_objects),
     }
 
 
@@ -167,6 +173,46 @@ def fit_objects(
     return logistic_regression(
         np.concatenate(features), np.concatenate(right), FEATURES
     )
+
+
+def fit_suggestions(
+    cases: Cases,
+    of_pixels: dict[str, float],
+    of_objects: dict[str, float] | None,
+) -> dict[str, dict[str, float] | None] | None:
+    """Fit the scores of suggested merges and splits.
+
+    Parameters
+    ----------
+    cases : list of (ndarray, Segmentation)
+    of_pixels, of_objects : dict
+        The certainties fitted before.
+
+    Returns
+    -------
+    dict or None
+        For ``merge`` and ``split`` an intercept and a coefficient for each of
+        `suggestions.FEATURES`, or None where too little was found. None without nuclei
+        or flows.
+    """
+    if of_objects is None or any(found.flows is None for _, found in cases):
+        return None
+    tables = []
+    for truth, found in cases:
+        maps = {**found.maps, "certainty": certainty_map(found.maps, of_pixels)}
+        suggestions = suggest(found.labels, maps, found.flows, of_objects)
+        answers = right(suggestions, found.labels, truth)
+        tables.append(suggestions.table.assign(right=answers))
+    rows, fitted = pd.concat(tables), {}
+    for kind in (MERGE, SPLIT):
+        some = rows[rows["kind"] == kind]
+        known = some["right"].nunique() == 2
+        features = some[list(PAIR_FEATURES)].to_numpy(float)
+        outcome = some["right"].to_numpy(bool)
+        fitted[kind] = (
+            logistic_regression(features, outcome, PAIR_FEATURES) if known else None
+        )
+    return fitted
 
 
 def logistic_regression(

@@ -12,7 +12,6 @@ from napari_pmrnet.evaluation.reviewer import (
     places_needed,
     snap_trials,
     split_trials,
-    touching_pairs,
 )
 from napari_pmrnet.segmentation.missed import Missed
 
@@ -55,13 +54,6 @@ def found(labels: np.ndarray, truth: np.ndarray) -> SimpleNamespace:
         model=SimpleNamespace(card={}),
         missed=lambda: Missed(missed, table),
     )
-
-
-def test_touching_pairs_in_every_direction() -> None:
-    labels = np.array([[1, 1, 0, 5], [2, 0, 4, 0], [0, 3, 0, 0]])
-    assert touching_pairs(labels) == [(1, 2), (1, 4), (2, 3), (3, 4), (4, 5)]
-    assert touching_pairs(labels[:, ::-1]) == touching_pairs(labels)
-    assert touching_pairs(true_nuclei()) == [(1, 2)]
 
 
 def test_trials_on_a_perfect_gate() -> None:

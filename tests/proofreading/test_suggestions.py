@@ -121,6 +121,14 @@ def test_contacts_count_the_length_of_a_border() -> None:
     assert found_.mean[0] == 0.5
 
 
+def test_contacts_in_every_direction() -> None:
+    labels = np.array([[1, 1, 0, 5], [2, 0, 4, 0], [0, 3, 0, 0]])
+    for seen in (labels, labels[:, ::-1]):
+        found_ = contacts(seen, np.zeros(seen.shape))
+        pairs = list(zip(found_.first.tolist(), found_.second.tolist(), strict=True))
+        assert pairs == [(1, 2), (1, 4), (2, 3), (3, 4), (4, 5)]
+
+
 def test_precision_falls_as_recall_rises() -> None:
     suggestions = suggest(found(), maps(), FLOWS, ROUND_IS_SURE)
     answer = np.array([True, False])

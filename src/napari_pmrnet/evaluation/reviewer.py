@@ -27,6 +27,7 @@ from napari_pmrnet.proofreading.edits import (
 )
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import MISSED, Review
+from napari_pmrnet.proofreading.suggestions import contacts
 from napari_pmrnet.segmentation import Segmentation
 
 RIGHT_IOU = 0.7
@@ -35,23 +36,6 @@ ROUGH = 3
 MARGIN = 8
 ATTEMPTS = 3
 SHARE = 0.5
-
-
-def touching_pairs(labels: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of labels that have neighbouring pixels, the smaller number first."""
-    pairs = set()
-    for shift in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        dy, dx = shift
-        first = labels[
-            : labels.shape[0] - dy, max(0, -dx) : labels.shape[1] - max(0, dx)
-        ]
-        second = labels[dy:, max(0, dx) : labels.shape[1] + min(0, dx)]
-        meet = (first != second) & (first > 0) & (second > 0)
-        pairs |= {
-            (min(a, b), max(a, b))
-            for a, b in zip(first[meet].tolist(), second[meet].tolist(), strict=True)
-        }
-    return sorted(pairs)
 
 
 def split_trials(truth: np.ndarray, gate: np.ndarray) -> Iterator[float]:
@@ -68,7 +52,8 @@ def split_trials(truth: np.ndarray, gate: np.ndarray) -> Iterator[float]:
         The IoU of the worse half with its nucleus.
     """
     boxes = ndimage.find_objects(truth)
-    for first, second in touching_pairs(truth):
+    touching = contacts(truth, gate)
+    for first, second in zip(touching.first, touching.second, strict=True):
         box = _around([boxes[first - 1], boxes[second - 1]], MARGIN, truth.shape)
         part = truth[box]
         both = np.where((part == first) | (part == second), 1, 0).astype(np.int32)

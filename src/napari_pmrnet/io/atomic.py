@@ -1,14 +1,41 @@
-"""Files that appear whole or not at all."""
+"""Files to write: under which name, and whole or not at all."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
 from napari_pmrnet.errors import DataError
+
+
+def checked_target(path: str | Path, endings: Sequence[str]) -> Path:
+    """The file to write for a name that the user gave.
+
+    Parameters
+    ----------
+    path : str or Path
+        Without an ending, it gets the first of `endings`.
+    endings : sequence of str
+        Endings the file may have, such as ``.tif``.
+
+    Raises
+    ------
+    DataError
+        If the ending is another one, its folder does not exist, or it is a folder.
+    """
+    path = Path(path)
+    if not path.suffix:
+        path = path.with_name(f"{path.name}{endings[0]}")
+    if path.suffix.lower() not in endings:
+        raise DataError(f"{path}: choose a name that ends in {endings[0]}.")
+    if not path.parent.is_dir():
+        raise DataError(f"{path}: its folder does not exist. Make it first.")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder. Choose another name.")
+    return path
 
 
 def replace_file(target: Path, write: Callable[[BinaryIO], None]) -> None:

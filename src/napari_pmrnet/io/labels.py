@@ -18,7 +18,7 @@ import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.io.atomic import checked_target, replace_file
 from napari_pmrnet.io.tag import TAG, LabelTag
 from napari_pmrnet.io.tiff import TIFF_ENDINGS
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, SECONDS, canonical_unit
@@ -117,7 +117,7 @@ def write_labels(
     DataError
         If the labels, their axes or the path cannot be written.
     """
-    target = _checked_target(Path(path))
+    target = checked_target(path, TIFF_ENDINGS)
     try:
         stored = np.asarray(labels)
         stored = stored.astype(smallest_unsigned_dtype(stored))
@@ -196,21 +196,6 @@ def _imagej_steps(tag: LabelTag) -> list[tuple[float, str]]:
         else:
             steps.append((step, unit))
     return steps
-
-
-def _checked_target(path: Path) -> Path:
-    """The path with its ending, in a folder that exists."""
-    if not path.suffix:
-        path = path.with_name(f"{path.name}.tif")
-    if path.suffix.lower() not in TIFF_ENDINGS:
-        raise DataError(
-            f"{path}: labels are written as TIFF. Choose a name that ends in .tif."
-        )
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: its folder does not exist. Make it first.")
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder. Choose another name.")
-    return path
 
 
 def _axis_letters(axes: Sequence[str] | None, ndim: int) -> list[str]:

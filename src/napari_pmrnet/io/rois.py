@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.io.atomic import checked_target, replace_file
 from napari_pmrnet.io.outlines import outlines
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def write_rois(path: str | Path, labels: np.ndarray) -> Path:
         If there is no nucleus, the image is larger than ImageJ's ROIs can say, or the
         file cannot be written.
     """
-    target = Path(path)
-    target = target if target.suffix else target.with_suffix(".zip")
+    target = checked_target(path, (".zip",))
     _check(target, labels)
     if max(labels.shape) > LARGEST_ROI:
         raise DataError(
@@ -117,8 +116,7 @@ def write_geojson(
     DataError
         If there is no nucleus, or the file cannot be written.
     """
-    target = Path(path)
-    target = target if target.suffix else target.with_suffix(".geojson")
+    target = checked_target(path, (".geojson", ".json"))
     _check(target, labels)
     rows: Mapping[int, Any] = {} if table is None else table.to_dict("index")
     features = [
@@ -162,7 +160,7 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _check(target: Path, labels: np.ndarray) -> None:
-    """Raise unless there are labels and a folder to write to."""
+    """Raise unless there are outlines to write."""
     if labels.ndim != 2:
         raise DataError(
             f"{target}: outlines are of one plane, the labels have {labels.ndim} axes. "
@@ -170,5 +168,3 @@ def _check(target: Path, labels: np.ndarray) -> None:
         )
     if not labels.any():
         raise DataError(f"{target}: there is no nucleus to write.")
-    if not target.parent.is_dir():
-        raise DataError(f"{target}: its folder does not exist. Make it first.")

@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.io.atomic import checked_target, replace_file
 from napari_pmrnet.io.tiff import TIFF_ENDINGS, open_tiff
 from napari_pmrnet.io.units import PIXEL
 
@@ -48,12 +48,7 @@ def write_stack(
         If shapes differ, a label is too large to be kept, or the file cannot be
         written.
     """
-    target = Path(path)
-    target = target if target.suffix else target.with_suffix(".tif")
-    if target.suffix.lower() not in TIFF_ENDINGS:
-        raise DataError(f"{target}: choose a name that ends in .tif.")
-    if not target.parent.is_dir():
-        raise DataError(f"{target}: its folder does not exist. Make it first.")
+    target = checked_target(path, TIFF_ENDINGS)
     shapes = {name: image.shape for name, image in pages.items()}
     if len(set(shapes.values())) != 1:
         raise DataError(f"{target}: the pages differ in shape: {shapes}.")

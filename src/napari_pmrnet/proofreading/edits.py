@@ -23,7 +23,6 @@ Point = tuple[float, float]
 SEED_RADIUS = 1.5
 SPREAD = 0.02
 _FOUR = ndimage.generate_binary_structure(2, 1)
-_EIGHT = ndimage.generate_binary_structure(2, 2)
 
 
 class Edit(NamedTuple):

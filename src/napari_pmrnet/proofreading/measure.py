@@ -11,7 +11,7 @@ import pandas as pd
 from skimage.measure import regionprops_table
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.io.atomic import checked_target, replace_file
 from napari_pmrnet.io.units import PIXEL
 
 DOUBTFUL = 0.5
@@ -137,10 +137,7 @@ def write_table(path: str | Path, table: pd.DataFrame, unit: str = PIXEL) -> Pat
     DataError
         If the file cannot be written.
     """
-    target = Path(path)
-    target = target if target.suffix else target.with_suffix(".csv")
-    if not target.parent.is_dir():
-        raise DataError(f"{target}: its folder does not exist. Make it first.")
+    target = checked_target(path, (".csv",))
     heads = {
         name: f"{name} [{unit}{'^2' if power == 2 else ''}]"
         for name, power in _POWERS.items()

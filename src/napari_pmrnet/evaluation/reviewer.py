@@ -24,6 +24,7 @@ from napari_pmrnet.proofreading.edits import (
     merge,
     snap,
     split,
+    union,
 )
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import MISSED, Review
@@ -54,7 +55,7 @@ def split_trials(truth: np.ndarray, gate: np.ndarray) -> Iterator[float]:
     boxes = ndimage.find_objects(truth)
     touching = contacts(truth, gate)
     for first, second in zip(touching.first, touching.second, strict=True):
-        box = _around([boxes[first - 1], boxes[second - 1]], MARGIN, truth.shape)
+        box = grown(union([boxes[first - 1], boxes[second - 1]]), MARGIN, truth.shape)
         part = truth[box]
         both = np.where((part == first) | (part == second), 1, 0).astype(np.int32)
         clicks = [_centroid(part == label) for label in (first, second)]
@@ -95,7 +96,7 @@ def snap_trials(
     for label, found in enumerate(ndimage.find_objects(truth), start=1):
         if found is None:
             continue
-        box = _around([found], MARGIN + ROUGH, truth.shape)
+        box = grown(found, MARGIN + ROUGH, truth.shape)
         true = truth[box] == label
         angle = rng.uniform(0, 2 * np.pi)
         way = ROUGH * np.sin(angle), ROUGH * np.cos(angle)
@@ -297,17 +298,6 @@ def places_needed(curve: Sequence[Step], share: float = 0.8) -> float:
     precision = np.array([step.precision for step in curve])
     goal = precision[0] + share * (precision[-1] - precision[0])
     return float(np.argmax(precision >= goal)) / max(len(curve) - 1, 1)
-
-
-def _around(
-    boxes: Sequence[tuple[slice, slice]], margin: int, shape: tuple[int, int]
-) -> tuple[slice, slice]:
-    """Smallest box that holds all boxes, with a margin."""
-    union = tuple(
-        slice(min(b[axis].start for b in boxes), max(b[axis].stop for b in boxes))
-        for axis in (0, 1)
-    )
-    return grown(union, margin, shape)
 
 
 def _centroid(mask: np.ndarray) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
     from napari_pmrnet.segmentation import Segmentation
+
+_shown: WeakKeyDictionary[Layer, Result] = WeakKeyDictionary()
+
+
+def result_of(layer: Layer) -> Result | None:
+    """The result whose labels a layer shows; None for labels made elsewhere."""
+    result = _shown.get(layer)
+    return result if result is not None and result.labels is layer else None
 
 
 @dataclass
@@ -175,6 +184,7 @@ class Results:
             replace_labels(result.labels, result.segmentation, result.image.name)
         else:
             self._add(result, "nuclei", built)
+        _shown[result.labels] = result
         self._viewer.layers.selection.active = result.labels
 
     def _show_map(self, result: Result, kind: str, built: Layer | None) -> None:

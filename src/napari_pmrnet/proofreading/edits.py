@@ -88,6 +88,14 @@ def grown(box: Box, margin: int, shape: Sequence[int]) -> Box:
     )
 
 
+def union(boxes: Iterable[Box]) -> Box:
+    """Smallest box that holds all boxes, of which there is at least one."""
+    return tuple(
+        slice(min(s.start for s in axis), max(s.stop for s in axis))
+        for axis in zip(*boxes, strict=True)
+    )
+
+
 def split(
     labels: np.ndarray,
     label: int,

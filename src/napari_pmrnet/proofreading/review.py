@@ -107,10 +107,14 @@ class Review:
         if self.journal is not None:
             self.journal.changed(box, before, after)
         if step:
-            self._did(PIXELS)
+            self.painted()
         if self.missed is not None:
             self._notice_covered(box)
         return Change(box, touched)
+
+    def painted(self) -> None:
+        """Note a change of pixels as a step of the user's own, to be undone in turn."""
+        self._did(PIXELS)
 
     def accept(self, labels: Iterable[int]) -> None:
         """Say of nuclei that they are right."""

@@ -55,7 +55,7 @@ class Settings:
         start=20,
     )
     probability_threshold: float = _setting(
-        0.6,
+        0.65,
         "Probability threshold",
         "A pixel belongs to a nucleus above this probability. Lower it for larger "
         "or fainter nuclei.",
@@ -64,7 +64,7 @@ class Settings:
         step=0.05,
     )
     seed_threshold: float = _setting(
-        0.6,
+        0.5,
         "Seed threshold",
         "How many pixels must gather at a place to make a nucleus of it. Raise it to "
         "drop fragments, lower it to keep small nuclei.",

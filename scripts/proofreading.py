@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet import load_model
+from napari_pmrnet._allocator import keep_freed_memory
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.evaluation.reviewer import (
     Reviewer,
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--effort-subset", default="test")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
+    keep_freed_memory()
     model = load_model(arguments.model, arguments.device)
     edit_times()
     cases = segmented(model, arguments.data, arguments.tools_subset)

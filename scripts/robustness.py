@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from napari_pmrnet import load_model
+from napari_pmrnet._allocator import keep_freed_memory
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.evaluation.robustness import robustness
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--subset", default="test")
     arguments = parser.parse_args()
+    keep_freed_memory()
     dataset = PackedDataset(arguments.data, subset=arguments.subset)
     table = robustness(
         load_model(arguments.model, arguments.device),

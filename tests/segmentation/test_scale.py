@@ -111,6 +111,20 @@ def test_no_scale_changes_nothing(echo: Model) -> None:
     np.testing.assert_allclose(maps["probability"], plane, atol=1e-3)
 
 
+def test_a_look_has_thresholds_of_its_own(
+    echo: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that another default does not change the scale chosen for an image."""
+    seen = []
+    real = first_look.label_nuclei
+    monkeypatch.setattr(
+        first_look, "label_nuclei", lambda *a: seen.append(a[2]) or real(*a)
+    )
+    first_look.look(echo, np.zeros((3, 64, 64), np.float32), 0.5)
+    assert (seen[0].probability_threshold, seen[0].seed_threshold) == (0.6, 0.6)
+    assert seen[0].min_area == 80
+
+
 def test_the_most_trusted_look_at_a_known_size_is_believed(
     sized: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 KNOWN_LEAST, KNOWN_MOST = 0.6, 1.3
 ENOUGH = 0.4
+THRESHOLDS = Settings(probability_threshold=0.6, seed_threshold=0.6)
+"""Those at which the rule of the first look was chosen, whatever the user's are."""
+
 LOOKS = {1.0: 1.75, 0.5: 1.0, 0.25: 1.0, 2.0: 1.75}
 """Scales, and the side of the part looked at in windows of the network."""
 
@@ -117,7 +121,7 @@ def look(model: Model, planes: np.ndarray, scale: float) -> Look:
     """
     maps = run_to_end(predict(model, planes, scale=scale)).maps
     flows = take_flows(maps)
-    settings = Settings(min_area=round(SMALLEST_AREA / scale**2))
+    settings = replace(THRESHOLDS, min_area=round(SMALLEST_AREA / scale**2))
     labels = label_nuclei(maps["probability"], flows, settings)
     if not labels.any():
         return Look(0.0, None)

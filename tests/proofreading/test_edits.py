@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pmrnet.errors import EditError
+from napari_pmrnet.proofreading.boxes import box_of
 from napari_pmrnet.proofreading.edits import (
     Edit,
     add,
-    box_of,
     delete,
     fill_holes,
     labels_under,

@@ -17,21 +17,14 @@ from skimage.morphology import disk
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.evaluation.instance import average_precision, match
-from napari_pmrnet.proofreading.edits import (
-    Edit,
-    delete,
-    grown,
-    merge,
-    snap,
-    split,
-    union,
-)
+from napari_pmrnet.proofreading.boxes import grown, union
+from napari_pmrnet.proofreading.edits import Edit, delete, merge, snap, split
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import MISSED, Review
 from napari_pmrnet.proofreading.suggestions import contacts
 from napari_pmrnet.segmentation import Segmentation
+from napari_pmrnet.segmentation.objects import RIGHT_IOU
 
-RIGHT_IOU = 0.7
 HAND = 2.0
 ROUGH = 3
 MARGIN = 8

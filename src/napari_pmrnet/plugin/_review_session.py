@@ -16,9 +16,11 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin._axes import first_level
 from napari_pmrnet.proofreading import edits
-from napari_pmrnet.proofreading.edits import Box, Edit
+from napari_pmrnet.proofreading.boxes import union
+from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import MISSED, PIXELS, Review
+from napari_pmrnet.segmentation.windows import Box
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -74,14 +76,12 @@ class ReviewSession(QObject):
     @property
     def gate(self) -> np.ndarray | None:
         """Boundary gate of the image; None for labels made elsewhere."""
-        return None if self._result is None else self._maps.get("boundary")
-
-    @property
-    def _maps(self) -> dict[str, np.ndarray]:
-        return self._result.segmentation.maps
+        if self._result is None:
+            return None
+        return self._result.segmentation.maps.get("boundary")
 
     def release(self) -> None:
-        """Let go of the layer and finish the journal."""
+        """Let go of the layer."""
         self._soon.stop()
         self.layer.events.paint.disconnect(self._on_paint)
         self.layer.events.set_data.disconnect(self._on_redraw)
@@ -93,6 +93,11 @@ class ReviewSession(QObject):
         while self._strokes:
             self._strokes -= 1
             self.review.painted()
+
+    def _catch_up(self) -> None:
+        """Follow what is still to be followed, before a step of our own."""
+        if self._soon.isActive():
+            self.settle()
 
     def split(self, label: int, clicks: Sequence[tuple[float, float]]) -> Edit:
         """The edit that splits a nucleus; see `edits.split`."""
@@ -118,12 +123,12 @@ class ReviewSession(QObject):
     def merge(self, into: int, others: Sequence[int]) -> Edit:
         """The edit that makes nuclei one."""
         boxes = [self.review.nuclei.box(label) for label in (into, *others)]
-        return edits.merge(self.layer.data, into, others, edits.union(boxes))
+        return edits.merge(self.layer.data, into, others, union(boxes))
 
     def delete(self, labels: Sequence[int]) -> Edit:
         """The edit that deletes nuclei."""
         boxes = [self.review.nuclei.box(label) for label in labels]
-        return edits.delete(self.layer.data, labels, edits.union(boxes))
+        return edits.delete(self.layer.data, labels, union(boxes))
 
     def snap(self, label: int) -> Edit:
         """The edit that moves a rim to the boundary gate."""
@@ -145,7 +150,7 @@ class ReviewSession(QObject):
         if not len(edit.values):
             self.said.emit("Nothing had to be changed.", "plain")
             return
-        self.settle()
+        self._catch_up()
         self._busy = True
         try:
             with self.layer.block_history():
@@ -160,7 +165,7 @@ class ReviewSession(QObject):
         if kind == MISSED:
             self.apply(self.review.proposal(number))
         else:
-            self.settle()
+            self._catch_up()
             self.review.accept([number])
             self.changed.emit({number})
 
@@ -168,7 +173,7 @@ class ReviewSession(QObject):
         """Delete a nucleus, or dismiss a proposed one."""
         kind, number = place
         if kind == MISSED:
-            self.settle()
+            self._catch_up()
             self.review.dismiss([number])
             self.changed.emit(set())
         else:
@@ -183,7 +188,7 @@ class ReviewSession(QObject):
         self._turn(self.review.redo, self.layer.redo)
 
     def _turn(self, turn: Callable[[], str | None], pixels: Callable[[], None]) -> None:
-        self.settle()
+        self._catch_up()
         if turn() == PIXELS:
             self._busy = True
             try:

@@ -16,8 +16,9 @@ from skimage.measure import label as connected_parts
 from skimage.segmentation import relabel_sequential, watershed
 
 from napari_pmrnet.errors import EditError
+from napari_pmrnet.proofreading.boxes import box_of, grown
+from napari_pmrnet.segmentation.windows import Box
 
-Box = tuple[slice, slice]
 Point = tuple[float, float]
 
 SEED_RADIUS = 1.5
@@ -52,48 +53,6 @@ class Edit(NamedTuple):
         edited = labels.copy()
         edited[self.ys, self.xs] = self.values
         return edited
-
-
-def box_of(labels: np.ndarray, label: int, within: Box | None = None) -> Box:
-    """Smallest box around a nucleus.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (H, W)
-    label : int
-    within : tuple of slice, optional
-        A box known to hold the nucleus, which saves a look at the whole image.
-
-    Raises
-    ------
-    EditError
-        If no pixel has the label.
-    """
-    within = within or (slice(0, labels.shape[0]), slice(0, labels.shape[1]))
-    mask = labels[within] == label
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if label == 0 or not len(rows):
-        raise EditError(f"there is no nucleus {label}. It may have been deleted.")
-    return tuple(
-        slice(outer.start + int(span[0]), outer.start + int(span[-1]) + 1)
-        for outer, span in zip(within, (rows, columns), strict=True)
-    )
-
-
-def grown(box: Box, margin: int, shape: Sequence[int]) -> Box:
-    """A box with a margin on every side, inside an image of `shape`."""
-    return tuple(
-        slice(max(0, s.start - margin), min(n, s.stop + margin))
-        for s, n in zip(box, shape, strict=True)
-    )
-
-
-def union(boxes: Iterable[Box]) -> Box:
-    """Smallest box that holds all boxes, of which there is at least one."""
-    return tuple(
-        slice(min(s.start for s in axis), max(s.stop for s in axis))
-        for axis in zip(*boxes, strict=True)
-    )
 
 
 def split(
@@ -186,11 +145,7 @@ def split_along(
     mask = labels[box] == label
     origin = np.array([s.start for s in box])
     cut = np.zeros(mask.shape, bool)
-    ys, xs = (
-        axis - start for axis, start in zip(path_pixels(path), origin, strict=True)
-    )
-    inside = (ys >= 0) & (xs >= 0) & (ys < mask.shape[0]) & (xs < mask.shape[1])
-    cut[ys[inside], xs[inside]] = True
+    cut[path_pixels(np.rint(path) - origin, mask.shape)] = True
     parts, count = ndimage.label(mask & ~cut, _FOUR)
     _, whole = ndimage.label(mask, _FOUR)
     if count <= whole:
@@ -202,23 +157,23 @@ def split_along(
     return _parts_edit(labels, label, box, parts, next_label)
 
 
-def path_pixels(path: Sequence[Point]) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (ys, xs) under a line with the corners (y, x) of `path`."""
+def path_pixels(
+    path: Sequence[Point], shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (ys, xs) of an image under a line with the corners (y, x) of `path`."""
     corners = np.rint(np.asarray(path, float)).astype(int)
     pieces = [
         line_pixels(*start, *end)
         for start, end in zip(corners[:-1], corners[1:], strict=True)
     ]
-    if not pieces:
-        return corners[:, 0], corners[:, 1]
-    return tuple(np.concatenate(axis) for axis in zip(*pieces, strict=True))
+    ys, xs = np.concatenate([corners[:1].T, *pieces], axis=1)
+    inside = (ys >= 0) & (xs >= 0) & (ys < shape[0]) & (xs < shape[1])
+    return ys[inside], xs[inside]
 
 
 def labels_under(labels: np.ndarray, path: Sequence[Point]) -> list[int]:
     """Labels under a drawn line, in the order in which it meets them."""
-    ys, xs = path_pixels(path)
-    inside = (ys >= 0) & (xs >= 0) & (ys < labels.shape[0]) & (xs < labels.shape[1])
-    met = labels[ys[inside], xs[inside]]
+    met = labels[path_pixels(path, labels.shape)]
     return [int(name) for name in dict.fromkeys(met.tolist()) if name]
 
 
@@ -283,9 +238,8 @@ def recolour(
     table = np.arange(size, dtype=np.int32)
     table[list(numbers)] = list(numbers.values())
     wanted = table != np.arange(size)
-    at = np.flatnonzero(wanted[part.ravel()])
-    ys, xs = np.divmod(at, part.shape[1])
-    values = table[part.ravel()[at]]
+    ys, xs = np.nonzero(wanted[part])
+    values = table[part[ys, xs]]
     if within is not None:
         ys, xs = ys + within[0].start, xs + within[1].start
     return Edit(ys, xs, values)

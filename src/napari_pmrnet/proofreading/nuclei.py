@@ -14,8 +14,9 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.proofreading.edits import Box, grown
+from napari_pmrnet.proofreading.boxes import grown, union
 from napari_pmrnet.segmentation.objects import Whole, describe_objects
+from napari_pmrnet.segmentation.windows import Box
 
 COLUMNS = (
     "certainty",
@@ -77,6 +78,9 @@ class Nuclei:
                 )
         if self.original is None:
             self.original = np.array(self.labels)
+        labelled = self.labels > 0
+        known = "certainty" in self.maps and labelled.any()
+        self._company = float(self.maps["certainty"][labelled].mean()) if known else 0.0
         everything = tuple(slice(0, n) for n in self.labels.shape)
         self.table = self._measure(everything, None)
 
@@ -118,8 +122,12 @@ class Nuclei:
         if not touched:
             return touched
         known = self.table.index.intersection(list(touched))
-        boxes = self.table.loc[known, ["top", "left", "bottom", "right"]]
-        around = _union(box, boxes)
+        around = box
+        if len(known):
+            corners = self.table.loc[known, ["top", "left", "bottom", "right"]]
+            top, left = corners[["top", "left"]].min()
+            bottom, right = corners[["bottom", "right"]].max()
+            around = union([box, (slice(top, bottom), slice(left, right))])
         fresh = self._measure(around, touched)
         kept = self.table.drop(index=known)
         self.table = pd.concat([kept, fresh]).sort_index() if len(kept) else fresh
@@ -135,7 +143,9 @@ class Nuclei:
         labels = np.asarray(self.labels[part])
         numbered, names = _numbered(labels)
         origin = part[0].start, part[1].start
-        rows = self._describe(numbered, part)
+        rows = self._describe(
+            numbered, part, None if only is None else self._whole(part)
+        )
         rows["intensity"] = self._intensity(numbered, part, len(names) - 1)
         rows["edited"] = self._edited(numbered, part, len(names) - 1)
         boxes = ndimage.find_objects(numbered)
@@ -153,24 +163,19 @@ class Nuclei:
         rows = rows[list(COLUMNS)]
         return rows if only is None else rows.loc[rows.index.isin(list(only))]
 
-    def _describe(self, numbered: np.ndarray, part: Box) -> pd.DataFrame:
+    def _describe(
+        self, numbered: np.ndarray, part: Box, whole: Whole | None
+    ) -> pd.DataFrame:
         """Certainty, area and centroid of every nucleus of a part."""
         if "certainty" not in self.maps:
             blank = np.full(numbered.shape, np.nan, np.float32)
             return describe_objects(numbered, {"certainty": blank})
         maps = {name: m[part] for name, m in self.maps.items()}
         flows = None if self.flows is None else self.flows[:, *part]
-        return describe_objects(
-            numbered, maps, flows, self.calibration, self._whole(part)
-        )
+        return describe_objects(numbered, maps, flows, self.calibration, whole)
 
-    def _whole(self, part: Box) -> Whole | None:
-        """What a part is told of the whole image; None for the whole image itself."""
-        if not hasattr(self, "table"):
-            labelled = self.labels > 0
-            certainty = self.maps["certainty"]
-            self._company = float(certainty[labelled].mean()) if labelled.any() else 0.0
-            return None
+    def _whole(self, part: Box) -> Whole:
+        """What a part is told of the whole image."""
         log_area = np.log(self.table["area"]).median() if len(self.table) else 0.0
         origin = part[0].start, part[1].start
         return Whole(origin, self.labels.shape, float(log_area), self._company)
@@ -205,15 +210,3 @@ def _numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     number = np.empty(len(names), np.int32)
     number[order] = np.arange(len(names))
     return number[codes[:-1]].reshape(labels.shape), names[order]
-
-
-def _union(box: Box, boxes: pd.DataFrame) -> Box:
-    """Smallest box around a box and those of a table."""
-    return tuple(
-        slice(
-            int(min([span.start, *boxes[first]])), int(max([span.stop, *boxes[last]]))
-        )
-        for span, first, last in zip(
-            box, ("top", "left"), ("bottom", "right"), strict=True
-        )
-    )

@@ -16,10 +16,11 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.proofreading.edits import Box, Edit, add
+from napari_pmrnet.proofreading.edits import Edit, add
 from napari_pmrnet.proofreading.journal import Journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.segmentation.missed import Missed
+from napari_pmrnet.segmentation.windows import Box
 
 NUCLEUS, MISSED = "nucleus", "missed"
 ACCEPTED, DISMISSED = "accepted", "dismissed"

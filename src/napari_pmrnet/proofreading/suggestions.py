@@ -7,16 +7,15 @@ suggested is what the certainty of nuclei prefers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-from scipy.special import expit
 from skimage.segmentation import watershed
 
-from napari_pmrnet.segmentation.objects import object_certainty
+from napari_pmrnet.segmentation.objects import fitted_probability, object_certainty
 
 MERGE, SPLIT = "merge", "split"
 FEATURES = ("apart", "together", "gate", "contact", "size")
@@ -70,13 +69,13 @@ def suggest(
     -------
     Suggestions
     """
-    certainty = object_certainty(labels, maps, flows, calibration)
+
+    def seen(some: np.ndarray) -> np.ndarray:
+        return object_certainty(some, maps, flows, calibration)
+
+    certainty = seen(labels)
     areas = np.bincount(labels.ravel(), minlength=len(certainty) + 1)[1:]
     typical = float(np.median(areas)) if len(areas) else 1.0
-
-    def seen(other: np.ndarray) -> np.ndarray:
-        return object_certainty(other, maps, flows, calibration)
-
     parts = _parts(labels, maps["boundary"])
     rows = [
         *_merges(labels, certainty, areas, maps["boundary"], seen),
@@ -98,13 +97,13 @@ def _scores(
     if coefficients is None:
         gain = (table["together"] - table["apart"]).to_numpy(float)
         return (np.where(merging, gain, -gain) + 1) / 2
-    values = table[list(FEATURES)].to_numpy(float)
     scores = np.zeros(len(table))
     for kind, chosen in ((MERGE, merging), (SPLIT, ~merging)):
         weights = coefficients.get(kind)
         if weights is not None:
-            slopes = np.array([weights[name] for name in FEATURES])
-            scores[chosen] = expit(values[chosen] @ slopes + weights["intercept"])
+            scores[chosen] = fitted_probability(
+                table.loc[chosen, list(FEATURES)], weights
+            )
     return scores
 
 
@@ -150,7 +149,7 @@ def _merges(
     certainty: np.ndarray,
     areas: np.ndarray,
     gate: np.ndarray,
-    seen: object,
+    seen: Callable[[np.ndarray], np.ndarray],
 ) -> Iterator[tuple]:
     """Rows of every touching pair."""
     found = contacts(labels, gate)
@@ -197,7 +196,7 @@ def _splits(
     areas: np.ndarray,
     gate: np.ndarray,
     parts: np.ndarray,
-    seen: object,
+    seen: Callable[[np.ndarray], np.ndarray],
 ) -> Iterator[tuple]:
     """Rows of every nucleus that has parts."""
     if not parts.any():

@@ -91,7 +91,9 @@ def describe_objects(
     if calibration is None or flows is None:
         certainty = regions.mean(regions.take(maps["certainty"]))
     else:
-        certainty = _certainty(_measure(regions, maps, flows, whole), calibration)
+        certainty = fitted_probability(
+            _measure(regions, maps, flows, whole), calibration
+        )
     return pd.DataFrame(
         {
             "label": np.arange(1, regions.count + 1),
@@ -110,13 +112,28 @@ def object_certainty(
     calibration: Mapping[str, float],
 ) -> np.ndarray:
     """The column ``certainty`` of `describe_objects` alone, shape (n,)."""
-    return _certainty(object_features(labels, maps, flows), calibration)
+    return fitted_probability(object_features(labels, maps, flows), calibration)
 
 
-def _certainty(table: pd.DataFrame, calibration: Mapping[str, float]) -> np.ndarray:
-    """Estimated probability that each label is right, from its features."""
-    weights = np.array([calibration.get(name, 0.0) for name in FEATURES])
-    return expit(table.to_numpy() @ weights + calibration["intercept"])
+def fitted_probability(
+    features: pd.DataFrame, weights: Mapping[str, float]
+) -> np.ndarray:
+    """Probability by a fitted logistic regression.
+
+    Parameters
+    ----------
+    features : DataFrame
+        One row a case.
+    weights : mapping
+        ``intercept`` and a coefficient for each column; those that are not named, as
+        in an older card, count for nothing.
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+    """
+    slopes = np.array([weights.get(name, 0.0) for name in features])
+    return expit(features.to_numpy(float) @ slopes + weights["intercept"])
 
 
 def object_features(

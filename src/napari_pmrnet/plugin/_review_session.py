@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -23,12 +24,19 @@ from napari_pmrnet.proofreading.review import MISSED, PIXELS, Review
 from napari_pmrnet.segmentation.windows import Box
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
 
     from napari_pmrnet.plugin._results import Result
 
 Place = tuple[str, int]
 REACH = 5
+
+_sessions: WeakKeyDictionary[Layer, ReviewSession] = WeakKeyDictionary()
+
+
+def session_of(layer: Layer) -> ReviewSession | None:
+    """The review under way of a layer, if there is one."""
+    return _sessions.get(layer)
 
 
 class ReviewSession(QObject):
@@ -72,6 +80,7 @@ class ReviewSession(QObject):
         self._soon.timeout.connect(self.settle)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_redraw)
+        _sessions[layer] = self
 
     @property
     def gate(self) -> np.ndarray | None:
@@ -83,6 +92,7 @@ class ReviewSession(QObject):
     def release(self) -> None:
         """Let go of the layer."""
         self._soon.stop()
+        _sessions.pop(self.layer, None)
         self.layer.events.paint.disconnect(self._on_paint)
         self.layer.events.set_data.disconnect(self._on_redraw)
 

@@ -195,17 +195,26 @@ class Review:
         rows["status"] = [self.statuses.get(key, "") for key in keys]
         return rows.sort_values("doubt", ascending=False, ignore_index=True)
 
-    def progress(self) -> str:
-        """How far the review has come, such as ``"41 of 312 reviewed, 9 edited"``."""
+    def flags(self) -> pd.DataFrame:
+        """``certainty``, ``reviewed`` and ``edited`` of every nucleus, by label.
+
+        A nucleus is reviewed if it was accepted or edited.
+        """
         table = self.nuclei.table
-        edited = table["edited"].to_numpy()
         accepted = [
             label
             for (kind, label), status in self.statuses.items()
             if kind == NUCLEUS and status == ACCEPTED
         ]
-        reviewed = edited | table.index.isin(accepted)
-        return f"{reviewed.sum()} of {len(table)} reviewed, {edited.sum()} edited"
+        flags = table[["certainty", "edited"]].copy()
+        flags.insert(1, "reviewed", flags["edited"] | flags.index.isin(accepted))
+        return flags
+
+    def progress(self) -> str:
+        """How far the review has come, such as ``"41 of 312 reviewed, 9 edited"``."""
+        flags = self.flags()
+        reviewed, edited = flags["reviewed"].sum(), flags["edited"].sum()
+        return f"{reviewed} of {len(flags)} reviewed, {edited} edited"
 
     def _tell(self, statuses: dict[tuple[str, int], str]) -> None:
         """Give places a status, as one step; an empty one takes it away."""

@@ -36,15 +36,18 @@ def test_changes_and_statuses_are_read_back(tmp_path: Path) -> None:
     path, labels = tmp_path / "a", FOUND.copy()
     journal = Journal(path, FOUND.copy(), "abc", {"weights": "84e9"})
     edit(journal, labels, (slice(3, 9), slice(5, 6)), 77)
-    journal.told([3, 5], "accepted")
+    journal.told(("nucleus", 3), "accepted")
+    journal.told(("missed", 5), "dismissed")
     edit(journal, labels, (slice(0, 32), slice(0, 32)), 2)
-    journal.told([3], "")
+    journal.told(("nucleus", 3), "")
     assert journal.close()
     there = read_journal(path)
     assert (there.labels == labels).all() and (there.found == FOUND).all()
-    assert there.labels.dtype == np.int32 and there.statuses == {5: "accepted"}
+    assert there.labels.dtype == np.int32 and there.statuses == {
+        ("missed", 5): "dismissed"
+    }
     assert there.image == "abc" and there.made == {"weights": "84e9"}
-    assert there.changes == 4 and there.damaged == 0
+    assert there.changes == 5 and there.damaged == 0
 
 
 def test_a_journal_is_gone_on_with(tmp_path: Path) -> None:
@@ -64,6 +67,7 @@ def test_a_damaged_end_costs_the_last_change_only(
 ) -> None:
     path, labels = tmp_path_factory.mktemp("j") / "a", FOUND.copy()
     journal = Journal(path, FOUND, "abc")
+    journal.told(("nucleus", 1), "accepted")
     states, sizes = [], []
     for value in (30, 31, 32):
         states.append(labels.copy())
@@ -87,6 +91,10 @@ def test_a_damaged_end_costs_the_last_change_only(
 def test_another_image_or_other_labels_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a"
     Journal(path, FOUND, "abc").close()
+    assert not path.exists()
+    journal = Journal(path, FOUND, "abc")
+    journal.told(("nucleus", 1), "accepted")
+    journal.close()
     with pytest.raises(JournalError, match="another image"):
         Journal(path, FOUND, "abd")
     with pytest.raises(JournalError, match="other labels"):

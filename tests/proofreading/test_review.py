@@ -37,7 +37,7 @@ def a_review(journal: Journal | None = None) -> Review:
     labels = squares()
     certainty = np.where(labels == 4, 0.1, 0.95).astype(np.float32)
     nuclei = Nuclei(labels, maps={"certainty": certainty})
-    return Review(nuclei, proposals(), journal)
+    return Review(nuclei, proposals(), journal=journal)
 
 
 def test_the_most_doubtful_come_first() -> None:
@@ -72,7 +72,7 @@ def test_accepting_and_painting_are_taken_back_in_their_order() -> None:
     review.accept([4, 5])
     labels[0, 0] = 77
     review.follow()
-    review.dismiss([1])
+    review.dismiss([("missed", 1)])
     assert review.undo() is None and ("missed", 1) not in review.statuses
     assert review.undo() == "pixels"
     labels[:] = before
@@ -90,14 +90,14 @@ def test_accepting_and_painting_are_taken_back_in_their_order() -> None:
 
 def test_an_added_proposal_leaves_the_queue_and_comes_back_when_undone() -> None:
     review = a_review()
-    edit = review.proposal(2)
+    edit = review.proposal(("missed", 2))
     labels = review.nuclei.labels
     labels[edit.ys, edit.xs] = edit.values
     assert review.follow(edit.box).labels == {10}
     assert (labels[16:19, 16:19] == 10).all()
     assert "missed" in set(review.places()["kind"]) and len(review.places()) == 11
     with pytest.raises(EditError, match="cover"):
-        review.proposal(2)
+        review.proposal(("missed", 2))
     labels[edit.ys, edit.xs] = 0
     review.follow(step=False)
     assert (review.places()["kind"] == "missed").sum() == 2
@@ -113,11 +113,11 @@ def test_the_journal_is_told(tmp_path: Path) -> None:
     review.follow()
     review.accept([1, 2])
     review.undo()
-    review.dismiss([2])
+    review.dismiss([("missed", 2)])
     journal.close()
     there = read_journal(tmp_path / "a")
     assert (there.labels == review.nuclei.labels).all()
-    assert there.statuses == {-2: "dismissed"}
+    assert there.statuses == {("missed", 2): "dismissed"}
 
 
 class AnyReview(RuleBasedStateMachine):

@@ -19,8 +19,7 @@ from napari_pmrnet.errors import EditError
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.proofreading.boxes import grown, union
 from napari_pmrnet.proofreading.edits import Edit, delete, merge, snap, split
-from napari_pmrnet.proofreading.nuclei import Nuclei
-from napari_pmrnet.proofreading.review import MISSED, Review
+from napari_pmrnet.proofreading.review import MISSED, Origin, Review, begin_review
 from napari_pmrnet.proofreading.suggestions import contacts
 from napari_pmrnet.segmentation import Segmentation
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
@@ -134,11 +133,7 @@ class Reviewer:
         self._rng = np.random.default_rng(self.seed)
         self.reviews = []
         for _, found in self.cases:
-            calibration = found.model.card.get("object_certainty")
-            nuclei = Nuclei(
-                found.labels.copy(), None, found.maps, found.flows, calibration
-            )
-            self.reviews.append(Review(nuclei, found.missed()))
+            self.reviews.append(begin_review(found.labels.copy(), Origin.of(found)))
         self._matches = [self._match(image) for image in range(len(self.cases))]
 
     def places(self) -> pd.DataFrame:
@@ -206,7 +201,7 @@ class Reviewer:
     def _add(self, review: Review, truth: np.ndarray, number: int) -> Edit | None:
         """Add a proposal if a true nucleus lies there that has no label yet."""
         try:
-            edit = review.proposal(number)
+            edit = review.proposal((MISSED, number))
         except EditError:
             return None
         wanted = _most_common(truth[edit.ys, edit.xs])

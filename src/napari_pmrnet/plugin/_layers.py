@@ -25,6 +25,11 @@ MAP_STYLE: dict[str, dict[str, Any]] = {
 KINDS = (*MAP_STYLE, "nuclei")
 
 
+def plain(layer: Layer) -> Layer:
+    """The layer itself, where a plugin's viewer hands out proxies."""
+    return getattr(layer, "__wrapped__", layer)
+
+
 def spatial_metadata(layer: Image) -> dict[str, Any]:
     """Where a result of a layer's y-x plane belongs.
 

@@ -18,6 +18,7 @@ from napari_pmrnet.plugin._layers import (
     MAP_STYLE,
     build_layer,
     place_layer,
+    plain,
     replace_labels,
     result_metadata,
 )
@@ -33,8 +34,9 @@ _shown: WeakKeyDictionary[Layer, Result] = WeakKeyDictionary()
 
 def result_of(layer: Layer) -> Result | None:
     """The result whose labels a layer shows; None for labels made elsewhere."""
-    result = _shown.get(layer)
-    return result if result is not None and result.labels is layer else None
+    result = _shown.get(plain(layer))
+    shown = result is not None and result.labels is not None
+    return result if shown and plain(result.labels) is plain(layer) else None
 
 
 @dataclass
@@ -184,7 +186,7 @@ class Results:
             replace_labels(result.labels, result.segmentation, result.image.name)
         else:
             self._add(result, "nuclei", built)
-        _shown[result.labels] = result
+        _shown[plain(result.labels)] = result
         self._viewer.layers.selection.active = result.labels
 
     def _show_map(self, result: Result, kind: str, built: Layer | None) -> None:

@@ -16,11 +16,18 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin._axes import first_level
+from napari_pmrnet.plugin._layers import plain
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
-from napari_pmrnet.proofreading.nuclei import Nuclei
-from napari_pmrnet.proofreading.review import MISSED, PIXELS, Review
+from napari_pmrnet.proofreading.review import (
+    NUCLEUS,
+    PIXELS,
+    Origin,
+    Place,
+    Review,
+    begin_review,
+)
 from napari_pmrnet.segmentation.windows import Box
 
 if TYPE_CHECKING:
@@ -28,15 +35,15 @@ if TYPE_CHECKING:
 
     from napari_pmrnet.plugin._results import Result
 
-Place = tuple[str, int]
 REACH = 5
+DESCRIBE_DELAY = 200
 
 _sessions: WeakKeyDictionary[Layer, ReviewSession] = WeakKeyDictionary()
 
 
 def session_of(layer: Layer) -> ReviewSession | None:
     """The review under way of a layer, if there is one."""
-    return _sessions.get(layer)
+    return _sessions.get(plain(layer))
 
 
 class ReviewSession(QObject):
@@ -45,12 +52,14 @@ class ReviewSession(QObject):
     Parameters
     ----------
     layer : napari.layers.Labels
-        Two-dimensional, of a NumPy array.
+        Two-dimensional, of a NumPy or Zarr array.
     image : napari.layers.Image or None
         The image the labels are of, for intensities.
     result : Result or None
         Where the labels come from; None for labels made elsewhere.
     parent : QObject, optional
+    review : Review, optional
+        Of the layer's labels or of a copy of them, made beforehand in another thread.
 
     Raises
     ------
@@ -60,6 +69,7 @@ class ReviewSession(QObject):
 
     changed = Signal(set)
     said = Signal(str, str)
+    replaced = Signal()
 
     def __init__(
         self,
@@ -67,78 +77,111 @@ class ReviewSession(QObject):
         image: Image | None,
         result: Result | None = None,
         parent: QObject | None = None,
+        review: Review | None = None,
     ) -> None:
         super().__init__(parent)
         check_editable(layer)
-        self.layer, self._result = layer, result
-        self.pixels = grey_plane(image, layer.data.shape)
-        self.review = self._new_review()
+        self.layer = layer = plain(layer)
+        if review is None:
+            pixels = grey_plane(image, layer.data.shape)
+            review = begin_review(layer.data, origin_of(result), pixels)
+        self.review = review
         self._busy, self._strokes = False, 0
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.settle)
+        self._soon = self._timer(0, self.settle)
+        self._describing = self._timer(DESCRIBE_DELAY, self._describe)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_redraw)
+        layer.events.data.connect(self._on_data)
         _sessions[layer] = self
+        self.review.nuclei.labels = layer.data
+        self._follow(None, step=False)
+        self._describe()
 
     @property
     def gate(self) -> np.ndarray | None:
         """Boundary gate of the image; None for labels made elsewhere."""
-        if self._result is None:
-            return None
-        return self._result.segmentation.maps.get("boundary")
+        return self.review.nuclei.maps.get("boundary")
 
     def release(self) -> None:
         """Let go of the layer."""
-        self._soon.stop()
+        for timer in (self._soon, self._describing):
+            timer.stop()
         _sessions.pop(self.layer, None)
-        self.layer.events.paint.disconnect(self._on_paint)
-        self.layer.events.set_data.disconnect(self._on_redraw)
+        events = self.layer.events
+        events.paint.disconnect(self._on_paint)
+        events.set_data.disconnect(self._on_redraw)
+        events.data.disconnect(self._on_data)
+        if self.review.journal is not None:
+            self.review.journal.close()
 
     def settle(self) -> None:
         """Follow what napari's own tools, undo and redo have done up to now."""
         self._soon.stop()
+        if self.layer.data is not self.review.nuclei.labels:
+            return
         self._follow(None, step=False)
         while self._strokes:
             self._strokes -= 1
             self.review.painted()
 
-    def _catch_up(self) -> None:
-        """Follow what is still to be followed, before a step of our own."""
-        if self._soon.isActive():
-            self.settle()
+    def label_at(self, point: Sequence[float]) -> int:
+        """Label at a place (y, x) in pixels; 0 beside all nuclei and the image."""
+        y, x = (int(n) for n in np.rint(point))
+        height, width = self.review.labels.shape
+        inside = 0 <= y < height and 0 <= x < width
+        return int(self.review.labels[y, x]) if inside else 0
+
+    def place_at(self, point: Sequence[float]) -> Place | None:
+        """The nucleus, or else the proposed one, at a place (y, x) in pixels."""
+        label = self.label_at(point)
+        if label:
+            return NUCLEUS, label
+        return self.review.proposed_at(*(int(n) for n in np.rint(point)))
 
     def split(self, label: int, clicks: Sequence[tuple[float, float]]) -> Edit:
         """The edit that splits a nucleus; see `edits.split`."""
-        return edits.split(
-            self.layer.data,
-            label,
-            clicks,
-            self.gate,
-            within=self.review.nuclei.box(label),
-            next_label=self.review.nuclei.next_label(),
-        )
+        return self._parted(edits.split, label, clicks, self.gate)
 
     def cut(self, label: int, path: Sequence[tuple[float, float]]) -> Edit:
         """The edit that cuts a nucleus along a line; see `edits.split_along`."""
-        return edits.split_along(
-            self.layer.data,
-            label,
-            path,
-            within=self.review.nuclei.box(label),
-            next_label=self.review.nuclei.next_label(),
-        )
+        return self._parted(edits.split_along, label, path)
+
+    def _parted(self, how: Callable[..., Edit], label: int, *args: Any) -> Edit:
+        labels, nuclei = self._now(), self.review.nuclei
+        box, number = nuclei.box(label), nuclei.next_label()
+        return how(labels, label, *args, within=box, next_label=number)
 
     def merge(self, into: int, others: Sequence[int]) -> Edit:
         """The edit that makes nuclei one."""
+        labels = self._now()
         boxes = [self.review.nuclei.box(label) for label in (into, *others)]
-        return edits.merge(self.layer.data, into, others, union(boxes))
+        return edits.merge(labels, into, others, union(boxes))
 
-    def delete(self, labels: Sequence[int]) -> Edit:
+    def under(self, path: Sequence[tuple[float, float]]) -> list[int]:
+        """Labels under a drawn line, in the order in which it meets them."""
+        return edits.labels_under(self._now(), path)
+
+    def inside(self, start: Sequence[float], end: Sequence[float]) -> list[int]:
+        """Nuclei whose middle lies in the box between two corners (y, x)."""
+        self._now()
+        table = self.review.nuclei.table
+        middles = table[["centroid_y", "centroid_x"]].to_numpy()
+        low, high = np.minimum(start, end), np.maximum(start, end)
+        chosen = ((middles >= low) & (middles <= high)).all(axis=1)
+        return table.index[chosen].tolist()
+
+    def merge_under(self, path: Sequence[tuple[float, float]]) -> Edit:
+        """The edit that makes one of all nuclei under a drawn line."""
+        names = self.under(path)
+        if len(names) < 2:
+            raise EditError("the line meets fewer than two nuclei. Draw it over them.")
+        return self.merge(names[0], names[1:])
+
+    def delete(self, which: Sequence[int]) -> Edit:
         """The edit that deletes nuclei."""
-        boxes = [self.review.nuclei.box(label) for label in labels]
-        return edits.delete(self.layer.data, labels, union(boxes))
+        labels = self._now()
+        boxes = self.review.nuclei.boxes(which)
+        return edits.joined([edits.delete(labels, [n], box) for n, box in boxes])
 
     def snap(self, label: int) -> Edit:
         """The edit that moves a rim to the boundary gate."""
@@ -147,13 +190,22 @@ class ReviewSession(QObject):
                 f"'{self.layer.name}' has no boundary gate to snap to. Segment its "
                 "image with PMRNet first."
             )
-        box = self.review.nuclei.box(label)
-        return edits.snap(self.layer.data, label, self.gate, REACH, within=box)
+        labels, box = self._now(), self.review.nuclei.box(label)
+        return edits.snap(labels, label, self.gate, REACH, within=box)
 
     def mended(self, label: int, how: Callable[..., Edit]) -> Edit:
         """The edit of `edits.fill_holes` or `edits.smooth`."""
-        box = self.review.nuclei.box(label)
-        return how(self.layer.data, label, within=box)
+        labels, box = self._now(), self.review.nuclei.box(label)
+        return how(labels, label, within=box)
+
+    def numbered(self) -> Edit:
+        """The edit that numbers the nuclei 1 to n."""
+        return edits.number_sequentially(self._now())
+
+    def proposal(self, place: Place) -> Edit:
+        """The edit that is proposed at a place; see `Review.proposal`."""
+        self._now()
+        return self.review.proposal(place)
 
     def apply(self, edit: Edit) -> None:
         """Apply an edit as one step of undo."""
@@ -170,24 +222,22 @@ class ReviewSession(QObject):
         self._follow(edit.box, step=True)
 
     def accept(self, place: Place) -> None:
-        """Accept a nucleus, or add a proposed one."""
-        kind, number = place
-        if kind == MISSED:
-            self.apply(self.review.proposal(number))
+        """Accept a nucleus, or do what is proposed at a place."""
+        if place[0] != NUCLEUS:
+            self.apply(self.proposal(place))
         else:
             self._catch_up()
-            self.review.accept([number])
-            self.changed.emit({number})
+            self.review.accept([place[1]])
+            self._tell({place[1]})
 
     def reject(self, place: Place) -> None:
-        """Delete a nucleus, or dismiss a proposed one."""
-        kind, number = place
-        if kind == MISSED:
-            self._catch_up()
-            self.review.dismiss([number])
-            self.changed.emit(set())
+        """Delete a nucleus, or dismiss what is proposed."""
+        if place[0] == NUCLEUS:
+            self.apply(self.delete([place[1]]))
         else:
-            self.apply(self.delete([number]))
+            self._catch_up()
+            self.review.dismiss([place])
+            self._tell(set())
 
     def undo(self) -> None:
         """Take back the last step, of pixels or of status."""
@@ -207,22 +257,24 @@ class ReviewSession(QObject):
                 self._busy = False
             self._follow(None, step=False)
         else:
-            self.changed.emit(set())
+            self._tell(set())
 
-    def _new_review(self) -> Review:
-        data = self.layer.data
-        if self._result is None:
-            return Review(Nuclei(data, image=self.pixels))
-        found = self._result.segmentation
-        nuclei = Nuclei(
-            data,
-            found.labels,
-            found.maps,
-            found.flows,
-            found.model.card.get("object_certainty"),
-            self.pixels,
-        )
-        return Review(nuclei, found.missed())
+    def _now(self) -> np.ndarray:
+        """The labels as they are, for reading; of a Zarr layer the copy in memory."""
+        self._catch_up()
+        return self.review.labels
+
+    def _catch_up(self) -> None:
+        """Follow what is still to be followed, before a step of our own."""
+        if self._soon.isActive():
+            self.settle()
+
+    def _timer(self, delay: int, slot: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(delay)
+        timer.timeout.connect(slot)
+        return timer
 
     def _on_paint(self, event: Any = None) -> None:
         """Note a stroke of napari's own tools; some are told before they are made."""
@@ -234,10 +286,29 @@ class ReviewSession(QObject):
         if not self._busy:
             self._soon.start()
 
+    def _on_data(self, event: Any = None) -> None:
+        """Say so if the layer was given another array, of which nothing is known."""
+        if self.layer.data is not self.review.nuclei.labels:
+            self.replaced.emit()
+
     def _follow(self, within: Box | None, step: bool) -> None:
         change = self.review.follow(within, step)
         if change is not None:
-            self.changed.emit(change.labels)
+            self._tell(change.labels)
+
+    def _tell(self, labels: set[int]) -> None:
+        self._describing.start()
+        self.changed.emit(labels)
+
+    def _describe(self) -> None:
+        """Bring the layer's features up to date; columns of others stay."""
+        flags = self.review.flags()
+        flags.insert(1, "area", self.review.nuclei.table["area"])
+        old = self.layer.features
+        if "index" in old:
+            others = old.set_index("index").drop(columns=flags.columns, errors="ignore")
+            flags = flags.join(others[~others.index.duplicated()])
+        self.layer.features = flags.rename_axis("index").reset_index()
 
 
 def check_editable(layer: Labels) -> None:
@@ -258,11 +329,21 @@ def check_editable(layer: Labels) -> None:
             f"'{layer.name}' has {layer.ndim} axes; one plane can be reviewed at a "
             "time. Segment the plane on show."
         )
-    if not isinstance(layer.data, np.ndarray):
+    if not (isinstance(layer.data, np.ndarray) or is_zarr(layer.data)):
         raise EditError(
-            f"'{layer.name}' is not in memory, so that napari cannot edit it. Save it "
-            "and open the copy."
+            f"'{layer.name}' is computed when it is looked at, so that napari cannot "
+            "edit it. Save it and open the copy."
         )
+
+
+def origin_of(result: Result | None) -> Origin | None:
+    """Where the labels of a result come from."""
+    return None if result is None else Origin.of(result.segmentation)
+
+
+def is_zarr(data: Any) -> bool:
+    """Whether an array lies in a Zarr store, which napari can write to."""
+    return type(data).__module__.partition(".")[0] == "zarr"
 
 
 def grey_plane(image: Image | None, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -106,7 +106,7 @@ def split(
     if gate is not None:
         elevation = elevation + gate[box]
     parts = watershed(elevation, seeds, mask=mask)
-    return _parts_edit(labels, label, box, parts, next_label)
+    return take_parts(labels, label, box, parts, next_label)
 
 
 def split_along(
@@ -154,7 +154,42 @@ def split_along(
             "the nucleus to the other."
         )
     parts = watershed(np.zeros(mask.shape), parts, mask=mask, connectivity=2)
-    return _parts_edit(labels, label, box, parts, next_label)
+    return take_parts(labels, label, box, parts, next_label)
+
+
+def take_parts(
+    labels: np.ndarray,
+    label: int,
+    box: Box,
+    parts: np.ndarray,
+    next_label: int | None = None,
+) -> Edit:
+    """Divide a nucleus into given parts.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+    label : int
+        The nucleus.
+    box : tuple of slice
+        A box that holds it.
+    parts : ndarray of int, of the shape of `box`
+        Any numbers; what lies outside the nucleus or is 0 keeps its label.
+    next_label : int, optional
+        As for `split`: the largest part keeps the label.
+    """
+    if next_label is None:
+        next_label = int(labels.max()) + 1
+    parts = np.where(labels[box] == label, parts, 0)
+    areas = np.bincount(parts.ravel())
+    areas[0] = 0
+    kept = int(np.argmax(areas))
+    numbers = np.zeros(len(areas), np.int32)
+    others = [n for n in np.flatnonzero(areas) if n != kept]
+    numbers[others] = next_label + np.arange(len(others))
+    ys, xs = np.nonzero(numbers[parts])
+    values = numbers[parts[ys, xs]]
+    return Edit(ys + box[0].start, xs + box[1].start, values)
 
 
 def path_pixels(
@@ -218,6 +253,25 @@ def delete(labels: np.ndarray, which: Iterable[int], within: Box | None = None) 
     if not len(edit.values):
         raise EditError("there is no nucleus to delete.")
     return edit
+
+
+def difference(before: np.ndarray, after: np.ndarray) -> Edit:
+    """The edit that makes one label image of another of the same shape."""
+    ys, xs = np.nonzero(before != after)
+    return Edit(ys, xs, after[ys, xs].astype(np.int32))
+
+
+def joined(parts: Sequence[Edit]) -> Edit:
+    """One edit of several that change different pixels.
+
+    Raises
+    ------
+    EditError
+        If there is none.
+    """
+    if not parts:
+        raise EditError("there is no nucleus to change.")
+    return Edit(*(np.concatenate(axis) for axis in zip(*parts, strict=True)))
 
 
 def recolour(
@@ -367,9 +421,7 @@ def add(labels: np.ndarray, outline: np.ndarray, origin: Point, value: int) -> E
 
 def number_sequentially(labels: np.ndarray) -> Edit:
     """Number the labels 1 to n, in their order."""
-    numbered, _, _ = relabel_sequential(labels)
-    ys, xs = np.nonzero(numbered != labels)
-    return Edit(ys, xs, numbered[ys, xs].astype(np.int32))
+    return difference(labels, relabel_sequential(labels)[0])
 
 
 def _seeds(mask: np.ndarray, clicks: Sequence[np.ndarray]) -> np.ndarray:
@@ -391,27 +443,6 @@ def _seeds(mask: np.ndarray, clicks: Sequence[np.ndarray]) -> np.ndarray:
 def _flat_distance(seeds: np.ndarray) -> np.ndarray:
     """A slope away from the seeds, much flatter than the ridges of a gate."""
     return SPREAD * ndimage.distance_transform_edt(seeds == 0)
-
-
-def _parts_edit(
-    labels: np.ndarray,
-    label: int,
-    box: Box,
-    parts: np.ndarray,
-    next_label: int | None,
-) -> Edit:
-    """The largest part keeps the label; the others are numbered from `next_label`."""
-    if next_label is None:
-        next_label = int(labels.max()) + 1
-    areas = np.bincount(parts.ravel())
-    areas[0] = 0
-    kept = int(np.argmax(areas))
-    numbers = np.zeros(len(areas), np.int32)
-    others = [n for n in np.flatnonzero(areas) if n != kept]
-    numbers[others] = next_label + np.arange(len(others))
-    ys, xs = np.nonzero(numbers[parts])
-    values = numbers[parts[ys, xs]]
-    return Edit(ys + box[0].start, xs + box[1].start, values)
 
 
 def _mask_edit(labels: np.ndarray, label: int, box: Box, mask: np.ndarray) -> Edit:

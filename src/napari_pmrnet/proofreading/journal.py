@@ -18,7 +18,7 @@ import queue
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -50,7 +50,7 @@ class Restored:
     labels : ndarray of int32, shape (H, W)
         Labels after all changes.
     statuses : dict
-        Status of each label that was given one.
+        Status of each place of the `Review` that was given one.
     image : str
         `fingerprint` of the image.
     made : dict
@@ -63,7 +63,7 @@ class Restored:
 
     found: np.ndarray
     labels: np.ndarray
-    statuses: dict[int, str]
+    statuses: dict[tuple[str, int], str]
     image: str
     made: dict[str, Any]
     changes: int
@@ -119,7 +119,8 @@ class Journal:
     Parameters
     ----------
     path : Path
-        File to make, or to go on with if it is of the same labels.
+        File to go on with if it is of the same labels; else it is made as soon as
+        there is something to write down.
     found : ndarray of int, shape (H, W)
         Labels before the review; must not change while the journal is open.
     image : str
@@ -149,19 +150,10 @@ class Journal:
         self._written = threading.Event()
         self._written.set()
         self._ailing = False
-        if self.path.exists():
+        self._begun = self.path.exists()
+        if self._begun:
             _check_same(self.path, self.image, self.found)
             os.truncate(self.path, sum(map(len, _read(self.path)[0])))
-        else:
-            self._put(
-                {
-                    "kind": "start",
-                    "version": VERSION,
-                    "image": self.image,
-                    "made": dict(self.made),
-                    "labels": self.found,
-                }
-            )
         self._thread = threading.Thread(
             target=self._write_all, name="review journal", daemon=True
         )
@@ -184,10 +176,9 @@ class Journal:
                 {"kind": "pixels", "at": corner, "mask": differs, "values": values}
             )
 
-    def told(self, labels: Iterable[int], status: str) -> None:
-        """Write down the status that the user gave to nuclei; returns at once."""
-        names = [int(label) for label in labels]
-        self._put({"kind": "status", "labels": names, "status": status})
+    def told(self, place: tuple[str, int], status: str) -> None:
+        """Write down the status given to a place of `Review`; returns at once."""
+        self._put({"kind": "status", "place": list(place), "status": status})
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until all is written; False if it is not after some seconds."""
@@ -200,7 +191,12 @@ class Journal:
         return not self._thread.is_alive()
 
     def _put(self, record: dict[str, Any]) -> None:
+        """Queue a record; the first one brings the beginning of the file with it."""
         self._written.clear()
+        if not self._begun:
+            self._begun = True
+            start = {"version": VERSION, "image": self.image, "made": dict(self.made)}
+            self._records.put({"kind": "start", **start, "labels": self.found})
         self._records.put(record)
 
     def _write_all(self) -> None:
@@ -274,12 +270,12 @@ def read_journal(path: Path) -> Restored:
             part[mask] = record["values"]
             changes += 1
         elif record["kind"] == "status":
-            statuses |= dict.fromkeys(record["labels"], record["status"])
+            statuses[tuple(record["place"])] = record["status"]
             changes += 1
     return Restored(
         found,
         labels,
-        {label: status for label, status in statuses.items() if status},
+        {place: status for place, status in statuses.items() if status},
         first["image"],
         first["made"],
         changes,

@@ -99,6 +99,15 @@ class Nuclei:
         ].astype(int)
         return slice(top, bottom), slice(left, right)
 
+    def boxes(self, which: Iterable[int]) -> list[tuple[int, Box]]:
+        """Those nuclei of `which` that exist, each with its box."""
+        there = self.table.index.intersection(list(which))
+        corners = self.table.loc[there, ["top", "left", "bottom", "right"]]
+        return [
+            (int(label), (slice(top, bottom), slice(left, right)))
+            for label, top, left, bottom, right in corners.itertuples()
+        ]
+
     def update(self, box: Box, before: np.ndarray) -> set[int]:
         """Measure the nuclei anew whose pixels changed.
 

@@ -7,25 +7,34 @@ undo and redo, which tell no one what they did.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.proofreading.edits import Edit, add
+from napari_pmrnet.proofreading.boxes import union
+from napari_pmrnet.proofreading.edits import Edit, add, merge, take_parts
 from napari_pmrnet.proofreading.journal import Journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
+from napari_pmrnet.proofreading.suggestions import MERGE, Suggestions, suggest
 from napari_pmrnet.segmentation.missed import Missed
 from napari_pmrnet.segmentation.windows import Box
+
+if TYPE_CHECKING:
+    from napari_pmrnet.segmentation import Segmentation
+
+Place = tuple[str, int]
 
 NUCLEUS, MISSED = "nucleus", "missed"
 ACCEPTED, DISMISSED = "accepted", "dismissed"
 PIXELS = "pixels"
+WORTH_A_LOOK = 0.5
 _ROWS = 512
+_SEEN = ["certainty", "area", "intensity", "at_border", "edited"]
 
 
 class Change(NamedTuple):
@@ -46,15 +55,16 @@ class Change(NamedTuple):
 class Told(NamedTuple):
     """Statuses given in one step: those before, by place."""
 
-    before: dict[tuple[str, int], str]
+    before: dict[Place, str]
 
 
 @dataclass
 class Review:
     """What is to be looked at in a label image, and how far one has come.
 
-    A *place* is a nucleus, ``("nucleus", label)``, or a proposal where one may have
-    been missed, ``("missed", number)``.
+    A *place* is a nucleus, ``("nucleus", label)``, a proposal where one may have been
+    missed, ``("missed", number)``, or nuclei that are probably one or two,
+    ``("merge", row)`` and ``("split", row)``, by their row in the table of suggestions.
 
     Parameters
     ----------
@@ -62,16 +72,20 @@ class Review:
         Of the labels under review, which others edit.
     missed : Missed, optional
         Proposals; see `Segmentation.missed`.
+    suggestions : Suggestions, optional
+        Merges and splits of the nuclei as they were found; see `suggest`. Those likely
+        enough to be worth a look become places.
     journal : Journal, optional
-        Is told all that happens; of a proposal under its negative number.
+        Is told all that happens.
     statuses : dict
         Status of places: ``accepted`` or ``dismissed``. Others have none.
     """
 
     nuclei: Nuclei
     missed: Missed | None = None
+    suggestions: Suggestions | None = None
     journal: Journal | None = None
-    statuses: dict[tuple[str, int], str] = field(default_factory=dict)
+    statuses: dict[Place, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._seen = np.array(self.nuclei.labels)
@@ -79,9 +93,46 @@ class Review:
         self._undone: list[Told | str] = []
         self._covered: set[int] = set()
         self._boxes: dict[int, Box] = {}
+        self._suggested: dict[Place, tuple[int, ...]] = {}
+        if self.suggestions is not None:
+            table = self.suggestions.table
+            for row in table[table["score"] >= WORTH_A_LOOK].itertuples():
+                pair = (int(row.label), int(row.other))
+                self._suggested[row.kind, row.Index] = tuple(n for n in pair if n)
         if self.missed is not None:
             self._boxes = _boxes(self.missed.labels)
             self._notice_covered(tuple(slice(0, n) for n in self._seen.shape))
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Copy of the labels as the review last saw them; not to be written to."""
+        return self._seen
+
+    def keep(
+        self,
+        journal: Journal,
+        known: np.ndarray | None = None,
+        statuses: Mapping[Place, str] | None = None,
+    ) -> None:
+        """Tell a journal from now on, and first what it does not know yet.
+
+        Parameters
+        ----------
+        journal : Journal
+        known : ndarray of int, shape (H, W), optional
+            Labels it holds already; by default those that were found.
+        statuses : mapping, optional
+            Statuses it holds already.
+        """
+        known = self.nuclei.original if known is None else known
+        box = _differing(known, self._seen, None)
+        if box is not None:
+            journal.changed(box, np.asarray(known[box]), self._seen[box])
+        for place in (statuses or {}).keys() | self.statuses.keys():
+            status = self.statuses.get(place, "")
+            if (statuses or {}).get(place, "") != status:
+                journal.told(place, status)
+        self.journal = journal
 
     def follow(self, within: Box | None = None, step: bool = True) -> Change | None:
         """Find out what has changed in the labels, whoever changed them.
@@ -121,24 +172,47 @@ class Review:
         """Say of nuclei that they are right."""
         self._tell({(NUCLEUS, int(label)): ACCEPTED for label in labels})
 
-    def dismiss(self, proposals: Iterable[int]) -> None:
-        """Say of proposals that there is no nucleus."""
-        self._tell({(MISSED, int(number)): DISMISSED for number in proposals})
+    def dismiss(self, places: Iterable[Place]) -> None:
+        """Say of proposals and suggestions that nothing is to be done there."""
+        self._tell({(kind, int(number)): DISMISSED for kind, number in places})
 
-    def proposal(self, number: int) -> Edit:
-        """The edit that adds a proposed nucleus, under the next free label.
+    def proposal(self, place: Place) -> Edit:
+        """The edit that is proposed at a place: adds, merges or splits.
 
         Raises
         ------
         EditError
-            If there is no such proposal, or other nuclei cover it.
+            If there is no such proposal any more, or other nuclei cover it.
         """
-        box = self.box((MISSED, number))
-        outline = self.missed.labels[box] == number
-        corner = box[0].start, box[1].start
-        return add(self.nuclei.labels, outline, corner, self.nuclei.next_label())
+        kind, number = place
+        if kind == MISSED:
+            box = self.box(place)
+            outline = self.missed.labels[box] == number
+            corner = box[0].start, box[1].start
+            return add(self._seen, outline, corner, self.nuclei.next_label())
+        names, box = self.labels_at(place), self.box(place)
+        if kind == MERGE:
+            return merge(self._seen, names[0], names[1:], box)
+        parts = self.suggestions.parts[box]
+        return take_parts(self._seen, names[0], box, parts, self.nuclei.next_label())
 
-    def box(self, place: tuple[str, int]) -> Box:
+    def proposed_at(self, y: int, x: int) -> Place | None:
+        """The place of an open proposal that holds a pixel."""
+        if self.missed is None:
+            return None
+        height, width = self._seen.shape
+        inside = 0 <= y < height and 0 <= x < width
+        number = int(self.missed.labels[y, x]) if inside else 0
+        return (MISSED, number) if number and number not in self._covered else None
+
+    def labels_at(self, place: Place) -> tuple[int, ...]:
+        """Labels of the nuclei at a place; none where one may have been missed."""
+        kind, number = place
+        if kind == NUCLEUS:
+            return (number,)
+        return self._suggested.get(place, ())
+
+    def box(self, place: Place) -> Box:
         """Smallest box around a place.
 
         Raises
@@ -146,12 +220,11 @@ class Review:
         EditError
             If it is not there any more.
         """
-        kind, number = place
-        if kind == NUCLEUS:
-            return self.nuclei.box(number)
-        if number not in self._boxes:
-            raise EditError(f"there is no proposal {number}.")
-        return self._boxes[number]
+        if place[0] == MISSED and place[1] in self._boxes:
+            return self._boxes[place[1]]
+        if not self.labels_at(place):
+            raise EditError(f"there is no proposal {place[1]}.")
+        return union(self.nuclei.box(label) for label in self.labels_at(place))
 
     def undo(self) -> str | None:
         """Take back the last step.
@@ -177,23 +250,51 @@ class Review:
         DataFrame
             ``kind`` and ``number``; ``doubt``, the estimated probability that something
             is to be done there (NaN, and last, where nothing is known); ``certainty``,
-            ``area``, ``intensity``, ``at_border``, ``edited`` and ``status``.
+            ``area``, ``intensity``, ``at_border``, ``edited`` and ``status``. Proposals
+            that nuclei cover and suggestions for nuclei that were edited are left out.
         """
-        columns = ["certainty", "area", "intensity", "at_border", "edited"]
-        rows = self.nuclei.table[columns].reset_index(names="number")
+        rows = self.nuclei.table[_SEEN].reset_index(names="number")
         rows.insert(0, "kind", NUCLEUS)
         rows["doubt"] = 1 - rows["certainty"]
-        if self.missed is not None:
-            open_ = self.missed.objects
-            open_ = open_[~open_["label"].isin(self._covered)]
-            more = open_.rename(columns={"label": "number"})[
-                ["number", "certainty", "area"]
-            ].assign(kind=MISSED, at_border=False, edited=False, intensity=np.nan)
-            more["doubt"] = more["certainty"]
-            rows = pd.concat([rows, more], ignore_index=True) if len(more) else rows
+        more = [part for part in (self._proposed(), self._suggestions()) if len(part)]
+        if more:
+            rows = pd.concat([rows, *more], ignore_index=True)
         keys = zip(rows["kind"], rows["number"], strict=True)
         rows["status"] = [self.statuses.get(key, "") for key in keys]
         return rows.sort_values("doubt", ascending=False, ignore_index=True)
+
+    def _proposed(self) -> pd.DataFrame:
+        """Places where a nucleus may have been missed."""
+        if self.missed is None:
+            return pd.DataFrame()
+        found = self.missed.objects
+        found = found[~found["label"].isin(self._covered)]
+        rows = found.rename(columns={"label": "number"})[
+            ["number", "certainty", "area"]
+        ].assign(kind=MISSED, at_border=False, edited=False, intensity=np.nan)
+        return rows.assign(doubt=rows["certainty"])
+
+    def _suggestions(self) -> pd.DataFrame:
+        """Merges and splits of nuclei that are as they were found."""
+        table = self.nuclei.table
+        untouched = set(table.index[~table["edited"]])
+        rows = []
+        for (kind, number), names in self._suggested.items():
+            if untouched.issuperset(names):
+                some = table.loc[list(names)]
+                rows.append(
+                    {
+                        "kind": kind,
+                        "number": number,
+                        "certainty": some["certainty"].min(),
+                        "area": some["area"].sum(),
+                        "intensity": np.average(some["intensity"], weights=some.area),
+                        "at_border": some["at_border"].any(),
+                        "edited": False,
+                        "doubt": self.suggestions.table.at[number, "score"],
+                    }
+                )
+        return pd.DataFrame(rows)
 
     def flags(self) -> pd.DataFrame:
         """``certainty``, ``reviewed`` and ``edited`` of every nucleus, by label.
@@ -216,7 +317,7 @@ class Review:
         reviewed, edited = flags["reviewed"].sum(), flags["edited"].sum()
         return f"{reviewed} of {len(flags)} reviewed, {edited} edited"
 
-    def _tell(self, statuses: dict[tuple[str, int], str]) -> None:
+    def _tell(self, statuses: dict[Place, str]) -> None:
         """Give places a status, as one step; an empty one takes it away."""
         if not statuses:
             return
@@ -224,15 +325,14 @@ class Review:
         self._set(statuses)
         self._did(Told(before))
 
-    def _set(self, statuses: dict[tuple[str, int], str]) -> None:
+    def _set(self, statuses: dict[Place, str]) -> None:
         for place, status in statuses.items():
             if status:
                 self.statuses[place] = status
             else:
                 self.statuses.pop(place, None)
             if self.journal is not None:
-                kind, number = place
-                self.journal.told([number if kind == NUCLEUS else -number], status)
+                self.journal.told(place, status)
 
     def _did(self, step: Told | str) -> None:
         self._done.append(step)
@@ -264,6 +364,73 @@ class Review:
                     self._covered.add(number)
                 else:
                     self._covered.discard(number)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where labels under review come from.
+
+    Attributes
+    ----------
+    labels : ndarray of int32, shape (H, W)
+        Labels as they were found, numbered 1 to n.
+    maps : mapping of ndarray, each (H, W)
+        ``probability``, ``boundary`` and ``certainty``.
+    flows : ndarray of float32, shape (2, H, W), or None
+    card : mapping
+        The model card.
+    missed : Missed, optional
+        Nuclei that may have been missed.
+    """
+
+    labels: np.ndarray
+    maps: Mapping[str, np.ndarray]
+    flows: np.ndarray | None
+    card: Mapping[str, Any]
+    missed: Missed | None = None
+
+    @classmethod
+    def of(cls, found: Segmentation) -> Origin:
+        """The origin of the labels of a segmentation."""
+        card = found.model.card
+        return cls(found.labels, found.maps, found.flows, card, found.missed())
+
+    def suggestions(self) -> Suggestions | None:
+        """Merges and splits; None where the model says nothing of them."""
+        fitted, calibration = (
+            self.card.get(name) for name in ("suggestions", "object_certainty")
+        )
+        if self.flows is None or not fitted or not calibration:
+            return None
+        return suggest(self.labels, self.maps, self.flows, calibration, fitted)
+
+
+def begin_review(
+    labels: np.ndarray, origin: Origin | None = None, image: np.ndarray | None = None
+) -> Review:
+    """Begin the review of labels.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+        Whoever edits them tells the review.
+    origin : Origin, optional
+        Without it nothing is known of their certainty.
+    image : ndarray, shape (H, W), optional
+        For the mean intensity.
+
+    Raises
+    ------
+    EditError
+        If labels and maps or image differ in shape.
+    """
+    if origin is None:
+        return Review(Nuclei(labels, image=image))
+    calibration = origin.card.get("object_certainty")
+    nuclei = Nuclei(
+        labels, origin.labels, origin.maps, origin.flows, calibration, image
+    )
+    return Review(nuclei, origin.missed, origin.suggestions())
 
 
 def _boxes(labels: np.ndarray) -> dict[int, Box]:

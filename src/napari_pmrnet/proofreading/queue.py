@@ -1,0 +1,93 @@
+"""The queue of a review: which places are listed, in which order, and which is next."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
+
+ALL, DOUBTFUL, OPEN, EDITED = "all", "doubtful", "open", "edited"
+LISTS = {
+    ALL: "All places",
+    DOUBTFUL: "Only doubtful",
+    OPEN: "Not reviewed yet",
+    EDITED: "Edited",
+    MISSED: "Possibly missed",
+    "suggested": "Merges and splits",
+}
+DOUBT = 0.5
+
+
+def is_open(places: pd.DataFrame) -> pd.Series:
+    """Which places still want a look: neither edited nor given a status."""
+    return ~places["edited"].astype(bool) & places["status"].eq("")
+
+
+def listed(
+    places: pd.DataFrame,
+    which: str = ALL,
+    doubt: float = DOUBT,
+    column: str = "doubt",
+    ascending: bool = False,
+) -> pd.DataFrame:
+    """Some of the places, in some order.
+
+    Parameters
+    ----------
+    places : DataFrame
+        Of `Review.places`.
+    which : str
+        One of `LISTS`.
+    doubt : float
+        Least doubt of a place that is listed as doubtful.
+    column : str
+        Column to sort by; missing values come last.
+    ascending : bool
+
+    Returns
+    -------
+    DataFrame
+        With a plain index.
+    """
+    kind = places["kind"]
+    chosen = {
+        ALL: kind.notna(),
+        DOUBTFUL: places["doubt"] >= doubt,
+        OPEN: is_open(places),
+        EDITED: places["edited"].astype(bool),
+        MISSED: kind == MISSED,
+        "suggested": ~kind.isin([NUCLEUS, MISSED]),
+    }[which]
+    keys = ["kind", "number"] if column == "kind" else [column]
+    return places[chosen].sort_values(
+        keys, ascending=ascending, ignore_index=True, kind="stable"
+    )
+
+
+def row_of(places: pd.DataFrame, place: Place | None) -> int | None:
+    """Row of a place in a list; None if it is not listed."""
+    if place is None or not len(places):
+        return None
+    found = (places["kind"] == place[0]) & (places["number"] == place[1])
+    return int(found.to_numpy().argmax()) if found.any() else None
+
+
+def next_row(places: pd.DataFrame, row: int, way: int) -> int | None:
+    """The nearest row after (`way` 1) or before (-1) a row that still wants a look.
+
+    Parameters
+    ----------
+    places : DataFrame
+        Of `listed`.
+    row : int
+        Where one is; -1 before the first.
+    way : int
+
+    Returns
+    -------
+    int or None
+        None if there is none on that side.
+    """
+    rows = is_open(places).to_numpy().nonzero()[0]
+    side = rows[rows > row] if way > 0 else rows[rows < row][::-1]
+    return int(side[0]) if len(side) else None

@@ -24,9 +24,11 @@ from napari_pmrnet.evaluation.reviewer import (
 )
 from napari_pmrnet.evaluation.suggestions import needed, precision_and_recall, right
 from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import (
     delete,
     fill_holes,
+    joined,
     merge,
     smooth,
     snap,
@@ -145,9 +147,11 @@ def edit_times() -> None:
         "split": lambda: split(
             labels, 7, [(15, 255), (25, 265)], gate, within=box(7), next_label=20_000
         ),
-        "merge": lambda: merge(labels, 21, [22]),
+        "merge": lambda: merge(labels, 21, [22], union([box(21), box(22)])),
         "delete": lambda: delete(labels, [33], box(33)),
-        "delete below an area": lambda: delete(labels, range(50, 90)),
+        "delete 1,000": lambda: joined(
+            [delete(labels, [n], b) for n, b in review.nuclei.boxes(range(2000, 3000))]
+        ),
         "snap": lambda: snap(labels, 45, gate, within=box(45)),
         "fill holes": lambda: fill_holes(labels, 46, box(46)),
         "smooth": lambda: smooth(labels, 47, within=box(47)),

@@ -168,7 +168,9 @@ def test_the_queue_leads_through_the_nuclei(open_review) -> None:
     assert (hands.data[50:56, 70:76] == 3).all() and not (hands.data == 1).any()
 
 
-def test_a_click_selects_the_row_and_the_row_moves_the_camera(open_review) -> None:
+def test_a_click_selects_the_row_and_the_row_moves_the_camera(
+    open_review, qtbot
+) -> None:
     hands = open_review()
     dock = hands.dock
     hands.click(35, 15)
@@ -176,6 +178,7 @@ def test_a_click_selects_the_row_and_the_row_moves_the_camera(open_review) -> No
     assert dock.session.layer.selected_label == 2
     dock.table.selectRow(2)
     assert dock.current == ("nucleus", 1)
+    qtbot.wait(20)
     assert camera_of(hands.viewer).center[-2:] == pytest.approx((12, 19.5))
     marks = hands.viewer.layers["review outline"]
     starts = marks.data[:, 0]

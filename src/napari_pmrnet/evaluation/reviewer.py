@@ -19,7 +19,14 @@ from napari_pmrnet.errors import EditError
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.proofreading.boxes import grown, union
 from napari_pmrnet.proofreading.edits import Edit, delete, merge, snap, split
-from napari_pmrnet.proofreading.review import MISSED, Origin, Review, begin_review
+from napari_pmrnet.proofreading.review import (
+    MISSED,
+    NUCLEUS,
+    Origin,
+    Place,
+    Review,
+    begin_review,
+)
 from napari_pmrnet.proofreading.suggestions import contacts
 from napari_pmrnet.segmentation import Segmentation
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
@@ -179,8 +186,13 @@ class Reviewer:
             if edit is None:
                 return False
             label, changed = int(edit.values[0]), self._apply(review, edit)
-        else:
+        elif place[0] == NUCLEUS:
             label = place[1]
+        else:
+            edit = self._suggested(review, truth, place)
+            if edit is None:
+                return False
+            label, changed = review.labels_at(place)[0], self._apply(review, edit)
         for _ in range(ATTEMPTS):
             if label not in review.nuclei.table.index:
                 break
@@ -212,6 +224,27 @@ class Reviewer:
         if taken and _iou(review.nuclei.labels == taken, true) >= RIGHT_IOU:
             return None
         return edit
+
+    def _suggested(
+        self, review: Review, truth: np.ndarray, place: Place
+    ) -> Edit | None:
+        """The suggested merge or split, if its nuclei fit the true ones better so."""
+        labels = review.nuclei.labels
+        try:
+            box, edit = review.box(place), review.proposal(place)
+        except EditError:
+            return None
+        if not len(edit.values):
+            return None
+        part, before = truth[box], labels[box]
+        after = edit.applied_to(labels)[box]
+        wanted = np.unique(part[np.isin(before, review.labels_at(place))])
+        gain = [
+            _best_iou(after, part == name) - _best_iou(before, part == name)
+            for name in wanted
+            if name
+        ]
+        return edit if sum(gain) > 0 else None
 
     def _correct(self, image: int, label: int) -> Edit | None:
         """The gesture that mends a nucleus; None if it is right or past mending."""
@@ -296,6 +329,12 @@ def _centroid(mask: np.ndarray) -> tuple[float, float]:
 def _iou(first: np.ndarray, second: np.ndarray) -> float:
     union = (first | second).sum()
     return float((first & second).sum() / union) if union else 0.0
+
+
+def _best_iou(labels: np.ndarray, true: np.ndarray) -> float:
+    """IoU of a true nucleus with the label that fits it best."""
+    names = np.unique(labels[true])
+    return max((_iou(labels == name, true) for name in names if name), default=0.0)
 
 
 def _most_common(values: np.ndarray) -> int:

@@ -93,6 +93,8 @@ class ReviewCanvas(QObject):
 
     def use(self, tool: str) -> None:
         """Take up a tool, or none (empty)."""
+        if not tool and not self.tool:
+            return
         self.marks.clear("preview", "drawn")
         self._clicks, self._label, self._edit = [], 0, None
         self.tool = tool

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Vectors
+from napari.utils.colormaps.standardize_color import transform_color
+from qtpy.QtCore import QTimer
 
 from napari_pmrnet.io.outlines import outlines
 from napari_pmrnet.plugin._camera import camera_of
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "review outline"
 SCREEN_WIDTH = 2.0
+TOLERANCE = 0.1
 DOT = 0.35
 CURRENT = "#ffe14d"
 DRAWN = "#ffffff"
@@ -40,6 +43,11 @@ class Marks:
         self._viewer, self._labels = viewer, labels
         self._layer: Vectors | None = None
         self._parts: dict[str, list[tuple[np.ndarray, str]]] = {}
+        # A gesture may change the marks several times; they are drawn once.
+        self._soon = QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._draw)
 
     def outline(self, mask: np.ndarray, box: Box) -> None:
         """Mark the rim of a mask that lies in a box as the current place."""
@@ -70,19 +78,26 @@ class Marks:
 
     def clear(self, *kinds: str) -> None:
         """Take marks away: ``current``, ``preview``, ``drawn``; by default all."""
-        for kind in kinds or tuple(self._parts):
-            self._parts.pop(kind, None)
-        self._draw()
+        gone = [self._parts.pop(kind, None) for kind in kinds or tuple(self._parts)]
+        if any(gone):
+            self._soon.start()
+
+    def flush(self) -> None:
+        """Draw now what is waiting to be drawn."""
+        if self._soon.isActive():
+            self._soon.stop()
+            self._draw()
 
     def release(self) -> None:
         """Take the layer away."""
+        self._soon.stop()
         if self._layer is not None and self._layer in self._viewer.layers:
             self._viewer.layers.remove(self._layer)
         self._layer = None
 
     def _show(self, kind: str, parts: list[tuple[np.ndarray, str]]) -> None:
         self._parts[kind] = parts
-        self._draw()
+        self._soon.start()
 
     def _draw(self) -> None:
         """Draw all marks; the layer is made when it is needed, or needed again."""
@@ -97,11 +112,12 @@ class Marks:
         empty = np.zeros((0, 2, 2))
         layer.data = np.concatenate([lines for lines, _ in parts]) if parts else empty
         if parts:
-            layer.edge_color = [colour for lines, colour in parts for _ in lines]
+            colours = transform_color([colour for _, colour in parts])
+            layer.edge_color = np.repeat(colours, [len(p) for p, _ in parts], axis=0)
             step = float(np.mean(np.abs(self._labels.scale)))
-            layer.edge_width = SCREEN_WIDTH / max(
-                camera_of(self._viewer).zoom * step, 1e-9
-            )
+            width = SCREEN_WIDTH / max(camera_of(self._viewer).zoom * step, 1e-9)
+            if abs(width / layer.edge_width - 1) > TOLERANCE:
+                layer.edge_width = width
 
     def _make(self) -> Vectors:
         active = self._viewer.layers.selection.active

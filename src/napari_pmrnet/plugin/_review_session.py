@@ -22,8 +22,8 @@ from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.review import (
     NUCLEUS,
-    PIXELS,
     Origin,
+    Painted,
     Place,
     Review,
     begin_review,
@@ -247,15 +247,20 @@ class ReviewSession(QObject):
         """Do again what was taken back last."""
         self._turn(self.review.redo, self.layer.redo)
 
-    def _turn(self, turn: Callable[[], str | None], pixels: Callable[[], None]) -> None:
+    def _turn(
+        self, turn: Callable[[], Painted | None], pixels: Callable[[], None]
+    ) -> None:
         self._catch_up()
-        if turn() == PIXELS:
+        step = turn()
+        if step is not None:
             self._busy = True
             try:
                 pixels()
             finally:
                 self._busy = False
-            self._follow(None, step=False)
+            self._follow(step.box, step=False)
+            # napari may have been asked to undo behind our back: look everywhere soon.
+            self._soon.start()
         else:
             self._tell(set())
 

@@ -50,17 +50,14 @@ class PlacesModel(QAbstractTableModel):
     def __init__(self, labels_at: Callable[[Place], tuple[int, ...]]) -> None:
         super().__init__()
         self._labels_at = labels_at
-        self._cells: dict[str, list[Any]] = {}
+        self._cells: dict[str, np.ndarray] = {}
         self.places = pd.DataFrame(columns=["kind", "number", *_COLUMNS[1:]])
 
     def set_places(self, places: pd.DataFrame) -> None:
         """Show other places."""
         self.beginResetModel()
         self.places = places
-        self._cells = {name: places[name].tolist() for name in _COLUMNS if len(places)}
-        if len(places):
-            self._cells["number"] = places["number"].tolist()
-            self._cells["edited"] = places["edited"].tolist()
+        self._cells = {name: places[name].to_numpy() for name in places}
         self.endResetModel()
 
     def place(self, row: int) -> Place:

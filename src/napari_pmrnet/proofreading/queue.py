@@ -35,7 +35,7 @@ def listed(
     Parameters
     ----------
     places : DataFrame
-        Of `Review.places`.
+        Of `Review.places`, which come by falling doubt.
     which : str
         One of `LISTS`.
     doubt : float
@@ -58,6 +58,8 @@ def listed(
         MISSED: kind == MISSED,
         "suggested": ~kind.isin([NUCLEUS, MISSED]),
     }[which]
+    if column == "doubt" and not ascending:
+        return places[chosen].reset_index(drop=True)
     keys = ["kind", "number"] if column == "kind" else [column]
     return places[chosen].sort_values(
         keys, ascending=ascending, ignore_index=True, kind="stable"

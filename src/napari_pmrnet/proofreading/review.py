@@ -31,7 +31,6 @@ Place = tuple[str, int]
 
 NUCLEUS, MISSED = "nucleus", "missed"
 ACCEPTED, DISMISSED = "accepted", "dismissed"
-PIXELS = "pixels"
 WORTH_A_LOOK = 0.5
 _ROWS = 512
 _SEEN = ["certainty", "area", "intensity", "at_border", "edited"]
@@ -56,6 +55,12 @@ class Told(NamedTuple):
     """Statuses given in one step: those before, by place."""
 
     before: dict[Place, str]
+
+
+class Painted(NamedTuple):
+    """Pixels changed in one step, in a box if it is known."""
+
+    box: Box | None
 
 
 @dataclass
@@ -89,8 +94,8 @@ class Review:
 
     def __post_init__(self) -> None:
         self._seen = np.array(self.nuclei.labels)
-        self._done: list[Told | str] = []
-        self._undone: list[Told | str] = []
+        self._done: list[Told | Painted] = []
+        self._undone: list[Told | Painted] = []
         self._covered: set[int] = set()
         self._boxes: dict[int, Box] = {}
         self._suggested: dict[Place, tuple[int, ...]] = {}
@@ -159,14 +164,14 @@ class Review:
         if self.journal is not None:
             self.journal.changed(box, before, after)
         if step:
-            self.painted()
+            self.painted(box)
         if self.missed is not None:
             self._notice_covered(box)
         return Change(box, touched)
 
-    def painted(self) -> None:
+    def painted(self, box: Box | None = None) -> None:
         """Note a change of pixels as a step of the user's own, to be undone in turn."""
-        self._did(PIXELS)
+        self._did(Painted(box))
 
     def accept(self, labels: Iterable[int]) -> None:
         """Say of nuclei that they are right."""
@@ -226,19 +231,19 @@ class Review:
             raise EditError(f"there is no proposal {place[1]}.")
         return union(self.nuclei.box(label) for label in self.labels_at(place))
 
-    def undo(self) -> str | None:
+    def undo(self) -> Painted | None:
         """Take back the last step.
 
         Returns
         -------
-        str or None
-            ``"pixels"`` if that step changed pixels: the owner of the labels has to
-            undo it and then call `follow` with ``step=False``. None if it is taken back
-            or there is none.
+        Painted or None
+            If that step changed pixels, where: the owner of the labels has to undo it
+            and then call `follow` with ``step=False``. None if it is taken back or
+            there is none.
         """
         return self._turn_back(self._done, self._undone)
 
-    def redo(self) -> str | None:
+    def redo(self) -> Painted | None:
         """Do again what was taken back last; returns what `undo` does."""
         return self._turn_back(self._undone, self._done)
 
@@ -259,9 +264,17 @@ class Review:
         more = [part for part in (self._proposed(), self._suggestions()) if len(part)]
         if more:
             rows = pd.concat([rows, *more], ignore_index=True)
-        keys = zip(rows["kind"], rows["number"], strict=True)
-        rows["status"] = [self.statuses.get(key, "") for key in keys]
+        rows["status"] = self._status(rows)
         return rows.sort_values("doubt", ascending=False, ignore_index=True)
+
+    def _status(self, rows: pd.DataFrame) -> np.ndarray:
+        """Status of every row, empty for most."""
+        status = np.full(len(rows), "", object)
+        for kind in {kind for kind, _ in self.statuses}:
+            given = {n: said for (k, n), said in self.statuses.items() if k == kind}
+            chosen = (rows["kind"] == kind) & rows["number"].isin(list(given))
+            status[chosen] = rows.loc[chosen, "number"].map(given)
+        return status
 
     def _proposed(self) -> pd.DataFrame:
         """Places where a nucleus may have been missed."""
@@ -334,20 +347,20 @@ class Review:
             if self.journal is not None:
                 self.journal.told(place, status)
 
-    def _did(self, step: Told | str) -> None:
+    def _did(self, step: Told | Painted) -> None:
         self._done.append(step)
         self._undone.clear()
 
     def _turn_back(
-        self, steps: list[Told | str], others: list[Told | str]
-    ) -> str | None:
+        self, steps: list[Told | Painted], others: list[Told | Painted]
+    ) -> Painted | None:
         """Take one step off a pile, reverse it and put it on the other pile."""
         if not steps:
             return None
         step = steps.pop()
-        if step == PIXELS:
+        if isinstance(step, Painted):
             others.append(step)
-            return PIXELS
+            return step
         now = {place: self.statuses.get(place, "") for place in step.before}
         self._set(step.before)
         others.append(Told(now))

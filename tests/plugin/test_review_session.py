@@ -149,3 +149,19 @@ def test_layers_that_cannot_be_edited_are_refused(data, reason: str) -> None:
     layer = Labels(data, multiscale=isinstance(data, list))
     with pytest.raises(EditError, match=reason):
         ReviewSession(layer, None)
+
+
+def test_labels_in_a_zarr_store_are_edited_there(qtbot, tmp_path) -> None:
+    zarr = pytest.importorskip("zarr")
+    start = np.kron(np.arange(4, dtype=np.int32).reshape(2, 2), np.ones((9, 9), int))
+    store = zarr.create_array(tmp_path / "labels.zarr", data=start, chunks=(8, 8))
+    session = ReviewSession(Labels(store), None)
+    session.apply(session.split(3, [(10, 10), (17, 17)]))
+    session.apply(session.delete([1]))
+    on_disk = zarr.open_array(tmp_path / "labels.zarr", mode="r")
+    assert set(np.unique(on_disk[:])) == {0, 2, 3, 4}
+    session.undo()
+    session.undo()
+    assert (on_disk[:] == start).all()
+    assert len(session.review.nuclei.table) == 3
+    session.release()

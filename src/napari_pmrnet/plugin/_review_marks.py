@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_pmrnet.segmentation.windows import Box
 
 NAME = "review outline"
-SCREEN_WIDTH = 2.0
+SCREEN_WIDTH = 3.0
 TOLERANCE = 0.1
 DOT = 0.35
 CURRENT = "#ffe14d"

@@ -76,9 +76,10 @@ class Nuclei:
                     f"the labels have shape {self.labels.shape}, {name} "
                     f"{array.shape}. Choose the image the labels were made from."
                 )
+        labels = np.asarray(self.labels)
         if self.original is None:
-            self.original = np.array(self.labels)
-        labelled = self.labels > 0
+            self.original = np.array(labels)
+        labelled = labels > 0
         known = "certainty" in self.maps and labelled.any()
         self._company = float(self.maps["certainty"][labelled].mean()) if known else 0.0
         everything = tuple(slice(0, n) for n in self.labels.shape)

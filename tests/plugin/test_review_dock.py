@@ -236,6 +236,30 @@ def test_a_line_cuts_and_a_click_merges(open_review) -> None:
     assert (hands.data == before).all()
 
 
+def test_many_are_deleted_and_numbered_in_a_step_each(open_review) -> None:
+    hands = open_review()
+    dock, before = hands.dock, hands.data.copy()
+    hands.click(35, 15)
+    hands.key(Qt.Key.Key_A)
+    dock.bulk.bound.setValue(226)
+    dock.bulk.what.setCurrentIndex(dock.bulk.what.findData("area"))
+    dock.bulk.delete_below.emit("certainty", 0.1)
+    assert "no nucleus" in dock.status.text.text()
+    hands.viewer.layers["c nuclei"].selected_label = 9
+    dock.session.apply(dock.session.merge(2, [1]))
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    dock.session.apply(dock.session.delete([1]))
+    dock.bulk.renumber.emit()
+    assert set(np.unique(hands.data)) == {0, 1}
+    assert dock.session.review.statuses == {("nucleus", 1): "accepted"}
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    assert dock.session.review.statuses == {("nucleus", 2): "accepted"}
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    assert (hands.data == before).all()
+    dock.bulk.delete_below.emit("area", 300)
+    assert set(np.unique(hands.data)) == {0, 1}
+
+
 def test_a_painted_nucleus_is_followed_and_snapped(open_review) -> None:
     hands = open_review()
     dock, layer = hands.dock, hands.dock.session.layer

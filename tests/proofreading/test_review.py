@@ -14,6 +14,7 @@ from napari_pmrnet.proofreading.edits import delete
 from napari_pmrnet.proofreading.journal import Journal, read_journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
+from napari_pmrnet.proofreading.suggestions import Suggestions
 from napari_pmrnet.segmentation.missed import Missed
 
 
@@ -118,6 +119,43 @@ def test_the_journal_is_told(tmp_path: Path) -> None:
     there = read_journal(tmp_path / "a")
     assert (there.labels == review.nuclei.labels).all()
     assert there.statuses == {("missed", 2): "dismissed"}
+
+
+def suggestions() -> Suggestions:
+    """One merge that is likely, one that is not, and a likely split."""
+    rows = [("merge", 1, 2, 0.7), ("split", 3, 0, 0.6), ("merge", 5, 6, 0.2)]
+    table = pd.DataFrame(rows, columns=["kind", "label", "other", "score"])
+    parts = np.zeros((30, 30), np.int32)
+    parts[1:5, 21:23], parts[1:5, 23:25] = 1, 2
+    return Suggestions(table, parts)
+
+
+def test_likely_suggestions_are_places() -> None:
+    certainty = np.full((30, 30), 0.95, np.float32)
+    nuclei = Nuclei(squares(), maps={"certainty": certainty})
+    review = Review(nuclei, suggestions=suggestions())
+    places = review.places()
+    assert list(zip(places["kind"], places["number"], strict=True))[:2] == [
+        ("merge", 0),
+        ("split", 1),
+    ]
+    assert places["area"].tolist()[:2] == [32, 16]
+    assert review.box(("merge", 0)) == (slice(1, 5), slice(1, 15))
+    merged = review.proposal(("merge", 0)).applied_to(nuclei.labels)
+    assert (merged[squares() == 2] == 1).all() and (merged == 1).sum() == 32
+    halves = review.proposal(("split", 1)).applied_to(nuclei.labels)
+    assert (halves[1:5, 21:25] == [[3, 3, 10, 10]] * 4).all()
+    nuclei.labels[2, 2] = 0
+    review.follow()
+    assert set(review.places()["kind"]) == {"nucleus", "split"}
+    nuclei.labels[2, 2] = 1
+    review.follow(step=False)
+    review.dismiss([("merge", 0)])
+    assert review.places().set_index("kind").at["merge", "status"] == "dismissed"
+    swapped = np.where(squares() == 3, 4, np.where(squares() == 4, 3, squares()))
+    nuclei.labels[:] = swapped
+    review.follow()
+    assert "split" not in set(review.places()["kind"])
 
 
 class AnyReview(RuleBasedStateMachine):

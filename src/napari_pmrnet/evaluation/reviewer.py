@@ -19,13 +19,12 @@ from napari_pmrnet.errors import EditError
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.proofreading.boxes import grown, union
 from napari_pmrnet.proofreading.edits import Edit, delete, merge, snap, split
+from napari_pmrnet.proofreading.origin import Origin, begin_review
 from napari_pmrnet.proofreading.review import (
     MISSED,
     NUCLEUS,
-    Origin,
     Place,
     Review,
-    begin_review,
 )
 from napari_pmrnet.proofreading.suggestions import contacts
 from napari_pmrnet.segmentation import Segmentation

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
     from napari_pmrnet.proofreading.journal import Restored
-    from napari_pmrnet.proofreading.review import Origin, Place
+    from napari_pmrnet.proofreading.origin import Origin
+    from napari_pmrnet.proofreading.review import Place
 
 Ways = list[tuple[str, Callable[[], Any]]]
 

@@ -7,7 +7,7 @@ layer, and at every redraw the review compares the labels with its copy of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -20,13 +20,12 @@ from napari_pmrnet.plugin._layers import plain
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
+from napari_pmrnet.proofreading.origin import Origin, begin_review
 from napari_pmrnet.proofreading.review import (
     NUCLEUS,
-    Origin,
-    Painted,
     Place,
     Review,
-    begin_review,
+    Step,
 )
 from napari_pmrnet.segmentation.windows import Box
 
@@ -198,17 +197,24 @@ class ReviewSession(QObject):
         labels, box = self._now(), self.review.nuclei.box(label)
         return how(labels, label, within=box)
 
-    def numbered(self) -> Edit:
-        """The edit that numbers the nuclei 1 to n."""
-        return edits.number_sequentially(self._now())
+    def renumber(self) -> None:
+        """Number the nuclei 1 to n; what was said of them stays with them."""
+        edit = edits.number_sequentially(self._now())
+        before = self.review.labels[edit.ys, edit.xs]
+        numbers = dict(zip(before.tolist(), edit.values.tolist(), strict=True))
+        given = self.review.statuses
+        moved = {(NUCLEUS, old): "" for old in numbers if (NUCLEUS, old) in given}
+        for _, old in tuple(moved):
+            moved[NUCLEUS, numbers[old]] = given[NUCLEUS, old]
+        self.apply(edit, moved)
 
     def proposal(self, place: Place) -> Edit:
         """The edit that is proposed at a place; see `Review.proposal`."""
         self._now()
         return self.review.proposal(place)
 
-    def apply(self, edit: Edit) -> None:
-        """Apply an edit as one step of undo."""
+    def apply(self, edit: Edit, statuses: Mapping[Place, str] | None = None) -> None:
+        """Apply an edit as one step of undo, with statuses that change with it."""
         if not len(edit.values):
             self.said.emit("Nothing had to be changed.", "plain")
             return
@@ -219,7 +225,7 @@ class ReviewSession(QObject):
                 self.layer.data_setitem((edit.ys, edit.xs), edit.values)
         finally:
             self._busy = False
-        self._follow(edit.box, step=True)
+        self._follow(edit.box, True, statuses)
 
     def accept(self, place: Place) -> None:
         """Accept a nucleus, or do what is proposed at a place."""
@@ -248,7 +254,7 @@ class ReviewSession(QObject):
         self._turn(self.review.redo, self.layer.redo)
 
     def _turn(
-        self, turn: Callable[[], Painted | None], pixels: Callable[[], None]
+        self, turn: Callable[[], Step | None], pixels: Callable[[], None]
     ) -> None:
         self._catch_up()
         step = turn()
@@ -296,8 +302,13 @@ class ReviewSession(QObject):
         if self.layer.data is not self.review.nuclei.labels:
             self.replaced.emit()
 
-    def _follow(self, within: Box | None, step: bool) -> None:
-        change = self.review.follow(within, step)
+    def _follow(
+        self,
+        within: Box | None,
+        step: bool,
+        statuses: Mapping[Place, str] | None = None,
+    ) -> None:
+        change = self.review.follow(within, step, statuses)
         if change is not None:
             self._tell(change.labels)
 

@@ -27,7 +27,8 @@ from napari_pmrnet.proofreading.journal import (
     journal_path,
     read_journal,
 )
-from napari_pmrnet.proofreading.review import Origin, Review, begin_review
+from napari_pmrnet.proofreading.origin import Origin, begin_review
+from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.segmentation.missed import missed_nuclei
 from napari_pmrnet.segmentation.settings import Settings
 

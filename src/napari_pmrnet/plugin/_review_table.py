@@ -23,7 +23,14 @@ HEADS = {
     "status": ("Status", "What was done here"),
 }
 _COLUMNS = tuple(HEADS)
-_WIDTHS = {"kind": 104, "doubt": 66, "area": 52, "intensity": 54, "at_border": 42, "status": 60}
+_WIDTHS = {
+    "kind": 104,
+    "doubt": 66,
+    "area": 52,
+    "intensity": 54,
+    "at_border": 42,
+    "status": 60,
+}
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 

@@ -283,7 +283,7 @@ class ReviewNuclei(QWidget):
         self.queue.changed.connect(self._refresh)
         self.queue.colouring.connect(self._colour)
         self.bulk.delete_below.connect(self.delete_below)
-        self.bulk.renumber.connect(lambda: self._do(self.session.numbered))
+        self.bulk.renumber.connect(lambda: self.session.renumber())
         self.layers.activated.connect(self._on_layer)
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):

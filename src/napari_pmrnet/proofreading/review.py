@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,12 @@ from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit, add, merge, take_parts
 from napari_pmrnet.proofreading.journal import Journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
-from napari_pmrnet.proofreading.suggestions import MERGE, Suggestions, suggest
+from napari_pmrnet.proofreading.suggestions import MERGE, Suggestions
 from napari_pmrnet.segmentation.missed import Missed
 from napari_pmrnet.segmentation.windows import Box
 
 if TYPE_CHECKING:
-    from napari_pmrnet.segmentation import Segmentation
+    pass
 
 Place = tuple[str, int]
 
@@ -51,16 +51,22 @@ class Change(NamedTuple):
     labels: set[int]
 
 
-class Told(NamedTuple):
-    """Statuses given in one step: those before, by place."""
+class Step(NamedTuple):
+    """A step of the user's own.
+
+    Attributes
+    ----------
+    before : dict
+        Statuses, by place, that the step changed.
+    painted : bool
+        Whether it changed pixels.
+    box : tuple of slice or None
+        Holds them all, if that is known.
+    """
 
     before: dict[Place, str]
-
-
-class Painted(NamedTuple):
-    """Pixels changed in one step, in a box if it is known."""
-
-    box: Box | None
+    painted: bool = False
+    box: Box | None = None
 
 
 @dataclass
@@ -94,8 +100,8 @@ class Review:
 
     def __post_init__(self) -> None:
         self._seen = np.array(self.nuclei.labels)
-        self._done: list[Told | Painted] = []
-        self._undone: list[Told | Painted] = []
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
         self._covered: set[int] = set()
         self._boxes: dict[int, Box] = {}
         self._suggested: dict[Place, tuple[int, ...]] = {}
@@ -104,6 +110,9 @@ class Review:
             for row in table[table["score"] >= WORTH_A_LOOK].itertuples():
                 pair = (int(row.label), int(row.other))
                 self._suggested[row.kind, row.Index] = tuple(n for n in pair if n)
+        self._anchors = _anchors(
+            self.nuclei.original, {n for some in self._suggested.values() for n in some}
+        )
         if self.missed is not None:
             self._boxes = _boxes(self.missed.labels)
             self._notice_covered(tuple(slice(0, n) for n in self._seen.shape))
@@ -139,7 +148,12 @@ class Review:
                 journal.told(place, status)
         self.journal = journal
 
-    def follow(self, within: Box | None = None, step: bool = True) -> Change | None:
+    def follow(
+        self,
+        within: Box | None = None,
+        step: bool = True,
+        statuses: Mapping[Place, str] | None = None,
+    ) -> Change | None:
         """Find out what has changed in the labels, whoever changed them.
 
         Parameters
@@ -148,6 +162,8 @@ class Review:
             A box known to hold all changes, which saves a look at the whole image.
         step : bool
             Whether the change is a step of the user's own, to be undone in its turn.
+        statuses : mapping, optional
+            Statuses that change with it.
 
         Returns
         -------
@@ -164,14 +180,16 @@ class Review:
         if self.journal is not None:
             self.journal.changed(box, before, after)
         if step:
-            self.painted(box)
+            self.painted(box, statuses)
         if self.missed is not None:
             self._notice_covered(box)
         return Change(box, touched)
 
-    def painted(self, box: Box | None = None) -> None:
+    def painted(
+        self, box: Box | None = None, statuses: Mapping[Place, str] | None = None
+    ) -> None:
         """Note a change of pixels as a step of the user's own, to be undone in turn."""
-        self._did(Painted(box))
+        self._did(Step(self._set(statuses or {}), True, box))
 
     def accept(self, labels: Iterable[int]) -> None:
         """Say of nuclei that they are right."""
@@ -231,19 +249,19 @@ class Review:
             raise EditError(f"there is no proposal {place[1]}.")
         return union(self.nuclei.box(label) for label in self.labels_at(place))
 
-    def undo(self) -> Painted | None:
+    def undo(self) -> Step | None:
         """Take back the last step.
 
         Returns
         -------
-        Painted or None
-            If that step changed pixels, where: the owner of the labels has to undo it
-            and then call `follow` with ``step=False``. None if it is taken back or
+        Step or None
+            The step if it changed pixels: the owner of the labels has to undo it and
+            then call `follow` with ``step=False``. None if all of it is taken back or
             there is none.
         """
         return self._turn_back(self._done, self._undone)
 
-    def redo(self) -> Painted | None:
+    def redo(self) -> Step | None:
         """Do again what was taken back last; returns what `undo` does."""
         return self._turn_back(self._undone, self._done)
 
@@ -276,6 +294,14 @@ class Review:
             status[chosen] = rows.loc[chosen, "number"].map(given)
         return status
 
+    def _under_their_numbers(self) -> set[int]:
+        """Nuclei with suggestions that have the labels they were found with."""
+        return {
+            label
+            for label, (y, x) in self._anchors.items()
+            if self._seen[y, x] == label
+        }
+
     def _proposed(self) -> pd.DataFrame:
         """Places where a nucleus may have been missed."""
         if self.missed is None:
@@ -290,7 +316,7 @@ class Review:
     def _suggestions(self) -> pd.DataFrame:
         """Merges and splits of nuclei that are as they were found."""
         table = self.nuclei.table
-        untouched = set(table.index[~table["edited"]])
+        untouched = set(table.index[~table["edited"]]) & self._under_their_numbers()
         rows = []
         for (kind, number), names in self._suggested.items():
             if untouched.issuperset(names):
@@ -332,13 +358,12 @@ class Review:
 
     def _tell(self, statuses: dict[Place, str]) -> None:
         """Give places a status, as one step; an empty one takes it away."""
-        if not statuses:
-            return
-        before = {place: self.statuses.get(place, "") for place in statuses}
-        self._set(statuses)
-        self._did(Told(before))
+        if statuses:
+            self._did(Step(self._set(statuses)))
 
-    def _set(self, statuses: dict[Place, str]) -> None:
+    def _set(self, statuses: Mapping[Place, str]) -> dict[Place, str]:
+        """Change statuses; gives those before."""
+        before = {place: self.statuses.get(place, "") for place in statuses}
         for place, status in statuses.items():
             if status:
                 self.statuses[place] = status
@@ -346,25 +371,19 @@ class Review:
                 self.statuses.pop(place, None)
             if self.journal is not None:
                 self.journal.told(place, status)
+        return before
 
-    def _did(self, step: Told | Painted) -> None:
+    def _did(self, step: Step) -> None:
         self._done.append(step)
         self._undone.clear()
 
-    def _turn_back(
-        self, steps: list[Told | Painted], others: list[Told | Painted]
-    ) -> Painted | None:
+    def _turn_back(self, steps: list[Step], others: list[Step]) -> Step | None:
         """Take one step off a pile, reverse it and put it on the other pile."""
         if not steps:
             return None
         step = steps.pop()
-        if isinstance(step, Painted):
-            others.append(step)
-            return step
-        now = {place: self.statuses.get(place, "") for place in step.before}
-        self._set(step.before)
-        others.append(Told(now))
-        return None
+        others.append(step._replace(before=self._set(step.before)))
+        return step if step.painted else None
 
     def _notice_covered(self, box: Box) -> None:
         """Drop proposals that nuclei now cover by more than half; bring back others."""
@@ -379,71 +398,16 @@ class Review:
                     self._covered.discard(number)
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where labels under review come from.
-
-    Attributes
-    ----------
-    labels : ndarray of int32, shape (H, W)
-        Labels as they were found, numbered 1 to n.
-    maps : mapping of ndarray, each (H, W)
-        ``probability``, ``boundary`` and ``certainty``.
-    flows : ndarray of float32, shape (2, H, W), or None
-    card : mapping
-        The model card.
-    missed : Missed, optional
-        Nuclei that may have been missed.
-    """
-
-    labels: np.ndarray
-    maps: Mapping[str, np.ndarray]
-    flows: np.ndarray | None
-    card: Mapping[str, Any]
-    missed: Missed | None = None
-
-    @classmethod
-    def of(cls, found: Segmentation) -> Origin:
-        """The origin of the labels of a segmentation."""
-        card = found.model.card
-        return cls(found.labels, found.maps, found.flows, card, found.missed())
-
-    def suggestions(self) -> Suggestions | None:
-        """Merges and splits; None where the model says nothing of them."""
-        fitted, calibration = (
-            self.card.get(name) for name in ("suggestions", "object_certainty")
-        )
-        if self.flows is None or not fitted or not calibration:
-            return None
-        return suggest(self.labels, self.maps, self.flows, calibration, fitted)
-
-
-def begin_review(
-    labels: np.ndarray, origin: Origin | None = None, image: np.ndarray | None = None
-) -> Review:
-    """Begin the review of labels.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (H, W)
-        Whoever edits them tells the review.
-    origin : Origin, optional
-        Without it nothing is known of their certainty.
-    image : ndarray, shape (H, W), optional
-        For the mean intensity.
-
-    Raises
-    ------
-    EditError
-        If labels and maps or image differ in shape.
-    """
-    if origin is None:
-        return Review(Nuclei(labels, image=image))
-    calibration = origin.card.get("object_certainty")
-    nuclei = Nuclei(
-        labels, origin.labels, origin.maps, origin.flows, calibration, image
-    )
-    return Review(nuclei, origin.missed, origin.suggestions())
+def _anchors(labels: np.ndarray, which: set[int]) -> dict[int, tuple[int, int]]:
+    """A pixel of each of some labels that are there."""
+    boxes = ndimage.find_objects(labels) if which else []
+    found = {}
+    for label in which:
+        if label <= len(boxes) and boxes[label - 1] is not None:
+            rows, columns = boxes[label - 1]
+            y, x = np.argwhere(labels[rows, columns] == label)[0]
+            found[label] = int(y) + rows.start, int(x) + columns.start
+    return found
 
 
 def _boxes(labels: np.ndarray) -> dict[int, Box]:

@@ -1,0 +1,84 @@
+"""Where labels under review come from, and what is proposed for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pmrnet.proofreading.nuclei import Nuclei
+from napari_pmrnet.proofreading.review import Review
+from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
+from napari_pmrnet.segmentation.missed import Missed
+
+if TYPE_CHECKING:
+    from napari_pmrnet.segmentation import Segmentation
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where labels under review come from.
+
+    Attributes
+    ----------
+    labels : ndarray of int32, shape (H, W)
+        Labels as they were found, numbered 1 to n.
+    maps : mapping of ndarray, each (H, W)
+        ``probability``, ``boundary`` and ``certainty``.
+    flows : ndarray of float32, shape (2, H, W), or None
+    card : mapping
+        The model card.
+    missed : Missed, optional
+        Nuclei that may have been missed.
+    """
+
+    labels: np.ndarray
+    maps: Mapping[str, np.ndarray]
+    flows: np.ndarray | None
+    card: Mapping[str, Any]
+    missed: Missed | None = None
+
+    @classmethod
+    def of(cls, found: Segmentation) -> Origin:
+        """The origin of the labels of a segmentation."""
+        card = found.model.card
+        return cls(found.labels, found.maps, found.flows, card, found.missed())
+
+    def suggestions(self) -> Suggestions | None:
+        """Merges and splits; None where the model says nothing of them."""
+        fitted, calibration = (
+            self.card.get(name) for name in ("suggestions", "object_certainty")
+        )
+        if self.flows is None or not fitted or not calibration:
+            return None
+        return suggest(self.labels, self.maps, self.flows, calibration, fitted)
+
+
+def begin_review(
+    labels: np.ndarray, origin: Origin | None = None, image: np.ndarray | None = None
+) -> Review:
+    """Begin the review of labels.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+        Whoever edits them tells the review.
+    origin : Origin, optional
+        Without it nothing is known of their certainty.
+    image : ndarray, shape (H, W), optional
+        For the mean intensity.
+
+    Raises
+    ------
+    EditError
+        If labels and maps or image differ in shape.
+    """
+    if origin is None:
+        return Review(Nuclei(labels, image=image))
+    calibration = origin.card.get("object_certainty")
+    nuclei = Nuclei(
+        labels, origin.labels, origin.maps, origin.flows, calibration, image
+    )
+    return Review(nuclei, origin.missed, origin.suggestions())

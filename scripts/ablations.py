@@ -4,8 +4,8 @@
 
 Every run has the recipe of `TrainConfig`, shortened, and is scored as shipped weights
 are, at the default thresholds. Killed and started again, the script goes on where it
-stopped. In the output folder, ``runs.csv`` holds one row a run; delete the ``.json`` of
-a run to score it again.
+stopped; a run whose ``.json`` is in the output folder is not trained again, though its
+checkpoint is gone. ``runs.csv`` there holds one row a run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.fit import EpochReport
 from napari_pmrnet.training.networks import build_network, load_checkpoint
 from napari_pmrnet.training.run import TrainingData, make_trainer, training_data
-from napari_pmrnet.training.runs import is_finished, kept_scores
+from napari_pmrnet.training.runs import is_trained, kept_scores
 
 VARIANTS = {
     "all parts": {},
@@ -86,9 +86,9 @@ def make_config(variant: str, epochs: int, seed: int) -> TrainConfig:
     return replace(TrainConfig().shortened(epochs), seed=seed, **VARIANTS[variant])
 
 
-def train(run: Run, folder: Path, device: str) -> None:
-    """Train a run to its last epoch, unless it is there."""
-    if is_finished(run.path(".ckpt"), run.config):
+def train(run: Run, folder: Path, subset: str, device: str) -> None:
+    """Train a run to its last epoch, unless that or its scores are there."""
+    if is_trained(run.config, run.path(".ckpt"), [run.path(f".{subset}.json")]):
         return
 
     def report(epoch: EpochReport) -> None:
@@ -106,7 +106,7 @@ def say(run: Run, what: str) -> None:
 
 
 def scores(run: Run, folder: Path, subset: str, device: str) -> dict[str, float]:
-    """Scores of a trained run, kept until its checkpoint is newer or they are deleted.
+    """Scores of a trained run, kept until its configuration changes.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def scores(run: Run, folder: Path, subset: str, device: str) -> dict[str, float]
         every = {**cost(run), **semantic_row(found), **instance_row(found)}
         return {name: float(every[name]) for name in COLUMNS}
 
-    return kept_scores(run.path(f".{subset}.json"), checkpoint, score)
+    return kept_scores(run.path(f".{subset}.json"), run.config, score)
 
 
 def cost(run: Run) -> dict[str, float]:
@@ -181,7 +181,7 @@ def main() -> None:
         for variant in arguments.variants:
             config = make_config(variant, arguments.epochs, seed)
             run = Run(variant, config, arguments.output)
-            train(run, arguments.data, device)
+            train(run, arguments.data, arguments.subset, device)
             row = scores(run, arguments.data, arguments.subset, device)
             rows.append({"variant": variant, "seed": seed, **row})
             table = pd.DataFrame(rows)

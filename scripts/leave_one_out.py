@@ -7,9 +7,9 @@ every modality, with the same recipe: that of `TrainConfig`, shortened. An epoch
 many crops as there are images left, so without a common modality there are also fewer
 steps. Test images are scored as those of shipped weights, at the default thresholds.
 
-Killed and started again, the script goes on where it stopped; give every data set an
-output folder of its own. ``leave-one-out-seed<N>.csv`` there holds one row a modality.
-Delete the ``.json`` of a run and modality to score it again.
+Killed and started again, the script goes on where it stopped; runs whose ``.json`` are
+there are not trained again. Give every data set an output folder of its own.
+``leave-one-out-seed<N>.csv`` there holds one row a modality.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.fit import EpochReport
 from napari_pmrnet.training.networks import load_checkpoint
 from napari_pmrnet.training.run import make_trainer, training_data
-from napari_pmrnet.training.runs import is_finished, kept_scores
+from napari_pmrnet.training.runs import is_trained, kept_scores
 
 SCORES = ("AP0.5 per image", "AP0.5 pooled")
 
@@ -58,6 +59,10 @@ class Run:
     def path(self, suffix: str) -> Path:
         """One of the run's files."""
         return self.output / f"{self.name}-seed{self.config.seed}{suffix}"
+
+    def scores_of(self, modality: str) -> Path:
+        """File with the scores on a modality."""
+        return self.path(f".{plain(modality)}.json")
 
     def say(self, what: str) -> None:
         """A line of progress."""
@@ -99,9 +104,10 @@ def by_modality(dataset: PackedDataset, wanted: list[str]) -> dict[str, PackedDa
     return parts
 
 
-def train(run: Run, folder: Path, device: str) -> None:
-    """Train a run to its last epoch, unless it is there."""
-    if is_finished(run.path(".ckpt"), run.config):
+def train(run: Run, folder: Path, modalities: Sequence[str], device: str) -> None:
+    """Train a run to its last epoch, unless that or its scores are there."""
+    scores = [run.scores_of(modality) for modality in modalities]
+    if is_trained(run.config, run.path(".ckpt"), scores):
         return
 
     def report(epoch: EpochReport) -> None:
@@ -117,7 +123,7 @@ def train(run: Run, folder: Path, device: str) -> None:
 def scores(
     run: Run, modality: str, dataset: PackedDataset, device: str
 ) -> dict[str, float]:
-    """`SCORES` of a trained run on one modality, kept until its checkpoint is newer."""
+    """`SCORES` of a trained run on one modality, kept in a file."""
     checkpoint = run.path(".ckpt")
 
     def score() -> dict[str, float]:
@@ -126,7 +132,7 @@ def scores(
         every = instance_row(evaluate(model, dataset, Settings()))
         return {name: float(every[name]) for name in SCORES}
 
-    return kept_scores(run.path(f".{plain(modality)}.json"), checkpoint, score)
+    return kept_scores(run.scores_of(modality), run.config, score)
 
 
 def compare(
@@ -171,10 +177,10 @@ def main() -> None:
     config = make_config(arguments.epochs, arguments.seed)
     images, left_out, trained_on = {}, {}, {}
     reference = Run(None, config, arguments.output)
-    train(reference, arguments.data, device)
+    train(reference, arguments.data, [*parts], device)
     for modality, dataset in parts.items():
         run = Run(modality, config, arguments.output)
-        train(run, arguments.data, device)
+        train(run, arguments.data, [modality], device)
         images[modality] = len(dataset)
         left_out[modality] = scores(run, modality, dataset, device)
         trained_on[modality] = scores(reference, modality, dataset, device)

@@ -44,7 +44,7 @@ from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.fit import EpochReport, Trainer
 from napari_pmrnet.training.loss import LossWeights
 from napari_pmrnet.training.networks import PARTS, load_checkpoint
-from napari_pmrnet.training.runs import kept_scores
+from napari_pmrnet.training.runs import is_trained, kept_scores
 from napari_pmrnet.training.targets import assemble
 from napari_pmrnet.training.validation import Pairs
 
@@ -131,7 +131,9 @@ def load_pairs(folder: Path, column: str) -> dict[str, Pairs]:
 def train(
     config: TrainConfig, pairs: dict[str, Pairs], checkpoint: Path, device: str
 ) -> None:
-    """Train to the last epoch, from the checkpoint on if there is one."""
+    """Train to the last epoch, unless that or its scores are there."""
+    if is_trained(config, checkpoint, [checkpoint.with_suffix(".json")]):
+        return
 
     def report(epoch: EpochReport) -> None:
         print(
@@ -146,8 +148,10 @@ def train(
     Trainer(config, source, pairs["val"], checkpoint, device).run(report)
 
 
-def scores(checkpoint: Path, pairs: Pairs, device: str) -> dict[str, float]:
-    """Scores at the best epoch, kept until the checkpoint is newer.
+def scores(
+    config: TrainConfig, checkpoint: Path, pairs: Pairs, device: str
+) -> dict[str, float]:
+    """Scores at the best epoch, kept in a file.
 
     Returns
     -------
@@ -168,7 +172,7 @@ def scores(checkpoint: Path, pairs: Pairs, device: str) -> dict[str, float]:
                 row[f"{name} median"] = float(values.median())
         return row
 
-    return kept_scores(checkpoint.with_suffix(".json"), checkpoint, score)
+    return kept_scores(checkpoint.with_suffix(".json"), config, score)
 
 
 @torch.inference_mode()
@@ -215,7 +219,7 @@ def main() -> None:
         config = make_config(arguments.network, arguments.epochs, seed)
         checkpoint = arguments.output / f"{name}-seed{seed}.ckpt"
         train(config, pairs, checkpoint, device)
-        rows[seed] = scores(checkpoint, pairs["test"], device)
+        rows[seed] = scores(config, checkpoint, pairs["test"], device)
         runs = pd.DataFrame(rows).T.rename_axis("seed")
         runs.round(6).to_csv(arguments.output / f"{name}.csv")
     print(markdown_table(summary(runs, arguments.network)))

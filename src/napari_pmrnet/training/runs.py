@@ -1,9 +1,13 @@
-"""What scripts of many training runs share: what is done is not done again."""
+"""What scripts of many training runs share: what is done is not done again.
+
+Scores are kept apart from checkpoints, so that a run whose scores are known needs no
+checkpoint any more: many runs can be shared out among machines, or over many days.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -12,8 +16,22 @@ from napari_pmrnet.io.atomic import replace_file
 from napari_pmrnet.training.config import TrainConfig
 
 
-def is_finished(checkpoint: Path, config: TrainConfig) -> bool:
-    """Whether a checkpoint holds the last epoch of this very configuration."""
+def is_trained(
+    config: TrainConfig, checkpoint: Path, scores: Sequence[Path] = ()
+) -> bool:
+    """Whether nothing is left to train of a run.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        Of the run.
+    checkpoint : Path
+        Where its last epoch would be.
+    scores : sequence of Path
+        Files of `kept_scores`: if all are there, no checkpoint is needed.
+    """
+    if scores and all(_known_scores(path, config) is not None for path in scores):
+        return True
     if not checkpoint.exists():
         return False
     state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
@@ -22,21 +40,32 @@ def is_finished(checkpoint: Path, config: TrainConfig) -> bool:
 
 
 def kept_scores(
-    path: Path, checkpoint: Path, score: Callable[[], dict[str, float]]
+    path: Path, config: TrainConfig, score: Callable[[], dict[str, float]]
 ) -> dict[str, float]:
-    """Scores of a checkpoint, kept in a file until the checkpoint is newer.
+    """Scores of a run, kept in a file with its configuration.
 
     Parameters
     ----------
     path : Path
-        JSON file; deleted, it is made again.
-    checkpoint : Path
+        JSON file; deleted, or of another configuration, it is made again.
+    config : TrainConfig
     score : callable
         Gives the scores where there are none yet.
     """
-    if path.exists() and path.stat().st_mtime >= checkpoint.stat().st_mtime:
-        return json.loads(path.read_text())
+    known = _known_scores(path, config)
+    if known is not None:
+        return known
     row = score()
-    text = json.dumps(row, indent=2) + "\n"
+    kept = {"config": config.as_dict(), "torch": torch.__version__, "scores": row}
+    text = json.dumps(kept, indent=1) + "\n"
     replace_file(path, lambda stream: stream.write(text.encode()))
     return row
+
+
+def _known_scores(path: Path, config: TrainConfig) -> dict[str, float] | None:
+    """Scores that a file holds of a configuration."""
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text())
+    same = kept["config"] == json.loads(json.dumps(config.as_dict()))
+    return kept["scores"] if same else None

@@ -189,4 +189,4 @@ def cell_text(value: Any) -> str:
         return str(value)
     if np.isnan(value):
         return "-"
-    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{value:#.4g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -42,6 +42,7 @@ class MeasureNuclei(QWidget):
         self._list_timer.setInterval(LIST_DELAY)
         self._list_timer.timeout.connect(self._list_layers)
         self._guard = WheelGuard(self)
+        self.panel.layout().setContentsMargins(0, 0, 0, 0)
         column = QVBoxLayout(self)
         column.setSpacing(6)
         column.addLayout(labelled_row("Labels", self.layers))
@@ -133,7 +134,12 @@ class MeasureNuclei(QWidget):
     def _refresh(self) -> None:
         """Show the measurements that the layer has by now."""
         known = None if self._layer is None else measured_of(self._layer)
-        self.table.show_table(*(known or (None,)))
+        if known is None:
+            self.table.show_table(None)
+        else:
+            table, unit = known
+            others = [name for name in table if name != "certainty"]
+            self.table.show_table(table[["certainty", *others]], unit)
 
     def _on_selected(self, event: Any = None) -> None:
         self.table.choose(int(self._layer.selected_label))

@@ -55,6 +55,12 @@ def union(boxes: Iterable[Box]) -> Box:
 
 def number_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Labels numbered 0 to n in their order, and the label of each number."""
+    largest = int(labels.max(initial=0))
+    if labels.min(initial=0) >= 0 and largest < labels.size:
+        used = np.zeros(largest + 1, bool)
+        used[labels.ravel()] = used[0] = True
+        number = np.cumsum(used, dtype=np.int32) - 1
+        return number[labels].astype(np.int32, copy=False), np.flatnonzero(used)
     # A hash table: sorting 16 million pixels, as np.unique does, takes seconds.
     codes, names = pd.factorize(np.append(labels.ravel(), 0))
     order = np.argsort(names)

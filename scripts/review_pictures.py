@@ -1,4 +1,4 @@
-"""Take the pictures of the dock "Review nuclei" that the documentation shows.
+"""Take the pictures of the review and of measuring that the documentation shows.
 
     python scripts/review_pictures.py [--output docs/images] [--image FILE]
 
@@ -67,6 +67,17 @@ def main() -> None:
     dock._colour()
     viewer.reset_view()
     save(viewer, options.output / "review_doubtful.png")
+
+    dock.queue.colour.setChecked(False)
+    measure_widget, measure = viewer.window.add_plugin_dock_widget(
+        PLUGIN, "Measure nuclei", tabify=True
+    )
+    measure_widget.raise_()
+    measure.panel.measure()
+    wait(lambda: not measure.panel.is_running)
+    wait(lambda: measure.table.measurements.rowCount() > 0)
+    measure.table.selectRow(measure.table.measurements.row_of(label))
+    save(viewer, options.output / "measure.png")
     viewer.close()
 
 

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.proofreading.measure import measure, totals, write_table
+from napari_pmrnet.proofreading.measure import (
+    count_pixels,
+    measure,
+    measure_boxes,
+    measure_steps,
+    totals,
+    write_table,
+)
 
 
 def rectangles() -> np.ndarray:
@@ -39,6 +46,35 @@ def test_review_is_joined_by_label() -> None:
 def test_another_shape_is_refused() -> None:
     with pytest.raises(DataError, match="'red' has"):
         measure(rectangles(), {"red": np.zeros((4, 4))})
+
+
+def test_a_negative_label_is_refused() -> None:
+    with pytest.raises(DataError, match="label -9 is negative"):
+        measure(-rectangles())
+
+
+def test_huge_labels_cost_no_memory() -> None:
+    labels = rectangles().astype(np.int64) << 40
+    assert measure(labels).index.tolist() == [4 << 40, 9 << 40]
+    assert count_pixels(labels).to_dict() == {4 << 40: 120, 9 << 40: 100}
+
+
+def test_boxes_give_what_the_whole_gives() -> None:
+    labels = rectangles()
+    labels[3, 22:30] = 9
+    image = np.random.default_rng(0).random(labels.shape)
+    boxes = [(9, np.s_[3:22, 10:30]), (4, np.s_[2:8, 4:24]), (7, np.s_[0:2, 0:2])]
+    readers = {"DAPI": lambda box: image[box]}
+    some = measure_boxes(labels, boxes, readers, (0.5, 0.25))
+    whole = measure(labels, {"DAPI": image}, (0.5, 0.25))
+    pd.testing.assert_frame_equal(some.sort_index(), whole)
+    none = measure_boxes(labels, [], readers)
+    assert none.empty and list(none) == list(whole)
+
+
+def test_measuring_stops_on_the_way() -> None:
+    labels = np.kron(np.arange(101), np.ones((3, 3), int))
+    assert list(measure_steps(labels)) == [(50, 100), (100, 100)]
 
 
 def test_no_nuclei_make_an_empty_table() -> None:

@@ -28,6 +28,7 @@ from napari_pmrnet.plugin._certainty_colours import certainty_colormap
 from napari_pmrnet.plugin._fold import Fold
 from napari_pmrnet.plugin._layers import METADATA_KEY
 from napari_pmrnet.plugin._look import WheelGuard, style_sheet
+from napari_pmrnet.plugin._measure_panel import MeasurePanel
 from napari_pmrnet.plugin._review_actions import ACTIONS, Keys
 from napari_pmrnet.plugin._review_canvas import ReviewCanvas
 from napari_pmrnet.plugin._review_desk import ReviewDesk
@@ -74,6 +75,7 @@ class ReviewNuclei(QWidget):
         self.queue, self.edits = QueuePanel(), EditPanel(slots)
         self.table = PlacesView(self._labels_at)
         self.bulk, self.status = BulkPanel(), StatusPanel()
+        self.measure = MeasurePanel(viewer)
         self._keys = Keys(viewer, self, slots)
         self._colour_timer = self._timer(COLOUR_DELAY, self._colour)
         self._list_timer = self._timer(LIST_DELAY, self._list_layers)
@@ -121,6 +123,7 @@ class ReviewNuclei(QWidget):
         self._released = True
         self._list_timer.stop()
         self.desk.release()
+        self.measure.release()
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             event.disconnect(self._on_layers)
@@ -262,6 +265,7 @@ class ReviewNuclei(QWidget):
             self.table,
             self.edits,
             Fold("Many at once", self.bulk),
+            Fold("Measure and export", self.measure),
         )
         for part in self._parts:
             column.addWidget(part, 1 if part is self.table else 0)
@@ -278,6 +282,7 @@ class ReviewNuclei(QWidget):
         desk.offered.connect(self.offer.offer)
         desk.said.connect(self.status.say)
         desk.busy.connect(self.status.bar.setVisible)
+        self.measure.said.connect(self.status.say)
         self.table.chosen.connect(self.go)
         self.table.sorting.connect(self._refresh)
         self.queue.changed.connect(self._refresh)
@@ -339,6 +344,7 @@ class ReviewNuclei(QWidget):
         session.said.connect(self.status.say)
         self._keys.bind(session.layer)
         self._colormap = session.layer.colormap
+        self.measure.set_layer(session.layer)
         for part in (*self._parts, self._save):
             part.setEnabled(True)
         self._refresh()
@@ -352,6 +358,7 @@ class ReviewNuclei(QWidget):
             self.canvas.release()
             self.canvas = None
         self.current = None
+        self.measure.set_layer(None)
         self.queue.progress.setText("")
         self.table.places_model.set_places(self.table.places_model.places.iloc[:0])
         for part in (*self._parts, self._save):

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from skimage.measure import regionprops_table
+from skimage.measure import regionprops
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.atomic import checked_target, replace_file
 from napari_pmrnet.io.units import PIXEL
+from napari_pmrnet.proofreading.boxes import number_labels
+from napari_pmrnet.segmentation.windows import Box
 
 DOUBTFUL = 0.5
-_SHAPE = {
-    "area": "area",
-    "equivalent_diameter_area": "diameter",
-    "eccentricity": "eccentricity",
-    "solidity": "solidity",
-    "centroid-0": "centroid_y",
-    "centroid-1": "centroid_x",
-}
+INTENSITY = "intensity "
+SHAPE = ("area", "diameter", "eccentricity", "solidity", "centroid_y", "centroid_x")
 _POWERS = {"area": 2, "diameter": 1, "centroid_y": 1, "centroid_x": 1}
+_BATCH = 50
 
 
 def measure(
@@ -56,27 +53,128 @@ def measure(
     Raises
     ------
     DataError
-        If a channel has another shape than the labels.
+        If a channel has another shape than the labels, or a label is negative.
+    """
+    steps = measure_steps(labels, channels, pixel_size)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value if review is None else end.value.join(review)
+
+
+def measure_steps(
+    labels: np.ndarray,
+    channels: Mapping[str, np.ndarray] | None = None,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+) -> Generator[tuple[int, int], None, pd.DataFrame]:
+    """Measure as `measure` does, stopping now and then.
+
+    Yields
+    ------
+    (int, int)
+        Nuclei measured so far and in all.
     """
     channels = dict(channels or {})
+    _check(labels, channels)
+    numbered, names = number_labels(np.asarray(labels))
+    regions, rows = regionprops(numbered, spacing=tuple(pixel_size)), []
+    for region in regions:
+        rows.append(
+            (
+                region.area,
+                region.equivalent_diameter_area,
+                region.eccentricity,
+                region.solidity,
+                *region.centroid,
+            )
+        )
+        if len(rows) % _BATCH == 0:
+            yield len(rows), len(regions)
+    table = pd.DataFrame(
+        np.array(rows, float).reshape(-1, len(SHAPE)),
+        columns=list(SHAPE),
+        index=pd.Index(names[1:].astype(int), name="label"),
+    )
+    owner, count = numbered.ravel(), len(names)
+    for name, image in channels.items():
+        values = np.asarray(image, float).ravel()
+        sums = np.bincount(owner, values, minlength=count)
+        pixels = np.bincount(owner, minlength=count)
+        table[f"{INTENSITY}{name}"] = sums[1:] / pixels[1:]
+    return table
+
+
+def measure_boxes(
+    labels: np.ndarray,
+    boxes: Iterable[tuple[int, Box]],
+    readers: Mapping[str, Callable[[Box], np.ndarray]],
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+) -> pd.DataFrame:
+    """Measure some nuclei as `measure` does, looking at their boxes only.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+    boxes : iterable of (int, tuple of slice)
+        Labels, each with a box that holds all of it.
+    readers : mapping of callable
+        Give the pixels of a channel in a box.
+    pixel_size : (float, float)
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``label``; see `measure`.
+    """
+    tables = []
+    for label, box in boxes:
+        own = np.asarray(labels[box]) == label
+        parts = {name: read(box) for name, read in readers.items()}
+        table = measure(own.astype(np.uint8), parts, pixel_size)
+        table.index = pd.Index([label] * len(table), name="label")
+        table["centroid_y"] += box[0].start * pixel_size[0]
+        table["centroid_x"] += box[1].start * pixel_size[1]
+        tables.append(table)
+    if tables:
+        return pd.concat(tables)
+    return measure(np.zeros((1, 1), np.uint8), dict.fromkeys(readers, np.zeros((1, 1))))
+
+
+def count_pixels(labels: np.ndarray) -> pd.Series:
+    """Pixels of every label but 0, by label.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+    """
+    numbered, names = number_labels(np.asarray(labels))
+    pixels = pd.Series(np.bincount(numbered.ravel(), minlength=len(names)), names)
+    return pixels.drop(0)
+
+
+def heads(unit: str = PIXEL) -> dict[str, str]:
+    """Heads of the columns that have a unit, such as ``"area [um^2]"``."""
+    return {
+        name: f"{name} [{unit}{'^2' if power == 2 else ''}]"
+        for name, power in _POWERS.items()
+    }
+
+
+def _check(labels: np.ndarray, channels: Mapping[str, np.ndarray]) -> None:
+    """Raise unless the labels can be measured on the channels."""
     for name, image in channels.items():
         if image.shape != labels.shape:
             raise DataError(
                 f"the labels have shape {labels.shape}, channel '{name}' has "
                 f"{image.shape}. Choose the image the labels were made from."
             )
-    wanted = ("label", "area", "equivalent_diameter_area", "eccentricity")
-    wanted += ("solidity", "centroid")
-    table = pd.DataFrame(
-        regionprops_table(labels, properties=wanted, spacing=tuple(pixel_size))
-    )
-    table = table.rename(columns=_SHAPE).set_index("label")
-    table.index = table.index.astype(int)
-    counts = np.bincount(labels.ravel())
-    for name, image in channels.items():
-        totals = np.bincount(labels.ravel(), np.asarray(image, float).ravel())
-        table[f"intensity {name}"] = totals[table.index] / counts[table.index]
-    return table if review is None else table.join(review)
+    lowest = labels.min(initial=0)
+    if lowest < 0:
+        raise DataError(
+            f"label {lowest} is negative. Use 0 for the background and positive "
+            "numbers for nuclei."
+        )
 
 
 class Range(NamedTuple):
@@ -138,10 +236,8 @@ def write_table(path: str | Path, table: pd.DataFrame, unit: str = PIXEL) -> Pat
         If the file cannot be written.
     """
     target = checked_target(path, (".csv",))
-    heads = {
-        name: f"{name} [{unit}{'^2' if power == 2 else ''}]"
-        for name, power in _POWERS.items()
-    }
-    text = table.rename(columns=heads).to_csv(float_format="%.6g", lineterminator="\n")
+    text = table.rename(columns=heads(unit)).to_csv(
+        float_format="%.6g", lineterminator="\n"
+    )
     replace_file(target, lambda stream: stream.write(text.encode()))
     return target

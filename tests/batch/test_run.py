@@ -22,7 +22,6 @@ from napari_pmrnet.segmentation import Settings
 
 from .conftest import WINDOWS, blobs, left_over
 
-
 DONE = dict.fromkeys(("a.png", "b.png", "c.png", "d.png"), "done")
 
 
@@ -162,7 +161,7 @@ def test_a_stop_at_any_window_leaves_whole_files(run, folder, tmp_path, seed):
     for path in written:
         assert labels_of(path).data.any()
     _, after = run(folder)
-    assert [v for v in after.values()].count("unchanged") == len(written)
+    assert list(after.values()).count("unchanged") == len(written)
     assert len(after) == 4
 
 
@@ -186,7 +185,7 @@ def test_a_record_that_was_cut_short_is_read_on(run, folder, tmp_path):
     run(folder)
     path = tmp_path / "out" / record.FOLDER / "record.jsonl"
     path.write_bytes(path.read_bytes()[:-30])
-    assert run(folder)[1] == {k: "unchanged" for k in DONE} | {"d.png": "done"}
+    assert run(folder)[1] == dict.fromkeys(DONE, "unchanged") | {"d.png": "done"}
     assert set(run(folder)[1].values()) == {"unchanged"}
     path.write_bytes(path.read_bytes() + b"[1]\n{}\nnonsense\n")
     assert set(run(folder)[1].values()) == {"unchanged"}

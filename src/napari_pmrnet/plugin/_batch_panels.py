@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QFileDialog,
     QFormLayout,
+    QFrame,
     QGroupBox,
     QHeaderView,
     QLabel,
     QLineEdit,
     QPushButton,
+    QScrollArea,
+    QSizePolicy,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from napari_pmrnet.plugin._form import SettingsForm
 
 RESULTS = "labels"
+FORM_HEIGHT = 430
 CHANNELS = 8
 NUCLEI_SETTINGS = (
     "channel",
@@ -44,6 +48,32 @@ NUCLEI_SETTINGS = (
     "min_area",
     "exclude_border",
 )
+
+
+class FormScroll(QScrollArea):
+    """A form as high as it needs to be, up to a limit; it scrolls where that is less.
+
+    Qt's scroll areas keep the height they began with when a part is unfolded.
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidget(content)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        content.installEventFilter(self)
+
+    def sizeHint(self) -> QSize:
+        """Size of the content, no higher than `FORM_HEIGHT`."""
+        content = self.widget().sizeHint()
+        return QSize(content.width(), min(content.height(), FORM_HEIGHT))
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        """Follow the content when it grows."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
 
 
 class PathField(Field):
@@ -138,7 +168,7 @@ class SettingsPanel(Fold):
         rows.setContentsMargins(0, 0, 0, 0)
         channel = form.fields["channel"]
         numbered = [(i, f"Channel {i}") for i in range(CHANNELS)]
-        channel.set_choices([(None, "Automatic (colours, or the first)"), *numbered])
+        channel.set_choices([(None, "Automatic"), *numbered])
         for name in NUCLEI_SETTINGS:
             field = form.fields[name]
             if isinstance(field, DecimalField):
@@ -148,7 +178,7 @@ class SettingsPanel(Fold):
                 rows.addRow(form.labels[name], field)
             else:
                 rows.addRow(field)
-        super().__init__("Nuclei", content)
+        super().__init__("Nuclei settings", content)
 
 
 class ResultsPanel(QWidget):

@@ -16,11 +16,9 @@ from qtpy.QtCore import QEvent, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QApplication,
-    QFrame,
     QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -39,6 +37,7 @@ from napari_pmrnet.plugin import _memory
 from napari_pmrnet.plugin._batch_files import RUNNING, FileState
 from napari_pmrnet.plugin._batch_panels import (
     FoldersPanel,
+    FormScroll,
     ResultsPanel,
     SettingsPanel,
 )
@@ -182,17 +181,8 @@ class SegmentFolder(QWidget):
         for part in (self.folders, self.settings_panel, self.model_panel):
             form.addWidget(part)
         form.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(inner)
-        scroll.setSizeAdjustPolicy(QScrollArea.SizeAdjustPolicy.AdjustToContents)
-        preferred, maximum = QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum
-        scroll.setSizePolicy(preferred, maximum)
-        for fold in (self.settings_panel, self.model_panel.fold):
-            fold.button.toggled.connect(scroll.updateGeometry)
         whole = QVBoxLayout(self)
-        whole.addWidget(scroll, 1)
+        whole.addWidget(FormScroll(inner), 1)
         whole.addLayout(row_of((self.start_button, 2), (self.cancel_button, 1)))
         whole.addWidget(self.progress)
         whole.addWidget(self.status)

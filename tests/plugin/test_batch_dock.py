@@ -116,7 +116,7 @@ def test_open_in_viewer_shows_image_and_labels(dock_of, qtbot, blobs):
     assert np.array_equal(image.data, blobs) and labels.data.max() == 2
     dock.results.table.selectRow(0)
     dock.results.open_button.click()
-    assert "'junk.tif' could not be opened" in dock.status.text()
+    assert "junk.tif: cannot be read" in dock.status.text()
 
 
 def test_a_zarr_folder_opens_with_its_pixel_size(make_napari_viewer_proxy, tmp_path):

@@ -127,7 +127,8 @@ def _tell(event: FileEnded, console: Console, complain: Callable[[str], None]) -
     elif event.status == DONE:
         sure = "" if row.certainty is None else f", certainty {row.certainty:.2f}"
         note = f" ({row.note})" if row.note else ""
-        line = f"{name}: {row.nuclei} nuclei{sure}, {row.seconds:.1f} s{note}"
+        count = "1 nucleus" if row.nuclei == 1 else f"{row.nuclei} nuclei"
+        line = f"{name}: {count}{sure}, {row.seconds:.1f} s{note}"
         console.print(line, markup=False, highlight=False)
 
 

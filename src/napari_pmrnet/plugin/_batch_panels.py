@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari_pmrnet.plugin._form import SettingsForm
 
 RESULTS = "labels"
-FORM_HEIGHT = 430
+FORM_HEIGHT = 460
 CHANNELS = 8
 NUCLEI_SETTINGS = (
     "channel",

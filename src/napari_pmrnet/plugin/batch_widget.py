@@ -150,7 +150,9 @@ class SegmentFolder(QWidget):
         try:
             open_result(self._viewer, file.path, file.row, self._output)
         except Exception as error:  # noqa: BLE001  any reader may raise anything
-            self._complain(f"'{file.path.name}' could not be opened: {error}")
+            told = str(file.path) in str(error)
+            name = "" if told else f"'{file.path.name}' could not be opened: "
+            self._complain(f"{name}{error}")
 
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a sentence in one of the tones of the style sheet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -246,3 +247,12 @@ def test_stacks_are_opened_with_their_axes(
     viewer = make_napari_viewer_proxy()
     (layer,) = _batch_run.open_result(viewer, tmp_path / "z.tif", None, tmp_path)
     assert tuple(layer.axis_labels) == ("z", "y", "x")
+
+
+def test_thresholds_follow_the_model(dock_of, tmp_path):
+    _, dock = dock_of()
+    (tmp_path / "own.safetensors").touch()
+    card = {"window": 256, "thresholds": {"probability_threshold": 0.45}}
+    (tmp_path / "own.json").write_text(json.dumps(card))
+    dock.form.fields["model"].set_value(str(tmp_path / "own.safetensors"))
+    assert dock.form.fields["probability_threshold"].value() == 0.45

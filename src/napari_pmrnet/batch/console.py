@@ -16,6 +16,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from napari_pmrnet.batch.events import (
     DONE,
@@ -85,13 +86,15 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
 
 def _progress(console: Console) -> Progress:
     """Bar over the files, with the file at hand beside it; gone when done."""
+    description = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return Progress(
         MofNCompleteColumn(),
         BarColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=description),
         console=console,
         transient=True,
+        expand=True,
     )
 
 

@@ -92,6 +92,7 @@ class Record:
         self.folder = output / FOLDER
         self.path = self.folder / "record.jsonl"
         self.entries: dict[str, Entry] = {}
+        self._taken: set[str] = set()
         try:
             self.thumbnails.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab"):
@@ -140,11 +141,10 @@ class Record:
         file = self.name(source.path)
         if file in self.entries and self.entries[file].row.labels:
             return self.entries[file]
-        taken = {entry.row.labels.casefold() for entry in self.entries.values()}
         for stem in _stems(source.path):
             labels = (source.folder / f"{stem}{LABELS_ENDING}.tif").as_posix()
             target = self.output / labels
-            if labels.casefold() in taken or target.resolve() in inputs:
+            if labels.casefold() in self._taken or target.resolve() in inputs:
                 continue
             if overwrite or not target.exists():
                 break
@@ -187,7 +187,7 @@ class Record:
             self._whole = False
             raise self._refused(error) from error
         self._whole = True
-        self.entries[entry.row.file] = entry
+        self._keep(entry)
 
     def is_finished(self, entry: Entry, key: dict[str, Any]) -> bool:
         """Whether a file's labels are there and made from the same."""
@@ -226,7 +226,12 @@ class Record:
             )
         except (ValueError, TypeError, AttributeError):
             return
+        self._keep(entry)
+
+    def _keep(self, entry: Entry) -> None:
+        """Take in what came of a file."""
         self.entries[entry.row.file] = entry
+        self._taken.add(entry.row.labels.casefold())
 
     def _refused(self, error: OSError) -> DataError:
         """What to say when the folder cannot be written to."""

@@ -247,6 +247,7 @@ def _table(model: FilesOrder) -> QTableView:
     table.verticalHeader().setDefaultSectionSize(24)
     header = table.horizontalHeader()
     header.setHighlightSections(False)
+    header.setResizeContentsPrecision(0)
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(FILE, QHeaderView.ResizeMode.Stretch)
     header.setMinimumSectionSize(52)

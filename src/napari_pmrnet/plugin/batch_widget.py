@@ -44,7 +44,7 @@ from napari_pmrnet.plugin._batch_panels import (
 from napari_pmrnet.plugin._batch_run import open_result, report_text, run_batch
 from napari_pmrnet.plugin._form import SettingsForm
 from napari_pmrnet.plugin._look import WheelGuard, style_sheet, tones
-from napari_pmrnet.plugin._model_panel import ModelPanel
+from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import restyle, row_of
 
@@ -76,6 +76,7 @@ class SegmentFolder(QWidget):
         self.model_panel = ModelPanel(
             fields["model"], fields["device"], fields["flips"], labels
         )
+        self._tuned = TunedThresholds(self.form)
         self.start_button = QPushButton("Start")
         self.start_button.setObjectName("run")
         self.cancel_button = QPushButton("Cancel")
@@ -194,6 +195,7 @@ class SegmentFolder(QWidget):
 
     def _connect(self) -> None:
         """Wire the parts together."""
+        self.form.changed.connect(self._on_setting)
         self.start_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.cancel)
         self.results.opened.connect(self.open_file)
@@ -208,6 +210,10 @@ class SegmentFolder(QWidget):
     def _restyle(self, event: Any = None) -> None:
         self.setStyleSheet(style_sheet(self._viewer.theme))
         self.results.model.set_colours(tones(self._viewer.theme))
+
+    def _on_setting(self, name: str) -> None:
+        if name == "model":
+            self._tuned.follow()
 
     def _set_running(self, running: bool) -> None:
         """Swap which of start and cancel can be pressed."""

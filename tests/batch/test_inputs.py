@@ -124,3 +124,38 @@ def test_subfolders_are_mirrored(run, tmp_path):
 def test_labels_named_as_an_image_are_refused(run, tmp_path):
     report, _ = run(put(tmp_path / "a_labels.tif"))
     assert "holds labels of napari-pmrnet" in report.rows[0].error
+
+
+def put_zarr(path: Path, count: int) -> None:
+    """An OME-Zarr image with that many nuclei and a pixel size."""
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(path, mode="w")
+    group.create_array("0", data=blobs(count))
+    axes = [{"name": n, "type": "space", "unit": "micrometer"} for n in "yx"]
+    scale = [{"type": "scale", "scale": [0.5, 0.5]}]
+    level = {"path": "0", "coordinateTransformations": scale}
+    group.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": [level]}]}
+
+
+def test_zarr_folders_are_images_and_not_searched(run, tmp_path):
+    put_zarr(tmp_path / "in" / "a.ome.zarr", 2)
+    put(tmp_path / "in" / "b.png")
+    for recursive in (True, False):
+        report, _ = run(tmp_path / "in", recursive=recursive)
+        assert report.files == 2
+    assert report.rows[0].labels == "a_labels.tif"
+    assert (report.rows[0].nuclei, report.rows[0].pixel_width) == (2, 0.5)
+    put_zarr(tmp_path / "in" / "a.ome.zarr", 3)
+    report, statuses = run(tmp_path / "in")
+    assert statuses == {"a.ome.zarr": "done", "b.png": "unchanged"}
+
+
+def test_a_plate_is_named_by_a_pattern(run, tmp_path):
+    for number, well in enumerate(("A/1/0", "A/2/0", "B/1/0"), start=1):
+        put_zarr(tmp_path / "plate.zarr" / well, number)
+    report, _ = run(tmp_path / "plate.zarr" / "*" / "*" / "*")
+    assert [(row.labels, row.nuclei) for row in report.rows] == [
+        ("A/1/0_labels.tif", 1),
+        ("A/2/0_labels.tif", 2),
+        ("B/1/0_labels.tif", 3),
+    ]

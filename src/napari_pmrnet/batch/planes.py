@@ -87,6 +87,8 @@ def segment_planes(
     notes: dict[str, None] = {}
     shown, blank = None, 0
     count = int(np.prod(labels.shape[:-2]))
+    if not count:
+        raise ImageError(f"'{name}' is empty (shape {image.data.shape}).")
     for number, (place, plane) in enumerate(planes(image)):
         last_hope = shown is None and number == count - 1
         if count > 1 and not last_hope and _is_blank(plane, image, settings):

@@ -54,7 +54,8 @@ def test_subfolders_are_asked_for(segment, folder):
     Image.fromarray(blobs()).save(folder / "sub" / "e.png")
     assert "4 files" in segment(folder)[1]
     assert (
-        "5 files: 1 segmented, 4 finished before" in segment(folder, "--recursive")[1]
+        "5 files: 1 segmented on cpu, 4 finished before"
+        in segment(folder, "--recursive")[1]
     )
 
 
@@ -63,7 +64,7 @@ def test_status_tells_that_a_file_failed(segment, folder):
     status, said = segment(folder)
     assert status == 1
     assert said.count("b.png: not a PNG or JPEG") == 1
-    assert "4 files: 3 segmented, 1 could not be segmented" in said
+    assert "4 files: 3 segmented on cpu, 1 could not be segmented" in said
     status, said = segment(folder, "--strict", "--overwrite")
     assert status == 1 and "2 segmented" not in said and "Stopped" in said
 
@@ -74,7 +75,7 @@ def test_kept_labels_are_told(segment, folder, tmp_path):
     target.write_bytes(target.read_bytes() + b" ")
     status, said = segment(folder, "--seed-threshold", "0.3")
     assert status == 0 and "a.png: labels were changed" in said
-    assert "3 segmented, 1 with changed labels kept" in said
+    assert "3 segmented on cpu, 1 with changed labels kept" in said
 
 
 def test_an_interrupt_stops_and_the_same_command_goes_on(
@@ -95,7 +96,7 @@ def test_an_interrupt_stops_and_the_same_command_goes_on(
     assert not left_over(tmp_path)
     monkeypatch.setattr(planes, "segment_steps", real)
     status, said = segment(folder)
-    assert status == 0 and "2 segmented, 2 finished before" in said
+    assert status == 0 and "2 segmented on cpu, 2 finished before" in said
 
 
 def test_the_printed_python_makes_the_same_labels(folder, weights, tmp_path):

@@ -137,13 +137,13 @@ def _tell(event: FileEnded, console: Console, complain: Callable[[str], None]) -
 
 def _totals(report: BatchReport) -> str:
     """What came of all files, and where it is."""
+    where = f" on {report.device}" if report.device else ""
     words = {
-        DONE: "segmented",
+        DONE: f"segmented{where}",
         UNCHANGED: "finished before",
         KEPT: "with changed labels kept",
         FAILED: "could not be segmented",
     }
     parts = [f"{report.ended[s]} {words[s]}" for s in words if report.ended[s]]
-    where = f" on {report.device}" if report.device else ""
     counted = ", ".join(parts) or "nothing done"
-    return f"{report.files} files: {counted}{where}.\n{report.summary}\n{report.sheet}"
+    return f"{report.files} files: {counted}.\n{report.summary}\n{report.sheet}"

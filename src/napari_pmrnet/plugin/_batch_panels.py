@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 RESULTS = "labels"
 FORM_HEIGHT = 460
+FRAME = 8
+"""What napari's themes put around the inside of a scroll area, and a little."""
 CHANNELS = 8
 NUCLEI_SETTINGS = (
     "channel",
@@ -67,7 +69,7 @@ class FormScroll(QScrollArea):
     def sizeHint(self) -> QSize:
         """Size of the content, no higher than `FORM_HEIGHT`."""
         content = self.widget().sizeHint()
-        return QSize(content.width(), min(content.height(), FORM_HEIGHT))
+        return QSize(content.width(), min(content.height() + FRAME, FORM_HEIGHT))
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:
         """Follow the content when it grows."""

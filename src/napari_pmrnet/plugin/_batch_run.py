@@ -55,8 +55,9 @@ def run_batch(
 
 def report_text(report: BatchReport) -> tuple[str, str]:
     """Say what came of a batch: a sentence for the user and its tone."""
+    where = f" on {report.device}" if report.device else ""
     words = {
-        DONE: "segmented",
+        DONE: f"segmented{where}",
         UNCHANGED: "finished before",
         KEPT: "kept because their labels were changed",
         FAILED: "could not be segmented",
@@ -68,13 +69,12 @@ def report_text(report: BatchReport) -> tuple[str, str]:
     text += ", ".join(parts) or "none finished"
     if report.stopped:
         text += ". Start goes on from here"
-    where = f" on {report.device}" if report.device else ""
     tone = "good"
     if ended[FAILED] or ended[KEPT] or report.stopped:
         tone = "warning"
     if ended[FAILED] == report.files:
         tone = "error"
-    return f"{text}{where if not report.stopped else ''}.", tone
+    return f"{text}.", tone
 
 
 def open_result(

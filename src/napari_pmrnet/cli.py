@@ -52,10 +52,18 @@ class _Warnings(logging.Handler):
     """Prints what is logged in yellow, above a progress bar that is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record)
-        with errors.capture() as printed:
-            errors.print(line, style="yellow", markup=False, highlight=False)
-        sys.stderr.write(printed.get())
+        complain(self.format(record), style="yellow")
+
+
+def complain(line: str, style: str = "red") -> None:
+    """Print a line to standard error, above a progress bar that is shown.
+
+    The bar takes what is written to `sys.stderr` above itself; a console of rich
+    writes past it.
+    """
+    with errors.capture() as printed:
+        errors.print(line, style=style, markup=False, highlight=False)
+    sys.stderr.write(printed.get())
 
 
 def main() -> None:
@@ -118,62 +126,48 @@ def _option(spec: Field[Any], hint: Any) -> inspect.Parameter:
 @with_settings
 def segment(
     *,
-    images: Annotated[
-        list[Path], typer.Argument(help="TIFF, PNG or JPEG images.", show_default=False)
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="TIFF, PNG, JPEG or OME-Zarr images, folders of them, and patterns "
+            "such as 'plate/*.tif'.",
+            metavar="INPUT",
+            show_default=False,
+        ),
     ],
-    output: Annotated[Path, typer.Option(help="Folder for the label TIFFs.")],
+    output: Annotated[
+        Path,
+        typer.Option(help="Folder for label TIFFs, summary.csv, contact_sheet.html."),
+    ],
     settings: Settings,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Also search the subfolders of folders.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Segment finished files again, and replace labels that were corrected "
+            "since or made elsewhere.",
+        ),
+    ] = False,
+    strict: Strict = False,
 ) -> None:
-    """Segment images and write one label TIFF each.
+    """Segment images and folders: a label TIFF each, a table and a contact sheet.
 
-    A file that cannot be segmented is named and the others go on; the exit status is
-    then 1.
+    A file that cannot be segmented is named and the others go on (exit status 1).
+
+    Started again, the command goes on where it stopped: files that are finished, with
+    the same settings and weights, are not segmented again. Ctrl+C leaves finished
+    files whole (exit status 130).
     """
-    from napari_pmrnet.pretrained import load_model
+    from napari_pmrnet.batch.console import segment_in_terminal
+    from napari_pmrnet.batch.job import BatchJob
 
-    model = load_model(settings.model, settings.device)
-    output.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    with progress_bar() as bar:
-        task = bar.add_task(f"on {model.device}", total=len(images))
-        for path in images:
-            try:
-                bar.console.print(_segment_file(path, output, settings, model))
-            except PMRNetError as error:
-                failed += 1
-                errors.print(f"{path}: {error}", style="red", markup=False)
-            bar.advance(task)
-    if failed:
-        errors.print(f"{failed} of {len(images)} images could not be segmented.")
-        raise typer.Exit(1)
-
-
-def _segment_file(path: Path, output: Path, settings: Settings, model: Any) -> str:
-    """Segment the first image of a file; a line that says what was made."""
-    from napari_pmrnet import segment as segment_image
-    from napari_pmrnet.io.images import read_image
-    from napari_pmrnet.io.labels import write_labels
-
-    image = read_image(path)[0]
-    result = segment_image(
-        image.data,
-        settings,
-        model,
-        channel_axis=image.channel_axis,
-        rgb=image.rgb,
-        image_name=path.name,
-    )
-    target = write_labels(
-        output / f"{path.stem}_labels.tif",
-        result.labels,
-        axes=image.axes,
-        scale=image.scale,
-        units=image.units,
-        settings=settings,
-        weights_hash=model.card["sha256"],
-    )
-    notes = "".join(f" ({note})" for note in result.notes)
-    return f"{target}: {len(result.objects)} nuclei in {result.seconds:.1f} s{notes}"
+    job = BatchJob(tuple(inputs), output, settings, recursive, overwrite, strict)
+    status = segment_in_terminal(job, console, complain)
+    if status:
+        raise typer.Exit(status)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from napari_pmrnet.errors import DataError
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def checked_target(path: str | Path, endings: Sequence[str]) -> Path:
@@ -63,8 +66,20 @@ def replace_file(target: Path, write: Callable[[BinaryIO], None]) -> None:
         os.replace(temporary, place)
     except OSError as error:
         raise DataError(
-            f"{target}: cannot be written ({error.strerror or error}). Close it in "
-            "other programs, or choose another folder."
+            f"{target}: cannot be written ({error.strerror or error}). {_advice(error)}"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether an error of this module, or of the system, says that there is no room."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _FULL
+
+
+def _advice(error: OSError) -> str:
+    """What the user can do about a refusal of the operating system."""
+    if disk_is_full(error):
+        return "Make room on the disk, or choose another folder."
+    return "Close it in other programs, or choose another folder."

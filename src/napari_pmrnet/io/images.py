@@ -16,6 +16,7 @@ from napari_pmrnet.io.calibration import (
     ome_calibrations,
     plain_calibration,
 )
+from napari_pmrnet.io.ome_zarr import is_zarr, read_ome_zarr
 from napari_pmrnet.io.pictures import PICTURE_ENDINGS, read_picture
 from napari_pmrnet.io.tag import LabelTag, read_label_tag
 from napari_pmrnet.io.tiff import TIFF_ENDINGS, native_order, open_tiff
@@ -68,12 +69,13 @@ class ImageData:
 
 
 def read_image(path: str | Path) -> list[ImageData]:
-    """Read every image of a TIFF, PNG or JPEG file.
+    """Read every image of a TIFF, PNG or JPEG file, or of an OME-Zarr folder.
 
     Parameters
     ----------
     path : str or Path
-        ImageJ, OME or plain TIFF, PNG or JPEG. Of a pyramid the finest level is read.
+        ImageJ, OME or plain TIFF, PNG, JPEG or OME-Zarr. Of a pyramid the finest level
+        is read.
 
     Returns
     -------
@@ -91,6 +93,8 @@ def read_image(path: str | Path) -> list[ImageData]:
         return _read_tiff(path)
     if ending in PICTURE_ENDINGS:
         return [_read_picture(path)]
+    if is_zarr(path):
+        return [_oriented(*image) for image in read_ome_zarr(path)]
     raise DataError(
         f"{path}: files ending in '{path.suffix}' cannot be read. Convert it to one of "
         f"{', '.join(IMAGE_ENDINGS)}."
@@ -176,11 +180,20 @@ def _own_labels(series: tifffile.TiffPageSeries, tag: LabelTag, name: str) -> Im
 def _from_series(
     series: tifffile.TiffPageSeries, calibration: Calibration, name: str
 ) -> ImageData:
-    """One series as an image with y and x last and channels told apart."""
+    """One series of a TIFF as an image."""
     level = series.levels[0]
-    letters = level.axes.lower()
-    data = native_order(level.asarray())
-    rgb = _is_colour(level)
+    data, rgb = native_order(level.asarray()), _is_colour(level)
+    return _oriented(data, level.axes.lower(), calibration, name, rgb)
+
+
+def _oriented(
+    data: np.ndarray,
+    letters: str,
+    calibration: Calibration,
+    name: str,
+    rgb: bool = False,
+) -> ImageData:
+    """An array as an image with y and x last and channels told apart."""
     if not rgb and "c" not in letters:
         letters = letters.replace("s", "c")
     last = "yxs" if rgb else "yx"

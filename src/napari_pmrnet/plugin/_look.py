@@ -24,7 +24,7 @@ def style_sheet(theme: str) -> str:
     theme : str
         Name of the theme: ``"dark"``, ``"light"`` or one of a plugin.
     """
-    tone = _DARK if is_dark(theme) else _LIGHT
+    tone = tones(theme)
     return f"""
     QLabel#reason, QLabel#status[tone="error"] {{ color: {tone["error"]}; }}
     QLabel#status[tone="warning"], QLabel#advice {{ color: {tone["warning"]}; }}
@@ -34,6 +34,11 @@ def style_sheet(theme: str) -> str:
     QToolButton#fold {{ border: none; background: transparent; padding: 4px 0; }}
     QPushButton#run {{ font-weight: bold; }}
     """
+
+
+def tones(theme: str) -> dict[str, str]:
+    """Colours of ``error``, ``warning``, ``good`` and ``hint`` under a theme."""
+    return _DARK if is_dark(theme) else _LIGHT
 
 
 def is_dark(theme: str) -> bool:

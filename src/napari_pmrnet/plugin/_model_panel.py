@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -21,6 +22,9 @@ from napari_pmrnet.plugin._fold import Fold
 from napari_pmrnet.pretrained.library import available_models, find_weights, read_card
 from napari_pmrnet.segmentation.settings import TUNED, Settings
 
+if TYPE_CHECKING:
+    from napari_pmrnet.plugin._form import SettingsForm
+
 
 def shipped_models() -> list[tuple[str, str]]:
     """Models that come with the package, as choices."""
@@ -34,6 +38,23 @@ def tuned_thresholds(model: str) -> dict[str, float]:
     except WeightsError:
         settings = Settings()
     return {name: getattr(settings, name) for name in TUNED}
+
+
+class TunedThresholds:
+    """Thresholds that follow the model until the user moves them."""
+
+    def __init__(self, form: SettingsForm) -> None:
+        self._fields = form.fields
+        self._tuned = tuned_thresholds(self._fields["model"].value())
+
+    def follow(self) -> None:
+        """Take those of the model chosen now, if the former model's are untouched."""
+        fields = self._fields
+        untouched = all(fields[k].value() == v for k, v in self._tuned.items())
+        self._tuned = tuned_thresholds(fields["model"].value())
+        if untouched:
+            for name, value in self._tuned.items():
+                fields[name].set_value(value)
 
 
 class ModelPanel(QWidget):

@@ -45,7 +45,8 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     Parameters
     ----------
     path : str or sequence of str
-        As for `get_reader`.
+        As for `get_reader`; also an OME-Zarr folder, which is read whole and so left
+        to other readers unless one asks for it.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     only = _only_path(path)
     if only is None:
         raise ValueError("Files are opened one by one.")
-    if Path(only).is_dir():
+    if is_stage1_folder(only):
         return _stage1_layers(Path(only))
     return [layer for image in read_image(only) for layer in _layers(image)]
 

@@ -43,11 +43,11 @@ class RunPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addLayout(_row((self.run_button, 2), (self.cancel_button, 1)))
+        column.addLayout(row_of((self.run_button, 2), (self.cancel_button, 1)))
         column.addWidget(self.progress)
         column.addWidget(self.status)
         column.addWidget(self.notice)
-        column.addLayout(_row((self.export_button, 1), (self.defaults_button, 1)))
+        column.addLayout(row_of((self.export_button, 1), (self.defaults_button, 1)))
         self.notice.button.clicked.connect(self.relabel_requested)
         self.set_running(False)
 
@@ -100,7 +100,7 @@ def restyle(widget: QWidget) -> None:
     style.polish(widget)
 
 
-def _row(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
+def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
     """Widgets side by side, each with its share of the width."""
     row: Any = QHBoxLayout()
     row.setSpacing(6)

@@ -32,7 +32,7 @@ from napari_pmrnet.plugin._fields import DecimalField, OptionalField
 from napari_pmrnet.plugin._form import SettingsForm
 from napari_pmrnet.plugin._image_panel import ImagePanel
 from napari_pmrnet.plugin._look import WheelGuard, style_sheet
-from napari_pmrnet.plugin._model_panel import ModelPanel, tuned_thresholds
+from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._pixel_size import on_same_pixels, write_size
 from napari_pmrnet.plugin._region import region_polygons
 from napari_pmrnet.plugin._run import Runner
@@ -74,7 +74,7 @@ class SegmentNuclei(QWidget):
             fields["model"], fields["device"], fields["flips"], labels
         )
         self.run_panel = RunPanel()
-        self._tuned = tuned_thresholds(fields["model"].value())
+        self._tuned = TunedThresholds(self.form)
         self._relabel_timer = self._timer(RELABEL_DELAY, self._relabel)
         self._remember_timer = self._timer(REMEMBER_DELAY, self._remember)
         self._list_timer = self._timer(LIST_DELAY, self._list_devices)
@@ -249,18 +249,9 @@ class SegmentNuclei(QWidget):
     def _on_setting(self, name: str) -> None:
         self._remember_timer.start()
         if name == "model":
-            self._follow_the_model()
+            self._tuned.follow()
         if name in RELABELLED:
             self._relabel_timer.start()
-
-    def _follow_the_model(self) -> None:
-        """Take the thresholds tuned for the model, unless the user has moved them."""
-        fields = self.form.fields
-        untouched = all(fields[k].value() == v for k, v in self._tuned.items())
-        self._tuned = tuned_thresholds(fields["model"].value())
-        if untouched:
-            for name, value in self._tuned.items():
-                fields[name].set_value(value)
 
     def _relabel(self, new_layer: bool = False) -> None:
         """Bring the labels of the image on show in line with the thresholds."""

@@ -1,0 +1,86 @@
+"""What a batch tells while it runs, and at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from napari_pmrnet.batch.rows import Row
+from napari_pmrnet.segmentation.predict import Progress
+
+DONE, UNCHANGED, KEPT, FAILED = "done", "unchanged", "kept", "failed"
+SUMMARY, SHEET = "summary.csv", "contact_sheet.html"
+
+
+class FilesFound(NamedTuple):
+    """The files of the batch are known; comes first and once."""
+
+    paths: list[Path]
+
+
+class FileStarted(NamedTuple):
+    """A file is being looked at; ``number`` counts from 0."""
+
+    number: int
+    path: Path
+
+
+class FileProgress(NamedTuple):
+    """How far a file is."""
+
+    number: int
+    path: Path
+    progress: Progress
+
+
+class FileEnded(NamedTuple):
+    """A file is over: ``done``, ``unchanged``, ``kept`` or ``failed``."""
+
+    number: int
+    path: Path
+    status: str
+    row: Row
+
+
+Event = FilesFound | FileStarted | FileProgress | FileEnded
+
+
+@dataclass
+class BatchReport:
+    """What came of a batch.
+
+    Attributes
+    ----------
+    output : Path
+        The folder; its table and contact sheet are `summary` and `sheet`.
+    files : int
+        How many were found.
+    ended : dict
+        Files by what came of them: ``done``, ``unchanged``, ``kept``, ``failed``.
+    rows : list of Row
+        Of this run, in its order.
+    stopped : bool
+        Whether the run was stopped before its last file.
+    device : str
+        Where the network ran; empty if nothing was segmented.
+    """
+
+    output: Path
+    files: int = 0
+    ended: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys((DONE, UNCHANGED, KEPT, FAILED), 0)
+    )
+    rows: list[Row] = field(default_factory=list)
+    stopped: bool = False
+    device: str = ""
+
+    @property
+    def summary(self) -> Path:
+        """The table of the folder."""
+        return self.output / SUMMARY
+
+    @property
+    def sheet(self) -> Path:
+        """The contact sheet of the folder."""
+        return self.output / SHEET

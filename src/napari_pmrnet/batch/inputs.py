@@ -1,0 +1,127 @@
+"""Which files a batch reads: named ones, those of folders, those of patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.images import IMAGE_ENDINGS
+from napari_pmrnet.io.ome_zarr import is_zarr
+from napari_pmrnet.io.tag import read_label_tag
+from napari_pmrnet.io.tiff import TIFF_ENDINGS, open_tiff
+
+LABELS_ENDING = "_labels"
+
+
+class Source(NamedTuple):
+    """An image to segment, and the subfolder of the output its labels go to."""
+
+    path: Path
+    folder: Path
+
+
+def find_sources(
+    inputs: Iterable[str | Path], output: Path, recursive: bool = False
+) -> list[Source]:
+    """Find the images that inputs name.
+
+    Parameters
+    ----------
+    inputs : iterable of str or Path
+        Files, folders, OME-Zarr folders and patterns. A file that does not exist is
+        kept, so that it is reported as one that cannot be read.
+    output : Path
+        Folder of the results. Where it lies inside a folder that is searched, it is
+        left out.
+    recursive : bool
+        Also search subfolders; what is found there goes to subfolders of the output.
+
+    Returns
+    -------
+    list of Source
+        In the order of `inputs` and sorted within a folder, each file once.
+
+    Raises
+    ------
+    DataError
+        If a folder or pattern holds no image.
+    """
+    sources: dict[Path, Source] = {}
+    for name in inputs:
+        path = Path(name).expanduser()
+        if path.is_dir() and not is_zarr(path):
+            found = list(_in_folder(path, output, recursive))
+            more = "" if recursive else " Subfolders are searched if asked for."
+            _refuse_none(found, f"{path}: the folder holds no image", more)
+        elif glob.has_magic(str(path)) and not path.exists():
+            found = list(_matching(path, output))
+            _refuse_none(found, f"{path}: no image matches this pattern")
+        else:
+            found = [Source(path, Path())]
+        for source in found:
+            sources.setdefault(source.path.resolve(), source)
+    return list(sources.values())
+
+
+def _refuse_none(found: list[Source], what: str, more: str = "") -> None:
+    """Complain where nothing was found."""
+    if not found:
+        raise DataError(
+            f"{what} ({', '.join(IMAGE_ENDINGS)} or OME-Zarr).{more} Name another."
+        )
+
+
+def _in_folder(root: Path, output: Path, recursive: bool) -> Iterator[Source]:
+    """Images of a folder; hidden files and folders are left out."""
+    left_out = output.resolve()
+    for place, folders, files in os.walk(root):
+        here = Path(place)
+        subfolder = here.relative_to(root)
+        below = sorted(name for name in folders if not name.startswith("."))
+        found = [here / name for name in below if is_zarr(here / name)]
+        found += [here / name for name in files if _is_image(here / name)]
+        yield from (Source(path, subfolder) for path in sorted(found))
+        folders[:] = [
+            name
+            for name in below
+            if recursive
+            and not is_zarr(here / name)
+            and (here / name).resolve() != left_out
+        ]
+
+
+def _matching(pattern: Path, output: Path) -> Iterator[Source]:
+    """Images that match a pattern, apart from those in an output below its root."""
+    parts = pattern.parts
+    fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    root, left_out = Path(*parts[:fixed]), output.resolve()
+    inside = left_out.is_relative_to(root.resolve()) and left_out != root.resolve()
+    for name in sorted(glob.glob(str(pattern), recursive=True)):
+        path = Path(name)
+        if not (is_zarr(path) or _is_image(path)):
+            continue
+        if inside and path.resolve().is_relative_to(left_out):
+            continue
+        yield Source(path, path.parent.relative_to(root))
+
+
+def _is_image(path: Path) -> bool:
+    """Whether a file found by searching is an image and no label TIFF of ours."""
+    ending = path.suffix.lower()
+    if path.name.startswith(".") or ending not in IMAGE_ENDINGS or not path.is_file():
+        return False
+    labels = ending in TIFF_ENDINGS and path.stem.lower().endswith(LABELS_ENDING)
+    return not (labels and _is_labels(path))
+
+
+def _is_labels(path: Path) -> bool:
+    """Whether a TIFF says that it holds labels of ours."""
+    try:
+        with open_tiff(path) as tiff:
+            return read_label_tag(tiff.pages.first.description) is not None
+    except DataError:
+        return False

@@ -1,0 +1,100 @@
+"""What a batch is asked to do, and how else to ask for the same."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.pretrained.library import find_weights, read_card
+from napari_pmrnet.segmentation.settings import Settings
+
+SWITCHES = ("recursive", "overwrite", "strict")
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """Images to segment, and where the results go.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        Files, folders and patterns such as ``"plate/*.tif"``.
+    output : Path
+        Folder for labels, table and contact sheet; made if it is not there.
+    settings : Settings
+    recursive : bool
+        Also search the subfolders of folders.
+    overwrite : bool
+        Segment finished files again, and replace labels that were corrected since or
+        that are not of a batch.
+    strict : bool
+        Stop at the first file that cannot be segmented.
+    """
+
+    inputs: tuple[str, ...]
+    output: Path
+    settings: Settings = field(default_factory=Settings)
+    recursive: bool = False
+    overwrite: bool = False
+    strict: bool = False
+
+    def as_arguments(self) -> list[str]:
+        """The command that does the same, as a list of its words."""
+        words = ["napari-pmrnet", "segment"]
+        dashed = any(text.startswith("-") for text in self.inputs)
+        if not dashed:
+            words += self.inputs
+        words += ["--output", str(self.output), *_setting_options(self.settings)]
+        words += [f"--{name}" for name in SWITCHES if getattr(self, name)]
+        return [*words, "--", *self.inputs] if dashed else words
+
+    def as_command(self) -> str:
+        """The command that does the same, quoted for this system's shell."""
+        if sys.platform == "win32":
+            return subprocess.list2cmdline(self.as_arguments())
+        return shlex.join(self.as_arguments())
+
+    def as_python(self) -> str:
+        """Python that does the same."""
+        lines = [f"    {list(self.inputs)},", f"    {str(self.output)!r},"]
+        settings = ", ".join(
+            f"{spec.name}={getattr(self.settings, spec.name)!r}"
+            for spec in fields(Settings)
+            if getattr(self.settings, spec.name) != spec.default
+        )
+        lines.append(f"    Settings({settings}),")
+        lines += [f"    {name}=True," for name in SWITCHES if getattr(self, name)]
+        return "\n".join(
+            [
+                "from napari_pmrnet import Settings",
+                "from napari_pmrnet.batch import segment_files",
+                "",
+                "segment_files(",
+                *lines,
+                ")",
+            ]
+        )
+
+
+def _setting_options(settings: Settings) -> Iterator[str]:
+    """Options of the settings that are not what the command takes by itself."""
+    try:
+        usual = Settings.for_card(read_card(find_weights(settings.model)))
+    except WeightsError:
+        usual = Settings()
+    usual_model = Settings().model
+    for spec in fields(Settings):
+        value = getattr(settings, spec.name)
+        default = usual_model if spec.name == "model" else getattr(usual, spec.name)
+        if value == default or value is None:
+            continue
+        flag = spec.name.replace("_", "-")
+        if isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        else:
+            yield from (f"--{flag}", str(value))

@@ -1,0 +1,259 @@
+"""What a batch has done in an output folder, kept so that the next run goes on.
+
+One line of JSON is added for every file. The last line of a file counts, and a line
+that was cut short by a crash is passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from napari_pmrnet.batch.inputs import LABELS_ENDING, Source
+from napari_pmrnet.batch.rows import Row
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.atomic import disk_is_full
+from napari_pmrnet.io.images import image_name
+from napari_pmrnet.segmentation.settings import Settings
+
+FOLDER = ".napari-pmrnet"
+NOT_IN_THE_LABELS = ("model", "device")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of the record.
+
+    Attributes
+    ----------
+    row : Row
+        What came of it; only names where it was begun and not finished.
+    key : dict or None
+        `file_key` of the run that finished it; None if none did.
+    labels_hash : str
+        SHA-256 of the label TIFF as it was written.
+    """
+
+    row: Row
+    key: dict[str, Any] | None = None
+    labels_hash: str = ""
+
+
+def file_key(path: Path, settings: Settings, weights_hash: str) -> dict[str, Any]:
+    """What labels depend on; the same key means that they need not be made again.
+
+    The file counts by size and time of last change, of an OME-Zarr folder by those of
+    all its files. Model and device are left out: the hash tells the weights.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be looked at.
+    """
+    size = newest = 0
+    for part in _parts(path):
+        status = part.stat()
+        size, newest = size + status.st_size, max(newest, status.st_mtime_ns)
+    made = settings.as_dict()
+    for name in NOT_IN_THE_LABELS:
+        del made[name]
+    return {"settings": made, "weights": weights_hash, "size": size, "mtime": newest}
+
+
+def _parts(path: Path) -> Iterator[Path]:
+    """The file, or all files of a folder."""
+    if not path.is_dir():
+        yield path
+    for place, _, names in os.walk(path):
+        yield from (Path(place, name) for name in names)
+
+
+class Record:
+    """The record of an output folder, read when it is opened.
+
+    Parameters
+    ----------
+    output : Path
+        Made if it is not there.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be made or written to.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self.folder = output / FOLDER
+        self.path = self.folder / "record.jsonl"
+        self.entries: dict[str, Entry] = {}
+        self._taken: set[str] = set()
+        try:
+            self.thumbnails.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab"):
+                pass
+            lines = self.path.read_bytes().splitlines(keepends=True)
+        except OSError as error:
+            raise self._refused(error) from error
+        self._whole = not lines or lines[-1].endswith(b"\n")
+        for line in lines:
+            self._read(line)
+
+    @property
+    def thumbnails(self) -> Path:
+        """Folder of the thumbnails."""
+        return self.folder / "thumbnails"
+
+    def name(self, path: Path) -> str:
+        """A path as the record names it: relative to the output, with slashes."""
+        try:
+            relative = os.path.relpath(path.resolve(), self.output.resolve())
+        except ValueError:  # another drive of Windows
+            return str(path.resolve())
+        return Path(relative).as_posix()
+
+    def thumbnail(self, file: str) -> Path:
+        """Where the thumbnail of a file lies."""
+        digest = hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()
+        return self.thumbnails / f"{digest[:24]}.jpg"
+
+    def claim(
+        self, source: Source, inputs: set[Path], overwrite: bool = False
+    ) -> Entry:
+        """The entry of a file; a new one gets a name for its labels that is free.
+
+        Files keep the name that they once got, so names do not depend on what else is
+        in the folder later on. No name leads to an input or, unless `overwrite` is
+        set, to a file that no batch made.
+
+        Parameters
+        ----------
+        source : Source
+        inputs : set of Path
+            All inputs, resolved.
+        overwrite : bool
+        """
+        file = self.name(source.path)
+        if file in self.entries and self.entries[file].row.labels:
+            return self.entries[file]
+        for stem in _stems(source.path):
+            labels = (source.folder / f"{stem}{LABELS_ENDING}.tif").as_posix()
+            target = self.output / labels
+            if labels.casefold() in self._taken or target.resolve() in inputs:
+                continue
+            if overwrite or not target.exists():
+                break
+        entry = Entry(Row(file, labels))
+        self.add(entry, sync=False)
+        return entry
+
+    def make_room(self, labels: str) -> Path:
+        """Path of a label TIFF, its folder made.
+
+        Raises
+        ------
+        DataError
+            If it cannot be made.
+        """
+        target = self.output / labels
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._refused(error) from error
+        return target
+
+    def add(self, entry: Entry, sync: bool = True) -> None:
+        """Write down what came of a file.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+        """
+        values = {**asdict(entry.row), "key": entry.key, "hash": entry.labels_hash}
+        line = json.dumps({k: v for k, v in values.items() if v not in ("", None)})
+        try:
+            with self.path.open("ab") as stream:
+                stream.write((line if self._whole else f"\n{line}").encode() + b"\n")
+                stream.flush()
+                if sync:
+                    os.fsync(stream.fileno())
+        except OSError as error:
+            self._whole = False
+            raise self._refused(error) from error
+        self._whole = True
+        self._keep(entry)
+
+    def is_finished(self, entry: Entry, key: dict[str, Any]) -> bool:
+        """Whether a file's labels are there and made from the same."""
+        return entry.key == key and (self.output / entry.row.labels).is_file()
+
+    def is_changed(self, entry: Entry) -> bool:
+        """Whether labels are there, but not as a batch left them."""
+        target = self.output / entry.row.labels
+        if not entry.labels_hash or not target.is_file():
+            return False
+        return hash_of(target) != entry.labels_hash
+
+    def rows(self, present: set[str]) -> list[Row]:
+        """Rows of the folder, sorted by file.
+
+        Parameters
+        ----------
+        present : set of str
+            Files of this run; of others only those that have labels are told.
+        """
+        rows = []
+        for file, entry in sorted(self.entries.items()):
+            if entry.row.error:
+                if file in present:
+                    rows.append(replace(entry.row, labels=""))
+            elif entry.key and (self.output / entry.row.labels).is_file():
+                rows.append(entry.row)
+        return rows
+
+    def _read(self, line: bytes) -> None:
+        """Take in a line of the record."""
+        try:
+            values = json.loads(line)
+            entry = Entry(
+                Row.from_dict(values), values.get("key"), values.get("hash", "")
+            )
+        except (ValueError, TypeError, AttributeError):
+            return
+        self._keep(entry)
+
+    def _keep(self, entry: Entry) -> None:
+        """Take in what came of a file."""
+        self.entries[entry.row.file] = entry
+        self._taken.add(entry.row.labels.casefold())
+
+    def _refused(self, error: OSError) -> DataError:
+        """What to say when the folder cannot be written to."""
+        advice = "Make room on the disk, or choose" if disk_is_full(error) else "Choose"
+        return DataError(
+            f"{self.output}: the output folder cannot be written to "
+            f"({error.strerror or error}). {advice} another folder."
+        )
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _stems(path: Path) -> Iterator[str]:
+    """Names for the labels of a file: its stem, its whole name, numbers after that."""
+    stem = image_name(path)
+    yield stem
+    yield path.name
+    number = 2
+    while True:
+        yield f"{stem}-{number}"
+        number += 1

@@ -1,0 +1,139 @@
+"""OME-Zarr images, of format 0.5 (Zarr 3) and earlier ones (Zarr 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.calibration import Calibration
+from napari_pmrnet.io.units import PIXEL, canonical_unit
+
+_MARKS = ("zarr.json", ".zgroup", ".zattrs")
+_LETTERS = {"channel": "c", "time": "t"}
+_BEFORE_AXES_WERE_NAMED = "tczyx"
+
+
+class ZarrImage(NamedTuple):
+    """Pixels in native byte order, an axis letter for each axis, calibration, name."""
+
+    data: np.ndarray
+    letters: str
+    calibration: Calibration
+    name: str
+
+
+def is_zarr(path: str | Path) -> bool:
+    """Whether a path is the folder of a Zarr group, without opening it."""
+    return any((Path(path) / mark).is_file() for mark in _MARKS)
+
+
+def read_ome_zarr(path: str | Path) -> list[ZarrImage]:
+    """Read the finest level of every image of an OME-Zarr folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        An image, or a folder of numbered images as bioformats2raw writes it.
+
+    Returns
+    -------
+    list of ZarrImage
+        Axes of length one are dropped, as TIFF readers do.
+
+    Raises
+    ------
+    DataError
+        If zarr is not installed, the folder is damaged, or is a plate or a well.
+    """
+    path = Path(path)
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{path}: OME-Zarr needs the package {error.name}, which is not installed: "
+            'pip install "napari-pmrnet[zarr]"'
+        ) from error
+    try:
+        return list(_images(zarr.open_group(path, mode="r"), path))
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path}: cannot be read as OME-Zarr ({text}). Copy it again from its "
+            "source, or save the image as TIFF."
+        ) from error
+
+
+def _images(group: Any, path: Path) -> Iterator[ZarrImage]:
+    """Images of a group."""
+    about = _metadata(group)
+    name = path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem
+    if about.get("multiscales"):
+        yield _image(group, about, name)
+        return
+    for kind, example in (("plate", "A/1/0"), ("well", "0")):
+        if kind in about:
+            anyone = "/".join("*" for _ in example.split("/"))
+            raise DataError(
+                f"{path}: is a {kind}, not an image. Name its images instead: "
+                f"{path / example}, or all of them as '{path / anyone}'."
+            )
+    numbered = sorted((key for key in group.group_keys() if key.isdigit()), key=int)
+    for key in numbered:
+        yield _image(group[key], _metadata(group[key]), f"{name} {key}")
+    if not numbered:
+        raise DataError(
+            f"{path}: is a Zarr folder without an OME image (no 'multiscales'). "
+            "Name the image inside it, or save it as OME-Zarr or TIFF."
+        )
+
+
+def _metadata(group: Any) -> Mapping[str, Any]:
+    """What the group says of itself; format 0.5 keeps it under ``ome``."""
+    attributes = dict(group.attrs)
+    return attributes.get("ome", attributes)
+
+
+def _image(group: Any, about: Mapping[str, Any], name: str) -> ZarrImage:
+    """The finest level of an image."""
+    image = about["multiscales"][0]
+    level = image["datasets"][0]
+    array = group[level["path"]]
+    axes = [_axis(a) for a in image.get("axes", _BEFORE_AXES_WERE_NAMED[-array.ndim :])]
+    steps = np.ones(array.ndim)
+    for each in (level, image):
+        for transform in each.get("coordinateTransformations", ()):
+            if transform["type"] == "scale":
+                steps = steps * transform["scale"]
+    known = {
+        letter: (float(step), unit)
+        for (letter, unit), step in zip(axes, steps, strict=True)
+        if unit != PIXEL and np.isfinite(step) and step > 0
+    }
+    channels = about.get("omero", {}).get("channels", ())
+    names = tuple(str(channel.get("label", "")) for channel in channels)
+    data = np.asarray(array[...])
+    single = tuple(
+        i for i, (a, _) in enumerate(axes) if data.shape[i] == 1 and a not in "yx"
+    )
+    letters = "".join(a for i, (a, _) in enumerate(axes) if i not in single)
+    data = data.squeeze(axis=single)
+    if len(letters) != data.ndim or not {"y", "x"} <= set(letters):
+        raise ValueError(f"its axes {[a for a, _ in axes]} are not of t, c, z, y, x")
+    native = data.astype(data.dtype.newbyteorder("="), copy=False)
+    return ZarrImage(
+        native, letters, Calibration(known, names if all(names) else ()), name
+    )
+
+
+def _axis(axis: Any) -> tuple[str, str]:
+    """Letter and unit of an axis; formats before 0.4 give the letter alone."""
+    if isinstance(axis, str):
+        return axis.lower(), PIXEL
+    letter = _LETTERS.get(axis.get("type", ""), axis["name"].lower())
+    return letter, canonical_unit(axis.get("unit", PIXEL))

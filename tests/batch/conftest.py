@@ -1,0 +1,101 @@
+"""A quick stand-in for the network, and images for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from napari_pmrnet.batch import BatchJob, batch_steps, planes
+from napari_pmrnet.batch.events import BatchReport, FileEnded
+from napari_pmrnet.pretrained.library import find_weights, read_card
+from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.segmentation.predict import Progress
+from napari_pmrnet.segmentation.prepare import prepare
+
+WINDOWS = 3
+HASH = read_card(find_weights("dsb18"))["sha256"]
+
+
+class FakeCore:
+    """Segments by a threshold; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.error: Exception | None = None
+
+    def segment_steps(
+        self, image: np.ndarray, settings: Settings, model: Any, **keywords: Any
+    ) -> Iterator[Progress]:
+        self.names.append(keywords.pop("image_name"))
+        plane = prepare(image, channel=settings.channel, **keywords)[0]
+        for step in range(WINDOWS):
+            yield Progress(step + 1, WINDOWS, "window")
+        if self.error is not None:
+            raise self.error
+        labels, count = ndimage.label(plane > settings.probability_threshold)
+        index = np.arange(1, count + 1)
+        certainty = ndimage.mean(plane, labels, index) if count else np.zeros(0)
+        objects = pd.DataFrame({"label": index, "certainty": certainty})
+        return SimpleNamespace(labels=labels, objects=objects, notes=())
+
+
+@pytest.fixture
+def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
+    """Replace the network."""
+    fake = FakeCore()
+    monkeypatch.setattr(planes, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr(
+        "napari_pmrnet.pretrained.load_model",
+        lambda *_: SimpleNamespace(card={"sha256": HASH}, device="cpu"),
+    )
+    return fake
+
+
+def blobs(count: int = 3) -> np.ndarray:
+    """As many bright squares, on 40 x 60 pixels."""
+    image = np.zeros((40, 60), np.uint8)
+    for i in range(count):
+        image[5:15, 3 + 12 * i : 12 + 12 * i] = 250 - i
+    return image
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of images a, b, c and d with 1 to 4 nuclei."""
+    place = tmp_path / "images"
+    place.mkdir()
+    for number, name in enumerate("abcd", start=1):
+        Image.fromarray(blobs(number)).save(place / f"{name}.png")
+    return place
+
+
+@pytest.fixture
+def run(core: FakeCore, tmp_path: Path) -> Callable[..., tuple[BatchReport, dict]]:
+    """Run a batch into ``out``; its report, and status by file name."""
+
+    def run_(*inputs: Path | str, stop: Any = None, output: str = "out", **options):
+        job = BatchJob(tuple(map(str, inputs)), tmp_path / output, **options)
+        steps = batch_steps(job, stop=stop or (lambda: False))
+        statuses = {}
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as ended:
+                return ended.value, statuses
+            if isinstance(event, FileEnded):
+                statuses[event.path.name] = event.status
+
+    return run_
+
+
+def left_over(folder: Path) -> list[Path]:
+    """Temporary files, of which none may stay."""
+    return [path for path in folder.rglob("*") if path.suffix == ".tmp"]

@@ -1,0 +1,71 @@
+"""Stacks and series: every plane, the axes kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import tifffile
+
+from napari_pmrnet.io.images import read_image
+from napari_pmrnet.segmentation import Settings
+
+from .conftest import blobs
+
+
+def labels_of(report):
+    (image,) = read_image(report.output / report.rows[0].labels)
+    return image
+
+
+def test_a_series_of_stacks_keeps_axes_channels_and_steps(run, core, tmp_path):
+    data = np.zeros((2, 3, 2, 40, 60), np.uint8)
+    for t in range(2):
+        for z in range(3):
+            data[t, z, 1] = blobs(1 + t + z)
+    tifffile.imwrite(
+        tmp_path / "stack.tif",
+        data,
+        imagej=True,
+        resolution=(4, 2),
+        metadata={"axes": "TZCYX", "unit": "um", "spacing": 1.5, "finterval": 30},
+    )
+    report, _ = run(tmp_path / "stack.tif", settings=Settings(channel=1))
+    row, labels = report.rows[0], labels_of(report)
+    assert (row.nuclei, row.planes) == (1 + 2 + 3 + 2 + 3 + 4, 6)
+    assert labels.axes == ("t", "z", "y", "x")
+    assert labels.scale == (30, 1.5, 0.5, 0.25)
+    assert labels.data.max(axis=(2, 3)).tolist() == [[1, 2, 3], [2, 3, 4]]
+    assert core.names[4] == "stack.tif t=1 z=1"
+
+
+def test_colours_and_blank_planes(run, tmp_path):
+    stack = np.stack([np.zeros((40, 60), np.uint8), blobs(2), blobs(0)])
+    tifffile.imwrite(tmp_path / "z.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    report, _ = run(tmp_path / "z.tif")
+    assert report.rows[0].note == "2 of 3 planes are blank"
+    assert labels_of(report).data.max(axis=(1, 2)).tolist() == [0, 2, 0]
+    tifffile.imwrite(
+        tmp_path / "blank.tif", stack[::2], imagej=True, metadata={"axes": "ZYX"}
+    )
+    assert "same value" in run(tmp_path / "blank.tif")[0].rows[0].error
+
+
+def test_more_axes_than_two_are_refused(run, tmp_path):
+    data = np.zeros((2, 2, 2, 9, 9), np.uint8)
+    tifffile.imwrite(tmp_path / "odd.tif", data, metadata={"axes": "RTZYX"})
+    report, _ = run(tmp_path / "odd.tif")
+    assert "(" not in report.rows[0].error and "at most 2" in report.rows[0].error
+
+
+def test_a_channel_that_is_not_there_is_said(run, tmp_path):
+    data = np.stack([blobs(1), blobs(2)])
+    tifffile.imwrite(tmp_path / "c.ome.tif", data, metadata={"axes": "CYX"})
+    report, _ = run(tmp_path / "c.ome.tif", settings=Settings(channel=5))
+    assert "no channel 5" in report.rows[0].error
+
+
+def test_of_several_images_the_first_is_taken_and_it_is_said(run, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "two.ome.tif") as tiff:
+        tiff.write(blobs(2), metadata={"axes": "YX"})
+        tiff.write(blobs(3), metadata={"axes": "YX"})
+    report, _ = run(tmp_path / "two.ome.tif")
+    assert report.rows[0].nuclei == 2 and "only the first" in report.rows[0].note

@@ -1,0 +1,109 @@
+"""OME-Zarr of both formats, as images and as what is no image."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io import read_image
+
+zarr = pytest.importorskip("zarr")
+
+
+def axes(letters):
+    kinds = {"t": ("time", "second"), "c": ("channel", None)}
+    listed = []
+    for letter in letters:
+        kind, unit = kinds.get(letter, ("space", "micrometer"))
+        listed.append({"name": letter, "type": kind} | ({"unit": unit} if unit else {}))
+    return listed
+
+
+def write(path, data, letters, version="0.5", scale=None, channels=()):
+    """An image of two levels."""
+    zarr_format = 3 if version == "0.5" else 2
+    group = zarr.open_group(path, mode="a", zarr_format=zarr_format)
+    datasets = []
+    for level in range(2):
+        array = group.create_array(
+            str(level), shape=data.shape, dtype=data.dtype, overwrite=True
+        )
+        array[...] = data if level == 0 else 0
+        steps = scale or [1.0] * data.ndim
+        transform = [{"type": "scale", "scale": steps}]
+        datasets.append({"path": str(level), "coordinateTransformations": transform})
+    about = {"multiscales": [{"axes": axes(letters), "datasets": datasets}]}
+    if version == "0.3":
+        about["multiscales"][0]["axes"] = list(letters)
+    if channels:
+        about["omero"] = {"channels": [{"label": name} for name in channels]}
+    group.attrs.update(
+        {"ome": about | {"version": "0.5"}} if version == "0.5" else about
+    )
+    return path
+
+
+def pixels(*shape):
+    return np.random.default_rng(0).integers(1, 250, shape).astype(np.uint16)
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_axes_channels_and_calibration(tmp_path, version):
+    data = pixels(1, 2, 3, 9, 8)
+    path = write(
+        tmp_path / "a.ome.zarr",
+        data,
+        "tczyx",
+        version,
+        [1, 1, 2.0, 0.5, 0.25],
+        ("DNA", "actin"),
+    )
+    (image,) = read_image(path)
+    assert image.name == "a"
+    assert image.axes == ("z", "y", "x") and image.channel_axis == 0
+    assert image.scale == (2.0, 0.5, 0.25) and image.units == ("um",) * 3
+    assert image.metadata["channel_names"] == ("DNA", "actin")
+    np.testing.assert_array_equal(image.data, data[0])
+
+
+def test_axes_without_units(tmp_path):
+    (image,) = read_image(write(tmp_path / "a.zarr", pixels(9, 8), "yx", "0.3"))
+    assert image.axes == ("y", "x") and image.units == ("pixel", "pixel")
+
+
+def test_a_folder_of_numbered_images(tmp_path):
+    path = tmp_path / "raw.zarr"
+    zarr.open_group(path, mode="w").attrs["ome"] = {"bioformats2raw.layout": 3}
+    for number in (10, 2):
+        write(path / str(number), pixels(4, number), "yx")
+    images = read_image(path)
+    assert [i.name for i in images] == ["raw 2", "raw 10"]
+    assert images[1].data.shape == (4, 10)
+
+
+@pytest.mark.parametrize("kind", ["plate", "well", "nothing"])
+def test_what_is_no_image_is_said(tmp_path, kind):
+    zarr.open_group(tmp_path / "a.zarr", mode="w").attrs["ome"] = {kind: {}}
+    expected = "without an OME image" if kind == "nothing" else f"is a {kind}"
+    with pytest.raises(DataError, match=expected):
+        read_image(tmp_path / "a.zarr")
+
+
+def test_damage_is_said(tmp_path):
+    path = write(tmp_path / "a.zarr", pixels(9, 8), "yx")
+    (path / "zarr.json").write_text("{")
+    with pytest.raises(DataError, match="cannot be read as OME-Zarr"):
+        read_image(path)
+    path = write(tmp_path / "b.zarr", pixels(9, 8), "yq")
+    with pytest.raises(DataError, match="not of t, c, z, y, x"):
+        read_image(path)
+
+
+def test_without_zarr_the_remedy_is_said(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.zarr", pixels(9, 8), "yx")
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(DataError, match=r"napari-pmrnet\[zarr\]"):
+        read_image(path)

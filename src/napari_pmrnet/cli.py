@@ -135,7 +135,7 @@ def segment(
     output.mkdir(parents=True, exist_ok=True)
     failed = 0
     with progress_bar() as bar:
-        task = bar.add_task(f"on {model.device}", total=len(images))
+        task = bar.add_task(f"on {model.runs_on}", total=len(images))
         for path in images:
             try:
                 bar.console.print(_segment_file(path, output, settings, model))
@@ -173,7 +173,10 @@ def _segment_file(path: Path, output: Path, settings: Settings, model: Any) -> s
         weights_hash=model.card["sha256"],
     )
     notes = "".join(f" ({note})" for note in result.notes)
-    return f"{target}: {len(result.objects)} nuclei in {result.seconds:.1f} s{notes}"
+    return (
+        f"{target}: {len(result.objects)} nuclei in {result.seconds:.1f} s on "
+        f"{result.device}{notes}"
+    )
 
 
 @app.command()
@@ -274,7 +277,7 @@ def evaluate(
         "weights": f"{model.name} {model.card['sha256'][:12]}",
         "images": f"{len(scores)}, {column} = {subset} of {dataset.split_file.name}",
         "settings": json.dumps(settings.as_dict()),
-        "device": str(model.device),
+        "device": model.runs_on,
         "date": f"{date.today():%Y-%m-%d}",
     }
     for name, value in conditions.items():

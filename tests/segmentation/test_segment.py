@@ -30,7 +30,7 @@ def test_labels_maps_and_objects(image: np.ndarray, model: Model) -> None:
         assert values.min() >= 0 and values.max() <= 1
     assert result.objects["label"].tolist() == list(range(1, result.labels.max() + 1))
     assert result.objects["certainty"].between(0, 1).all()
-    assert result.device == "cpu" and result.model is model
+    assert result.device == model.runs_on and result.model is model
 
 
 def test_extra_maps_on_request(image: np.ndarray, model: Model) -> None:
@@ -82,7 +82,7 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu(
     object.__setattr__(cramped, "to", lambda device: cramped_to_cpu)
     result = segment(image, NATIVE, cramped)
     assert tried == [4, 2, 1]
-    assert result.device == "cpu"
+    assert result.device == model.runs_on
     assert [n for n in result.notes if "CPU" in n] and len(result.notes) == 3
     np.testing.assert_array_equal(result.labels, segment(image, NATIVE, model).labels)
 

@@ -207,7 +207,12 @@ def segment_steps(
     yield Progress(0, 0, f"starting on {model.device}")
     scale, diameter = yield from choose_scale(model, planes, settings.diameter)
     prediction = yield from predict(
-        model, planes, scale=scale, flips=settings.flips, box=box, extra_maps=True
+        model,
+        planes,
+        scale=scale,
+        flips=settings.flips,
+        box=box,
+        extra_maps=extra_maps,
     )
     yield Progress(1, 1, "separating nuclei")
     result = _assemble(prediction, settings, model, region, extra_maps, diameter)

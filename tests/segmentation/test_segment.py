@@ -9,6 +9,7 @@ import torch
 from napari_pmrnet import Settings, segment, segment_steps
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.pretrained import Model
+from napari_pmrnet.segmentation import first_look
 from napari_pmrnet.segmentation.segment import EXTRA_MAPS
 
 NATIVE = Settings(diameter=25)
@@ -138,3 +139,29 @@ def test_a_region_that_does_not_fit(
 def test_small_images_are_padded(shape: tuple[int, int], model: Model) -> None:
     image = np.arange(np.prod(shape)).reshape(shape)
     assert segment(image, NATIVE, model).labels.shape == shape
+
+
+def test_a_look_at_the_whole_image_serves_for_its_maps(
+    image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sized = replace(model, card=model.card | {"working_diameters": (1.0, 1000.0)})
+    monkeypatch.setattr(first_look, "THRESHOLDS", LOOSE)
+    monkeypatch.setattr(first_look, "ENOUGH", 0.0)
+    calls, predict_windows = [], Model.predict_windows
+    monkeypatch.setattr(
+        Model,
+        "predict_windows",
+        lambda *args: calls.append(len(args[1])) or predict_windows(*args),
+    )
+    small = image[:, :100]
+    open_size = replace(LOOSE, diameter=None)
+    looked = segment(small, open_size, sized)
+    once = sum(calls)
+    known = segment(small, replace(open_size, diameter=looked.diameter), sized)
+    assert looked.diameter is not None and sum(calls) == 2 * once
+    assert looked.labels.any()
+    np.testing.assert_array_equal(looked.labels, known.labels)
+    for name, values in known.maps.items():
+        np.testing.assert_array_equal(looked.maps[name], values)
+    segment(small, replace(open_size, flips=True), sized)
+    assert sum(calls) == 4 * once

@@ -1,4 +1,4 @@
-"""The command ``napari-pmrnet``: segment, train, evaluate.
+"""The command ``napari-pmrnet``: segment, train, evaluate, benchmark.
 
 Heavy modules are imported by the command that needs them, so that help is instant.
 """
@@ -268,7 +268,7 @@ def evaluate(
         "weights": f"{model.name} {model.card['sha256'][:12]}",
         "images": f"{len(scores)}, {column} = {subset} of {dataset.split_file.name}",
         "settings": json.dumps(settings.as_dict()),
-        "device": str(model.device),
+        "device": model.runs_on,
         "date": f"{date.today():%Y-%m-%d}",
     }
     for name, value in conditions.items():
@@ -282,6 +282,29 @@ def evaluate(
             output, scores, tables, model, dataset, settings, conditions
         ):
             console.print(str(path))
+
+
+@app.command()
+def benchmark(
+    model: Annotated[str, typer.Option(help="Name or .safetensors file.")] = "dsb18",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    rounds: Annotated[int, typer.Option(help="Turns a candidate takes.", min=1)] = 7,
+    output: Annotated[
+        Path | None, typer.Option(help="Markdown file for the tables.")
+    ] = None,
+) -> None:
+    """Measure the speed on this machine, against a U-Net where MONAI is installed."""
+    from napari_pmrnet.evaluation.benchmark import as_markdown, run_benchmark
+
+    with progress_bar() as bar:
+        task = bar.add_task("loading the network", total=None)
+        report = run_benchmark(
+            model, device, rounds, lambda text: bar.update(task, description=text)
+        )
+    text = as_markdown(report)
+    console.print(text, markup=False, highlight=False)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
     monkeypatch.setattr(planes, "segment_steps", fake.segment_steps)
     monkeypatch.setattr(
         "napari_pmrnet.pretrained.load_model",
-        lambda *_: SimpleNamespace(card={"sha256": HASH}, device="cpu"),
+        lambda *_: SimpleNamespace(card={"sha256": HASH}, device="cpu", runs_on="cpu"),
     )
     return fake
 

@@ -40,7 +40,9 @@ def gate(core, blobs, monkeypatch) -> Event:
     monkeypatch.setattr(_batch_run, "load_torch", lambda: None)
     monkeypatch.setattr(
         "napari_pmrnet.pretrained.load_model",
-        lambda *_: SimpleNamespace(card={"sha256": "0" * 64}, device="cpu"),
+        lambda *_: SimpleNamespace(
+            card={"sha256": "0" * 64}, device="cpu", runs_on="cpu"
+        ),
     )
     return core.gate
 

@@ -9,6 +9,7 @@ import torch
 from napari_pmrnet import Settings, segment, segment_steps
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.pretrained import Model
+from napari_pmrnet.segmentation import first_look
 from napari_pmrnet.segmentation.segment import EXTRA_MAPS
 
 NATIVE = Settings(diameter=25)
@@ -30,7 +31,7 @@ def test_labels_maps_and_objects(image: np.ndarray, model: Model) -> None:
         assert values.min() >= 0 and values.max() <= 1
     assert result.objects["label"].tolist() == list(range(1, result.labels.max() + 1))
     assert result.objects["certainty"].between(0, 1).all()
-    assert result.device == "cpu" and result.model is model
+    assert result.device == model.runs_on and result.model is model
 
 
 def test_extra_maps_on_request(image: np.ndarray, model: Model) -> None:
@@ -82,7 +83,7 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu(
     object.__setattr__(cramped, "to", lambda device: cramped_to_cpu)
     result = segment(image, NATIVE, cramped)
     assert tried == [4, 2, 1]
-    assert result.device == "cpu"
+    assert result.device == model.runs_on
     assert [n for n in result.notes if "CPU" in n] and len(result.notes) == 3
     np.testing.assert_array_equal(result.labels, segment(image, NATIVE, model).labels)
 
@@ -138,3 +139,29 @@ def test_a_region_that_does_not_fit(
 def test_small_images_are_padded(shape: tuple[int, int], model: Model) -> None:
     image = np.arange(np.prod(shape)).reshape(shape)
     assert segment(image, NATIVE, model).labels.shape == shape
+
+
+def test_a_look_at_the_whole_image_serves_for_its_maps(
+    image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sized = replace(model, card=model.card | {"working_diameters": (1.0, 1000.0)})
+    monkeypatch.setattr(first_look, "THRESHOLDS", LOOSE)
+    monkeypatch.setattr(first_look, "ENOUGH", 0.0)
+    calls, predict_windows = [], Model.predict_windows
+    monkeypatch.setattr(
+        Model,
+        "predict_windows",
+        lambda *args: calls.append(len(args[1])) or predict_windows(*args),
+    )
+    small = image[:, :100]
+    open_size = replace(LOOSE, diameter=None)
+    looked = segment(small, open_size, sized)
+    once = sum(calls)
+    known = segment(small, replace(open_size, diameter=looked.diameter), sized)
+    assert looked.diameter is not None and sum(calls) == 2 * once
+    assert looked.labels.any()
+    np.testing.assert_array_equal(looked.labels, known.labels)
+    for name, values in known.maps.items():
+        np.testing.assert_array_equal(looked.maps[name], values)
+    segment(small, replace(open_size, flips=True), sized)
+    assert sum(calls) == 4 * once

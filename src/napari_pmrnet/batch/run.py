@@ -235,7 +235,7 @@ class _Batch:
         file = self.record.name(path)
         picture = thumbnail(*found.shown)
         replace_file(self.record.thumbnail(file), lambda stream: stream.write(picture))
-        self.report.device = str(self.model.device)
+        self.report.device = self.model.runs_on
         seconds = time.perf_counter() - started
         return _row(file, labels, image, found, [*notes, *found.notes], seconds)
 

@@ -124,8 +124,11 @@ class ModelPanel(QWidget):
         self.advice.setVisible(bool(text))
 
     def show_used(self, device: str, notes: tuple[str, ...] = ()) -> None:
-        """Say where the network really ran, and why if that was not as asked."""
-        self._used_name = device
+        """Say where the network really ran, and why if that was not as asked.
+
+        The heading has room for the device, not for the backend after it.
+        """
+        self._used_name = device.partition(" ")[0]
         self.used.setText(" ".join((device, *notes)))
         self._retitle()
 

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 __all__ = ["Model", "available_models", "load_model"]
 
 
-def load_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
+def load_model(
+    name: str | Path = "dsb18", device: str = "auto", backend: str = "auto"
+) -> Model:
     """Load and verify weights; see `napari_pmrnet.pretrained.model.load_model`."""
     from napari_pmrnet._torch import import_torch
 
     import_torch()
     from napari_pmrnet.pretrained.model import load_model as load
 
-    return load(name, device)
+    return load(name, device, backend)
 
 
 def __getattr__(name: str) -> object:

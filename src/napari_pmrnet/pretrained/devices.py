@@ -66,6 +66,26 @@ def _present() -> list[tuple[str, str]]:
     return devices
 
 
+def has_fast_bfloat16(kind: str) -> bool:
+    """Whether a kind of device computes in bfloat16 faster than in float32.
+
+    A CPU without instructions for it is ten times slower that way.
+
+    Parameters
+    ----------
+    kind : str
+        Type of a torch device: ``cpu``, ``cuda`` or ``mps``.
+    """
+    torch = import_torch()
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return (
+        kind == "cpu"
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+
+
 def device_advice() -> str | None:
     """What to do about a GPU that this torch cannot use, or None."""
     torch = import_torch()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.network import PMRNet
+from napari_pmrnet.pretrained.backends import Backend, make_backend
 from napari_pmrnet.pretrained.card import sha256
 from napari_pmrnet.pretrained.devices import choose_device
 from napari_pmrnet.pretrained.library import find_weights, read_card
@@ -41,12 +43,27 @@ class Model:
         In evaluation mode, in channels_last memory format.
     device : torch.device
         Where the network is.
+    wanted_backend : str
+        One of `BACKENDS`; ``auto`` is the fastest.
     """
 
     name: str
     card: dict[str, Any]
     network: PMRNet
     device: torch.device
+    wanted_backend: str = "auto"
+
+    @cached_property
+    def backend(self) -> Backend:
+        """What runs the network, made from its weights when first asked for."""
+        return make_backend(
+            self.network, self.device, self.wanted_backend, self.card.get("sha256")
+        )
+
+    @property
+    def runs_on(self) -> str:
+        """Device and backend, as the user is told."""
+        return f"{self.device} with {self.backend.name}"
 
     @property
     def window(self) -> int:
@@ -116,13 +133,17 @@ class Model:
 
     def _maps(self, batch: Tensor, extra: bool, axes: tuple[int, ...]) -> Tensor:
         """All maps (N, n, h, w) of windows that the network sees flipped."""
-        out = self.network(batch.flip(axes), maps=True)
-        maps = [_activate(out.logits, self.channels), out.gates.full, out.certainty]
+        out = self.backend(batch.flip(axes))
+        maps = [
+            _activate(out.logits, self.channels),
+            out.gates.full,
+            out.certainty,
+        ]
         if extra:
             coarse = (out.gates.half, out.gates.quarter)
             maps += [_resize(gate, batch.shape[-2:]) for gate in coarse]
             maps.append(out.gates.esconv)
-        back = torch.cat(maps, dim=1).float().flip(axes)
+        back = torch.cat(maps, dim=1).flip(axes)
         for axis, name in ((2, "flow_y"), (3, "flow_x")):
             if axis in axes and name in self.channels:
                 back[:, self.channels.index(name)].neg_()
@@ -147,7 +168,9 @@ def _resize(planes: Tensor, size: Sequence[int]) -> Tensor:
     )
 
 
-def load_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
+def load_model(
+    name: str | Path = "dsb18", device: str = "auto", backend: str = "auto"
+) -> Model:
     """Load and verify weights.
 
     Parameters
@@ -157,6 +180,8 @@ def load_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
         (``.json``) beside it.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    backend : str
+        ``auto``, ``pytorch`` or ``openvino``; see `make_backend`.
 
     Returns
     -------
@@ -188,7 +213,7 @@ def load_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
         ) from error
     target = choose_device(device)
     network = network.eval().to(target, memory_format=torch.channels_last)
-    return Model(path.stem, card, network, target)
+    return Model(path.stem, card, network, target, backend)
 
 
 def _first_line(error: Exception) -> str:

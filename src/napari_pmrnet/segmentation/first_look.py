@@ -11,6 +11,7 @@ import numpy as np
 from napari_pmrnet.segmentation.instances import SMALLEST_AREA, label_nuclei
 from napari_pmrnet.segmentation.objects import describe_objects, object_features
 from napari_pmrnet.segmentation.predict import (
+    Prediction,
     Progress,
     predict,
     run_to_end,
@@ -33,7 +34,10 @@ LOOKS = {1.0: 1.75, 0.5: 1.0, 0.25: 1.0, 2.0: 1.75}
 
 
 def choose_scale(
-    model: Model, planes: np.ndarray, diameter: float | None
+    model: Model,
+    planes: np.ndarray,
+    diameter: float | None,
+    whole: dict[float, Prediction] | None = None,
 ) -> Generator[Progress, None, tuple[float, float | None]]:
     """Scale at which the network is to see an image.
 
@@ -45,6 +49,9 @@ def choose_scale(
     diameter : float or None
         Of a typical nucleus, in pixels. None: measured by `first_look`. A model whose
         card names no ``working_diameters`` sees every image as it is.
+    whole : dict, optional
+        Filled with what the looks predicted of the whole image, by scale, so that a
+        small image need not be predicted again.
 
     Yields
     ------
@@ -61,12 +68,12 @@ def choose_scale(
     if working is None:
         return 1.0, diameter
     if diameter is None:
-        diameter = yield from first_look(model, planes)
+        diameter = yield from first_look(model, planes, whole)
     return (1.0 if diameter is None else working_scale(diameter, *working)), diameter
 
 
 def first_look(
-    model: Model, planes: np.ndarray
+    model: Model, planes: np.ndarray, whole: dict[float, Prediction] | None = None
 ) -> Generator[Progress, None, float | None]:
     """Diameter of a typical nucleus, from a quick look at a part of the image.
 
@@ -80,6 +87,8 @@ def first_look(
     ----------
     model : Model
     planes : ndarray of float32, shape (3, H, W)
+    whole : dict, optional
+        As for `choose_scale`.
 
     Yields
     ------
@@ -98,6 +107,8 @@ def first_look(
         part = liveliest(planes, round(windows * model.window / scale))
         seen = look(model, part, scale)
         native = native or seen
+        if whole is not None and seen.prediction and part.shape == planes.shape:
+            whole[scale] = seen.prediction
         if seen.diameter is None or not small <= seen.diameter * scale <= large:
             continue
         if seen is native and seen.trust >= ENOUGH:
@@ -107,10 +118,11 @@ def first_look(
 
 
 class Look(NamedTuple):
-    """What one look told: mean trust of the nuclei, typical diameter or None."""
+    """What one look told: mean trust of the nuclei, typical diameter or None, maps."""
 
     trust: float
     diameter: float | None
+    prediction: Prediction | None = None
 
 
 def look(model: Model, planes: np.ndarray, scale: float) -> Look:
@@ -119,12 +131,13 @@ def look(model: Model, planes: np.ndarray, scale: float) -> Look:
     A nucleus is trusted as far as its pixels are clearly foreground, and its flows are
     long and lead to its centre. The diameter is the median weighted by trust.
     """
-    maps = run_to_end(predict(model, planes, scale=scale)).maps
+    prediction = run_to_end(predict(model, planes, scale=scale))
+    maps = dict(prediction.maps)
     flows = take_flows(maps)
     settings = replace(THRESHOLDS, min_area=round(SMALLEST_AREA / scale**2))
     labels = label_nuclei(maps["probability"], flows, settings)
     if not labels.any():
-        return Look(0.0, None)
+        return Look(0.0, None, prediction)
     maps["certainty"] = np.abs(2 * maps["probability"] - 1)
     if flows is None:
         objects = describe_objects(labels, maps)
@@ -135,7 +148,7 @@ def look(model: Model, planes: np.ndarray, scale: float) -> Look:
         trust = (trust * np.minimum(seen["flow_strength"], 1)).to_numpy()
         area = np.exp(seen["log_area"].to_numpy())
     diameter = weighted_median(np.sqrt(4 / np.pi * area), trust)
-    return Look(float(np.average(trust, weights=area)), diameter)
+    return Look(float(np.average(trust, weights=area)), diameter, prediction)
 
 
 def liveliest(planes: np.ndarray, side: int) -> np.ndarray:

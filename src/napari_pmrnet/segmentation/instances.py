@@ -7,13 +7,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import clear_border
 
+from napari_pmrnet.segmentation.neighbours import highest_near
 from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.segmentation.windows import Box
 
 STEPS = 10
 DOUBLINGS = 6
 CROWD = 10.0
 SMALLEST_AREA = 20
 SMALLEST_SHARE = 0.07
+NEAR = 6
 _EIGHT = np.ones((3, 3), bool)
 
 
@@ -80,13 +83,17 @@ def _follow(
 ) -> NDArray[np.intp]:
     """Index into `pixels` of where each of them ends."""
     height, width = foreground.shape
-    y, x = (axis.astype(np.float32) for axis in np.divmod(pixels, width))
-    step_y, step_x = ((flow * foreground).ravel() for flow in flows)
-    at = pixels
+    ways = [axis.astype(np.float32) for axis in np.divmod(pixels, width)]
+    steps = [(flow * foreground).ravel() for flow in flows]
+    at, rounded = pixels, np.empty(pixels.size, np.float32)
     for _ in range(STEPS):
-        y = np.clip(y + step_y[at], 0, height - 1)
-        x = np.clip(x + step_x[at], 0, width - 1)
-        at = np.rint(y).astype(np.intp) * width + np.rint(x).astype(np.intp)
+        places = []
+        for way, step, most in zip(ways, steps, (height - 1, width - 1), strict=True):
+            way += step[at]
+            np.clip(way, 0, most, out=way)
+            places.append(np.rint(way, out=rounded).astype(np.intp))
+        at = places[0] * width
+        at += places[1]
     numbers = np.full(foreground.size, -1, np.intp)
     numbers[pixels] = np.arange(pixels.size)
     reached = numbers[at]
@@ -108,13 +115,35 @@ def _fill_gaps(
         return labels
     pieces, count = ndimage.label(lost, _EIGHT)
     touching = np.zeros(count + 1, bool)
-    touching[pieces[ndimage.maximum_filter(labels, 3) > 0]] = True
+    touching[pieces[highest_near(labels) > 0]] = True
     gaps = touching & (np.bincount(pieces.ravel(), minlength=count + 1) < limit)
     gaps[0] = False
-    nearest = ndimage.distance_transform_edt(
-        labels == 0, return_distances=False, return_indices=True
-    )
-    return np.where(gaps[pieces], labels[tuple(nearest)], labels)
+    filled = labels.copy()
+    boxes = ndimage.find_objects(pieces)
+    for piece in np.flatnonzero(gaps):
+        box = boxes[piece - 1]
+        inside = pieces[box] == piece
+        filled[box][inside] = _nearest(labels, box, inside)
+    return filled
+
+
+def _nearest(labels: np.ndarray, box: Box, inside: np.ndarray) -> np.ndarray:
+    """Labels nearest to the pixels `inside` a box, looking no further than need be."""
+    margin = NEAR
+    while True:
+        around = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
+        place = tuple(
+            slice(s.start - a.start, s.stop - a.start)
+            for s, a in zip(box, around, strict=True)
+        )
+        seen = labels[around]
+        distance, nearest = ndimage.distance_transform_edt(
+            seen == 0, return_indices=True
+        )
+        # Any nearer label, or one as near, lies within the margin then.
+        if seen.any() and distance[place][inside].max() < margin:
+            return seen[tuple(axis[place][inside] for axis in nearest)]
+        margin *= 2
 
 
 def smallest_area(settings: Settings, diameter: float | None) -> int:

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import maximum_filter
 from scipy.special import expit
-from skimage.segmentation import find_boundaries
 
 from napari_pmrnet.segmentation.certainty import log_odds
+from napari_pmrnet.segmentation.neighbours import highest_near, rims
 
 RIGHT_IOU = 0.7
 FEATURES = (
@@ -230,7 +229,7 @@ class _Regions:
 
     def rim(self) -> np.ndarray:
         """Pixels with a 4-neighbour of another label or none, (H, W)."""
-        return find_boundaries(self.labels, mode="inner")
+        return rims(self.labels)
 
     def _sum(self, values: np.ndarray | None) -> np.ndarray:
         return np.bincount(self.owner, values, minlength=self.count).astype(float)
@@ -244,7 +243,10 @@ class _Regions:
     def least(self, values: np.ndarray) -> np.ndarray:
         """Smallest value within every label."""
         least = np.full(self.count, np.inf)
-        np.minimum.at(least, self.owner, values)
+        if len(values):
+            order = np.argsort(self.owner, kind="stable")
+            first = np.flatnonzero(np.diff(self.owner[order], prepend=-1))
+            least[self.owner[order[first]]] = np.minimum.reduceat(values[order], first)
         return least
 
     def towards_centre(self, flow: np.ndarray, strength: np.ndarray) -> np.ndarray:
@@ -272,9 +274,9 @@ class _Regions:
         ndarray of float, shape (count,)
             Mean probability of the unlabelled pixels next to a nucleus, 0 if none are.
         """
-        highest = maximum_filter(self.labels, 3)
+        highest = highest_near(self.labels)
         reverse = np.where(self.labels > 0, self.count + 1 - self.labels, 0)
-        lowest = self.count + 1 - maximum_filter(reverse, 3)
+        lowest = self.count + 1 - highest_near(reverse)
         touching = self.take((highest != self.labels) | (lowest != self.labels))
         around = (self.labels == 0) & (highest > 0)
         owner = highest[around] - 1

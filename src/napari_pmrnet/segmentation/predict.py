@@ -113,7 +113,7 @@ def predict(
         done += len(boxes)
         yield Progress(done, total, f"window {done} of {total} on {model.device}")
     maps = dict(zip(names, blend.result(), strict=True))
-    return Prediction(maps, str(model.device), tuple(notes))
+    return Prediction(maps, model.runs_on, tuple(notes))
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

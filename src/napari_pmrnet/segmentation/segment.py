@@ -205,10 +205,18 @@ def segment_steps(
 
         model = load_model(settings.model, settings.device)
     yield Progress(0, 0, f"starting on {model.device}")
-    scale, diameter = yield from choose_scale(model, planes, settings.diameter)
-    prediction = yield from predict(
-        model, planes, scale=scale, flips=settings.flips, box=box, extra_maps=True
-    )
+    looks: dict[float, Prediction] = {}
+    scale, diameter = yield from choose_scale(model, planes, settings.diameter, looks)
+    prediction = looks.get(scale)
+    if prediction is None or extra_maps or settings.flips or box:
+        prediction = yield from predict(
+            model,
+            planes,
+            scale=scale,
+            flips=settings.flips,
+            box=box,
+            extra_maps=extra_maps,
+        )
     yield Progress(1, 1, "separating nuclei")
     result = _assemble(prediction, settings, model, region, extra_maps, diameter)
     seconds = time.perf_counter() - started

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.pretrained.devices import has_fast_bfloat16
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource
@@ -300,18 +301,8 @@ def autocast(device: str, mode: str = "auto") -> Any:
     device : str
         A torch device.
     mode : str
-        ``auto``, ``on`` or ``off``. On a CPU without bfloat16 instructions autocast is
-        ten times slower than float32, so ``auto`` asks the processor.
+        ``auto``, ``on`` or ``off``; ``auto`` asks `has_fast_bfloat16`.
     """
     kind = torch.device(device).type
-    if mode == "auto":
-        fast = (
-            torch.cuda.is_bf16_supported()
-            if kind == "cuda"
-            else kind == "cpu"
-            and torch.backends.cpu.get_cpu_capability() == "AVX512"
-            and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        )
-    else:
-        fast = mode == "on"
+    fast = has_fast_bfloat16(kind) if mode == "auto" else mode == "on"
     return torch.autocast(kind, torch.bfloat16) if fast else nullcontext()

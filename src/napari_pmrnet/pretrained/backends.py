@@ -1,0 +1,109 @@
+"""What runs the network: PyTorch anywhere, OpenVINO on processors that have it."""
+
+from __future__ import annotations
+
+import logging
+from importlib.util import find_spec
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
+from napari_pmrnet.network.inference import inference_form
+from napari_pmrnet.pretrained.devices import has_fast_bfloat16
+
+BACKENDS = ("auto", "pytorch", "openvino")
+TENSOR_CORES = (7, 0)
+
+logger = logging.getLogger(__name__)
+
+
+class Backend(Protocol):
+    """The network, ready to run on one device; may be called by several threads.
+
+    ``name`` is what the user is shown. A call takes windows (N, 3, h, w) of float32 on
+    the device, h and w multiples of 8, and gives all maps in float32.
+    """
+
+    name: str
+
+    def __call__(self, windows: Tensor) -> PMRNetOutput: ...
+
+
+class TorchBackend:
+    """The inference form of a network in eager PyTorch."""
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        self.dtype = fast_dtype(device)
+        self._network = inference_form(network).to(self.dtype)
+        self.name = "PyTorch"
+        if self.dtype != torch.float32:
+            self.name += f" ({str(self.dtype).removeprefix('torch.')})"
+
+    def __call__(self, windows: Tensor) -> PMRNetOutput:
+        out = self._network(windows.to(self.dtype), maps=True)
+        gates = Gates(*(gate.float() for gate in out.gates))
+        return PMRNetOutput(out.logits.float(), out.certainty.float(), gates)
+
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """The type in which a device is fastest and labels stay the same.
+
+    float16 on a GPU with tensor cores, which keeps three digits more than bfloat16;
+    bfloat16 on a processor with instructions for it; float32 elsewhere.
+    """
+    if device.type == "cuda":
+        capable = torch.cuda.get_device_capability(device) >= TENSOR_CORES
+        return torch.float16 if capable else torch.float32
+    return torch.bfloat16 if has_fast_bfloat16(device.type) else torch.float32
+
+
+def make_backend(
+    network: nn.Module, device: torch.device, wanted: str, weights_hash: str | None
+) -> Backend:
+    """The fastest backend there is for a network on a device.
+
+    Parameters
+    ----------
+    network : Module
+    device : torch.device
+        Where `network` is.
+    wanted : str
+        ``auto``: OpenVINO for a whole PMRNet on a CPU where it is installed, else
+        PyTorch. ``pytorch`` or ``openvino`` for that alone.
+    weights_hash : str or None
+        SHA-256 of the weights, under which a conversion is kept for the next start.
+
+    Raises
+    ------
+    PMRNetError
+        If OpenVINO is asked for by name and cannot run this network here.
+    """
+    if wanted not in BACKENDS:
+        raise PMRNetError(
+            f"there is no backend '{wanted}'. Choose one of: {', '.join(BACKENDS)}."
+        )
+    fits = device.type == "cpu" and isinstance(network, PMRNet)
+    if wanted == "openvino" and not fits:
+        raise PMRNetError(f"OpenVINO runs a whole PMRNet on the CPU, not on {device}.")
+    if wanted == "pytorch" or not fits or (wanted == "auto" and not has_openvino()):
+        return TorchBackend(network, device)
+    try:
+        from napari_pmrnet.pretrained.openvino_backend import OpenVINOBackend
+
+        return OpenVINOBackend(network, weights_hash)
+    except (ImportError, AttributeError, OSError, RuntimeError) as error:
+        if wanted == "openvino":
+            raise PMRNetError(
+                f"OpenVINO cannot run the network ({error}). Install it with "
+                'pip install "napari-pmrnet[openvino]".'
+            ) from error
+        logger.warning("OpenVINO cannot be used, PyTorch runs instead: %s", error)
+        return TorchBackend(network, device)
+
+
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed."""
+    return find_spec("openvino") is not None

@@ -1,0 +1,175 @@
+"""OpenVINO runs the network on a processor: one compiled model for a window size.
+
+Converting takes seconds, compiling half of one, so what was converted is kept on disk
+under the hash of the weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import warnings
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkdtemp
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import platformdirs
+import torch
+from torch import Tensor, nn
+
+from napari_pmrnet import network as network_package
+from napari_pmrnet.network import STRIDE, Gates, PMRNet, PMRNetOutput
+from napari_pmrnet.network.inference import inference_form
+from napari_pmrnet.network.pmrnet import check_size
+from napari_pmrnet.pretrained.devices import has_fast_bfloat16
+
+_FILE = "network.xml"
+
+logger = logging.getLogger(__name__)
+
+
+class OpenVINOBackend:
+    """The inference form of PMRNet in OpenVINO.
+
+    Windows go through one by one, each on all threads that PyTorch may use. Calls from
+    several threads wait for each other.
+
+    Parameters
+    ----------
+    network : PMRNet
+        On the CPU.
+    weights_hash : str or None
+        SHA-256 of the weights. None keeps nothing on disk.
+    """
+
+    def __init__(self, network: PMRNet, weights_hash: str | None = None) -> None:
+        import openvino
+
+        bfloat16 = has_fast_bfloat16("cpu")
+        self.name = "OpenVINO (bfloat16)" if bfloat16 else "OpenVINO"
+        self._core = openvino.Core()
+        self._converted = _converted(self._core, network, weights_hash)
+        # Pinned threads would compete with the window's for the same cores.
+        self._options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._requests: dict[tuple[int, int], Any] = {}
+        self._lock = Lock()
+
+    def __call__(self, windows: Tensor) -> PMRNetOutput:
+        check_size(windows)
+        with self._lock:
+            request = self._request(*windows.shape[-2:])
+            outputs = [_infer(request, window) for window in windows.split(1)]
+        logits, certainty, *gates = (
+            torch.from_numpy(np.concatenate(parts))
+            for parts in zip(*outputs, strict=True)
+        )
+        return PMRNetOutput(logits, certainty, Gates(*gates))
+
+    def _request(self, height: int, width: int) -> Any:
+        """What runs windows of one size, made when first needed."""
+        if (height, width) not in self._requests:
+            model = self._converted.clone()
+            model.reshape([1, model.input(0).partial_shape[1], height, width])
+            compiled = self._core.compile_model(model, "CPU", self._options)
+            self._requests[height, width] = compiled.create_infer_request()
+        return self._requests[height, width]
+
+
+def _infer(request: Any, window: Tensor) -> list[np.ndarray]:
+    """Copies of all outputs for one window (1, 3, h, w)."""
+    request.infer([window.contiguous().numpy()])
+    return [np.array(tensor.data) for tensor in request.output_tensors]
+
+
+class _Flat(nn.Module):
+    """A network whose output is one flat tuple."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, windows: Tensor) -> tuple[Tensor, ...]:
+        logits, certainty, gates = self.network(windows, maps=True)
+        return (logits, certainty, *gates)
+
+
+def _converted(core: Any, network: PMRNet, weights_hash: str | None) -> Any:
+    """The network as an OpenVINO model, from disk where it is kept."""
+    if not weights_hash:
+        return convert(network)
+    cache = platformdirs.user_cache_path("napari-pmrnet", appauthor=False)
+    folder = cache / "openvino" / _key(weights_hash)
+    try:
+        return core.read_model(folder / _FILE)
+    except RuntimeError:
+        logger.debug("converting: %s holds no model", folder)
+    model = convert(network)
+    try:
+        _keep(model, folder)
+        # Read back, because it differs in the last digit and the next start reads it.
+        return core.read_model(folder / _FILE)
+    except (OSError, RuntimeError) as error:
+        logger.debug("the converted model was not kept: %s", error)
+        return model
+
+
+def convert(network: PMRNet) -> Any:
+    """Convert the inference form of a network.
+
+    Returns
+    -------
+    openvino.Model
+        (1, C, h, w) -> logits, certainty and the four gates.
+    """
+    # openvino.convert_model does the same, but reports its use over the network.
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    channels = network.stem[0][0].in_channels
+    example = torch.zeros(1, channels, 8 * STRIDE, 8 * STRIDE)
+    with warnings.catch_warnings(), torch.no_grad():
+        # Tracing is deprecated in favour of torch.export, which takes longer to load
+        # and to run; check_size is constant.
+        warnings.simplefilter("ignore")
+        flat = _Flat(inference_form(network))
+        decoder = TorchScriptPythonDecoder(
+            torch.jit.trace(flat, example, check_trace=False)
+        )
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        source = frontend.load(decoder)
+        model = frontend.convert(source)
+    model.reshape([1, channels, -1, -1])
+    return model
+
+
+def _key(weights_hash: str) -> str:
+    """Name for a conversion: of the weights, the code that made it and OpenVINO."""
+    import openvino
+
+    digest = sha256(f"{weights_hash} {openvino.__version__}".encode())
+    for path in sorted(Path(network_package.__path__[0]).glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _keep(model: Any, folder: Path) -> None:
+    """Write a converted model into a folder of its own, whole or not at all."""
+    import openvino
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(mkdtemp(dir=folder.parent))
+    try:
+        openvino.save_model(model, part / _FILE, compress_to_fp16=False)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

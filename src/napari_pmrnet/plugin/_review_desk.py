@@ -19,7 +19,7 @@ from napari_pmrnet.plugin._results import result_of
 from napari_pmrnet.plugin._review_session import (
     ReviewSession,
     check_editable,
-    grey_plane,
+    is_zarr,
 )
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.proofreading.edits import difference
@@ -111,12 +111,12 @@ class ReviewDesk(QObject):
             plane = "" if result is None else result.plane
             subject = store.Subject.of(self._image, plane)
         source = origin if result is None else result.segmentation
-        copy = np.array(layer.data)
-        pixels = grey_plane(self._image, copy.shape)
+        # What lies on disk is read in the worker thread.
+        labels = layer.data if is_zarr(layer.data) else layer.data.copy()
         task = f"Looking at the nuclei of '{layer.name}'"
         self.said.emit(f"{task}...", "plain")
         self.busy.emit(True)
-        self._preparing.start(task, store.prepare, copy, source, pixels, subject)
+        self._preparing.start(task, store.prepare, labels, source, subject)
 
     def end(self) -> None:
         """End the review; its journal is written to the end."""

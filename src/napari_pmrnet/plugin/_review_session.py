@@ -17,6 +17,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin._axes import first_level
 from napari_pmrnet.plugin._layers import plain
+from napari_pmrnet.plugin._review_store import grey_plane
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
@@ -82,7 +83,10 @@ class ReviewSession(QObject):
         check_editable(layer)
         self.layer = layer = plain(layer)
         if review is None:
-            pixels = grey_plane(image, layer.data.shape)
+            pixels = None
+            if image is not None:
+                shape = tuple(layer.data.shape)
+                pixels = grey_plane(first_level(image), bool(image.rgb), shape)
             review = begin_review(layer.data, origin_of(result), pixels)
         self.review = review
         self._busy, self._strokes = False, 0
@@ -360,15 +364,3 @@ def origin_of(result: Result | None) -> Origin | None:
 def is_zarr(data: Any) -> bool:
     """Whether an array lies in a Zarr store, which napari can write to."""
     return type(data).__module__.partition(".")[0] == "zarr"
-
-
-def grey_plane(image: Image | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Brightness of an image on the pixels of the labels; None if it does not fit."""
-    if image is None:
-        return None
-    data = first_level(image)
-    if tuple(data.shape[:2]) != tuple(shape):
-        return None
-    if image.rgb:
-        return np.asarray(data)[..., :3].mean(axis=-1)
-    return np.asarray(data) if data.ndim == 2 else None

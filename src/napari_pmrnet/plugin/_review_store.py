@@ -49,18 +49,22 @@ class Subject:
     file : Path or None
     plane : str
         Title of the plane; empty for a plain image.
+    rgb : bool
+        Whether the last axis holds colours.
     """
 
     data: Any
     file: Path | None = None
     plane: str = ""
+    rgb: bool = False
 
     @classmethod
     def of(cls, image: Image, plane: str = "") -> Subject:
         """The subject an image layer shows."""
         path = image.source.path
         file = None if path is None else Path(path)
-        return cls(first_level(image), file if file and file.exists() else None, plane)
+        there = file if file and file.exists() else None
+        return cls(first_level(image), there, plane, bool(image.rgb))
 
     def fingerprint(self) -> str:
         """Hash of the image and the plane."""
@@ -133,24 +137,26 @@ def look_for_journal(subject: Subject) -> Found:
 
 
 def prepare(
-    labels: np.ndarray,
+    labels: Any,
     source: Segmentation | Origin | None,
-    pixels: np.ndarray | None,
     subject: Subject | None,
 ) -> Prepared:
     """Begin a review of a copy of the labels; takes seconds for large images.
 
     Parameters
     ----------
-    labels : ndarray of int, shape (H, W)
+    labels : array of int, shape (H, W)
+        Read here, if it lies on disk.
     source : Segmentation, Origin or None
         Where they come from.
-    pixels : ndarray, shape (H, W), optional
-        For the mean intensity.
     subject : Subject, optional
         The image, if its layer is there.
     """
+    labels = np.asarray(labels)
     known = source is None or isinstance(source, Origin)
+    pixels = None
+    if subject is not None:
+        pixels = grey_plane(subject.data, subject.rgb, labels.shape)
     review = begin_review(labels, source if known else Origin.of(source), pixels)
     return Prepared(review, None if subject is None else look_for_journal(subject))
 
@@ -158,6 +164,15 @@ def prepare(
 def origin_of_journal(journal: Restored) -> Origin:
     """Where restored labels come from, of which the maps are gone."""
     return Origin(journal.found, {}, None, {})
+
+
+def grey_plane(data: Any, rgb: bool, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Brightness of an image on the pixels of labels; None if it does not fit."""
+    if tuple(data.shape[:2]) != tuple(shape):
+        return None
+    if rgb:
+        return np.asarray(data)[..., :3].mean(axis=-1)
+    return np.asarray(data) if data.ndim == 2 else None
 
 
 def set_aside(path: Path) -> Path:

@@ -142,8 +142,14 @@ def test_other_networks_and_devices_are_pytorch_s() -> None:
         make_backend(other, CPU, "tensorrt", None)
 
 
-def test_half_precision_only_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_precision_only_if_asked_for_and_fast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     cuda = torch.device("cuda:0")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    monkeypatch.delenv(backends.HALF_PRECISION, raising=False)
+    assert fast_dtype(cuda) == torch.float32
+    monkeypatch.setenv(backends.HALF_PRECISION, "1")
     for capability, dtype in (((6, 1), torch.float32), ((7, 5), torch.float16)):
         monkeypatch.setattr(
             torch.cuda, "get_device_capability", lambda _, c=capability: c

@@ -25,7 +25,6 @@ from napari_pmrnet import network as network_package
 from napari_pmrnet.network import STRIDE, Gates, PMRNet, PMRNetOutput
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.network.pmrnet import check_size
-from napari_pmrnet.pretrained.devices import has_fast_bfloat16
 
 _FILE = "network.xml"
 
@@ -44,12 +43,18 @@ class OpenVINOBackend:
         On the CPU.
     weights_hash : str or None
         SHA-256 of the weights. None keeps nothing on disk.
+    bfloat16 : bool
+        Compute in bfloat16 rather than float32.
     """
 
-    def __init__(self, network: PMRNet, weights_hash: str | None = None) -> None:
+    def __init__(
+        self,
+        network: PMRNet,
+        weights_hash: str | None = None,
+        bfloat16: bool = False,
+    ) -> None:
         import openvino
 
-        bfloat16 = has_fast_bfloat16("cpu")
         self.name = "OpenVINO (bfloat16)" if bfloat16 else "OpenVINO"
         self._core = openvino.Core()
         self._converted = _converted(self._core, network, weights_hash)

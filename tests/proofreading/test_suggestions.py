@@ -141,3 +141,11 @@ def test_precision_falls_as_recall_rises() -> None:
         1,
     ]
     assert curve.set_index("kind").loc[kinds[1], "precision"] == 0
+
+
+def test_a_nucleus_in_two_pieces_is_to_be_split() -> None:
+    labels = np.zeros((80, 120), np.int32)
+    labels[disc(40, 30, 12) | disc(40, 90, 12)] = 1
+    table = suggest(labels, maps(), FLOWS, ROUND_IS_SURE).table
+    assert table["kind"].tolist() == ["split"] and table["gate"].tolist() == [1.0]
+    assert table["score"].iloc[0] > 0.5

@@ -211,7 +211,9 @@ def _splits(
         mine = np.flatnonzero(owner == label)
         inner = same & (owner[found.first] == label)
         length = found.length[inner].sum()
-        mean = np.average(found.mean[inner], weights=found.length[inner])
+        total = (found.mean[inner] * found.length[inner]).sum()
+        # Parts that do not touch are as good as divided by a wall.
+        mean = total / length if length else 1.0
         yield (
             SPLIT,
             int(label),

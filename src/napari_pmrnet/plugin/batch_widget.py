@@ -12,7 +12,7 @@ from typing import Any
 
 import napari.viewer
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QUrl
+from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QApplication,
@@ -42,8 +42,9 @@ from napari_pmrnet.plugin._batch_panels import (
     SettingsPanel,
 )
 from napari_pmrnet.plugin._batch_run import open_result, report_text, run_batch
+from napari_pmrnet.plugin._dock import Dock
 from napari_pmrnet.plugin._form import SettingsForm
-from napari_pmrnet.plugin._look import WheelGuard, style_sheet, tones
+from napari_pmrnet.plugin._look import WheelGuard, tones
 from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import restyle, row_of
@@ -51,7 +52,7 @@ from napari_pmrnet.plugin._run_panel import restyle, row_of
 FILE_STEPS = 100
 
 
-class SegmentFolder(QWidget):
+class SegmentFolder(Dock):
     """Dock that segments the images of a folder.
 
     Parameters
@@ -61,9 +62,7 @@ class SegmentFolder(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer = viewer
-        self._released = False
+        super().__init__(viewer)
         self._runner = Runner(self)
         self._stop = threading.Event()
         self._output = Path()
@@ -161,20 +160,9 @@ class SegmentFolder(QWidget):
         self.status.setProperty("tone", tone)
         restyle(self.status)
 
-    def release(self) -> None:
-        """Let go of the viewer and of running work; for a dock that goes away."""
-        if self._released:
-            return
-        self._released = True
+    def _let_go(self) -> None:
         self._stop.set()
         self._runner.shut_down()
-        self._viewer.events.theme.disconnect(self._restyle)
-
-    def event(self, event: QEvent) -> bool:
-        """Clean up when napari takes the widget out of its dock."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.release()
-        return super().event(event)
 
     def _lay_out(self) -> None:
         """Form on top, scrolling where the window is low; the table below."""
@@ -205,10 +193,9 @@ class SegmentFolder(QWidget):
         self._runner.succeeded.connect(self._on_done)
         self._runner.failed.connect(self._complain)
         self._runner.finished.connect(self._on_finished)
-        self._viewer.events.theme.connect(self._restyle)
 
     def _restyle(self, event: Any = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
+        super()._restyle()
         self.results.model.set_colours(tones(self._viewer.theme))
 
     def _on_setting(self, name: str) -> None:

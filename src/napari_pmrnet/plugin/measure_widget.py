@@ -7,22 +7,20 @@ from typing import Any
 import napari.viewer
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout
 
 from napari_pmrnet.plugin._camera import camera_of
+from napari_pmrnet.plugin._dock import Dock
 from napari_pmrnet.plugin._layers import plain
-from napari_pmrnet.plugin._look import WheelGuard, style_sheet
+from napari_pmrnet.plugin._look import WheelGuard
 from napari_pmrnet.plugin._measure_panel import MeasurePanel
 from napari_pmrnet.plugin._measure_table import MeasurementsView
 from napari_pmrnet.plugin._measured import labels_on_show, measured_of
 from napari_pmrnet.plugin._pixel_size import pixel_size
 from napari_pmrnet.plugin._review_panel import StatusPanel, labelled_row
 
-LIST_DELAY = 100
 
-
-class MeasureNuclei(QWidget):
+class MeasureNuclei(Dock):
     """Dock that measures the nuclei of a Labels layer and exports them.
 
     Parameters
@@ -32,15 +30,10 @@ class MeasureNuclei(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer, self._released = viewer, False
+        super().__init__(viewer)
         self._layer: Labels | None = None
         self.layers, self.panel = QComboBox(), MeasurePanel(viewer)
         self.table, self.status = MeasurementsView(), StatusPanel()
-        self._list_timer = QTimer(self)
-        self._list_timer.setSingleShot(True)
-        self._list_timer.setInterval(LIST_DELAY)
-        self._list_timer.timeout.connect(self._list_layers)
         self._guard = WheelGuard(self)
         self.panel.layout().setContentsMargins(0, 0, 0, 0)
         column = QVBoxLayout(self)
@@ -71,41 +64,16 @@ class MeasureNuclei(QWidget):
             layer.events.selected_label.connect(self._on_selected)
         self.panel.set_layer(layer)
 
-    def release(self) -> None:
-        """Let go of the viewer; for a dock that goes away."""
-        if self._released:
-            return
-        self._released = True
-        self._list_timer.stop()
+    def _let_go(self) -> None:
         self.choose(None)
         self.panel.release()
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered):
-            event.disconnect(self._on_layers)
-        self._viewer.events.theme.disconnect(self._restyle)
-
-    def event(self, event: QEvent) -> bool:
-        """Clean up when napari takes the widget out of its dock."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.release()
-        return super().event(event)
 
     def _connect(self) -> None:
         self.panel.said.connect(self.status.say)
         self.panel.refreshed.connect(self._refresh)
         self.table.chosen.connect(self._go)
         self.layers.activated.connect(self._on_layer)
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered):
-            event.connect(self._on_layers)
-        self._viewer.events.theme.connect(self._restyle)
-
-    def _restyle(self, event: Any = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
-
-    def _on_layers(self, event: Any = None) -> None:
-        """Look at the layers a little later, when all of a result are there."""
-        self._list_timer.start()
+        self._follow_layers(self._list_layers)
 
     def _list_layers(self) -> None:
         """List the Labels layers; turn to one if there was none."""

@@ -12,7 +12,6 @@ from typing import Any
 
 import napari.viewer
 from napari.layers import Image, Labels
-from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -20,14 +19,14 @@ from qtpy.QtWidgets import (
     QMainWindow,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin._certainty_colours import certainty_colormap
+from napari_pmrnet.plugin._dock import Dock
 from napari_pmrnet.plugin._fold import Fold
 from napari_pmrnet.plugin._layers import METADATA_KEY
-from napari_pmrnet.plugin._look import WheelGuard, style_sheet
+from napari_pmrnet.plugin._look import WheelGuard
 from napari_pmrnet.plugin._measure_panel import MeasurePanel
 from napari_pmrnet.plugin._review_actions import ACTIONS, Keys
 from napari_pmrnet.plugin._review_canvas import ReviewCanvas
@@ -49,12 +48,11 @@ from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
 from napari_pmrnet.proofreading.suggestions import MERGE
 
 COLOUR_DELAY = 300
-LIST_DELAY = 100
 CANVAS = (600, 600)
 _ACCEPTS = {NUCLEUS: "Accept", MISSED: "Add", MERGE: "Merge"}
 
 
-class ReviewNuclei(QWidget):
+class ReviewNuclei(Dock):
     """Dock in which nuclei are looked at one by one, the least certain first.
 
     Parameters
@@ -64,8 +62,7 @@ class ReviewNuclei(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer, self._released = viewer, False
+        super().__init__(viewer)
         self.canvas: ReviewCanvas | None = None
         self.current: Place | None = None
         self._colormap: Any = None
@@ -78,7 +75,6 @@ class ReviewNuclei(QWidget):
         self.measure = MeasurePanel(viewer)
         self._keys = Keys(viewer, self, slots)
         self._colour_timer = self._timer(COLOUR_DELAY, self._colour)
-        self._list_timer = self._timer(LIST_DELAY, self._list_layers)
         self._guard = WheelGuard(self)
         self._lay_out()
         self._connect()
@@ -116,32 +112,9 @@ class ReviewNuclei(QWidget):
         chosen = table.index[table[column] < bound].tolist()
         self._do(lambda: self.session.delete(chosen))
 
-    def release(self) -> None:
-        """Let go of the viewer; for a dock that goes away."""
-        if self._released:
-            return
-        self._released = True
-        self._list_timer.stop()
+    def _let_go(self) -> None:
         self.desk.release()
         self.measure.release()
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered):
-            event.disconnect(self._on_layers)
-        self._viewer.events.theme.disconnect(self._restyle)
-
-    def event(self, event: QEvent) -> bool:
-        """Clean up when napari takes the widget out of its dock."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.release()
-        return super().event(event)
-
-    def _timer(self, delay: int, slot: Callable[[], None]) -> QTimer:
-        """Timer that fires once, `delay` ms after it was last started."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(delay)
-        timer.timeout.connect(slot)
-        return timer
 
     def _slot(self, name: str) -> Callable[[], None]:
         """What an action does while a review is under way."""
@@ -290,17 +263,7 @@ class ReviewNuclei(QWidget):
         self.bulk.delete_below.connect(self.delete_below)
         self.bulk.renumber.connect(lambda: self.session.renumber())
         self.layers.activated.connect(self._on_layer)
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered):
-            event.connect(self._on_layers)
-        self._viewer.events.theme.connect(self._restyle)
-
-    def _restyle(self, event: Any = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
-
-    def _on_layers(self, event: Any = None) -> None:
-        """Look at the layers a little later, when all of a result are there."""
-        self._list_timer.start()
+        self._follow_layers(self._list_layers)
 
     def _list_layers(self) -> None:
         """List the Labels layers; begin with one if no review is under way."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import napari.viewer
 from napari.layers import Labels
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -27,11 +26,12 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.plugin import _devices, _memory
+from napari_pmrnet.plugin._dock import Dock
 from napari_pmrnet.plugin._export import default_path, export, export_arguments
 from napari_pmrnet.plugin._fields import DecimalField, OptionalField
 from napari_pmrnet.plugin._form import SettingsForm
 from napari_pmrnet.plugin._image_panel import ImagePanel
-from napari_pmrnet.plugin._look import WheelGuard, style_sheet
+from napari_pmrnet.plugin._look import WheelGuard
 from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._pixel_size import on_same_pixels, write_size
 from napari_pmrnet.plugin._region import region_polygons
@@ -48,7 +48,7 @@ REMEMBER_DELAY = 800
 LIST_DELAY = 100
 
 
-class SegmentNuclei(QWidget):
+class SegmentNuclei(Dock):
     """Dock that segments the nuclei of an image layer.
 
     Parameters
@@ -58,9 +58,7 @@ class SegmentNuclei(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer = viewer
-        self._released = False
+        super().__init__(viewer)
         self.form = SettingsForm(self)
         self.form.set_settings(_memory.recall())
         fields, labels = self.form.fields, self.form.labels
@@ -143,11 +141,7 @@ class SegmentNuclei(QWidget):
             candidates = [la for la in self._viewer.layers if isinstance(la, Labels)]
         return candidates[0] if candidates else None
 
-    def release(self) -> None:
-        """Let go of the viewer and of running work; for a dock that goes away."""
-        if self._released:
-            return
-        self._released = True
+    def _let_go(self) -> None:
         if self._remember_timer.isActive():
             self._remember()
         for timer in (self._relabel_timer, self._remember_timer, self._list_timer):
@@ -156,21 +150,6 @@ class SegmentNuclei(QWidget):
         for runner in (self._exporting, self._listing):
             runner.shut_down()
         self.image_panel.release()
-        self._viewer.events.theme.disconnect(self._restyle)
-
-    def event(self, event: QEvent) -> bool:
-        """Clean up when napari takes the widget out of its dock."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.release()
-        return super().event(event)
-
-    def _timer(self, delay: int, slot: Any) -> QTimer:
-        """Timer that fires once, `delay` ms after it was last started."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(delay)
-        timer.timeout.connect(slot)
-        return timer
 
     def _lay_out(self) -> None:
         """Form on top, scrolling where the window is low; buttons always in view."""
@@ -224,10 +203,6 @@ class SegmentNuclei(QWidget):
         self._exporting.failed.connect(self._complain)
         self._listing.succeeded.connect(self.model_panel.show_devices)
         self._listing.failed.connect(self.model_panel.show_advice)
-        self._viewer.events.theme.connect(self._restyle)
-
-    def _restyle(self, event: Any = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
 
     def _list_devices(self) -> None:
         """Ask torch for its devices, in the background; a run goes first."""

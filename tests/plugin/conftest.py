@@ -17,6 +17,7 @@ from scipy import ndimage
 import napari_pmrnet
 from napari_pmrnet.plugin import _devices, _model_panel, _run
 from napari_pmrnet.segmentation.instances import smallest_area
+from napari_pmrnet.segmentation.missed import Missed
 from napari_pmrnet.segmentation.settings import Settings
 
 
@@ -40,6 +41,18 @@ class FakeSegmentation:
 
     def relabel(self, settings: Settings) -> FakeSegmentation:
         return make_segmentation(self.maps["probability"], settings)
+
+
+class Found(FakeSegmentation):
+    """A segmentation with a proposal in the lower right corner."""
+
+    flows = None
+
+    def missed(self) -> Missed:
+        labels = np.zeros(self.labels.shape, np.int32)
+        labels[50:56, 70:76] = 1
+        objects = pd.DataFrame({"label": [1], "certainty": [0.6], "area": [36]})
+        return Missed(labels, objects)
 
 
 def make_segmentation(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
@@ -22,25 +21,12 @@ from napari_pmrnet.plugin._review_actions import ACTIONS
 from napari_pmrnet.plugin._review_session import session_of
 from napari_pmrnet.proofreading import journal as journal_module
 from napari_pmrnet.proofreading.journal import ENDING, read_journal
-from napari_pmrnet.segmentation.missed import Missed
 
-from .conftest import FakeSegmentation, make_segmentation
+from .conftest import Found, make_segmentation
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 PLAIN = Qt.KeyboardModifier.NoModifier
-
-
-class Found(FakeSegmentation):
-    """A segmentation with a proposal in the lower right corner."""
-
-    flows = None
-
-    def missed(self) -> Missed:
-        labels = np.zeros(self.labels.shape, np.int32)
-        labels[50:56, 70:76] = 1
-        objects = pd.DataFrame({"label": [1], "certainty": [0.6], "area": [36]})
-        return Missed(labels, objects)
 
 
 def found() -> Found:

@@ -11,21 +11,8 @@ from napari_pmrnet.plugin._results import Results, result_of
 from napari_pmrnet.plugin._review_session import ReviewSession
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.nuclei import Nuclei
-from napari_pmrnet.segmentation.missed import Missed
 
-from .conftest import FakeSegmentation, make_segmentation
-
-
-class Found(FakeSegmentation):
-    """A segmentation with a proposal in the lower right corner."""
-
-    flows = None
-
-    def missed(self) -> Missed:
-        labels = np.zeros(self.labels.shape, np.int32)
-        labels[50:56, 70:76] = 1
-        objects = pd.DataFrame({"label": [1], "certainty": [0.6], "area": [36]})
-        return Missed(labels, objects)
+from .conftest import Found, make_segmentation
 
 
 @pytest.fixture

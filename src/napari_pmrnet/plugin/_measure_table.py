@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.plugin._measure_words import head_of
+from napari_pmrnet.plugin._row_table import RowTable
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _MIDDLE = Qt.AlignmentFlag.AlignCenter
@@ -109,7 +109,7 @@ class MeasurementsModel(QAbstractTableModel):
         self._order = np.argsort(values if up else -values, kind="stable")
 
 
-class MeasurementsView(QTableView):
+class MeasurementsView(RowTable):
     """Shows measurements; one nucleus is current."""
 
     chosen = Signal(int)
@@ -119,20 +119,7 @@ class MeasurementsView(QTableView):
         self.measurements = MeasurementsModel()
         self.setModel(self.measurements)
         self._silent = False
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setTabKeyNavigation(False)
-        self.setWordWrap(False)
-        self.setShowGrid(False)
-        self.setMinimumHeight(140)
-        rows = self.verticalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(self.fontMetrics().height() + 6)
         heads = self.horizontalHeader()
-        heads.setHighlightSections(False)
-        heads.setSectionsClickable(True)
         heads.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
         heads.sortIndicatorChanged.connect(self._on_sorted)

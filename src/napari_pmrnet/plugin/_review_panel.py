@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin._review_actions import ACTIONS, make_button
+from napari_pmrnet.plugin._run_panel import show_tone
 from napari_pmrnet.proofreading.queue import DOUBT, LISTS
 
 MOVES = ("previous", "next", "accept", "reject")
@@ -195,11 +196,7 @@ class StatusPanel(QWidget):
 
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a sentence in one of the tones of the run panel."""
-        from napari_pmrnet.plugin._run_panel import restyle
-
-        self.text.setText(text)
-        self.text.setProperty("tone", tone)
-        restyle(self.text)
+        show_tone(self.text, text, tone)
 
 
 def labelled_row(title: str, widget: QWidget) -> QFormLayout:

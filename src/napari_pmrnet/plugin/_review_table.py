@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from napari_pmrnet.plugin._row_table import RowTable
 from napari_pmrnet.proofreading.queue import row_of
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
 from napari_pmrnet.proofreading.suggestions import MERGE
@@ -113,7 +113,7 @@ class PlacesModel(QAbstractTableModel):
         return f"{1 - value:.2f}" if name == "doubt" else f"{value:.4g}"
 
 
-class PlacesView(QTableView):
+class PlacesView(RowTable):
     """Shows places; one is current.
 
     Parameters
@@ -130,22 +130,9 @@ class PlacesView(QTableView):
         self.places_model = PlacesModel(labels_at)
         self.setModel(self.places_model)
         self._silent = False
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setTabKeyNavigation(False)
-        self.setWordWrap(False)
-        self.setShowGrid(False)
-        self.setMinimumHeight(140)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        rows = self.verticalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(self.fontMetrics().height() + 6)
         heads = self.horizontalHeader()
-        heads.setHighlightSections(False)
         heads.setStretchLastSection(True)
-        heads.setSectionsClickable(True)
         heads.setSortIndicatorShown(True)
         heads.setSortIndicator(_COLUMNS.index("doubt"), Qt.SortOrder.AscendingOrder)
         heads.sortIndicatorChanged.connect(self._on_sorting)

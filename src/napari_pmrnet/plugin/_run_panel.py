@@ -66,9 +66,7 @@ class RunPanel(QWidget):
 
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a sentence in one of the ``TONES``."""
-        self.status.setText(text)
-        self.status.setProperty("tone", tone)
-        restyle(self.status)
+        show_tone(self.status, text, tone)
 
 
 class _Notice(QFrame):
@@ -91,6 +89,13 @@ class _Notice(QFrame):
         """Show a sentence; an empty one hides the notice."""
         self.text.setText(text)
         self.setVisible(bool(text))
+
+
+def show_tone(label: QLabel, text: str, tone: str) -> None:
+    """Show a sentence in one of the ``TONES`` of the style sheet."""
+    label.setText(text)
+    label.setProperty("tone", tone)
+    restyle(label)
 
 
 def restyle(widget: QWidget) -> None:

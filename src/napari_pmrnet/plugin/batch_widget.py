@@ -47,7 +47,7 @@ from napari_pmrnet.plugin._form import SettingsForm
 from napari_pmrnet.plugin._look import WheelGuard, tones
 from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._run import Runner
-from napari_pmrnet.plugin._run_panel import restyle, row_of
+from napari_pmrnet.plugin._run_panel import row_of, show_tone
 
 FILE_STEPS = 100
 
@@ -156,9 +156,7 @@ class SegmentFolder(Dock):
 
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a sentence in one of the tones of the style sheet."""
-        self.status.setText(text)
-        self.status.setProperty("tone", tone)
-        restyle(self.status)
+        show_tone(self.status, text, tone)
 
     def _let_go(self) -> None:
         self._stop.set()

@@ -41,6 +41,34 @@ def checked_target(path: str | Path, endings: Sequence[str]) -> Path:
     return path
 
 
+def checked_folder(path: str | Path, ending: str) -> Path:
+    """The folder to make for a name that the user gave.
+
+    Parameters
+    ----------
+    path : str or Path
+        Without an ending, it gets `ending`.
+    ending : str
+        Such as ``.zarr``.
+
+    Raises
+    ------
+    DataError
+        If the ending is another one, the folder around it does not exist, or a file is
+        in its place.
+    """
+    path = Path(path)
+    if not path.suffix:
+        path = path.with_name(f"{path.name}{ending}")
+    if path.suffix.lower() != ending:
+        raise DataError(f"{path}: choose a name that ends in {ending}.")
+    if not path.parent.is_dir():
+        raise DataError(f"{path}: its folder does not exist. Make it first.")
+    if path.is_file():
+        raise DataError(f"{path}: is a file. Choose another name.")
+    return path
+
+
 def replace_file(target: Path, write: Callable[[BinaryIO], None]) -> None:
     """Put a new file in the place of `target`, whole or not at all.
 
@@ -65,11 +93,16 @@ def replace_file(target: Path, write: Callable[[BinaryIO], None]) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, place)
     except OSError as error:
-        raise DataError(
-            f"{target}: cannot be written ({error.strerror or error}). {_advice(error)}"
-        ) from error
+        raise unwritable(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def unwritable(target: Path, error: OSError) -> DataError:
+    """The error to raise when the operating system refuses to write."""
+    return DataError(
+        f"{target}: cannot be written ({error.strerror or error}). {_advice(error)}"
+    )
 
 
 def disk_is_full(error: BaseException) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
@@ -16,11 +17,14 @@ from napari_pmrnet.io.calibration import (
     ome_calibrations,
     plain_calibration,
 )
-from napari_pmrnet.io.ome_zarr import is_zarr, read_ome_zarr
+from napari_pmrnet.io.ome_zarr import import_zarr, is_zarr, open_ome_zarr
 from napari_pmrnet.io.pictures import PICTURE_ENDINGS, read_picture
 from napari_pmrnet.io.tag import LabelTag, read_label_tag
 from napari_pmrnet.io.tiff import TIFF_ENDINGS, native_order, open_tiff
 from napari_pmrnet.io.units import PIXEL
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 IMAGE_ENDINGS = (*TIFF_ENDINGS, *PICTURE_ENDINGS)
 _COLOUR = {tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR}
@@ -34,9 +38,9 @@ class ImageData:
 
     Attributes
     ----------
-    data : numpy.ndarray
-        The pixels in native byte order. y and x are the last axes, followed only by
-        the samples of an RGB(A) image.
+    data : numpy.ndarray or dask.array.Array
+        The pixels, in native byte order where they are in memory. y and x are the last
+        axes, followed only by the samples of an RGB(A) image.
     name : str
         File name without its ending, with the name of the series where there are more.
     axes : tuple of str
@@ -55,9 +59,11 @@ class ImageData:
     metadata : dict
         ``channel_names`` where known; ``napari_pmrnet`` for label images, with the
         settings and the weights' hash that made them.
+    coarser : tuple of dask.array.Array
+        Smaller copies of `data` in a pyramid that was opened lazily.
     """
 
-    data: np.ndarray
+    data: np.ndarray | da.Array
     name: str
     axes: tuple[str, ...]
     scale: tuple[float, ...]
@@ -66,6 +72,7 @@ class ImageData:
     rgb: bool = False
     is_labels: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
+    coarser: tuple[da.Array, ...] = ()
 
 
 def read_image(path: str | Path) -> list[ImageData]:
@@ -94,11 +101,59 @@ def read_image(path: str | Path) -> list[ImageData]:
     if ending in PICTURE_ENDINGS:
         return [_read_picture(path)]
     if is_zarr(path):
-        return [_oriented(*image) for image in read_ome_zarr(path)]
+        return [_in_memory(image, path) for image in _open_zarr(path)]
     raise DataError(
         f"{path}: files ending in '{path.suffix}' cannot be read. Convert it to one of "
         f"{', '.join(IMAGE_ENDINGS)}."
     )
+
+
+def open_image(path: str | Path) -> list[ImageData]:
+    """Open every image of a file, reading pixels only where they are asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for `read_image`. PNG and JPEG files are read, and so are label TIFFs of
+        this project.
+
+    Returns
+    -------
+    list of ImageData
+        With Dask arrays; a pyramid's smaller copies are ``coarser``.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or of another kind, or zarr is not installed.
+    """
+    path = Path(path)
+    if is_zarr(path):
+        return list(_open_zarr(path))
+    if path.suffix.lower() in TIFF_ENDINGS:
+        return _read_tiff(path, lazy=True)
+    return read_image(path)
+
+
+def _open_zarr(path: Path) -> Iterator[ImageData]:
+    """Every image of an OME-Zarr folder, lazily."""
+    for image in open_ome_zarr(path):
+        yield _oriented(image.levels, image.letters, image.calibration, image.name)
+
+
+def _in_memory(image: ImageData, path: Path) -> ImageData:
+    """An image that was opened lazily, read."""
+    try:
+        data = native_order(np.ascontiguousarray(image.data))
+    except (MemoryError, DataError):
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path}: cannot be read as OME-Zarr ({text}). Copy it again from its "
+            "source, or save the image as TIFF."
+        ) from error
+    return replace(image, data=data, coarser=())
 
 
 def image_name(path: Path) -> str:
@@ -114,8 +169,9 @@ def _read_picture(path: Path) -> ImageData:
     )
 
 
-def _read_tiff(path: Path) -> list[ImageData]:
+def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
     """Every series of a TIFF, or the label image it is."""
+    zarr = import_zarr(path) if lazy else None
     with open_tiff(path) as tiff:
         tag = read_label_tag(tiff.pages.first.description)
         if tag is not None:
@@ -126,9 +182,26 @@ def _read_tiff(path: Path) -> list[ImageData]:
         calibrations = _calibrations(tiff, len(series))
         names = _series_names(series, image_name(path))
         return [
-            _from_series(*entry)
-            for entry in zip(series, calibrations, names, strict=True)
+            _from_series(one, _pixels(one, path, number, zarr), calibration, name)
+            for number, (one, calibration, name) in enumerate(
+                zip(series, calibrations, names, strict=True)
+            )
         ]
+
+
+def _pixels(
+    series: tifffile.TiffPageSeries, path: Path, number: int, zarr: Any
+) -> list[np.ndarray] | list[da.Array]:
+    """The finest level of a series, or with the package zarr all, lazily."""
+    if zarr is None:
+        return [native_order(series.levels[0].asarray())]
+    import dask.array as da
+
+    stores = (
+        tifffile.imread(path, aszarr=True, series=number, level=level)
+        for level in range(len(series.levels))
+    )
+    return [da.from_zarr(zarr.open_array(store, mode="r")) for store in stores]
 
 
 def _refuse_cut_stack(tiff: tifffile.TiffFile, path: Path) -> None:
@@ -178,22 +251,25 @@ def _own_labels(series: tifffile.TiffPageSeries, tag: LabelTag, name: str) -> Im
 
 
 def _from_series(
-    series: tifffile.TiffPageSeries, calibration: Calibration, name: str
+    series: tifffile.TiffPageSeries,
+    levels: Sequence[np.ndarray | da.Array],
+    calibration: Calibration,
+    name: str,
 ) -> ImageData:
     """One series of a TIFF as an image."""
-    level = series.levels[0]
-    data, rgb = native_order(level.asarray()), _is_colour(level)
-    return _oriented(data, level.axes.lower(), calibration, name, rgb)
+    finest = series.levels[0]
+    letters, rgb = finest.axes.lower(), _is_colour(finest)
+    return _oriented(levels, letters, calibration, name, rgb)
 
 
 def _oriented(
-    data: np.ndarray,
+    levels: Sequence[np.ndarray | da.Array],
     letters: str,
     calibration: Calibration,
     name: str,
     rgb: bool = False,
 ) -> ImageData:
-    """An array as an image with y and x last and channels told apart."""
+    """Arrays as an image with y and x last and channels told apart."""
     if not rgb and "c" not in letters:
         letters = letters.replace("s", "c")
     last = "yxs" if rgb else "yx"
@@ -203,8 +279,9 @@ def _oriented(
     channel_axis = letters.index("c") if "c" in letters else None
     axes = tuple(letter for letter in letters if letter != "c")[: -1 if rgb else None]
     names = calibration.channel_names
+    data, *coarser = (level.transpose(order) for level in levels)
     return ImageData(
-        np.ascontiguousarray(data.transpose(order)),
+        np.ascontiguousarray(data) if isinstance(data, np.ndarray) else data,
         name,
         axes,
         calibration.scale(axes),
@@ -212,6 +289,7 @@ def _oriented(
         channel_axis,
         rgb,
         metadata={"channel_names": names} if names else {},
+        coarser=tuple(coarser),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,15 +12,18 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.calibration import Calibration
 from napari_pmrnet.io.units import PIXEL, canonical_unit
 
+if TYPE_CHECKING:
+    import dask.array as da
+
 _MARKS = ("zarr.json", ".zgroup", ".zattrs")
 _LETTERS = {"channel": "c", "time": "t"}
 _BEFORE_AXES_WERE_NAMED = "tczyx"
 
 
 class ZarrImage(NamedTuple):
-    """Pixels in native byte order, an axis letter for each axis, calibration, name."""
+    """Dask arrays, from the finest level on, an axis letter each, calibration, name."""
 
-    data: np.ndarray
+    levels: tuple[da.Array, ...]
     letters: str
     calibration: Calibration
     name: str
@@ -31,8 +34,26 @@ def is_zarr(path: str | Path) -> bool:
     return any((Path(path) / mark).is_file() for mark in _MARKS)
 
 
-def read_ome_zarr(path: str | Path) -> list[ZarrImage]:
-    """Read the finest level of every image of an OME-Zarr folder.
+def import_zarr(path: str | Path) -> Any:
+    """The package zarr, for a path that needs it.
+
+    Raises
+    ------
+    DataError
+        If it is not installed.
+    """
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{path}: Zarr needs the package {error.name}, which is not installed: "
+            'pip install "napari-pmrnet[zarr]"'
+        ) from error
+    return zarr
+
+
+def open_ome_zarr(path: str | Path) -> list[ZarrImage]:
+    """Open every image of an OME-Zarr folder without reading pixels.
 
     Parameters
     ----------
@@ -50,13 +71,7 @@ def read_ome_zarr(path: str | Path) -> list[ZarrImage]:
         If zarr is not installed, the folder is damaged, or is a plate or a well.
     """
     path = Path(path)
-    try:
-        import zarr
-    except ModuleNotFoundError as error:
-        raise DataError(
-            f"{path}: OME-Zarr needs the package {error.name}, which is not installed: "
-            'pip install "napari-pmrnet[zarr]"'
-        ) from error
+    zarr = import_zarr(path)
     try:
         return list(_images(zarr.open_group(path, mode="r"), path))
     except (DataError, MemoryError):
@@ -100,13 +115,17 @@ def _metadata(group: Any) -> Mapping[str, Any]:
 
 
 def _image(group: Any, about: Mapping[str, Any], name: str) -> ZarrImage:
-    """The finest level of an image."""
+    """An image with its levels."""
+    import dask.array as da
+
     image = about["multiscales"][0]
-    level = image["datasets"][0]
-    array = group[level["path"]]
-    axes = [_axis(a) for a in image.get("axes", _BEFORE_AXES_WERE_NAMED[-array.ndim :])]
-    steps = np.ones(array.ndim)
-    for each in (level, image):
+    levels = [da.from_zarr(group[level["path"]]) for level in image["datasets"]]
+    finest = levels[0]
+    axes = [
+        _axis(a) for a in image.get("axes", _BEFORE_AXES_WERE_NAMED[-finest.ndim :])
+    ]
+    steps = np.ones(finest.ndim)
+    for each in (image["datasets"][0], image):
         for transform in each.get("coordinateTransformations", ()):
             if transform["type"] == "scale":
                 steps = steps * transform["scale"]
@@ -117,17 +136,17 @@ def _image(group: Any, about: Mapping[str, Any], name: str) -> ZarrImage:
     }
     channels = about.get("omero", {}).get("channels", ())
     names = tuple(str(channel.get("label", "")) for channel in channels)
-    data = np.asarray(array[...])
     single = tuple(
-        i for i, (a, _) in enumerate(axes) if data.shape[i] == 1 and a not in "yx"
+        i for i, (a, _) in enumerate(axes) if finest.shape[i] == 1 and a not in "yx"
     )
     letters = "".join(a for i, (a, _) in enumerate(axes) if i not in single)
-    data = data.squeeze(axis=single)
-    if len(letters) != data.ndim or not {"y", "x"} <= set(letters):
+    if len(letters) != finest.ndim - len(single) or not {"y", "x"} <= set(letters):
         raise ValueError(f"its axes {[a for a, _ in axes]} are not of t, c, z, y, x")
-    native = data.astype(data.dtype.newbyteorder("="), copy=False)
     return ZarrImage(
-        native, letters, Calibration(known, names if all(names) else ()), name
+        tuple(level.squeeze(axis=single) for level in levels),
+        letters,
+        Calibration(known, names if all(names) else ()),
+        name,
     )
 
 

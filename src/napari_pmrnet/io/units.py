@@ -17,6 +17,22 @@ MICROMETRES = {
     "inch": 25400.0,
 }
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "hour": 3600.0}
+OME_UNITS = {
+    "pm": "picometer",
+    "angstrom": "angstrom",
+    "nm": "nanometer",
+    "um": "micrometer",
+    "mm": "millimeter",
+    "cm": "centimeter",
+    "m": "meter",
+    "inch": "inch",
+    "us": "microsecond",
+    "ms": "millisecond",
+    "s": "second",
+    "min": "minute",
+    "hour": "hour",
+}
+"""What OME-Zarr calls them."""
 
 
 def _names(unit: str, others: Iterable[str]) -> dict[str, str]:

@@ -39,7 +39,7 @@ def intensity_limits(
     ImageError
         If the image holds NaN or infinity, or has the same value everywhere.
     """
-    stride = max(1, int(np.ceil((image.size / MAX_SAMPLE) ** 0.5)))
+    stride = thinning(image.size)
     sample = np.asarray(image[::stride, ::stride] if stride > 1 else image)
     low, high = np.percentile(sample.astype(np.float64), percentiles)
     if high <= low:
@@ -55,6 +55,11 @@ def intensity_limits(
             "segment. Check that the right layer and channel are chosen."
         )
     return float(low), float(high)
+
+
+def thinning(size: int) -> int:
+    """Step along both axes that leaves at most `MAX_SAMPLE` of so many values."""
+    return max(1, int(np.ceil((size / MAX_SAMPLE) ** 0.5)))
 
 
 def normalise(image: np.ndarray, limits: tuple[float, float]) -> np.ndarray:

@@ -136,7 +136,10 @@ def fitted_probability(
 
 
 def object_features(
-    labels: np.ndarray, maps: Mapping[str, np.ndarray], flows: np.ndarray
+    labels: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray,
+    whole: Whole | None = None,
 ) -> pd.DataFrame:
     """What the certainty of a nucleus is estimated from.
 
@@ -147,6 +150,8 @@ def object_features(
     maps : mapping of ndarray, each (H, W)
         ``certainty``, ``probability`` and ``boundary``.
     flows : ndarray of float32, shape (2, H, W)
+    whole : Whole, optional
+        As for `describe_objects`.
 
     Returns
     -------
@@ -161,7 +166,31 @@ def object_features(
         median of the image, and the square of that; mean certainty of all labelled
         pixels of the image.
     """
-    return _measure(_Regions(labels), maps, flows)
+    return _measure(_Regions(labels), maps, flows, whole)
+
+
+def seen_together(features: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
+    """Features of all nuclei of an image that was measured in parts.
+
+    Parameters
+    ----------
+    features : DataFrame
+        Of `object_features`, of all parts, measured with any `Whole`.
+    areas : ndarray of int, shape (n,)
+        Pixels of every nucleus.
+
+    Returns
+    -------
+    DataFrame
+        With those columns set anew that compare a nucleus with the whole image.
+    """
+    if features.empty:
+        return features
+    relative = features["log_area"] - np.median(features["log_area"])
+    company = np.average(features["pixel_certainty"], weights=areas)
+    return features.assign(
+        relative_size=relative, relative_size_squared=relative**2, company=company
+    )
 
 
 def _measure(

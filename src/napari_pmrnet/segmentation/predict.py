@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from napari_pmrnet.segmentation.windows import Blend, Box, WindowGrid
+from napari_pmrnet.segmentation.windows import (
+    Blend,
+    Box,
+    WindowGrid,
+    WindowStore,
+    window_side,
+)
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
@@ -17,6 +23,14 @@ FLOWS = ("flow_y", "flow_x")
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
+
+
+class Planes(Protocol):
+    """What the network sees of an image: (3, H, W), cut by rows and columns."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, where: tuple[slice, slice, slice]) -> np.ndarray: ...
 
 
 class Progress(NamedTuple):
@@ -61,8 +75,8 @@ def predict(
 ) -> Generator[Progress, None, Prediction]:
     """Predict the maps of an image.
 
-    A window always has the same size for the network; `scale` changes how much of the
-    image it shows.
+    All windows of an image have one size for the network, see `window_side`; `scale`
+    changes how much of the image they show.
 
     Running out of device memory halves the batch and at last goes to the CPU; both are
     noted. The windows and their places stay the same.
@@ -90,30 +104,102 @@ def predict(
     -------
     Prediction
     """
-    window, overlap = (round(n / scale) for n in (model.window, model.overlap))
-    grid = WindowGrid(image.shape[1:], window, overlap, box)
+    names = model.map_names(extra_maps)
+    found = yield from predict_box(
+        model, image, box, scale=scale, flips=flips, extra_maps=extra_maps
+    )
+    if box is None:
+        return found
+    whole = {name: np.zeros(image.shape[1:], np.float32) for name in names}
+    for name in names:
+        whole[name][box] = found.maps[name]
+    return found._replace(maps=whole)
+
+
+def predict_box(
+    model: Model,
+    image: Planes,
+    box: Box | None = None,
+    *,
+    scale: float = 1.0,
+    flips: bool = False,
+    extra_maps: bool = False,
+    store: WindowStore | None = None,
+) -> Generator[Progress, None, Prediction]:
+    """Predict the maps of a part of an image.
+
+    The parameters are those of `predict`, but for:
+
+    Parameters
+    ----------
+    image : array-like of float32, shape (3, H, W)
+        The whole image, or what looks like it: asked for ``shape`` and for
+        ``image[:, rows, columns]`` of the windows that touch the box.
+    box : tuple of slice, optional
+        Part that is wanted; by default the whole image.
+    store : WindowStore, optional
+        Windows that were predicted for another part; takes those that it is to keep.
+
+    Yields
+    ------
+    Progress
+        After every batch of windows.
+
+    Returns
+    -------
+    Prediction
+        Maps of the shape of the box.
+    """
+    shape = tuple(image.shape[1:])
+    side = window_side(model.window, shape)
+    window, overlap = (round(n / scale) for n in (side, model.overlap))
+    grid = WindowGrid(shape, window, overlap, box)
     names = model.map_names(extra_maps)
     blend = Blend(grid, len(names))
     pending = grid.boxes()
-    total, done, batch_size = len(pending), 0, model.batch_size
+    total, done = len(pending), 0
+    batch_size = max(1, model.batch_size * model.window**2 // side**2)
     notes: list[str] = []
+    store = store or WindowStore()
     while pending:
-        boxes = pending[:batch_size]
-        try:
-            maps = model.predict_windows(
-                grid.cut(image, boxes), extra_maps, model.window, flips
-            )
-        except RuntimeError as error:
-            if not _out_of_memory(error) or model.device.type == "cpu":
-                raise
-            batch_size, model = _retreat(model, len(boxes), notes)
-            continue
-        blend.add(boxes, maps)
+        boxes, unknown = _leading(pending, store, batch_size)
+        new: Iterable[np.ndarray] = ()
+        if unknown:
+            try:
+                new = model.predict_windows(
+                    grid.cut(image, unknown), extra_maps, side, flips
+                )
+            except RuntimeError as error:
+                if not _out_of_memory(error) or model.device.type == "cpu":
+                    raise
+                batch_size, model = _retreat(model, len(unknown), notes)
+                continue
+        predicted = iter(new)
+        for box in boxes:
+            maps = store.get(box)
+            if maps is None:
+                maps = next(predicted)
+                store.add(box, maps)
+            blend.add([box], [maps])
         del pending[: len(boxes)]
         done += len(boxes)
         yield Progress(done, total, f"window {done} of {total} on {model.device}")
     maps = dict(zip(names, blend.result(), strict=True))
     return Prediction(maps, model.runs_on, tuple(notes))
+
+
+def _leading(
+    pending: list[Box], store: WindowStore, most: int
+) -> tuple[list[Box], list[Box]]:
+    """The first boxes with at most `most` that are not in store, and those."""
+    unknown: list[Box] = []
+    for count, box in enumerate(pending):
+        if box in store:
+            continue
+        if len(unknown) == most:
+            return pending[:count], unknown
+        unknown.append(box)
+    return pending[:], unknown
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

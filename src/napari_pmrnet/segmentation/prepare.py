@@ -45,9 +45,31 @@ def prepare(
         If the image is empty, constant, not finite, not numeric or has axes that were
         not named.
     """
-    plane = _plane(np.asarray(image), channel, channel_axis, rgb, name)
-    _check_values(plane, name)
-    scaled = normalise(plane, intensity_limits(plane, name=name))
+    plane = choose_plane(
+        np.asarray(image),
+        channel=channel,
+        channel_axis=channel_axis,
+        rgb=rgb,
+        name=name,
+    )
+    check_values(plane, name)
+    return as_planes(plane, intensity_limits(plane, name=name))
+
+
+def as_planes(plane: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """What the network sees of a plane with intensity limits that are known.
+
+    Parameters
+    ----------
+    plane : ndarray, shape (H, W) or (H, W, 3)
+    limits : tuple of float
+        Of `intensity_limits`.
+
+    Returns
+    -------
+    ndarray of float32, shape (3, H, W)
+    """
+    scaled = normalise(plane, limits)
     planes = scaled[None] if scaled.ndim == 2 else np.moveaxis(scaled, 2, 0)
     return np.ascontiguousarray(np.broadcast_to(planes, (3, *planes.shape[1:])))
 
@@ -56,14 +78,26 @@ def _looks_rgb(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[-1] in (3, 4)
 
 
-def _plane(
+def choose_plane(
     image: np.ndarray,
-    channel: int | None,
-    channel_axis: int | None,
-    rgb: bool | None,
-    name: str,
+    *,
+    channel: int | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    name: str = "image",
 ) -> np.ndarray:
-    """One plane (H, W), or three colours (H, W, 3)."""
+    """The part of an image that is segmented; the parameters are those of `prepare`.
+
+    Returns
+    -------
+    ndarray
+        A view: one plane (H, W), or three colours (H, W, 3).
+
+    Raises
+    ------
+    ImageError
+        If the image has no such channel or axes that were not named.
+    """
     if channel_axis is not None:
         if not -image.ndim <= channel_axis < image.ndim:
             raise ImageError(
@@ -103,8 +137,8 @@ def _pick(planes: np.ndarray, channel: int, name: str) -> np.ndarray:
     return planes[..., channel]
 
 
-def _check_values(plane: np.ndarray, name: str) -> None:
-    """Refuse what has no intensities to scale."""
+def check_values(plane: np.ndarray, name: str) -> None:
+    """Refuse what has no intensities to scale, by an `ImageError`."""
     if plane.size == 0:
         raise ImageError(f"'{name}' is empty (shape {plane.shape}). Choose another.")
     if plane.dtype.kind not in "biuf":

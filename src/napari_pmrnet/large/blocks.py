@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -213,7 +213,7 @@ def label_row(
     store = store or WindowStore()
     reach = window_reach(model.window, plane.shape, sight.scale)
     below = grid.strip(row + 1) if row + 1 < grid.rows else None
-    for column, following in zip(columns, [*columns[1:], None], strict=True):
+    for column, following in zip_longest(columns, columns[1:]):
         view = grid.view(row, column)
         store.keep_for(None if following is None else grid.view(row, following), below)
         around = tuple(slice(s.start - reach, s.stop + reach) for s in view)

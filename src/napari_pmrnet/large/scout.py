@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_pmrnet.large.blocks import Sight
-from napari_pmrnet.segmentation.first_look import LOOKS, choose_scale
+from napari_pmrnet.segmentation.first_look import (
+    LOOKS,
+    first_look,
+    needs_a_look,
+    scale_for,
+)
 from napari_pmrnet.segmentation.intensity import normalise
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.windows import Box, WindowGrid
@@ -45,13 +50,13 @@ def choose_sight(
     """
     yield Progress(0, 0, "reading an overview")
     limits = plane.limits
-    scale = 1.0
-    for box in liveliest_boxes(plane, model.window):
-        part = plane.read(box).planes
-        scale, found = yield from choose_scale(model, part, diameter)
-        if found is not None:
-            return Sight(scale, found, limits)
-    return Sight(scale, None, limits)
+    boxes = liveliest_boxes(plane, model.window)
+    while needs_a_look(model, diameter):
+        box = next(boxes, None)
+        if box is None:
+            break
+        diameter = yield from first_look(model, plane.read(box).planes)
+    return Sight(scale_for(model, diameter), diameter, limits)
 
 
 def liveliest_boxes(plane: LargePlane, window: int) -> Iterator[Box]:

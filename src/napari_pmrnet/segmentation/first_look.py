@@ -64,12 +64,22 @@ def choose_scale(
     diameter : float or None
         None where no nucleus was found.
     """
-    working = model.card.get("working_diameters")
-    if working is None:
-        return 1.0, diameter
-    if diameter is None:
+    if needs_a_look(model, diameter):
         diameter = yield from first_look(model, planes, whole)
-    return (1.0 if diameter is None else working_scale(diameter, *working)), diameter
+    return scale_for(model, diameter), diameter
+
+
+def needs_a_look(model: Model, diameter: float | None) -> bool:
+    """Whether the scale can only be told from the image."""
+    return diameter is None and model.card.get("working_diameters") is not None
+
+
+def scale_for(model: Model, diameter: float | None) -> float:
+    """Scale for nuclei of a diameter in pixels, 1 where it is not known."""
+    working = model.card.get("working_diameters")
+    if working is None or diameter is None:
+        return 1.0
+    return working_scale(diameter, *working)
 
 
 def first_look(

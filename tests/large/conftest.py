@@ -1,0 +1,71 @@
+"""A network that reads its maps off the image, and images that show them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+NAMES = ("probability", "flow_y", "flow_x", "boundary", "pgrf")
+
+
+class Reader:
+    """Takes the colours of an image for probability and flows; knows no margin."""
+
+    window, overlap, batch_size = 64, 16, 2
+    runs_on = "cpu"
+    device = SimpleNamespace(type="cpu")
+
+    def __init__(self) -> None:
+        self.card: dict[str, Any] = {"window": 64, "sha256": "f00d"}
+        self.windows = 0
+
+    def map_names(self, extra: bool = False) -> tuple[str, ...]:
+        return NAMES
+
+    def predict_windows(
+        self, windows: np.ndarray, extra: bool, size: int, flips: bool
+    ) -> np.ndarray:
+        self.windows += len(windows)
+        probability, *flows = np.moveaxis(windows, 1, 0)
+        maps = [probability, *(2 * flow - 1 for flow in flows)]
+        return np.stack([*maps, 0 * probability, probability], axis=1)
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return Reader()
+
+
+def drawn(truth: np.ndarray) -> np.ndarray:
+    """The colours in which `Reader` sees these labels, uint8 (H, W, 3)."""
+    image = np.full((*truth.shape, 3), 128, np.uint8)
+    image[..., 0] = np.where(truth > 0, 255, 0)
+    for label in range(1, truth.max() + 1):
+        pixels = np.argwhere(truth == label)
+        way = pixels.mean(axis=0) - pixels
+        length = np.maximum(np.hypot(*way.T), 1)[:, None]
+        image[(*pixels.T, slice(1, 3))] = np.round(127.5 + 127.5 * way / length)
+    return image
+
+
+def discs(shape: tuple[int, int], seed: int, radii: tuple[int, int]) -> np.ndarray:
+    """Discs that do not overlap, as many as fit in after some tries."""
+    random, truth = np.random.default_rng(seed), np.zeros(shape, np.int32)
+    y, x = np.indices(shape)
+    for _ in range(60):
+        radius = random.integers(*radii)
+        cy, cx = random.integers(0, shape[0]), random.integers(0, shape[1])
+        near = (y - cy) ** 2 + (x - cx) ** 2
+        if not truth[near < (radius + 2) ** 2].any():
+            truth[near < radius**2] = truth.max() + 1
+    return truth
+
+
+def same_partition(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two label images differ in their numbers only."""
+    pairs = np.unique(np.stack([a.ravel(), b.ravel()]), axis=1)
+    zeros = ((pairs[0] == 0) == (pairs[1] == 0)).all()
+    return bool(zeros) and all(len(np.unique(p)) == pairs.shape[1] for p in pairs)

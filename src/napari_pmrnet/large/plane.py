@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_pmrnet.segmentation.intensity import intensity_limits, thinning
+from napari_pmrnet.segmentation.intensity import sample_limits, thinning
 from napari_pmrnet.segmentation.prepare import as_planes, check_values, choose_plane
 from napari_pmrnet.segmentation.windows import Box
 
@@ -69,7 +69,7 @@ class LargePlane:
             If the overview holds NaN or infinity, or one value only.
         """
         if self._limits is None:
-            self._limits = intensity_limits(self.overview(), name=self.name)
+            self._limits = sample_limits(self.overview(), name=self.name)
         return self._limits
 
     @limits.setter

@@ -41,6 +41,15 @@ def intensity_limits(
     """
     stride = thinning(image.size)
     sample = np.asarray(image[::stride, ::stride] if stride > 1 else image)
+    return sample_limits(sample, percentiles, name)
+
+
+def sample_limits(
+    sample: np.ndarray,
+    percentiles: tuple[float, float] = PERCENTILES,
+    name: str = "image",
+) -> tuple[float, float]:
+    """`intensity_limits` of an image of which this sample was taken."""
     low, high = np.percentile(sample.astype(np.float64), percentiles)
     if high <= low:
         low, high = float(sample.min()), float(sample.max())

@@ -185,7 +185,7 @@ def test_a_damaged_part_is_made_anew(tmp_path: Path, narrow: None) -> None:
     steps = segment_large_steps(plane, tmp_path / "out.zarr", PLAIN, Reader(), block=80)
     list(islice(steps, 20))
     steps.close()
-    part = next((tmp_path / ".out.zarr.parts").glob("block-*.npz"))
+    part = next((tmp_path / ".out.zarr.parts").rglob("block-*.npz"))
     part.write_bytes(part.read_bytes()[:50])
     with pytest.raises(DataError, match="damaged"):
         run(plane, tmp_path, Reader(), block=80)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.images import ImageData
+from napari_pmrnet.large.plane import LargePlane
+from napari_pmrnet.large.store import LabelStore, is_large
 from napari_pmrnet.segmentation import segment_steps
+from napari_pmrnet.segmentation.intensity import thinning
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.settings import Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
+    from napari_pmrnet.segmentation import Segmentation
 
 MOST_STACKED = 2
+LARGEST_LABELS = 268_435_456
+"""Pixels of a stack whose labels take one GB; those of larger ones go to disk."""
 
 
 @dataclass
@@ -26,25 +33,30 @@ class Found:
 
     Attributes
     ----------
-    labels : ndarray of int32
+    labels : ndarray of int32, or zarr.Array
         With the axes of the image, channels and colours apart; numbers start anew in
         every plane.
-    certainties : ndarray of float
-        One for every nucleus of every plane.
+    objects : DataFrame
+        One row for every nucleus of every plane: its place on the axes beside y and x,
+        then the columns of `describe_objects`.
     notes : list of str
         What the user should know, each once.
     shown : (ndarray, ndarray, ndarray)
         Pixels, labels and certainties of the plane with most nuclei.
     """
 
-    labels: np.ndarray
-    certainties: np.ndarray
+    labels: Any
+    objects: pd.DataFrame
     shown: tuple[np.ndarray, np.ndarray, np.ndarray]
     notes: list[str] = field(default_factory=list)
 
 
 def segment_planes(
-    image: ImageData, settings: Settings, model: Model, name: str
+    image: ImageData,
+    settings: Settings,
+    model: Model,
+    name: str,
+    store: LabelStore | None = None,
 ) -> Generator[Progress, None, Found]:
     """Segment every plane of an image.
 
@@ -55,10 +67,13 @@ def segment_planes(
     ----------
     image : ImageData
         y and x are the last axes, with at most two more beside channels and colours.
+        Planes of a lazy image are read one after the other.
     settings : Settings
     model : Model
     name : str
         Of the file, for messages.
+    store : LabelStore, optional
+        Puts labels on disk; large planes are then segmented block by block.
 
     Yields
     ------
@@ -81,47 +96,71 @@ def segment_planes(
             f"{MOST_STACKED}, such as time and depth, can be segmented plane by plane. "
             "Save its parts as files of their own."
         )
-    channel_axis = None if image.channel_axis is None else 0
-    labels = np.zeros(plane_shape(image), np.int32)
-    certainties: list[np.ndarray] = []
-    notes: dict[str, None] = {}
-    shown, blank = None, 0
-    count = int(np.prod(labels.shape[:-2]))
+    shape = plane_shape(image)
+    count = int(np.prod(shape[:-2]))
     if not count:
         raise ImageError(f"'{name}' is empty (shape {image.data.shape}).")
-    for number, (place, plane) in enumerate(planes(image)):
+    labels = np.zeros(shape, np.int32) if store is None else store.create(shape)
+    tables: list[pd.DataFrame] = []
+    notes: dict[str, None] = {}
+    shown, blank = None, 0
+    for number, place in enumerate(np.ndindex(*shape[:-2])):
+        where = "".join(f" {a}={i}" for a, i in zip(stacked, place, strict=True))
+        plane = plane_at(image, place, settings, f"{name}{where}")
         last_hope = shown is None and number == count - 1
-        if count > 1 and not last_hope and _is_blank(plane, image, settings):
+        if count > 1 and not last_hope and plane.is_blank():
             blank += 1
             continue
-        where = "".join(f" {a}={i}" for a, i in zip(stacked, place, strict=True))
-        steps = segment_steps(
-            plane,
-            settings,
-            model,
-            channel_axis=channel_axis,
-            rgb=image.rgb,
-            image_name=f"{name}{where}",
-        )
-        result = yield from _within(steps, number, count, where)
-        labels[place] = result.labels
-        found = result.objects["certainty"].to_numpy()
-        certainties.append(found)
-        notes.update(dict.fromkeys(result.notes))
-        if shown is None or len(found) > len(shown[2]):
-            shown = _displayed(plane, image, settings), result.labels, found
+        if store is not None and is_large(plane.shape):
+            steps = store.label(plane, place, settings, model)
+        else:
+            steps = _in_memory(plane, labels, place, settings, model)
+        found = yield from _within(steps, number, count, where)
+        tables.append(_placed(found.objects, stacked, place))
+        notes.update(dict.fromkeys(found.notes))
+        if shown is None or len(found.objects) > len(shown[2]):
+            shown = _picture(plane, labels, place, found.objects)
     if blank:
         notes[f"{blank} of {count} planes are blank"] = None
-    return Found(labels, np.concatenate(certainties), shown, list(notes))
+    return Found(labels, pd.concat(tables, ignore_index=True), shown, list(notes))
 
 
-def planes(image: ImageData) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Place and pixels of every plane, with all its channels first or colours last."""
-    for place in np.ndindex(*plane_shape(image)[:-2]):
-        index: list[Any] = list(place)
-        if image.channel_axis is not None:
-            index.insert(image.channel_axis, slice(None))
-        yield place, image.data[tuple(index)]
+def labels_on_disk(image: ImageData) -> bool:
+    """Whether an image's labels are too large for memory, or one of its planes is."""
+    shape = plane_shape(image)
+    return is_large(shape[-2:]) or int(np.prod(shape)) > LARGEST_LABELS
+
+
+def plane_at(
+    image: ImageData, place: tuple[int, ...], settings: Settings, name: str
+) -> LargePlane:
+    """One plane of an image, of which nothing is read yet.
+
+    Parameters
+    ----------
+    image : ImageData
+    place : tuple of int
+        On the axes beside y, x, channels and colours.
+    settings : Settings
+        For the channel.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    ImageError
+        If the image has no such channel.
+    """
+    index: list[Any] = list(place)
+    if image.channel_axis is not None:
+        index.insert(image.channel_axis, slice(None))
+    return LargePlane(
+        [level[tuple(index)] for level in (image.data, *image.coarser)],
+        channel=settings.channel,
+        channel_axis=None if image.channel_axis is None else 0,
+        rgb=image.rgb,
+        name=name,
+    )
 
 
 def plane_shape(image: ImageData) -> tuple[int, ...]:
@@ -130,22 +169,47 @@ def plane_shape(image: ImageData) -> tuple[int, ...]:
     return tuple(n for axis, n in enumerate(shape) if axis != image.channel_axis)
 
 
-def _displayed(plane: np.ndarray, image: ImageData, settings: Settings) -> np.ndarray:
-    """The channel of a plane that is segmented, or its colours."""
-    if image.channel_axis is not None:
-        return plane[settings.channel or 0]
-    if image.rgb and settings.channel is not None:
-        return plane[..., settings.channel]
-    return plane[..., :3] if image.rgb else plane
+def _in_memory(
+    plane: LargePlane,
+    labels: Any,
+    place: tuple[int, ...],
+    settings: Settings,
+    model: Model,
+) -> Generator[Progress, None, Segmentation]:
+    """Segment a plane that fits into memory, and put its labels in their place."""
+    pixels = plane.pixels()
+    result = yield from segment_steps(
+        pixels,
+        replace(settings, channel=None),
+        model,
+        rgb=pixels.ndim == 3,
+        image_name=plane.name,
+    )
+    labels[place] = result.labels
+    return result
 
 
-def _is_blank(plane: np.ndarray, image: ImageData, settings: Settings) -> bool:
-    """Whether there is nothing to see in a plane."""
-    try:
-        pixels = _displayed(plane, image, settings)
-    except IndexError:
-        return False
-    return pixels.size > 0 and bool(pixels.min() == pixels.max())
+def _placed(
+    objects: pd.DataFrame, axes: tuple[str, ...], place: tuple[int, ...]
+) -> pd.DataFrame:
+    """A table with columns in front that tell the plane."""
+    return pd.concat(
+        [pd.DataFrame(dict(zip(axes, place, strict=True)), objects.index), objects],
+        axis=1,
+    )
+
+
+def _picture(
+    plane: LargePlane, labels: Any, place: tuple[int, ...], objects: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels, labels and certainties of a plane, thinned out where it is large."""
+    step = thinning(int(np.prod(plane.shape)))
+    thin = slice(None, None, step)
+    return (
+        plane.overview(),
+        np.asarray(labels[(*place, thin, thin)]),
+        objects["certainty"].to_numpy(),
+    )
 
 
 def _within(

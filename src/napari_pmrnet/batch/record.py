@@ -36,7 +36,7 @@ class Entry:
     key : dict or None
         `file_key` of the run that finished it; None if none did.
     labels_hash : str
-        SHA-256 of the label TIFF as it was written.
+        `hash_of` the labels as they were written.
     """
 
     row: Row
@@ -63,6 +63,11 @@ def file_key(path: Path, settings: Settings, weights_hash: str) -> dict[str, Any
     for name in NOT_IN_THE_LABELS:
         del made[name]
     return {"settings": made, "weights": weights_hash, "size": size, "mtime": newest}
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file or of all files of a folder; 0 if it is not there."""
+    return sum(part.stat().st_size for part in _parts(path) if part.is_file())
 
 
 def _parts(path: Path) -> Iterator[Path]:
@@ -191,12 +196,12 @@ class Record:
 
     def is_finished(self, entry: Entry, key: dict[str, Any]) -> bool:
         """Whether a file's labels are there and made from the same."""
-        return entry.key == key and (self.output / entry.row.labels).is_file()
+        return entry.key == key and (self.output / entry.row.labels).exists()
 
     def is_changed(self, entry: Entry) -> bool:
         """Whether labels are there, but not as a batch left them."""
         target = self.output / entry.row.labels
-        if not entry.labels_hash or not target.is_file():
+        if not entry.labels_hash or not target.exists():
             return False
         return hash_of(target) != entry.labels_hash
 
@@ -213,7 +218,7 @@ class Record:
             if entry.row.error:
                 if file in present:
                     rows.append(replace(entry.row, labels=""))
-            elif entry.key and (self.output / entry.row.labels).is_file():
+            elif entry.key and (self.output / entry.row.labels).exists():
                 rows.append(entry.row)
         return rows
 
@@ -243,7 +248,11 @@ class Record:
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file, or of the names and hashes of all files of a folder."""
+    if path.is_dir():
+        names = sorted(part.relative_to(path).as_posix() for part in _parts(path))
+        listed = "".join(f"{name} {hash_of(path / name)}\n" for name in names)
+        return hashlib.sha256(listed.encode()).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

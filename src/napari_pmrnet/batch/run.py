@@ -8,7 +8,9 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_pmrnet.batch.events import (
     DONE,
@@ -24,16 +26,23 @@ from napari_pmrnet.batch.events import (
 )
 from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
-from napari_pmrnet.batch.planes import Found, segment_planes
-from napari_pmrnet.batch.record import Entry, Record, file_key, hash_of
+from napari_pmrnet.batch.planes import (
+    Found,
+    labels_on_disk,
+    plane_shape,
+    segment_planes,
+)
+from napari_pmrnet.batch.record import Entry, Record, file_key, hash_of, size_of
 from napari_pmrnet.batch.rows import DOUBTFUL, Row, write_summary
 from napari_pmrnet.batch.sheet import write_sheet
 from napari_pmrnet.batch.thumbnail import thumbnail
 from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.io.atomic import disk_is_full, replace_file
-from napari_pmrnet.io.images import ImageData, read_image
+from napari_pmrnet.io.images import ImageData, open_image, read_image
+from napari_pmrnet.io.label_zarr import ENDING
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.units import PIXEL
+from napari_pmrnet.large.store import LabelStore
 from napari_pmrnet.pretrained.library import find_weights, read_card
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
 from napari_pmrnet.segmentation.settings import Settings
@@ -45,6 +54,8 @@ logger = logging.getLogger(__name__)
 
 KEPT_NOTE = "labels were changed since the run that made them, and kept"
 SUMMARY_SECONDS = 20.0
+LARGE_FILE = 4_000_000
+"""Bytes below which a file is read without asking how large its image is."""
 
 
 def segment_files(
@@ -185,7 +196,7 @@ class _Batch:
         if self.model is None:
             yield from self._load_model(number, source.path)
         try:
-            row = yield from self._segment(number, source.path, entry.row.labels)
+            row = yield from self._segment(number, source.path, entry.row.labels, key)
         except Exception as error:
             if isinstance(error, DataError) and disk_is_full(error):
                 raise
@@ -207,12 +218,16 @@ class _Batch:
         self.model = load_model(self.job.settings.model, self.job.settings.device)
 
     def _segment(
-        self, number: int, path: Path, labels: str
+        self, number: int, path: Path, labels: str, key: dict[str, Any] | None
     ) -> Generator[Event, None, Row | None]:
         """Segment a file and write its labels and thumbnail."""
         started = time.perf_counter()
         image, notes = _only_image(path)
-        steps = segment_planes(image, self.job.settings, self.model, path.name)
+        store = None
+        if labels_on_disk(image):
+            labels = Path(labels).with_suffix(ENDING).as_posix()
+            store = self._store(labels, image, key)
+        steps = segment_planes(image, self.job.settings, self.model, path.name, store)
         while True:
             try:
                 progress = next(steps)
@@ -223,21 +238,39 @@ class _Batch:
             if self.stop():
                 steps.close()
                 return None
-        write_labels(
-            self.record.make_room(labels),
-            found.labels,
-            axes=image.axes,
-            scale=image.scale,
-            units=image.units,
-            settings=self.job.settings,
-            weights_hash=self.weights_hash,
-        )
+        if store is not None:
+            store.finish(found.objects)
+        else:
+            labels = Path(labels).with_suffix(".tif").as_posix()
+            write_labels(
+                self.record.make_room(labels),
+                found.labels,
+                axes=image.axes,
+                scale=image.scale,
+                units=image.units,
+                settings=self.job.settings,
+                weights_hash=self.weights_hash,
+            )
         file = self.record.name(path)
         picture = thumbnail(*found.shown)
         replace_file(self.record.thumbnail(file), lambda stream: stream.write(picture))
         self.report.device = self.model.runs_on
         seconds = time.perf_counter() - started
         return _row(file, labels, image, found, [*notes, *found.notes], seconds)
+
+    def _store(
+        self, labels: str, image: ImageData, key: dict[str, Any] | None
+    ) -> LabelStore:
+        """Where the labels of an image too large for memory go."""
+        return LabelStore(
+            self.record.make_room(labels),
+            axes=image.axes,
+            scale=image.scale,
+            units=image.units,
+            settings=self.job.settings,
+            weights_hash=self.weights_hash,
+            identity=key,
+        )
 
     def _summarise_now_and_then(self) -> None:
         """Keep the table near to what is done, for a run that is killed."""
@@ -277,7 +310,7 @@ def _reason(error: Exception) -> str:
 
 def _only_image(path: Path) -> tuple[ImageData, list[str]]:
     """The first image of a file, and what is to be said of the others."""
-    first, *others = read_image(path)
+    first, *others = _images(path)
     if first.is_labels:
         raise DataError(
             f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
@@ -285,6 +318,16 @@ def _only_image(path: Path) -> tuple[ImageData, list[str]]:
     if not others:
         return first, []
     return first, [f"{len(others) + 1} images in the file, only the first segmented"]
+
+
+def _images(path: Path) -> list[ImageData]:
+    """Images of a file: lazy ones if the first is too large to be read."""
+    if size_of(path) > LARGE_FILE:
+        with suppress(DataError):  # said again when the file is read
+            images = open_image(path)
+            if labels_on_disk(images[0]):
+                return images
+    return read_image(path)
 
 
 def _row(
@@ -296,7 +339,8 @@ def _row(
     seconds: float,
 ) -> Row:
     """The row of a file that was segmented."""
-    certainties, known = found.certainties, image.units[-1] != PIXEL
+    certainties = found.objects["certainty"].to_numpy()
+    known = image.units[-1] != PIXEL
     some = len(certainties) > 0
     return Row(
         file,
@@ -308,6 +352,6 @@ def _row(
         pixel_height=image.scale[-2] if known else None,
         pixel_width=image.scale[-1] if known else None,
         unit=image.units[-1] if known else "",
-        planes=int(found.labels[..., 0, 0].size),
+        planes=int(np.prod(plane_shape(image)[:-2])),
         note="; ".join(notes),
     )

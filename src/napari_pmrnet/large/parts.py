@@ -75,10 +75,6 @@ class Parts:
             path.unlink(missing_ok=True)
             return None
 
-    def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _job(self) -> str | None:
         """The job whose parts the folder holds."""
         with suppress(OSError, UnicodeDecodeError):

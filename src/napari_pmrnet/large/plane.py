@@ -93,6 +93,15 @@ class LargePlane:
         step = thinning(height * width * (3 if self._colours else 1))
         return self._take(level, slice(None, None, step), slice(None, None, step))
 
+    def pixels(self) -> np.ndarray:
+        """The whole plane, read: (H, W) or (H, W, 3)."""
+        return self._take(self._levels[0], slice(None), slice(None))
+
+    def is_blank(self) -> bool:
+        """Whether the overview holds one value only."""
+        seen = self.overview()
+        return bool(seen.min() == seen.max())
+
     def read(self, box: Box) -> Part:
         """Read a part for the network.
 

@@ -103,7 +103,7 @@ def open_result(
         If a file cannot be read.
     """
     layers = _open(viewer, path)
-    if row is not None and row.labels and (output / row.labels).is_file():
+    if row is not None and row.labels and (output / row.labels).exists():
         layers += _open(viewer, output / row.labels)
     return layers
 

@@ -14,6 +14,7 @@ from PIL import Image
 import napari_pmrnet
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io import write_labels
+from napari_pmrnet.io.label_zarr import create_label_zarr, open_label_zarr
 from napari_pmrnet.plugin._reader import get_reader
 
 
@@ -164,3 +165,48 @@ def test_napari_opens_files_and_folders_with_it(tmp_path, npe2pm, our_manifest):
         viewer.open(tmp_path / "A.PNG", plugin="napari-pmrnet")
         viewer.open(folder, plugin="napari-pmrnet")
     assert [layer.name for layer in viewer.layers] == ["A", "abc", "abc truth"]
+
+
+def test_an_ome_zarr_pyramid_opens_lazily_at_all_levels(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    image = np.arange(2 * 40 * 60, dtype=np.uint16).reshape(2, 40, 60)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    datasets = []
+    for name, level in (("0", image), ("1", image[..., ::2, ::2])):
+        group.create_array(name, data=level, chunks=(1, 20, 20))
+        steps = [{"type": "scale", "scale": [1.0] * 3}]
+        datasets.append({"path": name, "coordinateTransformations": steps})
+    axes = [{"name": name, "type": "space"} for name in "cyx"]
+    group.attrs["multiscales"] = [
+        {"version": "0.4", "axes": axes, "datasets": datasets}
+    ]
+    layers = opened(tmp_path / "a.zarr").layers
+    assert [layer.name for layer in layers] == ["a channel 0", "a channel 1"]
+    assert all(layer.multiscale for layer in layers)
+    assert not isinstance(layers[1].data[0], np.ndarray)
+    np.testing.assert_array_equal(np.asarray(layers[1].data[0]), image[1])
+
+
+def test_a_label_zarr_is_edited_on_disk_and_undone(tmp_path):
+    pytest.importorskip("zarr")
+    path = tmp_path / "slide_labels.zarr"
+    array = create_label_zarr(
+        path, (300, 400), name="slide", scale=(0.5, 0.5), units=("um", "um")
+    )
+    array[10:20, 10:20] = 1
+    path.with_suffix(".csv").write_text("label,certainty,area\n1,0.75,100\n")
+    (layer,) = opened(path).layers
+    assert layer.name == "slide_labels" and layer.scale.tolist() == [0.5, 0.5]
+    assert layer.features[["index", "certainty"]].to_numpy().tolist() == [[1, 0.75]]
+    assert not isinstance(layer.data, np.ndarray)
+    layer.data_setitem((np.array([50, 51]), np.array([60, 61])), 7)
+    assert open_label_zarr(path, "r")[50, 60] == 7
+    layer.undo()
+    assert open_label_zarr(path, "r")[50, 60] == 0
+
+
+def test_other_zarr_folders_are_said_to_hold_no_image(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    zarr.open_group(tmp_path / "a.zarr", mode="w")
+    with pytest.raises(DataError, match="without an OME image"):
+        opened(tmp_path / "a.zarr")

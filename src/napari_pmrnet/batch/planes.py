@@ -182,6 +182,7 @@ def _in_memory(
         pixels,
         replace(settings, channel=None),
         model,
+        channel_axis=None,
         rgb=pixels.ndim == 3,
         image_name=plane.name,
     )

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from napari.layers.utils.stack_utils import split_channels
 
 from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
-from napari_pmrnet.io.images import IMAGE_ENDINGS, ImageData, read_image
+from napari_pmrnet.io.images import IMAGE_ENDINGS, ImageData, open_image, read_image
+from napari_pmrnet.io.label_zarr import is_label_zarr, label_origin, open_label_zarr
+from napari_pmrnet.io.ome_zarr import is_zarr
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerTuple]]
@@ -22,8 +25,9 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     Parameters
     ----------
     path : str or sequence of str
-        A TIFF, PNG or JPEG file, a DSB18 folder ``stage1_train/<id>``, or one such
-        path in a list. Stacks of several files are left to napari.
+        A TIFF, PNG or JPEG file, an OME-Zarr folder, a DSB18 folder
+        ``stage1_train/<id>``, or one such path in a list. Stacks of several files are
+        left to napari.
 
     Returns
     -------
@@ -35,6 +39,8 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         return None
     if is_stage1_folder(only):
         return read_layers
+    if is_zarr(only):
+        return read_layers
     readable = Path(only).suffix.lower() in IMAGE_ENDINGS and not Path(only).is_dir()
     return read_layers if readable else None
 
@@ -45,13 +51,13 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     Parameters
     ----------
     path : str or sequence of str
-        As for `get_reader`; also an OME-Zarr folder, which is read whole and so left
-        to other readers unless one asks for it.
+        As for `get_reader`.
 
     Returns
     -------
     list of (data, metadata, layer type)
-        One image layer a channel, or labels.
+        One image layer a channel, or labels. OME-Zarr is opened lazily, a pyramid as a
+        multiscale layer; label Zarrs of this project can be edited, on disk.
 
     Raises
     ------
@@ -63,7 +69,10 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
         raise ValueError("Files are opened one by one.")
     if is_stage1_folder(only):
         return _stage1_layers(Path(only))
-    return [layer for image in read_image(only) for layer in _layers(image)]
+    if is_label_zarr(only):
+        return [_label_zarr_layer(Path(only))]
+    images = open_image(only) if is_zarr(only) else read_image(only)
+    return [layer for image in images for layer in _layers(image)]
 
 
 def _only_path(path: str | Sequence[str]) -> str | None:
@@ -85,10 +94,33 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     if image.is_labels:
         return [(_editable(image.data), meta, "labels")]
     meta["rgb"] = image.rgb
+    data = [image.data, *image.coarser] if image.coarser else image.data
     if image.channel_axis is None:
-        return [(image.data, meta, "image")]
+        return [(data, meta, "image")]
     meta["name"] = _channel_names(image)
-    return split_channels(image.data, image.channel_axis, **meta)
+    return split_channels(data, image.channel_axis, **meta)
+
+
+def _label_zarr_layer(path: Path) -> LayerTuple:
+    """A label Zarr of ours as a layer that is edited on disk."""
+    origin = label_origin(path)
+    table = path.with_suffix(".csv")
+    features = (
+        pd.read_csv(table).rename(columns={"label": "index"})
+        if (table.is_file())
+        else None
+    )
+    about = {key: origin.get(key) for key in ("settings", "weights_hash")}
+    meta = {
+        "name": path.stem,
+        "scale": origin["scale"],
+        "units": origin["units"],
+        "axis_labels": origin["axes"],
+        "metadata": {"napari_pmrnet": about},
+    }
+    if features is not None and not set(origin["axes"][:-2]) & set(features):
+        meta["features"] = features
+    return open_label_zarr(path), meta, "labels"
 
 
 def _channel_names(image: ImageData) -> list[str]:

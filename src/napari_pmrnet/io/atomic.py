@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +12,8 @@ from uuid import uuid4
 
 from napari_pmrnet.errors import DataError
 
+NO_ROOM = 65_536
+"""Free bytes below which a write that was cut short was cut short by a full disk."""
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -93,9 +96,17 @@ def replace_file(target: Path, write: Callable[[BinaryIO], None]) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, place)
     except OSError as error:
-        raise unwritable(target, error) from error
+        told = _with_reason(error, place.parent)
+        raise unwritable(target, told) from told
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _with_reason(error: OSError, folder: Path) -> OSError:
+    """The error as the system tells it: numpy names no reason when a disk is full."""
+    if error.errno is None and shutil.disk_usage(folder).free < NO_ROOM:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return error
 
 
 def unwritable(target: Path, error: OSError) -> DataError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ import tifffile
 from napari_pmrnet.errors import DataError
 
 TIFF_ENDINGS = (".tif", ".tiff")
+LARGE = 50_000_000
+"""Bytes of an image for which a look at what the file holds is worth while."""
 
 
 @contextmanager
@@ -40,6 +43,7 @@ def open_tiff(path: str | Path) -> Iterator[tifffile.TiffFile]:
             if not tiff.series:
                 raise DataError(f"{path}: holds no image. Export it again.")
             _refuse_cut_chain(tiff, path)
+            _refuse_empty_giants(tiff, path)
             yield tiff
     except DataError:
         raise
@@ -96,6 +100,25 @@ def _refuse_cut_chain(tiff: tifffile.TiffFile, path: Path) -> None:
         raise DataError(
             f"{path}: cut short after {len(tiff.pages)} pages. Copy it again from its "
             "source."
+        )
+
+
+def _refuse_empty_giants(tiff: tifffile.TiffFile, path: Path) -> None:
+    """Refuse a large image that a damaged header names and the file does not hold.
+
+    tifffile makes the array and fills it with zeros, which takes minutes.
+    """
+    page = tiff.pages.first
+    bits = math.prod(page.shape) * page.bitspersample
+    if bits < 8 * LARGE:
+        return
+    pieces, held = math.prod(page.chunked), sum(page.databytecounts)
+    # A sparse file leaves pieces out, but names all of them: with no bytes.
+    whole = page.compression != tifffile.COMPRESSION.NONE or 0 in page.databytecounts
+    if len(page.dataoffsets) < pieces or not (whole or 16 * held >= bits):
+        raise DataError(
+            f"{path}: its header is damaged, it names {page.shape} pixels and holds "
+            f"{held} bytes. Copy it again from its source."
         )
 
 

@@ -47,7 +47,7 @@ def cluster(tmp_path_factory, cache):
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             local_directory=str(place),
         )
     yield made
@@ -85,7 +85,7 @@ def labels_in(folder):
 @posix
 def test_a_worker_killed_in_mid_run_loses_no_file(cluster, tmp_path):
     folder = images(tmp_path / "images")
-    settings = Settings(device="cpu")
+    settings = Settings(device="cpu", diameter=14)
     alone, _ = run(BatchJob((str(folder),), tmp_path / "alone", settings))
     with distributed.Client(cluster) as client:
         pids = set(client.run(os.getpid).values())
@@ -293,7 +293,7 @@ def test_a_run_without_a_cluster_does_not_import_it():
 def test_a_lost_scheduler_is_one_line_and_the_run_goes_on_later(tmp_path):
     folder = images(tmp_path / "images", 3)
     lost = distributed.LocalCluster(
-        n_workers=1, processes=False, dashboard_address=None, threads_per_worker=1
+        n_workers=1, processes=False, dashboard_address=":0", threads_per_worker=1
     )
     job = BatchJob(
         (str(folder),),

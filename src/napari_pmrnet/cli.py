@@ -152,6 +152,14 @@ def segment(
         ),
     ] = False,
     strict: Strict = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Scheduler of a dask.distributed cluster whose workers do the work, "
+            "such as tcp://10.0.0.5:8786. By default this computer alone.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
 ) -> None:
     """Segment images and folders: a label TIFF each, a table and a contact sheet.
 
@@ -164,7 +172,15 @@ def segment(
     from napari_pmrnet.batch.console import segment_in_terminal
     from napari_pmrnet.batch.job import BatchJob
 
-    job = BatchJob(tuple(inputs), output, settings, recursive, overwrite, strict)
+    job = BatchJob(
+        tuple(inputs),
+        output,
+        settings,
+        recursive,
+        overwrite,
+        strict,
+        scheduler=scheduler,
+    )
     status = segment_in_terminal(job, console, complain)
     if status:
         raise typer.Exit(status)

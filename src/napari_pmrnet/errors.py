@@ -29,3 +29,7 @@ class EditError(PMRNetError):
 
 class JournalError(PMRNetError):
     """A review journal that cannot be read or written, or is of another image."""
+
+
+class ClusterError(PMRNetError):
+    """A cluster that is not there, is lost, or whose workers are not fit for work."""

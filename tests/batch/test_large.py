@@ -11,8 +11,7 @@ import pytest
 import tifffile
 
 from napari_pmrnet import Settings
-from napari_pmrnet.batch import planes
-from napari_pmrnet.batch import run as batch_run
+from napari_pmrnet.batch import planes, task
 from napari_pmrnet.batch.events import DONE, KEPT, UNCHANGED
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import open_label_zarr
@@ -30,7 +29,7 @@ SETTINGS = Settings(
 def small_is_large(core: FakeCore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take images of a test for large ones, and the network for one that reads."""
     monkeypatch.setattr(store, "LARGE_PLANE", 20_000)
-    monkeypatch.setattr(batch_run, "LARGE_FILE", 0)
+    monkeypatch.setattr(task, "LARGE_FILE", 0)
     monkeypatch.setattr(blocks, "MARGIN", 32)
     monkeypatch.setattr("napari_pmrnet.pretrained.load_model", lambda *_: Reader())
 

@@ -28,6 +28,7 @@ from napari_pmrnet.batch.events import (
     FileEnded,
     FileProgress,
     FilesFound,
+    FileStarted,
 )
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.run import batch_steps
@@ -112,11 +113,13 @@ def _follow(
             return ended.value
         if isinstance(event, FilesFound):
             bar.update(task, total=len(event.paths))
+        elif isinstance(event, FileStarted):
+            bar.update(task, description=event.path.name)
         elif isinstance(event, FileProgress):
             text = f"{event.path.name}: {event.progress.message}"
             bar.update(task, description=text)
         elif isinstance(event, FileEnded):
-            bar.update(task, completed=event.number + 1)
+            bar.update(task, advance=1)
             _tell(event, bar.console, complain)
 
 

@@ -34,6 +34,9 @@ class BatchJob:
         that are not of a batch.
     strict : bool
         Stop at the first file that cannot be segmented.
+    scheduler : str or None
+        Address of the scheduler of a `dask.distributed` cluster whose workers do the
+        work, such as ``tcp://10.0.0.5:8786``; None for this process alone.
     """
 
     inputs: tuple[str, ...]
@@ -42,6 +45,7 @@ class BatchJob:
     recursive: bool = False
     overwrite: bool = False
     strict: bool = False
+    scheduler: str | None = None
 
     def as_arguments(self) -> list[str]:
         """The command that does the same, as a list of its words."""
@@ -51,6 +55,8 @@ class BatchJob:
             words += self.inputs
         words += ["--output", str(self.output), *_setting_options(self.settings)]
         words += [f"--{name}" for name in SWITCHES if getattr(self, name)]
+        if self.scheduler is not None:
+            words += ["--scheduler", self.scheduler]
         return [*words, "--", *self.inputs] if dashed else words
 
     def as_command(self) -> str:
@@ -69,6 +75,8 @@ class BatchJob:
         )
         lines.append(f"    Settings({settings}),")
         lines += [f"    {name}=True," for name in SWITCHES if getattr(self, name)]
+        if self.scheduler is not None:
+            lines.append(f"    scheduler={self.scheduler!r},")
         return "\n".join(
             [
                 "from napari_pmrnet import Settings",

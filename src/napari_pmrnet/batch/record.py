@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,10 @@ from napari_pmrnet.segmentation.settings import Settings
 
 FOLDER = ".napari-pmrnet"
 NOT_IN_THE_LABELS = ("model", "device")
+TEMPORARY = ".pmrnet-*.tmp"
+"""Names of `replace_file` while it writes."""
+ABANDONED_SECONDS = 60.0
+"""A file that is being written changes more often than that."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +100,17 @@ class Record:
 
     def __init__(self, output: Path) -> None:
         self.output = output
-        self.folder = output / FOLDER
+        self.folder = make_folder(output)
         self.path = self.folder / "record.jsonl"
         self.entries: dict[str, Entry] = {}
         self._taken: set[str] = set()
         try:
-            self.thumbnails.mkdir(parents=True, exist_ok=True)
+            self.thumbnails.mkdir(exist_ok=True)
             with self.path.open("ab"):
                 pass
             lines = self.path.read_bytes().splitlines(keepends=True)
         except OSError as error:
-            raise self._refused(error) from error
+            raise cannot_write(self.output, error) from error
         self._whole = not lines or lines[-1].endswith(b"\n")
         for line in lines:
             self._read(line)
@@ -157,21 +163,6 @@ class Record:
         self.add(entry, sync=False)
         return entry
 
-    def make_room(self, labels: str) -> Path:
-        """Path of a label TIFF, its folder made.
-
-        Raises
-        ------
-        DataError
-            If it cannot be made.
-        """
-        target = self.output / labels
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._refused(error) from error
-        return target
-
     def add(self, entry: Entry, sync: bool = True) -> None:
         """Write down what came of a file.
 
@@ -190,9 +181,19 @@ class Record:
                     os.fsync(stream.fileno())
         except OSError as error:
             self._whole = False
-            raise self._refused(error) from error
+            raise cannot_write(self.output, error) from error
         self._whole = True
         self._keep(entry)
+
+    def sweep(self) -> None:
+        """Remove temporary files that processes which were killed have left."""
+        now = time.time()
+        places = {(self.output / e.row.labels).parent for e in self.entries.values()}
+        for place in {self.output, self.folder, self.thumbnails, *places}:
+            for path in place.glob(TEMPORARY):
+                with suppress(OSError):
+                    if now - path.stat().st_mtime > ABANDONED_SECONDS:
+                        path.unlink()
 
     def is_finished(self, entry: Entry, key: dict[str, Any]) -> bool:
         """Whether a file's labels are there and made from the same."""
@@ -238,13 +239,30 @@ class Record:
         self.entries[entry.row.file] = entry
         self._taken.add(entry.row.labels.casefold())
 
-    def _refused(self, error: OSError) -> DataError:
-        """What to say when the folder cannot be written to."""
-        advice = "Make room on the disk, or choose" if disk_is_full(error) else "Choose"
-        return DataError(
-            f"{self.output}: the output folder cannot be written to "
-            f"({error.strerror or error}). {advice} another folder."
-        )
+
+def make_folder(output: Path) -> Path:
+    """Make the folder of the record inside an output folder, and that too.
+
+    Raises
+    ------
+    DataError
+        If it cannot be made.
+    """
+    folder = output / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(output, error) from error
+    return folder
+
+
+def cannot_write(folder: Path, error: OSError) -> DataError:
+    """What to say when a folder cannot be written to."""
+    advice = "Make room on the disk, or choose" if disk_is_full(error) else "Choose"
+    return DataError(
+        f"{folder}: the output folder cannot be written to "
+        f"({error.strerror or error}). {advice} another folder."
+    )
 
 
 def hash_of(path: Path) -> str:

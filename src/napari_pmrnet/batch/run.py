@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Generator, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from napari_pmrnet.batch.events import (
     DONE,
@@ -20,42 +17,29 @@ from napari_pmrnet.batch.events import (
     BatchReport,
     Event,
     FileEnded,
-    FileProgress,
     FilesFound,
     FileStarted,
 )
+from napari_pmrnet.batch.in_process import Ended, InProcess, Workers
 from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
-from napari_pmrnet.batch.planes import (
-    Found,
-    labels_on_disk,
-    plane_shape,
-    segment_planes,
-)
-from napari_pmrnet.batch.record import Entry, Record, file_key, hash_of, size_of
-from napari_pmrnet.batch.rows import DOUBTFUL, Row, write_summary
+from napari_pmrnet.batch.lock import FolderLock
+from napari_pmrnet.batch.on_cluster import on_cluster
+from napari_pmrnet.batch.record import Entry, Record, file_key, make_folder
+from napari_pmrnet.batch.rows import Row, write_summary
 from napari_pmrnet.batch.sheet import write_sheet
-from napari_pmrnet.batch.thumbnail import thumbnail
-from napari_pmrnet.errors import DataError, PMRNetError
+from napari_pmrnet.batch.task import Outcome, Task
+from napari_pmrnet.errors import ClusterError, DataError
 from napari_pmrnet.io.atomic import disk_is_full, replace_file
-from napari_pmrnet.io.images import ImageData, open_image, read_image
-from napari_pmrnet.io.label_zarr import ENDING
-from napari_pmrnet.io.labels import write_labels
-from napari_pmrnet.io.units import PIXEL
-from napari_pmrnet.large.store import LabelStore
 from napari_pmrnet.pretrained.library import find_weights, read_card
-from napari_pmrnet.segmentation.predict import Progress, run_to_end
+from napari_pmrnet.segmentation.predict import run_to_end
 from napari_pmrnet.segmentation.settings import Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
 
-logger = logging.getLogger(__name__)
-
 KEPT_NOTE = "labels were changed since the run that made them, and kept"
 SUMMARY_SECONDS = 20.0
-LARGE_FILE = 4_000_000
-"""Bytes below which a file is read without asking how large its image is."""
 
 
 def segment_files(
@@ -67,6 +51,7 @@ def segment_files(
     overwrite: bool = False,
     strict: bool = False,
     model: Model | None = None,
+    scheduler: str | None = None,
 ) -> BatchReport:
     """Segment files and folders and write labels, a table and a contact sheet.
 
@@ -82,6 +67,8 @@ def segment_files(
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
+    scheduler : str, optional
+        Address of a cluster's scheduler, see `BatchJob`.
 
     Returns
     -------
@@ -92,12 +79,22 @@ def segment_files(
     DataError
         If an input holds no image or the output cannot be written to. Files that
         cannot be segmented are told in their row.
+    ClusterError
+        If the cluster cannot be used or is lost.
     """
     if settings is None:
         settings = Settings.for_card(read_card(find_weights(Settings().model)))
     several = [inputs] if isinstance(inputs, str | Path) else inputs
     names = tuple(map(str, several))
-    job = BatchJob(names, Path(output), settings, recursive, overwrite, strict)
+    job = BatchJob(
+        names,
+        Path(output),
+        settings,
+        recursive,
+        overwrite,
+        strict,
+        scheduler=scheduler,
+    )
     return run_to_end(batch_steps(job, model))
 
 
@@ -106,9 +103,9 @@ def batch_steps(
     model: Model | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, BatchReport]:
-    """Segment the files of a job, one after the other.
+    """Segment the files of a job, one after the other or on a cluster.
 
-    Every file gets a label TIFF, written whole or not at all, and a line in the record
+    Every file gets labels, written whole or not at all, and a line in the record
     of the output folder. A file that the record knows as finished, with these settings
     and weights, is not segmented again. ``summary.csv`` and ``contact_sheet.html``
     tell of all that the folder holds; they are written at the end, and when the run is
@@ -120,11 +117,13 @@ def batch_steps(
     model : Model, optional
         By default loaded for the first file that needs it.
     stop : callable
-        Asked after every batch of windows; once it is true the run ends.
+        Asked after every batch of windows, on a cluster several times a second; once
+        it is true the run ends.
 
     Yields
     ------
     FilesFound, FileStarted, FileProgress, FileEnded
+        Of a cluster's files as they begin and end, in no order.
 
     Returns
     -------
@@ -133,15 +132,21 @@ def batch_steps(
     Raises
     ------
     DataError
-        If an input holds no image or the output cannot be written to.
+        If an input holds no image, the output cannot be written to or another run
+        writes there.
     WeightsError
         If the model is missing or altered.
+    ClusterError
+        If the cluster cannot be used or is lost.
     """
     return (yield from _Batch(job, model, stop).steps())
 
 
 class _Batch:
-    """A run of a job."""
+    """A run of a job: it decides what is to be done, and writes down what came of it.
+
+    The work itself is done by `Workers`.
+    """
 
     def __init__(
         self, job: BatchJob, model: Model | None, stop: Callable[[], bool]
@@ -151,40 +156,86 @@ class _Batch:
         self.weights_hash = str((model.card if model else card).get("sha256"))
         self.sources = find_sources(job.inputs, job.output, job.recursive)
         self.inputs = {source.path.resolve() for source in self.sources}
-        self.record = Record(job.output)
+        self.record: Record
+        self.lock: FolderLock
+        self.workers: Workers
         self.report = BatchReport(job.output, len(self.sources))
+        self._given: dict[int, tuple[Entry, dict[str, Any] | None]] = {}
+        self._rows_of_run: dict[int, Row] = {}
+        self._devices: set[str] = set()
         self._written = time.monotonic()
 
     def steps(self) -> Generator[Event, None, BatchReport]:
         """All files, then the overview of the folder."""
         yield FilesFound([source.path for source in self.sources])
-        try:
-            for number, source in enumerate(self.sources):
-                if self.stop() or (self.job.strict and self.report.ended[FAILED]):
-                    self.report.stopped = True
-                    break
-                yield FileStarted(number, source.path)
-                ended = yield from self._file(number, source)
-                if ended is None:
-                    self.report.stopped = True
-                    break
-                status, row = ended
-                self.report.ended[status] += 1
-                self.report.rows.append(row)
-                self._summarise_now_and_then()
-                yield FileEnded(number, source.path, status, row)
-        except BaseException:
-            with suppress(DataError):
-                self._write_overview()
-            raise
-        self._write_overview()
+        self.lock = FolderLock(self.job.output, make_folder(self.job.output))
+        with self.lock:
+            self.record = Record(self.job.output)
+            self.record.sweep()
+            with self._workers() as self.workers:
+                try:
+                    yield from self._files()
+                except BaseException:
+                    with suppress(DataError):
+                        self._write_overview()
+                    raise
+            self.record.sweep()
+            self._write_overview()
+        self.report.rows = [row for _, row in sorted(self._rows_of_run.items())]
         return self.report
 
-    def _file(
-        self, number: int, source: Source
-    ) -> Generator[Event, None, tuple[str, Row] | None]:
-        """Segment a file if need be; what came of it, None if the run was stopped."""
-        entry = self.record.claim(source, self.inputs, self.job.overwrite)
+    def _workers(self) -> AbstractContextManager[Workers]:
+        """Who does the work: this process, or the cluster that the job names."""
+        if self.job.scheduler is None:
+            return closing(InProcess(self.model))
+        if self.model is not None:
+            raise ClusterError(
+                "A cluster loads its model itself. Name it in the settings instead."
+            )
+        images = [source.path for source in self.sources]
+        return on_cluster(self.job, self.weights_hash, self.lock, images)
+
+    def _files(self) -> Generator[Event, None, None]:
+        """Give out the files that need it, and end those that do not."""
+        for number, source in enumerate(self.sources):
+            while self.workers.is_full:
+                if self._is_over():
+                    return
+                yield from self._follow()
+            if self._is_over():
+                return
+            entry = self.record.claim(source, self.inputs, self.job.overwrite)
+            ended = self._look(number, source, entry)
+            if ended is not None:
+                yield FileStarted(number, source.path)
+                yield self._ended(number, *ended)
+                continue
+            task = Task(
+                number,
+                source.path,
+                self.job.output / entry.row.labels,
+                Row(entry.row.file, entry.row.labels),
+                self.job.settings,
+                self.weights_hash,
+                self._given[number][1],
+            )
+            self.workers.submit(task)
+        while self.workers.is_busy:
+            if self._is_over():
+                return
+            yield from self._follow()
+
+    def _is_over(self) -> bool:
+        """Whether to end before all is done."""
+        self.lock.check()
+        if self.stop() or (self.job.strict and self.report.ended[FAILED]):
+            self.report.stopped = True
+        return self.report.stopped
+
+    def _look(
+        self, number: int, source: Source, entry: Entry
+    ) -> tuple[str, Row] | None:
+        """What came of a file that needs no work; None if it does."""
         key = None
         with suppress(OSError):  # a file that is not there is reported when it is read
             key = file_key(source.path, self.job.settings, self.weights_hash)
@@ -193,84 +244,47 @@ class _Batch:
                     return UNCHANGED, entry.row
                 if self.record.is_changed(entry):
                     return KEPT, replace(entry.row, note=KEPT_NOTE, error="")
-        if self.model is None:
-            yield from self._load_model(number, source.path)
-        try:
-            row = yield from self._segment(number, source.path, entry.row.labels, key)
-        except Exception as error:
-            if isinstance(error, DataError) and disk_is_full(error):
-                raise
-            row = Row(entry.row.file, entry.row.labels, error=_reason(error))
-        if row is None:
-            return None
+        self._given[number] = entry, key
+        return None
+
+    def _follow(self) -> Generator[Event, None, None]:
+        """Pass on what the workers tell, and write down what came of files."""
+        for told in self.workers.step():
+            if isinstance(told, Ended):
+                status, row = self._write_down(told.number, told.outcome)
+                self._summarise_now_and_then()
+                yield self._ended(told.number, status, row)
+            else:
+                path = self.sources[told.number].path
+                yield told._replace(path=path)
+
+    def _write_down(self, number: int, outcome: Outcome) -> tuple[str, Row]:
+        """Put what came of a file into the record."""
+        entry, key = self._given.pop(number)
+        row = outcome.row
+        if outcome.ends_run:
+            raise DataError(row.error)
+        if not row.error:
+            try:
+                picture = self.record.thumbnail(row.file)
+                replace_file(picture, lambda stream: stream.write(outcome.picture))
+            except DataError as error:
+                if disk_is_full(error):
+                    raise
+                row = Row(row.file, row.labels, error=" ".join(str(error).split()))
         if row.error:
             self.record.add(Entry(row, None, entry.labels_hash))
             return FAILED, replace(row, labels="")
-        digest = hash_of(self.job.output / row.labels)
-        self.record.add(Entry(row, key, digest))
+        self._devices.add(outcome.device)
+        self.report.device = self.workers.where(sorted(self._devices))
+        self.record.add(Entry(row, key, outcome.labels_hash))
         return DONE, row
 
-    def _load_model(self, number: int, path: Path) -> Generator[Event, None, None]:
-        """Load the network."""
-        yield FileProgress(number, path, Progress(0, 0, "loading the network"))
-        from napari_pmrnet.pretrained import load_model
-
-        self.model = load_model(self.job.settings.model, self.job.settings.device)
-
-    def _segment(
-        self, number: int, path: Path, labels: str, key: dict[str, Any] | None
-    ) -> Generator[Event, None, Row | None]:
-        """Segment a file and write its labels and thumbnail."""
-        started = time.perf_counter()
-        image, notes = _only_image(path)
-        store = None
-        if labels_on_disk(image):
-            labels = Path(labels).with_suffix(ENDING).as_posix()
-            store = self._store(labels, image, key)
-        steps = segment_planes(image, self.job.settings, self.model, path.name, store)
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as ended:
-                found: Found = ended.value
-                break
-            yield FileProgress(number, path, progress)
-            if self.stop():
-                steps.close()
-                return None
-        if store is not None:
-            store.finish(found.objects)
-        else:
-            labels = Path(labels).with_suffix(".tif").as_posix()
-            write_labels(
-                self.record.make_room(labels),
-                found.labels,
-                axes=image.axes,
-                scale=image.scale,
-                units=image.units,
-                settings=self.job.settings,
-                weights_hash=self.weights_hash,
-            )
-        file = self.record.name(path)
-        picture = thumbnail(*found.shown)
-        replace_file(self.record.thumbnail(file), lambda stream: stream.write(picture))
-        self.report.device = self.model.runs_on
-        seconds = time.perf_counter() - started
-        return _row(file, labels, image, found, [*notes, *found.notes], seconds)
-
-    def _store(
-        self, labels: str, image: ImageData, key: dict[str, Any] | None
-    ) -> LabelStore:
-        """Where the labels of an image too large for memory go."""
-        return LabelStore(
-            self.record.make_room(labels),
-            axes=image.axes,
-            scale=image.scale,
-            units=image.units,
-            settings=self.job.settings,
-            weights_hash=self.weights_hash,
-            identity=key,
-        )
+    def _ended(self, number: int, status: str, row: Row) -> FileEnded:
+        """Count a file that is over."""
+        self.report.ended[status] += 1
+        self._rows_of_run[number] = row
+        return FileEnded(number, self.sources[number].path, status, row)
 
     def _summarise_now_and_then(self) -> None:
         """Keep the table near to what is done, for a run that is killed."""
@@ -296,62 +310,3 @@ class _Batch:
     def _rows(self) -> list[Row]:
         """Rows of all that the folder holds."""
         return self.record.rows({self.record.name(s.path) for s in self.sources})
-
-
-def _reason(error: Exception) -> str:
-    """Why a file has no labels, in a sentence or two."""
-    if isinstance(error, PMRNetError):
-        return " ".join(str(error).split())
-    if isinstance(error, MemoryError):
-        return "Too large for the memory of this computer. Segment parts of it."
-    logger.info("a file failed", exc_info=error)
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _only_image(path: Path) -> tuple[ImageData, list[str]]:
-    """The first image of a file, and what is to be said of the others."""
-    first, *others = _images(path)
-    if first.is_labels:
-        raise DataError(
-            f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
-        )
-    if not others:
-        return first, []
-    return first, [f"{len(others) + 1} images in the file, only the first segmented"]
-
-
-def _images(path: Path) -> list[ImageData]:
-    """Images of a file: lazy ones if the first is too large to be read."""
-    if size_of(path) > LARGE_FILE:
-        with suppress(DataError):  # said again when the file is read
-            images = open_image(path)
-            if labels_on_disk(images[0]):
-                return images
-    return read_image(path)
-
-
-def _row(
-    file: str,
-    labels: str,
-    image: ImageData,
-    found: Found,
-    notes: list[str],
-    seconds: float,
-) -> Row:
-    """The row of a file that was segmented."""
-    certainties = found.objects["certainty"].to_numpy()
-    known = image.units[-1] != PIXEL
-    some = len(certainties) > 0
-    return Row(
-        file,
-        labels,
-        nuclei=len(certainties),
-        certainty=round(float(certainties.mean()), 4) if some else None,
-        doubtful=round(float((certainties < DOUBTFUL).mean()), 4) if some else None,
-        seconds=round(seconds, 3),
-        pixel_height=image.scale[-2] if known else None,
-        pixel_width=image.scale[-1] if known else None,
-        unit=image.units[-1] if known else "",
-        planes=int(np.prod(plane_shape(image)[:-2])),
-        note="; ".join(notes),
-    )

@@ -1,0 +1,281 @@
+"""One file of a batch: what is to be done with it, the doing, and what came of it.
+
+The same steps run in this process or, as a task, on a worker of a cluster. They write
+the label TIFF and nothing else; record, thumbnails, table and contact sheet are written
+by the one process that leads the batch.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_pmrnet.batch.planes import (
+    Found,
+    labels_on_disk,
+    plane_shape,
+    segment_planes,
+)
+from napari_pmrnet.batch.record import cannot_write, hash_of, size_of
+from napari_pmrnet.batch.rows import DOUBTFUL, Row
+from napari_pmrnet.batch.thumbnail import thumbnail
+from napari_pmrnet.cluster import Demands, complaint, turn, worker_model
+from napari_pmrnet.errors import ClusterError, DataError, PMRNetError, WeightsError
+from napari_pmrnet.io.atomic import disk_is_full
+from napari_pmrnet.io.images import ImageData, open_image, read_image
+from napari_pmrnet.io.label_zarr import ENDING
+from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.units import PIXEL
+from napari_pmrnet.large.store import LabelStore
+from napari_pmrnet.segmentation.predict import Progress
+from napari_pmrnet.segmentation.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_pmrnet.pretrained import Model
+
+TELL_SECONDS = 1.0
+LARGE_FILE = 4_000_000
+"""Bytes below which a file is read without asking how large its image is."""
+
+logger = logging.getLogger(__name__)
+_checked: set[Demands] = set()
+
+
+@dataclass(frozen=True)
+class Task:
+    """A file to segment.
+
+    Attributes
+    ----------
+    number : int
+        Of the file in the batch, from 0.
+    path, target : Path
+        The image and its labels: a TIFF, or in its place a Zarr with the same stem.
+    row : Row
+        Names of both as the record has them.
+    settings : Settings
+    weights_hash : str
+        SHA-256 of the weights.
+    key : dict or None
+        `file_key` of the image, so that a large one goes on where it stopped.
+    """
+
+    number: int
+    path: Path
+    target: Path
+    row: Row
+    settings: Settings
+    weights_hash: str
+    key: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a file.
+
+    Attributes
+    ----------
+    row : Row
+        With `Row.error` if it has no labels.
+    labels_hash : str
+        `hash_of` the labels.
+    picture : bytes
+        The thumbnail, JPEG.
+    device : str
+        Where the network ran.
+    ends_run : bool
+        Whether every other file would fail in the same way.
+    """
+
+    row: Row
+    labels_hash: str = ""
+    picture: bytes = b""
+    device: str = ""
+    ends_run: bool = False
+
+
+def file_steps(task: Task, model: Model) -> Generator[Progress, None, Outcome]:
+    """Segment a file and write its labels, whole or not at all.
+
+    Parameters
+    ----------
+    task : Task
+    model : Model
+
+    Yields
+    ------
+    Progress
+        After every batch of windows; closed there, nothing is written.
+
+    Returns
+    -------
+    Outcome
+        Also of a file that cannot be segmented. What is not foreseen is raised.
+    """
+    started = time.perf_counter()
+    try:
+        image, notes = _only_image(task.path)
+        on_disk = labels_on_disk(image)
+        target = task.target.with_suffix(ENDING if on_disk else ".tif")
+        _make_room(target)
+        store = _store(target, task, image) if on_disk else None
+        found = yield from segment_planes(
+            image, task.settings, model, task.path.name, store
+        )
+        if store is not None:
+            store.finish(found.objects)
+        else:
+            write_labels(
+                target,
+                found.labels,
+                axes=image.axes,
+                scale=image.scale,
+                units=image.units,
+                settings=task.settings,
+                weights_hash=task.weights_hash,
+            )
+        picture = thumbnail(*found.shown)
+        digest = hash_of(target)
+    except (PMRNetError, MemoryError) as error:
+        return failed(task, error)
+    seconds = time.perf_counter() - started
+    labels = Path(task.row.labels).with_name(target.name).as_posix()
+    names = replace(task.row, labels=labels)
+    row = _row(names, image, found, [*notes, *found.notes], seconds)
+    return Outcome(row, digest, picture, model.runs_on)
+
+
+def segment_file(
+    task: Task, demands: Demands, tell: Callable[[Progress], None] = lambda _: None
+) -> Outcome | None:
+    """Segment a file in a worker process of a cluster.
+
+    The network is loaded once a process, and runs in one thread of it at a time.
+
+    Parameters
+    ----------
+    task : Task
+        With absolute paths.
+    demands : Demands
+        What is looked at once in a process: it may have joined after the start.
+    tell : callable
+        Told when the file's turn has come, and about every second of its progress.
+
+    Returns
+    -------
+    Outcome or None
+        None if it was given up because the run that wants it has ended.
+    """
+    with turn():
+        tell(Progress(0, 0, "reading"))
+        if demands not in _checked:
+            why = complaint(demands)
+            if why:
+                return failed(task, ClusterError(f"A worker {why}"), ends_run=True)
+            _checked.add(demands)
+        try:
+            model = worker_model(
+                task.settings.model, task.settings.device, task.weights_hash
+            )
+        except (WeightsError, ClusterError) as error:
+            return failed(task, error, ends_run=True)
+        steps, due = file_steps(task, model), 0.0
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as ended:
+                return ended.value
+            if time.monotonic() < due:
+                continue
+            due = time.monotonic() + TELL_SECONDS
+            if not demands.is_current():
+                steps.close()
+                return None
+            tell(progress)
+
+
+def failed(task: Task, error: BaseException, ends_run: bool = False) -> Outcome:
+    """The outcome of a file that has no labels."""
+    row = Row(task.row.file, task.row.labels, error=_reason(error))
+    full = isinstance(error, DataError) and disk_is_full(error)
+    return Outcome(row, ends_run=ends_run or full)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a file has no labels, in a sentence or two."""
+    if isinstance(error, PMRNetError):
+        return " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "Too large for the memory of this computer. Segment parts of it."
+    logger.info("a file failed", exc_info=error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _only_image(path: Path) -> tuple[ImageData, list[str]]:
+    """The first image of a file, and what is to be said of the others."""
+    first, *others = _images(path)
+    if first.is_labels:
+        raise DataError(
+            f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
+        )
+    if not others:
+        return first, []
+    return first, [f"{len(others) + 1} images in the file, only the first segmented"]
+
+
+def _images(path: Path) -> list[ImageData]:
+    """Images of a file: lazy ones if the first is too large to be read."""
+    if size_of(path) > LARGE_FILE:
+        with suppress(DataError):  # said again when the file is read
+            images = open_image(path)
+            if labels_on_disk(images[0]):
+                return images
+    return read_image(path)
+
+
+def _store(target: Path, task: Task, image: ImageData) -> LabelStore:
+    """Where labels go that are too large for memory."""
+    return LabelStore(
+        target,
+        axes=image.axes,
+        scale=image.scale,
+        units=image.units,
+        settings=task.settings,
+        weights_hash=task.weights_hash,
+        identity=task.key,
+    )
+
+
+def _make_room(target: Path) -> None:
+    """Make the folder of a label TIFF."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(target.parent, error) from error
+
+
+def _row(
+    names: Row, image: ImageData, found: Found, notes: list[str], seconds: float
+) -> Row:
+    """The row of a file that was segmented."""
+    certainties, known = found.objects["certainty"], image.units[-1] != PIXEL
+    some = len(certainties) > 0
+    return Row(
+        names.file,
+        names.labels,
+        nuclei=len(certainties),
+        certainty=round(float(certainties.mean()), 4) if some else None,
+        doubtful=round(float((certainties < DOUBTFUL).mean()), 4) if some else None,
+        seconds=round(seconds, 3),
+        pixel_height=image.scale[-2] if known else None,
+        pixel_width=image.scale[-1] if known else None,
+        unit=image.units[-1] if known else "",
+        planes=math.prod(plane_shape(image)[:-2]),
+        note="; ".join(notes),
+    )

@@ -204,10 +204,23 @@ def _install(demands: Demands) -> str:
 def turn() -> Iterator[None]:
     """Wait until no other thread of this process runs the network.
 
-    A worker with several threads holds the maps of one image at a time.
+    A worker with several threads holds the maps of one image at a time. Lazy images
+    are read here meanwhile; Dask would send that to the cluster.
     """
-    with _turn:
+    import dask
+
+    with _turn, dask.config.set(scheduler="threads"):
         yield
+
+
+@contextmanager
+def turn_given_up() -> Iterator[None]:
+    """Let other threads of this process have their turn meanwhile."""
+    _turn.release()
+    try:
+        yield
+    finally:
+        _turn.acquire()
 
 
 def worker_model(name: str, device: str, weights_hash: str) -> Model:

@@ -14,12 +14,13 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 from typer.testing import CliRunner
 
 from napari_pmrnet import __version__, cli
-from napari_pmrnet.batch import BatchJob, batch_steps, record
-from napari_pmrnet.batch.events import FileEnded, FileStarted
+from napari_pmrnet.batch import BatchJob, batch_steps, record, task
+from napari_pmrnet.batch.events import FileEnded, FileProgress, FileStarted
 from napari_pmrnet.batch.in_process import Ended
 from napari_pmrnet.batch.on_cluster import OnCluster
 from napari_pmrnet.batch.rows import Row
@@ -27,6 +28,8 @@ from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.cluster import Demands, complaint, connected
 from napari_pmrnet.errors import ClusterError
 from napari_pmrnet.io.images import read_image
+from napari_pmrnet.io.label_zarr import open_label_zarr
+from napari_pmrnet.large import LargePlane, blocks, segment_large, store
 from napari_pmrnet.segmentation import Settings
 
 from .conftest import HASH, left_over
@@ -52,6 +55,29 @@ def cluster(tmp_path_factory, cache):
         )
     yield made
     made.close()
+
+
+@pytest.fixture
+def small_blocks(cluster):
+    """The cluster, its workers taking small images for large ones, in small blocks."""
+
+    def shrink():
+        store.LARGE_PLANE, task.LARGE_FILE = 20_000, 0
+        store.LabelStore.__init__.__defaults__ = tuple(
+            200 if value == blocks.SIDE else value
+            for value in store.LabelStore.__init__.__defaults__
+        )
+
+    class Shrink(distributed.WorkerPlugin):
+        name = "shrink"
+
+        def setup(self, worker):
+            shrink()
+
+    with distributed.Client(cluster) as client:
+        client.register_plugin(Shrink())
+        yield cluster
+        client.unregister_worker_plugin("shrink")
 
 
 def images(folder, count=6, side=96):
@@ -316,3 +342,45 @@ def test_a_lost_scheduler_is_one_line_and_the_run_goes_on_later(tmp_path):
     report, _ = run(here)
     assert report.ended["done"] + report.ended["unchanged"] == 3
     assert report.ended["unchanged"] == len(table)
+
+
+def slide(path, side=700):
+    """A tiled image of discs in noise."""
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 30, (side, side), dtype=np.uint8)
+    y, x = np.indices((side, side))
+    for cy, cx in rng.integers(0, side, (60, 2)):
+        picture[(y - cy) ** 2 + (x - cx) ** 2 < 64] += 150
+    tifffile.imwrite(path, picture, tile=(64, 64))
+    return path
+
+
+@posix
+@pytest.mark.slow
+def test_a_large_image_is_shared_by_the_workers_though_one_dies(small_blocks, tmp_path):
+    cluster = small_blocks
+    settings = Settings(device="cpu", diameter=20)
+    path = slide(tmp_path / "slide.tif")
+    out = tmp_path / "out"
+    with distributed.Client(cluster) as client:
+        pids = client.run(os.getpid)
+    made = []
+
+    def kill(event):
+        if isinstance(event, FileProgress) and "row" in event.progress.message:
+            made.append(event)
+            if len(made) == 1:
+                os.kill(next(iter(pids.values())), signal.SIGKILL)
+
+    job = BatchJob((str(path),), out, settings, scheduler=cluster.scheduler_address)
+    report, _ = run(job, kill)
+    assert report.ended["done"] == 1 and made
+    (row,) = report.rows
+    assert row.labels == "slide_labels.zarr" and row.nuclei > 30
+    plane = LargePlane([tifffile.imread(path)])
+    alone = segment_large(plane, tmp_path / "alone.zarr", settings, block=200)
+    found, wanted = (
+        open_label_zarr(place, "r")[...] for place in (out / row.labels, alone.labels)
+    )
+    np.testing.assert_array_equal(found, wanted)
+    assert not [p for p in out.iterdir() if "parts" in p.name or "unfin" in p.name]

@@ -24,6 +24,7 @@ from napari_pmrnet.batch.planes import (
 )
 from napari_pmrnet.batch.record import cannot_write, hash_of, size_of
 from napari_pmrnet.batch.rows import DOUBTFUL, Row
+from napari_pmrnet.batch.rows_on_cluster import RowsOnCluster
 from napari_pmrnet.batch.thumbnail import thumbnail
 from napari_pmrnet.cluster import Demands, complaint, turn, worker_model
 from napari_pmrnet.errors import ClusterError, DataError, PMRNetError, WeightsError
@@ -100,13 +101,17 @@ class Outcome:
     ends_run: bool = False
 
 
-def file_steps(task: Task, model: Model) -> Generator[Progress, None, Outcome]:
+def file_steps(
+    task: Task, model: Model, rows: RowsOnCluster | None = None
+) -> Generator[Progress, None, Outcome]:
     """Segment a file and write its labels, whole or not at all.
 
     Parameters
     ----------
     task : Task
     model : Model
+    rows : RowsOnCluster, optional
+        Hands out the blocks of large images; by default they are made here.
 
     Yields
     ------
@@ -124,7 +129,7 @@ def file_steps(task: Task, model: Model) -> Generator[Progress, None, Outcome]:
         on_disk = labels_on_disk(image)
         target = task.target.with_suffix(ENDING if on_disk else ".tif")
         _make_room(target)
-        store = _store(target, task, image) if on_disk else None
+        store = _store(target, task, image, rows) if on_disk else None
         found = yield from segment_planes(
             image, task.settings, model, task.path.name, store
         )
@@ -185,7 +190,8 @@ def segment_file(
             )
         except (WeightsError, ClusterError) as error:
             return failed(task, error, ends_run=True)
-        steps, due = file_steps(task, model), 0.0
+        rows = RowsOnCluster(task.path, task.settings, demands)
+        steps, due = file_steps(task, model, rows), 0.0
         while True:
             try:
                 progress = next(steps)
@@ -239,7 +245,9 @@ def _images(path: Path) -> list[ImageData]:
     return read_image(path)
 
 
-def _store(target: Path, task: Task, image: ImageData) -> LabelStore:
+def _store(
+    target: Path, task: Task, image: ImageData, rows: RowsOnCluster | None
+) -> LabelStore:
     """Where labels go that are too large for memory."""
     return LabelStore(
         target,
@@ -249,6 +257,7 @@ def _store(target: Path, task: Task, image: ImageData) -> LabelStore:
         settings=task.settings,
         weights_hash=task.weights_hash,
         identity=task.key,
+        fill=None if rows is None else rows.at,
     )
 
 

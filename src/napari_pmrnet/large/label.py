@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,8 @@ from napari_pmrnet.segmentation.windows import WindowStore, window_reach
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
+
+Fill = Callable[..., Generator[Progress, None, None]]
 
 VERSION = 1
 """Of the way blocks are made; parts of another are not used."""
@@ -41,6 +43,7 @@ def label_plane(
     model: Model,
     block: int = SIDE,
     identity: Mapping[str, Any] | None = None,
+    fill: Fill | None = None,
 ) -> Generator[Progress, None, LabelledPlane]:
     """Segment a large plane into an array.
 
@@ -58,6 +61,8 @@ def label_plane(
     identity : mapping, optional
         What tells the image's pixels from others, ready for JSON. Blocks of an earlier
         run count only if it is the same; by default name and intensity limits do.
+    fill : callable, optional
+        Makes the blocks that are missing; by default `fill_here`.
 
     Yields
     ------
@@ -70,7 +75,7 @@ def label_plane(
     sight = yield from choose_sight(plane, model, settings.diameter)
     grid = BlockGrid.for_scale(plane.shape, sight.scale, block)
     parts = Parts(work, _job(plane, identity, settings, model, sight, grid))
-    yield from _fill(parts, plane, model, settings, sight, grid)
+    yield from (fill or fill_here)(parts, plane, model, settings, sight, grid)
     stitcher = Stitcher(labels)
     yield from _stitch(parts, grid, stitcher)
     objects = stitcher.table(model.card.get("object_certainty"))
@@ -99,7 +104,7 @@ def _job(
     }
 
 
-def _fill(
+def fill_here(
     parts: Parts,
     plane: LargePlane,
     model: Model,
@@ -107,7 +112,23 @@ def _fill(
     sight: Sight,
     grid: BlockGrid,
 ) -> Generator[Progress, None, None]:
-    """Make the blocks that are not there yet."""
+    """Make the blocks that are not there yet, one after the other in this thread.
+
+    Parameters
+    ----------
+    parts : Parts
+        Where blocks are kept.
+    plane : LargePlane
+    model : Model
+    settings : Settings
+    sight : Sight
+    grid : BlockGrid
+
+    Yields
+    ------
+    Progress
+        After every batch of windows.
+    """
     total = grid.rows * grid.columns
     done = total - len(parts.missing(grid))
     store = WindowStore(parts.folder)

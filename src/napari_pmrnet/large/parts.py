@@ -35,7 +35,7 @@ class Parts:
     """
 
     def __init__(self, folder: Path, job: Mapping[str, Any]) -> None:
-        self.folder = folder
+        self.folder, self.job = folder, job
         text = json.dumps(job, sort_keys=True)
         if self._job() == text:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import pandas as pd
 from napari_pmrnet.io.atomic import checked_folder, replace_file, unwritable
 from napari_pmrnet.io.label_zarr import ENDING, create_label_zarr
 from napari_pmrnet.large.blocks import SIDE
-from napari_pmrnet.large.label import LabelledPlane, label_plane
+from napari_pmrnet.large.label import Fill, LabelledPlane, label_plane
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.settings import Settings
 
@@ -55,6 +55,8 @@ class LabelStore:
         Most pixels along a side of a block; memory grows with its square.
     identity : mapping, optional
         As for `label_plane`.
+    fill : callable, optional
+        Gives the ``fill`` of `label_plane` for the plane at a place.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class LabelStore:
         weights_hash: str | None = None,
         block: int = SIDE,
         identity: Mapping[str, Any] | None = None,
+        fill: Callable[[tuple[int, ...]], Fill] | None = None,
     ) -> None:
         self.output = checked_folder(output, ENDING)
         self._about = {
@@ -82,7 +85,7 @@ class LabelStore:
             "settings": settings,
             "weights_hash": weights_hash,
         }
-        self._block, self._identity = block, identity
+        self._block, self._identity, self._fill = block, identity, fill
         self._labels: zarr.Array | None = None
         self._shape: tuple[int, ...] = ()
 
@@ -115,6 +118,7 @@ class LabelStore:
                     model,
                     self._block,
                     self._identity,
+                    None if self._fill is None else self._fill(place),
                 )
             )
 

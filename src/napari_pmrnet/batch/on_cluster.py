@@ -175,7 +175,8 @@ class OnCluster:
         self._tasks.clear()
         if is_running(self._client):
             with suppress(OSError, RuntimeError, ValueError):
-                self._client.cancel(futures)
+                if futures:
+                    self._client.cancel(futures)
                 self._client.unsubscribe_topic(self._topic)
 
     def _note(self, news: dict[str, Any]) -> list[Event | Ended]:

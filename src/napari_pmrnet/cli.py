@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
 from datetime import date
+from enum import Enum
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -46,6 +47,13 @@ Strict = Annotated[
     bool,
     typer.Option(help="Stop if a file is faulty, rather than go on without it."),
 ]
+
+
+class LinkAxis(Enum):
+    """Axes of a file through which nuclei can be linked."""
+
+    t = "t"
+    z = "z"
 
 
 class _Warnings(logging.Handler):
@@ -152,6 +160,13 @@ def segment(
         ),
     ] = False,
     strict: Strict = False,
+    link: Annotated[
+        LinkAxis | None,
+        typer.Option(
+            help="Axis of stacks, time or depth, through which a nucleus keeps its "
+            "number where it overlaps from plane to plane.",
+        ),
+    ] = None,
 ) -> None:
     """Segment images and folders: a label TIFF each, a table and a contact sheet.
 
@@ -164,7 +179,8 @@ def segment(
     from napari_pmrnet.batch.console import segment_in_terminal
     from napari_pmrnet.batch.job import BatchJob
 
-    job = BatchJob(tuple(inputs), output, settings, recursive, overwrite, strict)
+    axis = None if link is None else link.value
+    job = BatchJob(tuple(inputs), output, settings, recursive, overwrite, strict, axis)
     status = segment_in_terminal(job, console, complain)
     if status:
         raise typer.Exit(status)

@@ -122,7 +122,7 @@ def test_the_axis_is_chosen_by_name(along, groups) -> None:
     [
         ({"along": "z"}, "along 'z'"),
         ({"along": "y"}, "along 'y'"),
-        ({"axes": ("y", "x"), "along": "t"}, "One axis|one axis"),
+        ({"axes": ("y", "x"), "along": "t"}, "Name every axis"),
         ({"minimum": 0.0}, "above 0"),
         ({"minimum": 1.5}, "at most 1"),
     ],

@@ -14,6 +14,7 @@ from napari_pmrnet.pretrained.library import find_weights, read_card
 from napari_pmrnet.segmentation.settings import Settings
 
 SWITCHES = ("recursive", "overwrite", "strict")
+LINKED = ("t", "z")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,14 @@ class BatchJob:
         that are not of a batch.
     strict : bool
         Stop at the first file that cannot be segmented.
+    link : str or None
+        Axis of stacks through which nuclei keep their number, ``"t"`` or ``"z"``; see
+        `link_by_overlap`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such axis to link through.
     """
 
     inputs: tuple[str, ...]
@@ -42,6 +51,11 @@ class BatchJob:
     recursive: bool = False
     overwrite: bool = False
     strict: bool = False
+    link: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.link not in (None, *LINKED):
+            raise ValueError(f"link is '{self.link}'; it must be t or z, or left out.")
 
     def as_arguments(self) -> list[str]:
         """The command that does the same, as a list of its words."""
@@ -51,6 +65,7 @@ class BatchJob:
             words += self.inputs
         words += ["--output", str(self.output), *_setting_options(self.settings)]
         words += [f"--{name}" for name in SWITCHES if getattr(self, name)]
+        words += ["--link", self.link] if self.link else []
         return [*words, "--", *self.inputs] if dashed else words
 
     def as_command(self) -> str:
@@ -69,6 +84,7 @@ class BatchJob:
         )
         lines.append(f"    Settings({settings}),")
         lines += [f"    {name}=True," for name in SWITCHES if getattr(self, name)]
+        lines += [f"    link={self.link!r},"] if self.link else []
         return "\n".join(
             [
                 "from napari_pmrnet import Settings",

@@ -24,7 +24,6 @@ from napari_pmrnet.batch.events import (
 )
 from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
-from napari_pmrnet.batch.planes import Found, segment_planes
 from napari_pmrnet.batch.record import Entry, Record, file_key, hash_of
 from napari_pmrnet.batch.rows import DOUBTFUL, Row, write_summary
 from napari_pmrnet.batch.sheet import write_sheet
@@ -35,6 +34,11 @@ from napari_pmrnet.io.images import ImageData, read_image
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.pretrained.library import find_weights, read_card
+from napari_pmrnet.segmentation.planes import (
+    Stack,
+    StackSegmentation,
+    segment_planes,
+)
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
 from napari_pmrnet.segmentation.settings import Settings
 
@@ -55,6 +59,7 @@ def segment_files(
     recursive: bool = False,
     overwrite: bool = False,
     strict: bool = False,
+    link: str | None = None,
     model: Model | None = None,
 ) -> BatchReport:
     """Segment files and folders and write labels, a table and a contact sheet.
@@ -67,7 +72,7 @@ def segment_files(
         Folder of the results; see `batch_steps`.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
-    recursive, overwrite, strict : bool
+    recursive, overwrite, strict, link
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
@@ -86,7 +91,7 @@ def segment_files(
         settings = Settings.for_card(read_card(find_weights(Settings().model)))
     several = [inputs] if isinstance(inputs, str | Path) else inputs
     names = tuple(map(str, several))
-    job = BatchJob(names, Path(output), settings, recursive, overwrite, strict)
+    job = BatchJob(names, Path(output), settings, recursive, overwrite, strict, link)
     return run_to_end(batch_steps(job, model))
 
 
@@ -176,7 +181,9 @@ class _Batch:
         entry = self.record.claim(source, self.inputs, self.job.overwrite)
         key = None
         with suppress(OSError):  # a file that is not there is reported when it is read
-            key = file_key(source.path, self.job.settings, self.weights_hash)
+            key = file_key(
+                source.path, self.job.settings, self.weights_hash, self.job.link
+            )
             if not self.job.overwrite:
                 if self.record.is_finished(entry, key):
                     return UNCHANGED, entry.row
@@ -212,12 +219,16 @@ class _Batch:
         """Segment a file and write its labels and thumbnail."""
         started = time.perf_counter()
         image, notes = _only_image(path)
-        steps = segment_planes(image, self.job.settings, self.model, path.name)
+        stack = Stack(image.data, image.axes, image.channel_axis, image.rgb)
+        job = self.job
+        steps = segment_planes(
+            stack, job.settings, self.model, path.name, link=job.link
+        )
         while True:
             try:
                 progress = next(steps)
             except StopIteration as ended:
-                found: Found = ended.value
+                found: StackSegmentation = ended.value
                 break
             yield FileProgress(number, path, progress)
             if self.stop():
@@ -291,12 +302,12 @@ def _row(
     file: str,
     labels: str,
     image: ImageData,
-    found: Found,
+    found: StackSegmentation,
     notes: list[str],
     seconds: float,
 ) -> Row:
     """The row of a file that was segmented."""
-    certainties, known = found.certainties, image.units[-1] != PIXEL
+    certainties, known = found.objects["certainty"], image.units[-1] != PIXEL
     some = len(certainties) > 0
     return Row(
         file,

@@ -9,7 +9,7 @@ import numpy as np
 from napari_pmrnet.errors import ImageError
 
 LEAST_IOU = 0.25
-"""IoU of a disc with itself half a diameter away; Cellpose's ``stitch3D`` has it too."""
+"""IoU of a disc with itself half a diameter away; the default of Cellpose, too."""
 
 
 def link_by_overlap(
@@ -54,8 +54,8 @@ def link_by_overlap(
     labels = np.asarray(labels)
     if len(axes) != labels.ndim or along not in axes[:-2]:
         raise ImageError(
-            f"labels with the axes {', '.join(axes)} and shape {labels.shape} cannot be "
-            f"linked along '{along}'. Name one axis each, y and x last."
+            f"labels of shape {labels.shape} with the axes {', '.join(axes)} cannot "
+            f"be linked along '{along}'. Name every axis, y and x last."
         )
     links = Links(minimum)
     at = list(axes).index(along)

@@ -98,7 +98,7 @@ def shown_plane(
         If the axes are not named well enough to know which plane is meant.
     """
     names = axis_names(layer, viewer_names)
-    _check_names(layer, names)
+    check_names(layer, names)
     shape = first_level(layer).shape
     channel = next((i for i, name in enumerate(names) if name in CHANNEL_NAMES), None)
     if len(point):
@@ -124,8 +124,8 @@ def shown_plane(
     )
 
 
-def _check_names(layer: Image, names: tuple[str, ...]) -> None:
-    """Refuse a layer whose axes leave open what a plane of it is."""
+def check_names(layer: Image, names: tuple[str, ...]) -> None:
+    """Refuse a layer whose axes leave open what a plane is, by an `ImageError`."""
     listed = ", ".join(name or "?" for name in names)
     shape = first_level(layer).shape
     if layer.ndim < 2:

@@ -117,10 +117,14 @@ class StackSegmentation:
     )
 
 
+Labelled = Segmentation | StackSegmentation
+"""What the viewer shows: labels of one plane, or of all."""
+
+
 def segment_planes(
     stack: Stack,
     settings: Settings,
-    model: Model,
+    model: Model | None,
     name: str,
     *,
     link: str | None = None,
@@ -136,7 +140,8 @@ def segment_planes(
     stack : Stack
         With at most two axes beside y, x, channels and colours.
     settings : Settings
-    model : Model
+    model : Model or None
+        None: the model and device that the settings name.
     name : str
         Of the layer or file, for messages.
     link : str, optional
@@ -149,7 +154,8 @@ def segment_planes(
     Yields
     ------
     Progress
-        After every batch of windows, counted over all planes.
+        Before the network is loaded, and after every batch of windows, counted over all
+        planes.
 
     Returns
     -------
@@ -159,9 +165,16 @@ def segment_planes(
     ------
     ImageError
         If the image cannot be segmented as it is.
+    WeightsError
+        If the model is missing or altered.
     """
     started = time.perf_counter()
     check_stack(stack, name)
+    if model is None:
+        yield Progress(0, 0, "loading the network")
+        from napari_pmrnet.pretrained import load_model
+
+        model = load_model(settings.model, settings.device)
     made = _Making(stack, settings, link, maps)
     for number, (place, plane) in enumerate(stack.planes()):
         last_hope = made.shown is None and number == stack.count - 1

@@ -51,7 +51,7 @@ class AreaRows(QObject):
         self.area = ChoiceField([(None, "Whole image")])
         self.area.setObjectName("area")
         self.area.setToolTip(
-            "<span>The whole image (of a stack, the plane on show), the part of it that "
+            "<span>The whole image (of a stack, the plane on show), the part that "
             "the canvas shows, all planes of a stack, or the closed shapes of a Shapes "
             "layer. Of a part, nuclei whose centre lies inside are kept.</span>"
         )

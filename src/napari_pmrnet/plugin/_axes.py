@@ -148,7 +148,8 @@ def check_names(layer: Image, names: tuple[str, ...]) -> None:
             "the sliders under the image, such as t and z (c for channels), and "
             "segment again."
         )
-    if layer.ndim == 3 and not any(names) and shape[-1] <= 4 < shape[-2]:
+    flat = layer.ndim == 3 and not layer.rgb
+    if flat and not any(names) and shape[-1] <= 4 < shape[-2]:
         raise ImageError(
             f"The layer '{layer.name}' of shape {tuple(shape)} seems to have its "
             "channels last. Split them into layers (right click on the layer, Split "

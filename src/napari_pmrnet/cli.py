@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
 from datetime import date
+from enum import Enum
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -46,6 +47,13 @@ Strict = Annotated[
     bool,
     typer.Option(help="Stop if a file is faulty, rather than go on without it."),
 ]
+
+
+class LinkAxis(Enum):
+    """Axes of a file through which nuclei can be linked."""
+
+    t = "t"
+    z = "z"
 
 
 class _Warnings(logging.Handler):
@@ -160,6 +168,13 @@ def segment(
             metavar="ADDRESS",
         ),
     ] = None,
+    link: Annotated[
+        LinkAxis | None,
+        typer.Option(
+            help="Axis of stacks, time or depth, through which a nucleus keeps its "
+            "number where it overlaps from plane to plane.",
+        ),
+    ] = None,
 ) -> None:
     """Segment images and folders: a label TIFF each, a table and a contact sheet.
 
@@ -180,6 +195,7 @@ def segment(
         overwrite,
         strict,
         scheduler=scheduler,
+        link=None if link is None else link.value,
     )
     status = segment_in_terminal(job, console, complain)
     if status:

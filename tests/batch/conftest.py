@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from napari_pmrnet.batch import BatchJob, batch_steps, planes
+from napari_pmrnet.batch import BatchJob, batch_steps
 from napari_pmrnet.batch.events import BatchReport, FileEnded
 from napari_pmrnet.pretrained.library import find_weights, read_card
-from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.segmentation import Settings, planes
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.prepare import prepare
 
@@ -44,7 +44,9 @@ class FakeCore:
         index = np.arange(1, count + 1)
         certainty = ndimage.mean(plane, labels, index) if count else np.zeros(0)
         objects = pd.DataFrame({"label": index, "certainty": certainty})
-        return SimpleNamespace(labels=labels, objects=objects, notes=())
+        return SimpleNamespace(
+            labels=labels, objects=objects, notes=(), device="cpu", diameter=None
+        )
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from rich.progress import Progress
 from typer.testing import CliRunner
 
 from napari_pmrnet import cli
-from napari_pmrnet.batch import planes
 from napari_pmrnet.io.images import read_image
+from napari_pmrnet.segmentation import planes
 
 from .conftest import blobs, left_over
 

@@ -40,12 +40,14 @@ JOBS = st.builds(
     recursive=st.booleans(),
     overwrite=st.booleans(),
     strict=st.booleans(),
+    link=st.sampled_from([None, "t", "z"]),
 )
 EXAMPLE = BatchJob(
     ("it's here/*.tif", "-dash.png"),
     Path("out put"),
     Settings(device="cpu", exclude_border=True, min_area=0, diameter=12.5),
     recursive=True,
+    link="t",
 )
 
 

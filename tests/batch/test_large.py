@@ -11,11 +11,12 @@ import pytest
 import tifffile
 
 from napari_pmrnet import Settings
-from napari_pmrnet.batch import planes, task
+from napari_pmrnet.batch import task
 from napari_pmrnet.batch.events import DONE, KEPT, UNCHANGED
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.large import blocks, store
+from napari_pmrnet.segmentation import planes
 
 from ..large.conftest import Reader, discs, drawn, same_partition
 from .conftest import FakeCore

@@ -33,8 +33,21 @@ def test_a_series_of_stacks_keeps_axes_channels_and_steps(run, core, tmp_path):
     assert (row.nuclei, row.planes) == (1 + 2 + 3 + 2 + 3 + 4, 6)
     assert labels.axes == ("t", "z", "y", "x")
     assert labels.scale == (30, 1.5, 0.5, 0.25)
-    assert labels.data.max(axis=(2, 3)).tolist() == [[1, 2, 3], [2, 3, 4]]
+    assert labels.data.max(axis=(2, 3)).tolist() == [[1, 3, 6], [8, 11, 15]]
     assert core.names[4] == "stack.tif t=1 z=1"
+
+
+def test_linked_nuclei_keep_their_number_and_other_labels_are_made_anew(run, tmp_path):
+    series = np.stack([blobs(1), blobs(3), blobs(2)])
+    tifffile.imwrite(tmp_path / "t.tif", series, imagej=True, metadata={"axes": "TYX"})
+    run(tmp_path / "t.tif")
+    linked, statuses = run(tmp_path / "t.tif", link="t")
+    assert statuses == {"t.tif": "done"}
+    assert labels_of(linked).data.max(axis=(1, 2)).tolist() == [1, 3, 2]
+    assert run(tmp_path / "t.tif", link="t")[1] == {"t.tif": "unchanged"}
+    other, _ = run(tmp_path / "t.tif", link="z")
+    assert other.rows[0].note == "no axis z, so nuclei were not linked"
+    assert labels_of(other).data.max(axis=(1, 2)).tolist() == [1, 4, 6]
 
 
 def test_colours_and_blank_planes(run, tmp_path):

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 import napari_pmrnet
 from napari_pmrnet.plugin import _devices, _model_panel, _run
+from napari_pmrnet.segmentation import planes
 from napari_pmrnet.segmentation.instances import smallest_area
 from napari_pmrnet.segmentation.missed import Missed
 from napari_pmrnet.segmentation.settings import Settings
@@ -125,6 +126,8 @@ def core(monkeypatch) -> Iterator[FakeCore]:
     fake.gate.set()
     report = _devices.DeviceReport([("auto", "Automatic: CPU"), ("cpu", "CPU")], None)
     monkeypatch.setattr(_run, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr(planes, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr("napari_pmrnet.pretrained.load_model", lambda *_: FakeModel())
     monkeypatch.setattr(_run, "load_torch", lambda: None)
     monkeypatch.setattr(_devices, "list_devices", lambda: report)
     monkeypatch.setattr(_model_panel, "shipped_models", lambda: [("dsb18", "dsb18")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -16,10 +17,10 @@ from PIL import Image as Picture
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_pmrnet.batch import planes
 from napari_pmrnet.batch.rows import Row
 from napari_pmrnet.plugin import _batch_run, _memory, batch_widget
 from napari_pmrnet.plugin._batch_files import COLUMNS, FilesModel, FilesOrder
+from napari_pmrnet.segmentation import planes
 from napari_pmrnet.segmentation.settings import Settings
 
 CERTAINTIES = {"a.png": 0.9, "b.png": 0.4, "c.png": 0.7}
@@ -34,7 +35,7 @@ def gate(core, blobs, monkeypatch) -> Event:
         result = yield from steps
         certainty = CERTAINTIES.get(keywords["image_name"].split(" ")[0], 0.5)
         objects = result.objects.assign(certainty=certainty)
-        return SimpleNamespace(labels=result.labels, objects=objects, notes=())
+        return replace(result, objects=objects)
 
     monkeypatch.setattr(planes, "segment_steps", segment_steps)
     monkeypatch.setattr(_batch_run, "load_torch", lambda: None)

@@ -17,10 +17,16 @@ from napari_pmrnet.plugin._pixel_size import (
     parse_size,
     write_size,
 )
-from napari_pmrnet.plugin._region import region_mask, region_polygons
+from napari_pmrnet.plugin._region import region_of, region_polygons
 from napari_pmrnet.plugin._results import Results
 from napari_pmrnet.plugin._run import SegmentationJob
 from napari_pmrnet.segmentation.settings import Settings
+
+
+def mask_of(polygons, shape):
+    """The pixels of a region in an image of a shape."""
+    region = region_of(polygons, shape)
+    return region.place(region.inside, region.box)
 
 
 def test_spatial_metadata_of_a_flat_image_is_its_own():
@@ -117,7 +123,7 @@ def test_region_follows_both_transforms():
     image = Image(np.zeros((20, 30)), scale=(0.5, 0.5), translate=(10, 0))
     square = np.array([[10, 0], [10, 5], [15, 5], [15, 0]])
     shapes = Shapes([square], shape_type="rectangle")
-    mask = region_mask(region_polygons(shapes, image), (20, 30))
+    mask = mask_of(region_polygons(shapes, image), (20, 30))
     assert mask[:10, :10].all()
     assert mask.sum() == 11 * 11
 
@@ -126,7 +132,7 @@ def test_region_of_an_ellipse_and_of_a_line():
     image = Image(np.zeros((40, 40)))
     box = np.array([[5, 5], [5, 25], [15, 25], [15, 5]])
     shapes = Shapes([box], shape_type="ellipse", name="part")
-    mask = region_mask(region_polygons(shapes, image), (40, 40))
+    mask = mask_of(region_polygons(shapes, image), (40, 40))
     assert mask.sum() == pytest.approx(np.pi * 10 * 5, rel=0.1)
     assert mask[10, 6]
     assert not mask[5, 5]

@@ -14,6 +14,7 @@ from napari_pmrnet.pretrained.library import find_weights, read_card
 from napari_pmrnet.segmentation.settings import Settings
 
 SWITCHES = ("recursive", "overwrite", "strict")
+LINKED = ("t", "z")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class BatchJob:
     scheduler : str or None
         Address of the scheduler of a `dask.distributed` cluster whose workers do the
         work, such as ``tcp://10.0.0.5:8786``; None for this process alone.
+    link : str or None
+        Axis of stacks through which nuclei keep their number, ``"t"`` or ``"z"``; see
+        `link_by_overlap`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such axis to link through.
     """
 
     inputs: tuple[str, ...]
@@ -46,6 +55,11 @@ class BatchJob:
     overwrite: bool = False
     strict: bool = False
     scheduler: str | None = None
+    link: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.link not in (None, *LINKED):
+            raise ValueError(f"link is '{self.link}'; it must be t or z, or left out.")
 
     def as_arguments(self) -> list[str]:
         """The command that does the same, as a list of its words."""
@@ -57,6 +71,7 @@ class BatchJob:
         words += [f"--{name}" for name in SWITCHES if getattr(self, name)]
         if self.scheduler is not None:
             words += ["--scheduler", self.scheduler]
+        words += ["--link", self.link] if self.link else []
         return [*words, "--", *self.inputs] if dashed else words
 
     def as_command(self) -> str:
@@ -77,6 +92,7 @@ class BatchJob:
         lines += [f"    {name}=True," for name in SWITCHES if getattr(self, name)]
         if self.scheduler is not None:
             lines.append(f"    scheduler={self.scheduler!r},")
+        lines += [f"    link={self.link!r},"] if self.link else []
         return "\n".join(
             [
                 "from napari_pmrnet import Settings",

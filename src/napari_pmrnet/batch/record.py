@@ -50,7 +50,9 @@ class Entry:
     labels_hash: str = ""
 
 
-def file_key(path: Path, settings: Settings, weights_hash: str) -> dict[str, Any]:
+def file_key(
+    path: Path, settings: Settings, weights_hash: str, link: str | None = None
+) -> dict[str, Any]:
     """What labels depend on; the same key means that they need not be made again.
 
     The file counts by size and time of last change, of an OME-Zarr folder by those of
@@ -68,7 +70,8 @@ def file_key(path: Path, settings: Settings, weights_hash: str) -> dict[str, Any
     made = settings.as_dict()
     for name in NOT_IN_THE_LABELS:
         del made[name]
-    return {"settings": made, "weights": weights_hash, "size": size, "mtime": newest}
+    key = {"settings": made, "weights": weights_hash, "size": size, "mtime": newest}
+    return key if link is None else {**key, "link": link}
 
 
 def size_of(path: Path) -> int:

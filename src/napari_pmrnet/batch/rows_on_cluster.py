@@ -13,13 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pmrnet.batch.planes import plane_at
 from napari_pmrnet.cluster import Demands, turn, turn_given_up, worker_model
 from napari_pmrnet.errors import ClusterError
 from napari_pmrnet.io.images import open_image
 from napari_pmrnet.large.blocks import BlockGrid, BlockNuclei, Sight, label_row
 from napari_pmrnet.large.label import Fill
 from napari_pmrnet.large.parts import Parts
+from napari_pmrnet.segmentation.planes import Stack
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.settings import Settings
 
@@ -111,7 +111,10 @@ class RowTask:
     def plane(self) -> LargePlane:
         """The plane, opened here."""
         image = open_image(self.rows.path)[0]
-        return plane_at(image, self.place, self.rows.settings, self.name)
+        stack = Stack(
+            image.data, image.axes, image.channel_axis, image.rgb, image.coarser
+        )
+        return stack.lazy_plane(self.place, self.rows.settings.channel, self.name)
 
 
 def label_row_task(task: RowTask) -> None:

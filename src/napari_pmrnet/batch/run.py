@@ -50,6 +50,7 @@ def segment_files(
     recursive: bool = False,
     overwrite: bool = False,
     strict: bool = False,
+    link: str | None = None,
     model: Model | None = None,
     scheduler: str | None = None,
 ) -> BatchReport:
@@ -63,7 +64,7 @@ def segment_files(
         Folder of the results; see `batch_steps`.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
-    recursive, overwrite, strict : bool
+    recursive, overwrite, strict, link
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
@@ -94,6 +95,7 @@ def segment_files(
         overwrite,
         strict,
         scheduler=scheduler,
+        link=link,
     )
     return run_to_end(batch_steps(job, model))
 
@@ -218,6 +220,7 @@ class _Batch:
                 self.job.settings,
                 self.weights_hash,
                 self._given[number][1],
+                self.job.link,
             )
             self.workers.submit(task)
         while self.workers.is_busy:
@@ -238,7 +241,9 @@ class _Batch:
         """What came of a file that needs no work; None if it does."""
         key = None
         with suppress(OSError):  # a file that is not there is reported when it is read
-            key = file_key(source.path, self.job.settings, self.weights_hash)
+            key = file_key(
+                source.path, self.job.settings, self.weights_hash, self.job.link
+            )
             if not self.job.overwrite:
                 if self.record.is_finished(entry, key):
                     return UNCHANGED, entry.row

@@ -8,7 +8,6 @@ by the one process that leads the batch.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -16,12 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pmrnet.batch.planes import (
-    Found,
-    labels_on_disk,
-    plane_shape,
-    segment_planes,
-)
 from napari_pmrnet.batch.record import cannot_write, hash_of, size_of
 from napari_pmrnet.batch.rows import DOUBTFUL, Row
 from napari_pmrnet.batch.rows_on_cluster import RowsOnCluster
@@ -34,6 +27,11 @@ from napari_pmrnet.io.label_zarr import ENDING
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.large.store import LabelStore
+from napari_pmrnet.segmentation.planes import (
+    Stack,
+    StackSegmentation,
+    segment_planes,
+)
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.settings import Settings
 
@@ -65,6 +63,8 @@ class Task:
         SHA-256 of the weights.
     key : dict or None
         `file_key` of the image, so that a large one goes on where it stopped.
+    link : str or None
+        As of `BatchJob`.
     """
 
     number: int
@@ -74,6 +74,7 @@ class Task:
     settings: Settings
     weights_hash: str
     key: dict[str, Any] | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,13 @@ def file_steps(
     started = time.perf_counter()
     try:
         image, notes = _only_image(task.path)
-        on_disk = labels_on_disk(image)
+        stack = stack_of(image)
+        on_disk = stack.is_large
         target = task.target.with_suffix(ENDING if on_disk else ".tif")
         _make_room(target)
         store = _store(target, task, image, rows) if on_disk else None
         found = yield from segment_planes(
-            image, task.settings, model, task.path.name, store
+            stack, task.settings, model, task.path.name, link=task.link, store=store
         )
         if store is not None:
             store.finish(found.objects)
@@ -152,7 +154,7 @@ def file_steps(
     seconds = time.perf_counter() - started
     labels = Path(task.row.labels).with_name(target.name).as_posix()
     names = replace(task.row, labels=labels)
-    row = _row(names, image, found, [*notes, *found.notes], seconds)
+    row = _row(names, image, stack, found, [*notes, *found.notes], seconds)
     return Outcome(row, digest, picture, model.runs_on)
 
 
@@ -223,6 +225,11 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
+def stack_of(image: ImageData) -> Stack:
+    """The planes of an image that was read or opened."""
+    return Stack(image.data, image.axes, image.channel_axis, image.rgb, image.coarser)
+
+
 def _only_image(path: Path) -> tuple[ImageData, list[str]]:
     """The first image of a file, and what is to be said of the others."""
     first, *others = _images(path)
@@ -240,7 +247,7 @@ def _images(path: Path) -> list[ImageData]:
     if size_of(path) > LARGE_FILE:
         with suppress(DataError):  # said again when the file is read
             images = open_image(path)
-            if labels_on_disk(images[0]):
+            if stack_of(images[0]).is_large:
                 return images
     return read_image(path)
 
@@ -270,7 +277,12 @@ def _make_room(target: Path) -> None:
 
 
 def _row(
-    names: Row, image: ImageData, found: Found, notes: list[str], seconds: float
+    names: Row,
+    image: ImageData,
+    stack: Stack,
+    found: StackSegmentation,
+    notes: list[str],
+    seconds: float,
 ) -> Row:
     """The row of a file that was segmented."""
     certainties, known = found.objects["certainty"], image.units[-1] != PIXEL
@@ -285,6 +297,6 @@ def _row(
         pixel_height=image.scale[-2] if known else None,
         pixel_width=image.scale[-1] if known else None,
         unit=image.units[-1] if known else "",
-        planes=math.prod(plane_shape(image)[:-2]),
+        planes=stack.count,
         note="; ".join(notes),
     )

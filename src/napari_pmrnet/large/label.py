@@ -44,6 +44,7 @@ def label_plane(
     block: int = SIDE,
     identity: Mapping[str, Any] | None = None,
     fill: Fill | None = None,
+    first: int = 0,
 ) -> Generator[Progress, None, LabelledPlane]:
     """Segment a large plane into an array.
 
@@ -63,6 +64,8 @@ def label_plane(
         run count only if it is the same; by default name and intensity limits do.
     fill : callable, optional
         Makes the blocks that are missing; by default `fill_here`.
+    first : int
+        Number after which those of the nuclei begin.
 
     Yields
     ------
@@ -76,7 +79,7 @@ def label_plane(
     grid = BlockGrid.for_scale(plane.shape, sight.scale, block)
     parts = Parts(work, _job(plane, identity, settings, model, sight, grid))
     yield from (fill or fill_here)(parts, plane, model, settings, sight, grid)
-    stitcher = Stitcher(labels)
+    stitcher = Stitcher(labels, first)
     yield from _stitch(parts, grid, stitcher)
     objects = stitcher.table(model.card.get("object_certainty"))
     return LabelledPlane(objects, sight, stitcher.notes)

@@ -31,10 +31,12 @@ class Stitcher:
     ----------
     labels : array-like of int32, shape (H, W)
         All zero; read and written by slices.
+    first : int
+        Numbers go on from here: the first nucleus is ``first + 1``.
     """
 
-    def __init__(self, labels: Any) -> None:
-        self._labels = labels
+    def __init__(self, labels: Any, first: int = 0) -> None:
+        self._labels, self._first = labels, first
         self._tables: list[pd.DataFrame] = []
         self._notes: dict[str, None] = {}
         self.count = 0
@@ -54,7 +56,8 @@ class Stitcher:
         there = np.asarray(self._labels[place])
         earlier = self._claimed_before(block, there)
         new = earlier == 0
-        numbers = np.where(new, self.count + np.cumsum(new), earlier).astype(np.int32)
+        following = self._first + self.count + np.cumsum(new)
+        numbers = np.where(new, following, earlier).astype(np.int32)
         wanted = np.concatenate([np.zeros(1, np.int32), numbers])[block.labels]
         free = there == 0
         self._labels[place] = np.where(free, wanted, there)
@@ -108,7 +111,7 @@ class Stitcher:
             np.stack([block.labels[both], there[both]]), axis=1, return_counts=True
         )
         own = block.objects["area"].to_numpy()[pairs[0] - 1]
-        theirs = self._whole_table()["area"].to_numpy()[pairs[1] - 1]
+        theirs = self._whole_table()["area"].to_numpy()[pairs[1] - 1 - self._first]
         same = shared > SAME * np.minimum(own, theirs)
         order = np.argsort(shared[same])
         earlier[pairs[0][same][order] - 1] = pairs[1][same][order]
@@ -120,7 +123,7 @@ class Stitcher:
         The rest of its row stays that of the block that claimed it first.
         """
         table = self._whole_table()
-        row, names = number - 1, ["centroid_y", "centroid_x"]
+        row, names = number - 1 - self._first, ["centroid_y", "centroid_x"]
         before = table.at[row, "area"] if grown else 0
         area = before + len(pixels)
         centre = before * table.loc[row, names].to_numpy(float) + pixels.sum(axis=0)

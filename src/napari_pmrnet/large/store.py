@@ -105,6 +105,7 @@ class LabelStore:
         place: tuple[int, ...],
         settings: Settings,
         model: Model,
+        first: int = 0,
     ) -> Generator[Progress, None, LabelledPlane]:
         """Segment a plane block by block; see `label_plane`."""
         name = "-".join(["plane", *map(str, place)])
@@ -119,6 +120,7 @@ class LabelStore:
                     self._block,
                     self._identity,
                     None if self._fill is None else self._fill(place),
+                    first,
                 )
             )
 

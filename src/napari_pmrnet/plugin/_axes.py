@@ -98,7 +98,7 @@ def shown_plane(
         If the axes are not named well enough to know which plane is meant.
     """
     names = axis_names(layer, viewer_names)
-    _check_names(layer, names)
+    check_names(layer, names)
     shape = first_level(layer).shape
     channel = next((i for i, name in enumerate(names) if name in CHANNEL_NAMES), None)
     if len(point):
@@ -124,8 +124,8 @@ def shown_plane(
     )
 
 
-def _check_names(layer: Image, names: tuple[str, ...]) -> None:
-    """Refuse a layer whose axes leave open what a plane of it is."""
+def check_names(layer: Image, names: tuple[str, ...]) -> None:
+    """Refuse a layer whose axes leave open what a plane is, by an `ImageError`."""
     listed = ", ".join(name or "?" for name in names)
     shape = first_level(layer).shape
     if layer.ndim < 2:
@@ -148,7 +148,8 @@ def _check_names(layer: Image, names: tuple[str, ...]) -> None:
             "the sliders under the image, such as t and z (c for channels), and "
             "segment again."
         )
-    if layer.ndim == 3 and not any(names) and shape[-1] <= 4 < shape[-2]:
+    flat = layer.ndim == 3 and not layer.rgb
+    if flat and not any(names) and shape[-1] <= 4 < shape[-2]:
         raise ImageError(
             f"The layer '{layer.name}' of shape {tuple(shape)} seems to have its "
             "channels last. Split them into layers (right click on the layer, Split "

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.plugin._area_panel import AreaRows
 from napari_pmrnet.plugin._axes import Plane, shown_plane
 from napari_pmrnet.plugin._fields import ChoiceField, Field
 from napari_pmrnet.plugin._layers import METADATA_KEY
@@ -124,12 +125,8 @@ class ImagePanel(QWidget):
         self.about.setWordWrap(True)
         self.channel = channel
         self.pixel_size = PixelSizeField()
-        self.region = ChoiceField([(None, "Whole image")])
+        self.areas = AreaRows(viewer, self)
         self.image.setToolTip("Image layer to segment; results are named after it.")
-        self.region.setToolTip(
-            "<span>The whole image, or the closed shapes of a Shapes layer: nuclei "
-            "whose centre lies inside are kept.</span>"
-        )
         rows = QFormLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow(self.open_button)
@@ -138,7 +135,7 @@ class ImagePanel(QWidget):
         rows.addRow(labels["channel"], channel)
         rows.addRow(labels["diameter"], diameter)
         rows.addRow("Pixel size", self.pixel_size)
-        rows.addRow("Area", self.region)
+        self.areas.add_to(rows)
         self.open_button.clicked.connect(self.ask_and_open)
         self.image.changed.connect(self._on_image)
         self._follow_viewer(connect=True)
@@ -148,11 +145,6 @@ class ImagePanel(QWidget):
     def layer(self) -> Image | None:
         """Image layer that is chosen."""
         return self.image.value()
-
-    @property
-    def region_layer(self) -> Shapes | None:
-        """Shapes layer that outlines the region; None for the whole image."""
-        return self.region.value()
 
     def plane(self) -> Plane:
         """Plane of the chosen layer that is on show.
@@ -203,13 +195,13 @@ class ImagePanel(QWidget):
             for layer in layers
             if isinstance(layer, Image) and METADATA_KEY not in layer.metadata
         ]
-        shapes = [(la, f"In '{la.name}'") for la in layers if isinstance(la, Shapes)]
         self.image.set_choices(images or [(None, "No image layer yet")])
-        self.region.set_choices([(None, "Whole image"), *shapes])
+        self.areas.offer([layer for layer in layers if isinstance(layer, Shapes)])
         self._describe()
 
     def release(self) -> None:
         """Stop following the viewer."""
+        self.areas.release()
         self._follow_viewer(connect=False)
         for layer in self._viewer.layers:
             layer.events.name.disconnect(self.refresh)
@@ -268,6 +260,7 @@ class ImagePanel(QWidget):
             where = f", plane {plane.title}" if plane.title else ""
             self.about.setText(f"{width} x {height} pixels{where}")
         self.about.setVisible(plane is not None)
+        self.areas.show(layer, plane)
         self.channel.set_choices(channel_choices(plane))
         self.channel.setEnabled(plane is not None and plane.channels > 1)
         self.pixel_size.setEnabled(layer is not None)

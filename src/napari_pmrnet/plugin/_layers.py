@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,11 +10,11 @@ import pandas as pd
 from napari.layers import Image, Labels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari.layers import Layer
 
-    from napari_pmrnet.segmentation import Segmentation
+    from napari_pmrnet.segmentation.planes import Labelled
 
 METADATA_KEY = "napari_pmrnet"
 
@@ -30,45 +31,55 @@ def plain(layer: Layer) -> Layer:
     return getattr(layer, "__wrapped__", layer)
 
 
-def spatial_metadata(layer: Image) -> dict[str, Any]:
-    """Where a result of a layer's y-x plane belongs.
+def spatial_metadata(layer: Layer, axes: Sequence[int] | None = None) -> dict[str, Any]:
+    """Where a result of a layer's y-x plane, or of all its planes, belongs.
 
     Parameters
     ----------
-    layer : napari.layers.Image
-        Layer whose last two axes are y and x; axes before them are dropped.
+    layer : napari.layers.Layer
+        Layer whose last two axes are y and x.
+    axes : sequence of int, optional
+        Axes that the result has; by default those two.
 
     Returns
     -------
     dict
         ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units`` and
-        ``axis_labels`` of the last two axes, ready for a napari layer.
+        ``axis_labels`` of these axes, ready for a napari layer.
     """
+    count = layer.ndim
+    kept = [count - 2, count - 1] if axes is None else list(axes)
     shear = np.asarray(layer.shear)
-    matrix = np.asarray(layer.affine.affine_matrix)
-    affine = np.eye(3)
-    affine[:2, :2] = matrix[-3:-1, -3:-1]
-    affine[:2, 2] = matrix[-3:-1, -1]
+    if shear.ndim == 1:
+        pairs = list(combinations(range(count), 2))
+        shear = shear[[i for i, pair in enumerate(pairs) if set(pair) <= set(kept)]]
+    else:
+        shear = shear[np.ix_(kept, kept)]
     return {
-        "scale": np.array(layer.scale[-2:]),
-        "translate": np.array(layer.translate[-2:]),
-        "rotate": np.array(layer.rotate)[-2:, -2:],
-        "shear": shear[-1:] if shear.ndim == 1 else shear[-2:, -2:],
-        "affine": affine,
-        "units": tuple(layer.units[-2:]),
-        "axis_labels": tuple(layer.axis_labels[-2:]),
+        "scale": np.array(layer.scale)[kept],
+        "translate": np.array(layer.translate)[kept],
+        "rotate": np.array(layer.rotate)[np.ix_(kept, kept)],
+        "shear": shear,
+        "affine": np.array(layer.affine.affine_matrix)[
+            np.ix_([*kept, count], [*kept, count])
+        ],
+        "units": tuple(layer.units[axis] for axis in kept),
+        "axis_labels": tuple(layer.axis_labels[axis] for axis in kept),
     }
 
 
-def features_table(segmentation: Segmentation) -> pd.DataFrame:
+def features_table(segmentation: Labelled) -> pd.DataFrame:
     """One row a nucleus, indexed the way napari looks labels up.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``index`` (the label), ``certainty`` and ``area`` (pixels).
+        Columns ``index`` (the label), ``certainty`` and ``area`` (pixels). Of nuclei
+        that have one number in several planes, the means.
     """
-    objects = segmentation.objects
+    objects = segmentation.objects[["label", "certainty", "area"]]
+    if objects["label"].duplicated().any():
+        objects = objects.groupby("label", as_index=False).mean()
     return pd.DataFrame(
         {
             "index": objects["label"].to_numpy(),
@@ -83,7 +94,7 @@ def result_name(image_name: str, kind: str, plane: str = "") -> str:
     return " ".join(part for part in (image_name, plane, kind) if part)
 
 
-def result_metadata(segmentation: Segmentation, image_name: str) -> dict[str, Any]:
+def result_metadata(segmentation: Labelled, image_name: str) -> dict[str, Any]:
     """Collect what a writer needs to say how a layer was made."""
     return {
         METADATA_KEY: {
@@ -97,13 +108,13 @@ def result_metadata(segmentation: Segmentation, image_name: str) -> dict[str, An
 
 
 def build_layer(
-    segmentation: Segmentation, kind: str, spatial: Mapping[str, Any] | None = None
+    segmentation: Labelled, kind: str, spatial: Mapping[str, Any] | None = None
 ) -> Labels | Image:
     """Make the layer of one kind of result; it gets its name when it is shown.
 
     Parameters
     ----------
-    segmentation : Segmentation
+    segmentation : Segmentation or StackSegmentation
         Its arrays stay untouched when the layer is painted.
     kind : str
         One of ``KINDS``: the nuclei become int32 labels that can be painted at once,
@@ -114,7 +125,7 @@ def build_layer(
     spatial = spatial or {}
     if kind == "nuclei":
         layer = Labels(
-            np.array(segmentation.labels, dtype=np.int32),
+            own_labels(segmentation),
             features=features_table(segmentation),
             **spatial,
         )
@@ -130,7 +141,12 @@ def build_layer(
 
 
 def place_layer(
-    layer: Layer, segmentation: Segmentation, image: Image, kind: str, plane: str
+    layer: Layer,
+    segmentation: Labelled,
+    image: Image,
+    kind: str,
+    plane: str,
+    axes: Sequence[int] | None = None,
 ) -> None:
     """Name a new layer after its image and put it exactly over it.
 
@@ -138,20 +154,20 @@ def place_layer(
     """
     layer.name = result_name(image.name, kind, plane)
     layer.metadata = result_metadata(segmentation, image.name)
-    present = spatial_metadata(layer)
-    for name, value in spatial_metadata(image).items():
+    present = spatial_metadata(layer, range(layer.ndim))
+    for name, value in spatial_metadata(image, axes).items():
         if not np.array_equal(present[name], value):
             setattr(layer, name, value)
 
 
-def replace_labels(layer: Labels, segmentation: Segmentation, image_name: str) -> None:
+def replace_labels(layer: Labels, segmentation: Labelled, image_name: str) -> None:
     """Give an unedited Labels layer new labels, keeping how the user set it up.
 
     Turning ``editable`` off and on is napari's public way to drop the edit history,
     which would otherwise redo old pixels into the new labels.
     """
     mode = layer.mode
-    layer.data = np.array(segmentation.labels, dtype=np.int32)
+    layer.data = own_labels(segmentation)
     layer.editable = False
     layer.editable = True
     layer.mode = mode
@@ -163,6 +179,14 @@ def replace_labels(layer: Labels, segmentation: Segmentation, image_name: str) -
     layer.selected_label = next_free_label(segmentation)
 
 
-def next_free_label(segmentation: Segmentation) -> int:
+def own_labels(segmentation: Labelled) -> np.ndarray:
+    """A copy of labels as int32, of a region without touching what is far from it."""
+    region = getattr(segmentation, "region", None)
+    if region is None:
+        return np.array(segmentation.labels, dtype=np.int32)
+    return region.place(segmentation.labels[region.view], region.view)
+
+
+def next_free_label(segmentation: Labelled) -> int:
     """Smallest label above all that are in use."""
     return int(segmentation.labels.max(initial=0)) + 1

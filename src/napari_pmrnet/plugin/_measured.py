@@ -113,7 +113,11 @@ class Specimen:
         else:
             labels = labels_on_show(layer, dims.point)
             if result is not None:
-                maps = result.segmentation.maps
+                # Maps of a stack, of which one plane is measured.
+                maps = {
+                    name: values[labels.before] if values.ndim > 2 else values
+                    for name, values in result.segmentation.maps.items()
+                }
         channels, fault = _channels(layer, labels.shape, result, list(layers), dims)
         names = [str(name) for name in layer.axis_labels]
         plane = " ".join(

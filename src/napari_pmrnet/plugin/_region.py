@@ -1,4 +1,4 @@
-"""Shapes that outline a region, as a mask on the pixels of an image."""
+"""Shapes that outline a region, as pixels of an image."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.segmentation.region import Region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,24 +57,33 @@ def region_polygons(
     return polygons
 
 
-def region_mask(
+def region_of(
     polygons: Sequence[NDArray[np.float64]], shape: tuple[int, int]
-) -> NDArray[np.bool_]:
+) -> Region:
     """Pixels inside any of the polygons.
 
     Parameters
     ----------
     polygons : sequence of (N, 2) arrays
-        Rows and columns of the vertices, in pixels.
+        Rows and columns of the vertices, in pixels; they may lie beyond the image.
     shape : tuple of int
-        Height and width of the mask.
+        Height and width of the image.
+
+    Returns
+    -------
+    Region
+        Without a pixel where no polygon meets the image.
     """
     from skimage.draw import polygon
 
-    mask = np.zeros(shape, dtype=bool)
-    for vertices in polygons:
-        mask[polygon(vertices[:, 0], vertices[:, 1], shape)] = True
-    return mask
+    vertices = np.concatenate(polygons)
+    low = np.clip(np.floor(vertices.min(axis=0)), 0, shape).astype(int)
+    high = np.clip(np.ceil(vertices.max(axis=0)) + 1, low, shape).astype(int)
+    inside = np.zeros(tuple(high - low), dtype=bool)
+    for outline in polygons:
+        rows, columns = (outline - low).T
+        inside[polygon(rows, columns, inside.shape)] = True
+    return Region(inside, (int(low[0]), int(low[1])), tuple(shape))
 
 
 def _on_plane(shapes: Shapes, vertices: NDArray, point: Sequence[float]) -> bool:

@@ -6,7 +6,7 @@ layer of its own. Maps are no one's handiwork and are replaced.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
     from napari_pmrnet.segmentation import Segmentation
+    from napari_pmrnet.segmentation.planes import Labelled
 
 _shown: WeakKeyDictionary[Layer, Result] = WeakKeyDictionary()
 
@@ -48,20 +49,23 @@ class Result:
     image : napari.layers.Image
         Layer that was segmented.
     plane : str
-        Title of the plane; empty for a plain image.
-    segmentation : Segmentation
+        Title of the plane; empty for a plain image and for all planes of a stack.
+    segmentation : Segmentation or StackSegmentation
         What the layers were last filled with.
     layers : dict
         ``"nuclei"``, ``"probability"``, ``"boundary"``, ``"certainty"`` to a layer.
     set_aside : list of napari.layers.Layer
         Labels that were corrected by hand before a newer result came.
+    axes : sequence of int, or None
+        Axes of the image that the layers have; by default y and x.
     """
 
     image: Image
     plane: str
-    segmentation: Segmentation
+    segmentation: Labelled
     layers: dict[str, Layer] = field(default_factory=dict)
     set_aside: list[Layer] = field(default_factory=list)
+    axes: Sequence[int] | None = None
 
     @property
     def labels(self) -> Labels | None:
@@ -126,8 +130,9 @@ class Results:
         self,
         image: Image,
         plane: str,
-        segmentation: Segmentation,
+        segmentation: Labelled,
         built: Mapping[str, Layer] | None = None,
+        axes: Sequence[int] | None = None,
     ) -> Iterator[str | None]:
         """Put a segmentation on show, one layer a step so the window stays alive.
 
@@ -136,11 +141,13 @@ class Results:
         image : napari.layers.Image
             Layer that was segmented.
         plane : str
-            Title of its plane.
-        segmentation : Segmentation
-            What to show.
+            Title of its plane; empty for all planes.
+        segmentation : Segmentation or StackSegmentation
+            What to show. A stack may have no maps.
         built : mapping, optional
             Layers made beforehand, by kind; what is missing is made here.
+        axes : sequence of int, optional
+            Axes of the image that the layers have; by default y and x.
 
         Yields
         ------
@@ -154,11 +161,12 @@ class Results:
         if result is None:
             result = Result(image, plane, segmentation)
             self._results.append(result)
-        result.segmentation = segmentation
+        result.segmentation, result.axes = segmentation, axes
         built = built or {}
         for kind in MAP_STYLE:
-            self._show_map(result, kind, built.get(kind))
-            yield None
+            if kind in segmentation.maps:
+                self._show_map(result, kind, built.get(kind))
+                yield None
         self._show_labels(result, built.get("nuclei"))
         yield kept
 
@@ -202,5 +210,6 @@ class Results:
     def _add(self, result: Result, kind: str, built: Layer | None) -> None:
         """Add a layer of a result to the viewer, over its image."""
         layer = built if built is not None else build_layer(result.segmentation, kind)
-        place_layer(layer, result.segmentation, result.image, kind, result.plane)
+        segmentation, image, plane = result.segmentation, result.image, result.plane
+        place_layer(layer, segmentation, image, kind, plane, result.axes)
         result.layers[kind] = self._viewer.add_layer(layer)

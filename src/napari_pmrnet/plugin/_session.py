@@ -7,12 +7,13 @@ maps at hand anew. Labels that the user has corrected are never changed by eithe
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_pmrnet.plugin._area import keeps_maps
 from napari_pmrnet.plugin._axes import Plane, first_level
 from napari_pmrnet.plugin._layers import spatial_metadata
 from napari_pmrnet.plugin._results import Result, Results
@@ -20,9 +21,12 @@ from napari_pmrnet.plugin._run import (
     Outcome,
     Runner,
     SegmentationJob,
+    StackJob,
     relabel,
     segmentation_steps,
+    stack_steps,
 )
+from napari_pmrnet.segmentation.planes import StackSegmentation
 from napari_pmrnet.segmentation.scale import median_diameter
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pmrnet.segmentation import Progress, Segmentation
+    from napari_pmrnet.segmentation.planes import Labelled, Stack
     from napari_pmrnet.segmentation.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -70,10 +75,10 @@ class Session(QObject):
         self._viewer = viewer
         self.results = Results(viewer)
         self._segmenting, self._relabelling = Runner(self, gate), Runner(self, gate)
-        self._target: tuple[Image, str] | None = None
+        self._target: tuple[Image, str, Sequence[int] | None] | None = None
         self._base: tuple[Result, Segmentation, bool] | None = None
         self._pending: Iterator[str | None] | None = None
-        self._showing: tuple[Segmentation, str, str] | None = None
+        self._showing: tuple[Labelled, str, str] | None = None
         self._turn = QTimer(self)
         self._turn.setSingleShot(True)
         self._turn.setInterval(TURN)
@@ -115,16 +120,58 @@ class Session(QObject):
         """
         if self.is_running:
             return
-        data = first_level(image)
+        # Of a lazy image coarser copies are read as well, where it has some.
+        data = list(image.data) if image.multiscale else first_level(image)
         wanted = self.results.missing(image, plane.title)
         spatial = spatial_metadata(image)
         job = SegmentationJob.snapshot(
             image.name, data, plane, settings, polygons, wanted, spatial
         )
-        self._target = image, plane.title
+        self._start(image, plane.title, None, segmentation_steps, job)
+
+    def segment_stack(
+        self,
+        image: Image,
+        stack: Stack,
+        axes: Sequence[int],
+        settings: Settings,
+        link: str | None = None,
+    ) -> None:
+        """Segment all planes of an image layer in a worker thread.
+
+        Parameters
+        ----------
+        image : napari.layers.Image
+        stack : Stack
+            From :func:`~napari_pmrnet.plugin._area.stack_of`.
+        axes : sequence of int
+            Axes of the image that the labels have.
+        settings : Settings
+            Settings of the run.
+        link : str, optional
+            Name of the axis through which nuclei keep their number.
+        """
+        if self.is_running:
+            return
+        wanted = self.results.missing(image, "")
+        spatial = spatial_metadata(image, axes)
+        maps = keeps_maps(stack)
+        job = StackJob(image.name, stack, settings, link, maps, wanted, spatial)
+        self._start(image, "", axes, stack_steps, job)
+
+    def _start(
+        self,
+        image: Image,
+        plane: str,
+        axes: Sequence[int] | None,
+        steps: Callable[..., Any],
+        job: SegmentationJob | StackJob,
+    ) -> None:
+        """Start a run whose result is to lie on some axes of an image."""
+        self._target = image, plane, axes
         self.withheld.emit("")
         self.started.emit()
-        self._segmenting.start(f"Segmenting '{image.name}'", segmentation_steps, job)
+        self._segmenting.start(f"Segmenting '{image.name}'", steps, job)
 
     def cancel(self) -> None:
         """Stop the run at its next window batch; no layer is added."""
@@ -136,7 +183,8 @@ class Session(QObject):
         """Label the maps of an image anew if its thresholds have moved.
 
         Corrected labels are left alone and ``withheld`` says so, unless a new layer
-        is asked for.
+        is asked for. Labels of all planes of a stack are not made anew, since what that
+        takes is not kept; ``said`` tells how.
         """
         result = self.results.find(image, plane)
         if result is None or self.is_running or self._relabelling.is_running:
@@ -146,6 +194,14 @@ class Session(QObject):
         wanted = replace(base.settings, **moved)
         if wanted == base.settings:
             self.withheld.emit("")
+        elif isinstance(base, StackSegmentation):
+            name = image.name if result.labels is None else result.labels.name
+            self.said.emit(
+                f"'{name}' holds all planes, and thresholds act at once on single "
+                "planes only. Press Segment nuclei to use them here, or choose "
+                "'Whole image' to try them on the plane on show.",
+                "warning",
+            )
         elif not new_layer and result.is_edited():
             self._withhold(result)
         else:
@@ -184,8 +240,11 @@ class Session(QObject):
                 "dropped. Open the image again to segment it."
             )
             return
-        self._pending = self.results.show(*self._target, segmentation, outcome.layers)
-        self._showing = segmentation, self._target[1], ""
+        image, plane, axes = self._target
+        self._pending = self.results.show(
+            image, plane, segmentation, outcome.layers, axes
+        )
+        self._showing = segmentation, plane, ""
         self._show_next()
 
     def _show_next(self) -> None:
@@ -232,11 +291,13 @@ class Session(QObject):
 
 
 def report(
-    segmentation: Segmentation, plane: str = "", kept: str = "", anew: bool = False
+    segmentation: Labelled, plane: str = "", kept: str = "", anew: bool = False
 ) -> tuple[str, str]:
     """Say what came of a run: a sentence for the user and its tone."""
-    count = len(segmentation.objects)
+    count = segmentation.objects["label"].nunique()
     text = "1 nucleus" if count == 1 else f"{count} nuclei"
+    if isinstance(segmentation, StackSegmentation):
+        plane = f"{segmentation.labels[..., 0, 0].size} planes"
     if plane:
         text += f" on {plane}"
     across = median_diameter(segmentation.objects["area"])

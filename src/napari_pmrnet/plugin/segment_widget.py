@@ -8,7 +8,7 @@ only.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import napari.viewer
 from napari.layers import Labels
@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.plugin import _devices, _memory
+from napari_pmrnet.plugin._area import kept_axes
 from napari_pmrnet.plugin._dock import Dock
 from napari_pmrnet.plugin._export import default_path, export, export_arguments
 from napari_pmrnet.plugin._fields import DecimalField, OptionalField
@@ -34,7 +35,6 @@ from napari_pmrnet.plugin._image_panel import ImagePanel
 from napari_pmrnet.plugin._look import WheelGuard
 from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._pixel_size import on_same_pixels, write_size
-from napari_pmrnet.plugin._region import region_polygons
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import RunPanel
 from napari_pmrnet.plugin._session import RELABELLED, Session
@@ -88,13 +88,15 @@ class SegmentNuclei(Dock):
         if settings is None:
             self._complain("A setting is out of bounds; the form says which.")
             return
-        layer, region = self.image_panel.layer, self.image_panel.region_layer
-        polygons: tuple[Any, ...] = ()
+        layer, areas = self.image_panel.layer, self.image_panel.areas
         try:
             plane: Plane = self.image_panel.plane()
-            if region is not None:
-                point = self._viewer.dims.point
-                polygons = tuple(region_polygons(region, layer, point))
+            if areas.all_planes:
+                axes = kept_axes(layer, self._viewer.dims.axis_labels)
+                link = areas.link.value()
+                self.session.segment_stack(layer, areas.stack(), axes, settings, link)
+                return
+            polygons = areas.polygons()
         except ImageError as error:
             self._complain(str(error))
             return
@@ -237,7 +239,8 @@ class SegmentNuclei(Dock):
             plane = self.image_panel.plane()
         except ImageError:
             return
-        self.session.relabel(layer, plane.title, settings, new_layer)
+        title = "" if self.image_panel.areas.all_planes else plane.title
+        self.session.relabel(layer, title, settings, new_layer)
 
     def _relabel_in_new_layer(self) -> None:
         self._relabel(new_layer=True)
@@ -261,7 +264,7 @@ class SegmentNuclei(Dock):
     def _correct_pixel_size(self, size: tuple[float, float], unit: str) -> None:
         """Write a corrected pixel size to the image and to all that lies on it."""
         image = self.image_panel.layer
-        region = self.image_panel.region_layer
+        region = self.image_panel.areas.shapes
         layers = [image, *on_same_pixels(image, self._viewer.layers)]
         layers += self.session.results.layers_of(image)
         if region is not None:

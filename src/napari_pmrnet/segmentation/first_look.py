@@ -11,6 +11,7 @@ import numpy as np
 from napari_pmrnet.segmentation.instances import SMALLEST_AREA, label_nuclei
 from napari_pmrnet.segmentation.objects import describe_objects, object_features
 from napari_pmrnet.segmentation.predict import (
+    Planes,
     Prediction,
     Progress,
     predict,
@@ -35,7 +36,7 @@ LOOKS = {1.0: 1.75, 0.5: 1.0, 0.25: 1.0, 2.0: 1.75}
 
 def choose_scale(
     model: Model,
-    planes: np.ndarray,
+    planes: Planes,
     diameter: float | None,
     whole: dict[float, Prediction] | None = None,
 ) -> Generator[Progress, None, tuple[float, float | None]]:
@@ -83,7 +84,7 @@ def scale_for(model: Model, diameter: float | None) -> float:
 
 
 def first_look(
-    model: Model, planes: np.ndarray, whole: dict[float, Prediction] | None = None
+    model: Model, planes: Planes, whole: dict[float, Prediction] | None = None
 ) -> Generator[Progress, None, float | None]:
     """Diameter of a typical nucleus, from a quick look at a part of the image.
 
@@ -161,7 +162,7 @@ def look(model: Model, planes: np.ndarray, scale: float) -> Look:
     return Look(float(np.average(trust, weights=area)), diameter, prediction)
 
 
-def liveliest(planes: np.ndarray, side: int) -> np.ndarray:
+def liveliest(planes: Planes, side: int) -> np.ndarray:
     """Part of an image with the largest standard deviation.
 
     Parameters
@@ -176,10 +177,12 @@ def liveliest(planes: np.ndarray, side: int) -> np.ndarray:
         A view; h and w are `side`, or all of a smaller image.
     """
     boxes = WindowGrid(planes.shape[1:], side, side // 2).boxes()
-    parts = [planes[:, ys, xs] for ys, xs in boxes]
-    if len(parts) == 1:
-        return parts[0]
-    return parts[int(np.argmax([part[:, ::4, ::4].std() for part in parts]))]
+    best = 0
+    if len(boxes) > 1:
+        thinned = (tuple(slice(s.start, s.stop, 4) for s in box) for box in boxes)
+        best = int(np.argmax([planes[:, ys, xs].std() for ys, xs in thinned]))
+    ys, xs = boxes[best]
+    return planes[:, ys, xs]
 
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -9,29 +9,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
-from napari_pmrnet.errors import ImageError
 from napari_pmrnet.segmentation.certainty import certainty_map
 from napari_pmrnet.segmentation.first_look import choose_scale
-from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
-from napari_pmrnet.segmentation.missed import Missed, missed_nuclei
-from napari_pmrnet.segmentation.objects import describe_objects
+from napari_pmrnet.segmentation.missed import Missed
+from napari_pmrnet.segmentation.nuclei import missed_of, nuclei_of
 from napari_pmrnet.segmentation.predict import (
+    Planes,
     Prediction,
     Progress,
-    predict,
+    predict_box,
     run_to_end,
     take_flows,
 )
-from napari_pmrnet.segmentation.prepare import prepare
+from napari_pmrnet.segmentation.prepare import choose_plane, prepare
+from napari_pmrnet.segmentation.region import (
+    PlanesOnDemand,
+    Region,
+    checked_region,
+)
 from napari_pmrnet.segmentation.settings import Settings
-from napari_pmrnet.segmentation.windows import Box
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
 
-REGION_MARGIN = 64
 NEEDS_THE_NETWORK = ("model", "channel", "diameter", "flips")
 EXTRA_MAPS = ("pgrf", "gate_half", "gate_quarter", "esconv")
 
@@ -47,6 +48,7 @@ class Segmentation:
     maps : dict of ndarray
         float32 (H, W) in [0, 1]: ``probability``, ``boundary`` and ``certainty``; with
         ``extra_maps`` also ``pgrf``, ``gate_half``, ``gate_quarter`` and ``esconv``.
+        Zero where a region was asked for and is far.
     objects : DataFrame
         One row a nucleus; see `describe_objects`.
     settings : Settings
@@ -63,7 +65,7 @@ class Segmentation:
         Of a typical nucleus in pixels, as set or measured; None if none was found.
     flows : ndarray of float32, shape (2, H, W), or None
         Vectors towards the centres, kept for `relabel`.
-    region : ndarray of bool, shape (H, W), or None
+    region : Region or None
         The region asked for.
     """
 
@@ -78,7 +80,7 @@ class Segmentation:
     scale: float = 1.0
     diameter: float | None = None
     flows: np.ndarray | None = field(repr=False, default=None)
-    region: np.ndarray | None = field(repr=False, default=None)
+    region: Region | None = field(repr=False, default=None)
 
     def relabel(self, settings: Settings) -> Segmentation:
         """Labels for other thresholds, from the same maps, without the network.
@@ -92,20 +94,26 @@ class Segmentation:
         for name in NEEDS_THE_NETWORK:
             if getattr(settings, name) != getattr(self.settings, name):
                 raise ValueError(f"another {name} needs a new segmentation")
-        labels = _labels(self.maps, self.flows, settings, self.region, self.diameter)
-        objects = _objects(labels, self.maps, self.flows, self.model)
+        labels, objects = nuclei_of(
+            self.maps,
+            self.flows,
+            settings,
+            self.region,
+            self.diameter,
+            self.model.card,
+        )
         return replace(self, labels=labels, objects=objects, settings=settings)
 
     def missed(self) -> Missed:
         """Nuclei that may have been missed; see `missed_nuclei`."""
-        calibration = self.model.card.get("missed_certainty")
-        return missed_nuclei(
+        return missed_of(
             self.labels,
             self.maps,
             self.flows,
             self.settings,
-            calibration,
+            self.region,
             self.diameter,
+            self.model.card,
         )
 
 
@@ -116,7 +124,7 @@ def segment(
     *,
     channel_axis: int | None = None,
     rgb: bool | None = None,
-    region: np.ndarray | None = None,
+    region: np.ndarray | Region | None = None,
     extra_maps: bool = False,
     image_name: str = "image",
 ) -> Segmentation:
@@ -135,8 +143,9 @@ def segment(
         Axis of a stack of channels.
     rgb : bool, optional
         Whether the last axis holds colours; by default guessed from its length.
-    region : ndarray of bool, shape (H, W), optional
-        Keep only nuclei whose centre lies inside.
+    region : ndarray of bool, shape (H, W), or Region, optional
+        Keep only nuclei whose centre lies inside. Nothing far from it is predicted or
+        labelled; what is found in it is the same as without it.
     extra_maps : bool
         Also hand out the raw PGRF map, the coarser gates and ESConv's boundary map.
     image_name : str
@@ -174,7 +183,7 @@ def segment_steps(
     *,
     channel_axis: int | None = None,
     rgb: bool | None = None,
-    region: np.ndarray | None = None,
+    region: np.ndarray | Region | None = None,
     extra_maps: bool = False,
     image_name: str = "image",
 ) -> Generator[Progress, None, Segmentation]:
@@ -188,17 +197,19 @@ def segment_steps(
     started = time.perf_counter()
     if settings is None:
         settings = Settings() if model is None else Settings.for_card(model.card)
-    planes = prepare(
-        image,
-        channel=settings.channel,
-        channel_axis=channel_axis,
-        rgb=rgb,
-        name=image_name,
-    )
-    box = None
-    if region is not None:
-        region = np.asarray(region, bool)
-        box = _region_box(region, planes.shape[1:], image_name)
+    options = {
+        "channel": settings.channel,
+        "channel_axis": channel_axis,
+        "rgb": rgb,
+        "name": image_name,
+    }
+    planes: Planes
+    if region is None:
+        planes = prepare(image, **options)
+    else:
+        plane = choose_plane(np.asarray(image), **options)
+        region = checked_region(region, plane.shape[:2], image_name)
+        planes = PlanesOnDemand(plane, image_name)
     if model is None:
         yield Progress(0, 0, "loading the network")
         from napari_pmrnet.pretrained import load_model
@@ -208,40 +219,55 @@ def segment_steps(
     looks: dict[float, Prediction] = {}
     scale, diameter = yield from choose_scale(model, planes, settings.diameter, looks)
     prediction = looks.get(scale)
-    if prediction is None or extra_maps or settings.flips or box:
-        prediction = yield from predict(
+    if prediction is None or extra_maps or settings.flips or region is not None:
+        prediction = yield from predict_box(
             model,
             planes,
+            None if region is None else region.predicted,
             scale=scale,
             flips=settings.flips,
-            box=box,
             extra_maps=extra_maps,
         )
     yield Progress(1, 1, "separating nuclei")
-    result = _assemble(prediction, settings, model, region, extra_maps, diameter)
+    result = assemble(prediction, settings, model, region, extra_maps, diameter)
     seconds = time.perf_counter() - started
     return replace(result, scale=scale, seconds=seconds)
 
 
-def _assemble(
+def assemble(
     prediction: Prediction,
     settings: Settings,
     model: Model,
-    region: np.ndarray | None,
-    extra_maps: bool,
-    diameter: float | None,
+    region: Region | None = None,
+    extra_maps: bool = False,
+    diameter: float | None = None,
 ) -> Segmentation:
-    """Labels, certainty and the table of nuclei from the predicted maps."""
+    """Labels, certainty and the table of nuclei from predicted maps.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Of the whole image or, with a region, of `Region.predicted`.
+    settings, model, region, extra_maps
+        As for `segment`.
+    diameter : float, optional
+        Of a typical nucleus, in pixels.
+    """
     maps = dict(prediction.maps)
     flows = take_flows(maps)
     maps["certainty"] = certainty_map(maps, model.card.get("certainty"))
     if not extra_maps:
         maps = {name: m for name, m in maps.items() if name not in EXTRA_MAPS}
-    labels = _labels(maps, flows, settings, region, diameter)
+    if region is not None:
+        box = region.predicted
+        maps = {name: region.place(values, box) for name, values in maps.items()}
+        flows = None if flows is None else region.place(flows, box)
+    card = model.card
+    labels, objects = nuclei_of(maps, flows, settings, region, diameter, card)
     return Segmentation(
         labels,
         maps,
-        _objects(labels, maps, flows, model),
+        objects,
         settings,
         model,
         prediction.device,
@@ -249,49 +275,4 @@ def _assemble(
         diameter=diameter,
         flows=flows,
         region=region,
-    )
-
-
-def _objects(
-    labels: np.ndarray,
-    maps: dict[str, np.ndarray],
-    flows: np.ndarray | None,
-    model: Model,
-) -> pd.DataFrame:
-    """The table of nuclei, with the calibration of the model's card."""
-    return describe_objects(labels, maps, flows, model.card.get("object_certainty"))
-
-
-def _labels(
-    maps: dict[str, np.ndarray],
-    flows: np.ndarray | None,
-    settings: Settings,
-    region: np.ndarray | None,
-    diameter: float | None,
-) -> np.ndarray:
-    """Labels from the maps; with a region, those whose centre lies inside."""
-    labels = label_nuclei(maps["probability"], flows, settings, diameter)
-    if region is None or not labels.any():
-        return labels
-    index = np.arange(1, labels.max() + 1)
-    centres = np.round(ndimage.center_of_mass(labels > 0, labels, index)).astype(int)
-    outside = index[~region[centres[:, 0], centres[:, 1]]]
-    return drop_small(np.where(np.isin(labels, outside), 0, labels), 0)
-
-
-def _region_box(region: np.ndarray, shape: tuple[int, int], name: str) -> Box:
-    """Part of the image to predict: the region, and a margin for cut nuclei."""
-    if region.shape != tuple(shape):
-        raise ImageError(
-            f"the region has shape {region.shape}, '{name}' {tuple(shape)}. Draw the "
-            "region on this image."
-        )
-    if not region.any():
-        raise ImageError(
-            f"the region holds no pixel of '{name}'. Draw a shape on the image."
-        )
-    box = ndimage.find_objects(region.astype(np.uint8))[0]
-    return tuple(
-        slice(max(0, s.start - REGION_MARGIN), min(n, s.stop + REGION_MARGIN))
-        for s, n in zip(box, shape, strict=True)
     )

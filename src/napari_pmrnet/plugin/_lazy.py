@@ -1,0 +1,42 @@
+"""Planes of layers whose pixels lie on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_pmrnet.large.plane import LargePlane
+
+if TYPE_CHECKING:
+    from napari_pmrnet.plugin._axes import Plane
+
+
+def lazy_plane(data: Any, plane: Plane, channel: int | None, name: str) -> LargePlane:
+    """A plane of a lazy array that is read where it is asked for.
+
+    Parameters
+    ----------
+    data : array-like or list of array-like
+        Zarr or Dask array, memory map or the like; of a multiscale layer all levels,
+        the finest first.
+    plane : Plane
+    channel : int or None
+        Channel to segment.
+    name : str
+        Of the layer, for error messages.
+    """
+    import dask.array as da
+
+    levels = data if isinstance(data, list) else [data]
+    rows = len(plane.index) - 3 if plane.rgb else len(plane.index) - 2
+    leading = levels[0].shape[:rows]
+    return LargePlane(
+        [
+            da.asarray(level)[plane.index]
+            for level in levels
+            if level.shape[:rows] == leading
+        ],
+        channel=channel,
+        channel_axis=plane.channel_axis,
+        rgb=plane.rgb,
+        name=name,
+    )

@@ -1,0 +1,130 @@
+"""Nuclei of an image, or of a region of it, from its maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
+from napari_pmrnet.segmentation.missed import Missed, missed_nuclei
+from napari_pmrnet.segmentation.objects import Whole, describe_objects
+from napari_pmrnet.segmentation.region import Region
+from napari_pmrnet.segmentation.settings import Settings
+
+
+def nuclei_of(
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray | None,
+    settings: Settings,
+    region: Region | None,
+    diameter: float | None,
+    card: Mapping[str, Any],
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Label nuclei and measure them.
+
+    Parameters
+    ----------
+    maps : mapping of ndarray, each (H, W)
+        ``probability``, ``boundary`` and ``certainty``.
+    flows : ndarray of float32, shape (2, H, W), or None
+    settings : Settings
+    region : Region or None
+        Only nuclei whose centre lies inside; nothing outside its view is looked at.
+    diameter : float or None
+        Of a typical nucleus, in pixels.
+    card : mapping
+        The model card, for the calibration of the certainty.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+    DataFrame
+        See `describe_objects`.
+    """
+    calibration = card.get("object_certainty")
+    if region is None:
+        labels = label_nuclei(maps["probability"], flows, settings, diameter)
+        return labels, describe_objects(labels, maps, flows, calibration)
+    maps, flows = _cut(maps, flows, region)
+    labels = label_nuclei(maps["probability"], flows, settings, diameter)
+    labels = _kept(labels, region)
+    whole = _whole(labels, maps["certainty"], region)
+    objects = describe_objects(labels, maps, flows, calibration, whole)
+    return region.place(labels, region.view), _in_the_image(objects, region)
+
+
+def missed_of(
+    labels: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray | None,
+    settings: Settings,
+    region: Region | None,
+    diameter: float | None,
+    card: Mapping[str, Any],
+) -> Missed:
+    """Propose nuclei where nothing was labelled, see `missed_nuclei`.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (H, W)
+        The nuclei that were found.
+    maps, flows, settings, region, diameter, card
+        As for `nuclei_of`.
+    """
+    calibration = card.get("missed_certainty")
+    if region is None:
+        return missed_nuclei(labels, maps, flows, settings, calibration, diameter)
+    maps, flows = _cut(maps, flows, region)
+    missed = missed_nuclei(
+        labels[region.view], maps, flows, settings, calibration, diameter
+    )
+    objects = _in_the_image(missed.objects, region)
+    centres = objects[["centroid_y", "centroid_x"]].to_numpy()
+    objects = objects[region.holds(np.round(centres).astype(int))]
+    kept = np.where(np.isin(missed.labels, objects["label"]), missed.labels, 0)
+    return Missed(region.place(kept, region.view), objects)
+
+
+def _cut(
+    maps: Mapping[str, np.ndarray], flows: np.ndarray | None, region: Region
+) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    """What lies in the view of a region."""
+    view = region.view
+    cut = {name: values[view] for name, values in maps.items()}
+    return cut, None if flows is None else flows[:, *view]
+
+
+def _kept(labels: np.ndarray, region: Region) -> np.ndarray:
+    """Labels (h, w) of a region's view whose centre lies in the region, from 1 on."""
+    if not labels.any():
+        return labels
+    index = np.arange(1, labels.max() + 1)
+    centres = np.array(ndimage.center_of_mass(labels > 0, labels, index))
+    centres += [s.start for s in region.view]
+    outside = index[~region.holds(np.round(centres).astype(int))]
+    return drop_small(np.where(np.isin(labels, outside), 0, labels), 0)
+
+
+def _whole(labels: np.ndarray, certainty: np.ndarray, region: Region) -> Whole:
+    """What the nuclei of a region are compared with: each other."""
+    top, left = (s.start for s in region.view)
+    areas = np.bincount(labels.ravel())[1:]
+    some = len(areas) > 0
+    return Whole(
+        (top, left),
+        region.shape,
+        float(np.median(np.log(areas))) if some else 0.0,
+        float(certainty[labels > 0].mean()) if some else 0.0,
+    )
+
+
+def _in_the_image(objects: pd.DataFrame, region: Region) -> pd.DataFrame:
+    """A table whose centroids count from the first pixel of the image."""
+    top, left = (s.start for s in region.view)
+    return objects.assign(
+        centroid_y=objects["centroid_y"] + top, centroid_x=objects["centroid_x"] + left
+    )

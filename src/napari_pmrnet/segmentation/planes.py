@@ -1,0 +1,408 @@
+"""An image of any number of planes, segmented plane by plane with its axes kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_pmrnet.errors import ImageError
+from napari_pmrnet.large.label import LabelledPlane
+from napari_pmrnet.large.plane import LargePlane
+from napari_pmrnet.large.store import LabelStore, is_large
+from napari_pmrnet.segmentation.intensity import thinning
+from napari_pmrnet.segmentation.predict import Progress
+from napari_pmrnet.segmentation.segment import Segmentation, segment_steps
+from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.segmentation.tracking import Links
+
+if TYPE_CHECKING:
+    from napari_pmrnet.pretrained import Model
+
+MOST_STACKED = 2
+LARGEST_LABELS = 268_435_456
+"""Pixels of a stack whose labels take one GB; those of larger ones go to disk."""
+MAPS = ("probability", "boundary", "certainty")
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Planes of an image, which may lie on disk.
+
+    Attributes
+    ----------
+    data : array-like
+        y and x are the last axes, followed only by the samples of a colour. Planes are
+        read from it one at a time.
+    axes : tuple of str
+        Names of all axes but those of channels and colours; y and x are the last two.
+    channel_axis : int or None
+        Axis of `data` that holds the channels.
+    rgb : bool
+        Whether the last axis of `data` holds the samples of a colour.
+    coarser : tuple of array-like
+        Smaller copies of `data`, for overviews of large planes.
+    """
+
+    data: Any
+    axes: tuple[str, ...]
+    channel_axis: int | None = None
+    rgb: bool = False
+    coarser: tuple[Any, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis but channels and colours."""
+        shape = self.data.shape[:-1] if self.rgb else self.data.shape
+        return tuple(n for axis, n in enumerate(shape) if axis != self.channel_axis)
+
+    @property
+    def count(self) -> int:
+        """How many planes there are."""
+        return int(np.prod(self.shape[:-2]))
+
+    @property
+    def map_bytes(self) -> int:
+        """Memory that the maps of all planes take."""
+        return len(MAPS) * np.dtype(np.float32).itemsize * int(np.prod(self.shape))
+
+    @property
+    def has_large_planes(self) -> bool:
+        """Whether planes are segmented block by block."""
+        return is_large(self.shape[-2:])
+
+    @property
+    def is_large(self) -> bool:
+        """Whether labels are too large for memory, or a plane is."""
+        return self.has_large_planes or int(np.prod(self.shape)) > LARGEST_LABELS
+
+    def plane(self, place: tuple[int, ...]) -> np.ndarray:
+        """Pixels of a plane, with its channels first or colours last."""
+        return np.asarray(self.data[self._index(place)])
+
+    def lazy_plane(
+        self, place: tuple[int, ...], channel: int | None, name: str
+    ) -> LargePlane:
+        """A plane of which nothing is read yet.
+
+        Raises
+        ------
+        ImageError
+            If it has no such channel.
+        """
+        index = self._index(place)
+        return LargePlane(
+            [level[index] for level in (self.data, *self.coarser)],
+            channel=channel,
+            channel_axis=None if self.channel_axis is None else 0,
+            rgb=self.rgb,
+            name=name,
+        )
+
+    def _index(self, place: tuple[int, ...]) -> tuple[Any, ...]:
+        """What to take of `data` for a plane."""
+        index: list[Any] = list(place)
+        if self.channel_axis is not None:
+            index.insert(self.channel_axis, slice(None))
+        return tuple(index)
+
+    def title(self, place: tuple[int, ...]) -> str:
+        """Where a plane lies, such as ``"t=2 z=5"``; empty for a plain image."""
+        named = zip(self.axes[:-2], place, strict=True)
+        return " ".join(f"{axis}={step}" for axis, step in named)
+
+
+@dataclass(frozen=True, eq=False)
+class StackSegmentation:
+    """Labels of all planes of an image.
+
+    Attributes
+    ----------
+    labels : array-like of int32, shape (..., H, W)
+        With the axes of the image, channels and colours apart; in memory, or of the
+        store that was given. No number stands for two nuclei; linked nuclei have the
+        same number in several planes.
+    maps : dict of ndarray
+        float32, of the shape of `labels`; empty unless asked for. See `Segmentation`.
+    objects : DataFrame
+        One row for every nucleus of every plane; see `describe_objects`. Beside its
+        columns one for each axis before y and x: the place of the plane.
+    settings : Settings
+    model : Model
+    device : str
+        The device that was really used.
+    notes : tuple of str
+        What the user should know, each once.
+    seconds : float
+        Time from image to labels.
+    diameter : float or None
+        Of a typical nucleus in pixels: the median over the planes.
+    shown : tuple of ndarray, or None
+        Pixels, labels from 1 and certainties of the plane with most nuclei.
+    """
+
+    labels: Any
+    maps: dict[str, np.ndarray]
+    objects: pd.DataFrame
+    settings: Settings
+    model: Model
+    device: str
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    diameter: float | None = None
+    shown: tuple[np.ndarray, np.ndarray, np.ndarray] | None = field(
+        repr=False, default=None
+    )
+
+
+Labelled = Segmentation | StackSegmentation
+"""What the viewer shows: labels of one plane, or of all."""
+
+
+def segment_planes(
+    stack: Stack,
+    settings: Settings,
+    model: Model | None,
+    name: str,
+    *,
+    link: str | None = None,
+    maps: bool = False,
+    store: LabelStore | None = None,
+) -> Generator[Progress, None, StackSegmentation]:
+    """Segment every plane of an image.
+
+    Blank planes of a stack have no nuclei; an image that is blank throughout is
+    refused as a blank plain image is.
+
+    Parameters
+    ----------
+    stack : Stack
+        With at most two axes beside y, x, channels and colours.
+    settings : Settings
+    model : Model or None
+        None: the model and device that the settings name.
+    name : str
+        Of the layer or file, for messages.
+    link : str, optional
+        Axis through which nuclei keep their number; see `link_by_overlap`. By default
+        every plane has numbers of its own. An image without that axis has nothing to
+        link, and a note says so if it has others.
+    maps : bool
+        Also keep the maps of all planes: `Stack.map_bytes`.
+    store : LabelStore, optional
+        Takes the labels, for images that are too large: those with large planes need
+        it. Nuclei of large planes are not linked.
+
+    Yields
+    ------
+    Progress
+        Before the network is loaded, and after every batch of windows, counted over all
+        planes.
+
+    Returns
+    -------
+    StackSegmentation
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be segmented as it is.
+    WeightsError
+        If the model is missing or altered.
+    """
+    started = time.perf_counter()
+    check_stack(stack, name)
+    if model is None:
+        yield Progress(0, 0, "loading the network")
+        from napari_pmrnet.pretrained import load_model
+
+        model = load_model(settings.model, settings.device)
+    made = _Making(stack, settings, link, maps, store)
+    for number, place in enumerate(np.ndindex(*stack.shape[:-2])):
+        last_hope = stack.count == 1 or made.shown is None and number == stack.count - 1
+        title = stack.title(place)
+        if store is not None and stack.has_large_planes:
+            large = stack.lazy_plane(
+                place, settings.channel, f"{name} {title}".rstrip()
+            )
+            if not last_hope and large.is_blank():
+                made.skip(place)
+                continue
+            steps = store.label(large, place, settings, model, made.count)
+            found = yield from _within(steps, number, stack.count, title)
+            made.add_large(place, large, found, model.runs_on)
+            continue
+        plane = stack.plane(place)
+        if not last_hope and _is_blank(plane, stack, settings):
+            made.skip(place)
+            continue
+        steps = segment_steps(
+            plane,
+            settings,
+            model,
+            channel_axis=None if stack.channel_axis is None else 0,
+            rgb=stack.rgb,
+            image_name=f"{name} {title}".rstrip(),
+        )
+        result = yield from _within(steps, number, stack.count, title)
+        made.add(place, plane, result)
+    return made.result(model, time.perf_counter() - started)
+
+
+def check_stack(stack: Stack, name: str) -> None:
+    """Refuse what cannot be segmented plane by plane, by an `ImageError`."""
+    if len(stack.axes) - 2 > MOST_STACKED:
+        raise ImageError(
+            f"'{name}' has the axes {', '.join(stack.axes)}: beside y and x at most "
+            f"{MOST_STACKED}, such as time and depth, can be segmented plane by plane. "
+            "Save its parts as files of their own."
+        )
+    if not stack.count:
+        raise ImageError(f"'{name}' is empty (shape {stack.data.shape}).")
+
+
+class _Making:
+    """The labels of a stack as they come, plane by plane."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        settings: Settings,
+        link: str | None,
+        maps: bool,
+        store: LabelStore | None,
+    ) -> None:
+        self._stack, self._settings = stack, settings
+        self._labels: Any = (
+            np.zeros(stack.shape, np.int32)
+            if store is None
+            else store.create(stack.shape)
+        )
+        self._maps = (
+            {kind: np.zeros(stack.shape, np.float32) for kind in MAPS} if maps else {}
+        )
+        self._rows: list[pd.DataFrame] = []
+        self._notes: dict[str, None] = {}
+        self._diameters: list[float] = []
+        self._device, self._blank, self.count = "", 0, 0
+        self.shown: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        stacked = stack.axes[:-2]
+        large = store is not None and stack.has_large_planes
+        self._along = stacked.index(link) if link in stacked and not large else None
+        self._links = Links() if self._along is not None else None
+        if link is not None and stacked and self._along is None:
+            why = "planes are too large" if link in stacked else f"no axis {link}"
+            self._notes[f"{why}, so nuclei were not linked"] = None
+
+    def skip(self, place: tuple[int, ...]) -> None:
+        """Leave a blank plane without nuclei."""
+        self._blank += 1
+        if self._links is not None:
+            self._numbers(place, np.zeros(self._stack.shape[-2:], np.int32))
+
+    def add(
+        self, place: tuple[int, ...], plane: np.ndarray, result: Segmentation
+    ) -> None:
+        """Take in what was found in a plane."""
+        numbers = self._numbers(place, result.labels)
+        self._labels[place] = numbers[result.labels]
+        for kind, maps in self._maps.items():
+            maps[place] = result.maps[kind]
+        rows = result.objects
+        certainty = rows["certainty"].to_numpy()
+        steps = dict(zip(self._stack.axes[:-2], place, strict=True))
+        self._rows.append(rows.assign(label=numbers[rows["label"]], **steps))
+        self._notes.update(dict.fromkeys(result.notes))
+        self._device = result.device
+        if result.diameter is not None:
+            self._diameters.append(result.diameter)
+        if self.shown is None or len(certainty) > len(self.shown[2]):
+            pixels = _displayed(plane, self._stack, self._settings)
+            self.shown = pixels, result.labels, certainty
+
+    def add_large(
+        self,
+        place: tuple[int, ...],
+        plane: LargePlane,
+        found: LabelledPlane,
+        device: str,
+    ) -> None:
+        """Take in what was found in a plane whose labels are in the store."""
+        objects, first = found.objects, self.count
+        self.count += len(objects)
+        steps = dict(zip(self._stack.axes[:-2], place, strict=True))
+        self._rows.append(objects.assign(**steps))
+        self._notes.update(dict.fromkeys(found.notes))
+        self._device = device
+        if found.sight.diameter is not None:
+            self._diameters.append(found.sight.diameter)
+        if self.shown is None or len(objects) > len(self.shown[2]):
+            thin = slice(None, None, thinning(int(np.prod(plane.shape))))
+            labels = self._labels[(*place, thin, thin)]
+            labels = np.where(labels > 0, labels - first, 0)
+            self.shown = plane.overview(), labels, objects["certainty"].to_numpy()
+
+    def result(self, model: Model, seconds: float) -> StackSegmentation:
+        """All planes together."""
+        if self._blank:
+            self._notes[f"{self._blank} of {self._stack.count} planes are blank"] = None
+        return StackSegmentation(
+            self._labels,
+            self._maps,
+            pd.concat(self._rows, ignore_index=True),
+            self._settings,
+            model,
+            self._device,
+            tuple(self._notes),
+            seconds,
+            float(np.median(self._diameters)) if self._diameters else None,
+            self.shown,
+        )
+
+    def _numbers(self, place: tuple[int, ...], labels: np.ndarray) -> np.ndarray:
+        """The number in the stack of every label of a plane."""
+        if self._links is not None:
+            series = place[: self._along] + place[self._along + 1 :]
+            return self._links.numbers(labels, series)
+        numbers = np.arange(labels.max(initial=0) + 1, dtype=np.int32)
+        numbers[1:] += self.count
+        self.count += len(numbers) - 1
+        return numbers
+
+
+def _displayed(plane: np.ndarray, stack: Stack, settings: Settings) -> np.ndarray:
+    """The channel of a plane that is segmented, or its colours."""
+    if stack.channel_axis is not None:
+        return plane[settings.channel or 0]
+    if stack.rgb and settings.channel is not None:
+        return plane[..., settings.channel]
+    return plane[..., :3] if stack.rgb else plane
+
+
+def _is_blank(plane: np.ndarray, stack: Stack, settings: Settings) -> bool:
+    """Whether there is nothing to see in a plane."""
+    try:
+        pixels = _displayed(plane, stack, settings)
+    except IndexError:
+        return False
+    return pixels.size > 0 and bool(pixels.min() == pixels.max())
+
+
+def _within(
+    steps: Generator[Progress, None, Any], number: int, count: int, title: str
+) -> Generator[Progress, None, Any]:
+    """Steps of one plane of several, counted over all of them."""
+    while True:
+        try:
+            done, total, message = next(steps)
+        except StopIteration as stop:
+            return stop.value
+        if count > 1:
+            part = done / total if total else 0.0
+            message = f"{title}: {message}"
+            done, total = round(100 * (number + part)), 100 * count
+        yield Progress(done, total, message)

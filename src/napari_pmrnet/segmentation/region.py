@@ -1,0 +1,144 @@
+"""A part of an image, and work that is done in that part only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pmrnet.errors import ImageError
+from napari_pmrnet.segmentation.intensity import intensity_limits
+from napari_pmrnet.segmentation.prepare import as_planes, check_values
+from napari_pmrnet.segmentation.windows import Box
+
+MARGIN = 64
+"""Pixels that are predicted around a region, so that nuclei on its rim are whole."""
+
+EDGE = 8
+"""Empty pixels around those: more than any step of `label_nuclei` reaches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Pixels of an image: nuclei whose centre lies on one of them are kept.
+
+    Attributes
+    ----------
+    inside : ndarray of bool, shape (h, w)
+        Which pixels of the region's box belong to it.
+    origin : tuple of int
+        Row and column of the first pixel of `inside` in the image.
+    shape : tuple of int
+        Height and width of the image.
+    """
+
+    inside: NDArray[np.bool_]
+    origin: tuple[int, int]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, mask: np.ndarray) -> Region:
+        """The region that a mask of the whole image marks, as small as it can be."""
+        mask = np.asarray(mask, bool)
+        box = tuple(_extent(mask.any(axis=axis)) for axis in (1, 0))
+        return cls(mask[box], (box[0].start, box[1].start), mask.shape)
+
+    @property
+    def box(self) -> Box:
+        """Rows and columns of the region."""
+        return self._grown(0)
+
+    @property
+    def predicted(self) -> Box:
+        """Rows and columns that are predicted: the region and a margin."""
+        return self._grown(MARGIN)
+
+    @property
+    def view(self) -> Box:
+        """Rows and columns in which nuclei are labelled."""
+        return self._grown(MARGIN + EDGE)
+
+    def _grown(self, margin: int) -> Box:
+        return tuple(
+            slice(max(0, first - margin), min(n, first + length + margin))
+            for first, length, n in zip(
+                self.origin, self.inside.shape, self.shape, strict=True
+            )
+        )
+
+    def holds(self, points: np.ndarray) -> NDArray[np.bool_]:
+        """Whether pixels (n, 2), rows and columns of the image, lie in the region."""
+        at = np.asarray(points) - self.origin
+        within = ((at >= 0) & (at < self.inside.shape)).all(axis=1)
+        held = np.zeros(len(at), bool)
+        held[within] = self.inside[tuple(at[within].T)]
+        return held
+
+    def place(self, part: np.ndarray, box: Box) -> np.ndarray:
+        """An image (..., H, W) that is zero but for a part (..., h, w) at a box.
+
+        Pages of memory that hold nothing but zeros are not used up.
+        """
+        whole = np.zeros((*part.shape[:-2], *self.shape), part.dtype)
+        whole[..., *box] = part
+        return whole
+
+
+def checked_region(
+    region: np.ndarray | Region, shape: tuple[int, ...], name: str
+) -> Region:
+    """A region that fits an image.
+
+    Raises
+    ------
+    ImageError
+        If it has another shape than the image, or holds no pixel.
+    """
+    if tuple(region.shape) != tuple(shape):
+        raise ImageError(
+            f"the region has shape {region.shape}, '{name}' {tuple(shape)}. Draw the "
+            "region on this image."
+        )
+    found = region if isinstance(region, Region) else Region.of(region)
+    if not found.inside.any():
+        raise ImageError(
+            f"the region holds no pixel of '{name}'. Draw a shape on the image."
+        )
+    return found
+
+
+class PlanesOnDemand:
+    """What the network sees of a plane, made only where it is asked for.
+
+    Parameters
+    ----------
+    plane : ndarray, shape (H, W) or (H, W, 3)
+        Of `choose_plane`.
+    name : str
+        Of the layer or file, for error messages.
+
+    Raises
+    ------
+    ImageError
+        If the plane is empty, constant or not numeric, and later where it holds NaN.
+    """
+
+    def __init__(self, plane: np.ndarray, name: str) -> None:
+        check_values(plane[:1, :1] if plane.size else plane, name)
+        self.shape = (3, *plane.shape[:2])
+        self._plane, self._name = plane, name
+        self._limits = intensity_limits(plane, name=name)
+
+    def __getitem__(self, where: tuple[slice, slice, slice]) -> np.ndarray:
+        """Float32 (3, h, w) of some rows and columns."""
+        planes, rows, columns = where
+        part = self._plane[rows, columns]
+        check_values(part, self._name)
+        return as_planes(part, self._limits)[planes]
+
+
+def _extent(marked: NDArray[np.bool_]) -> slice:
+    """From the first to the last that is marked."""
+    places = np.flatnonzero(marked)
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)

@@ -1,0 +1,117 @@
+"""A region gives what the whole image gives there, and costs what the region costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
+from napari_pmrnet.segmentation.missed import missed_nuclei
+from napari_pmrnet.segmentation.nuclei import missed_of, nuclei_of
+from napari_pmrnet.segmentation.objects import FEATURES, describe_objects
+from napari_pmrnet.segmentation.prepare import prepare
+from napari_pmrnet.segmentation.region import PlanesOnDemand, Region
+
+SHAPE = (230, 260)
+CARD = {
+    "object_certainty": {"intercept": 0.3, **dict.fromkeys(FEATURES, 0.2)},
+    "missed_certainty": {"intercept": 0.1, **dict.fromkeys(FEATURES, -0.1)},
+}
+CORNERS = st.tuples(st.integers(0, 229), st.integers(0, 259))
+
+
+def scene(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Maps and flows of crowded discs of many sizes."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(np.float32)
+    owner, far = np.zeros(SHAPE, int), np.full(SHAPE, np.inf)
+    centres = random.uniform((0, 0), SHAPE, (60, 2))
+    for i, (radius, (cy, cx)) in enumerate(
+        zip(random.uniform(3, 16, 60), centres, strict=True)
+    ):
+        distance = np.hypot(y - cy, x - cx) / radius
+        owner = np.where(distance < far, i, owner)
+        far = np.minimum(far, distance)
+    to = np.stack([centres[owner, 0] - y, centres[owner, 1] - x])
+    flows = to / np.maximum(np.hypot(*to), 1) + random.normal(0, 0.15, (2, *SHAPE))
+    probability = 1 / (1 + np.exp(6 * (far - 1))) + random.normal(0, 0.05, SHAPE)
+    maps = {
+        "probability": np.clip(probability, 0, 1),
+        "boundary": random.uniform(size=SHAPE),
+        "certainty": random.uniform(size=SHAPE),
+    }
+    maps = {name: values.astype(np.float32) for name, values in maps.items()}
+    return maps, flows.astype(np.float32)
+
+
+def mask_between(a: tuple[int, int], b: tuple[int, int]) -> np.ndarray:
+    """An ellipse that fills the box of two corners."""
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    middle, half = (low + high) / 2, (high - low) / 2 + 0.6
+    return ((y - middle[0]) / half[0]) ** 2 + ((x - middle[1]) / half[1]) ** 2 <= 1
+
+
+def blanked(values: np.ndarray, region: Region) -> np.ndarray:
+    """Maps as they are where only a region was predicted."""
+    return region.place(values[..., *region.predicted], region.predicted)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 5), CORNERS, CORNERS, st.booleans())
+def test_labels_and_table_are_those_of_the_whole_image(seed, a, b, border) -> None:
+    maps, flows = scene(seed)
+    mask = mask_between(a, b)
+    region = Region.of(mask)
+    maps = {name: blanked(values, region) for name, values in maps.items()}
+    flows = blanked(flows, region)
+    chosen = Settings(exclude_border=border)
+    labels, objects = nuclei_of(maps, flows, chosen, region, 15.0, CARD)
+
+    every = label_nuclei(maps["probability"], flows, chosen, 15.0)
+    index = np.arange(1, every.max() + 1)
+    centres = np.array(ndimage.center_of_mass(every > 0, every, index)).reshape(-1, 2)
+    inside = mask[tuple(np.round(centres).astype(int).T)]
+    kept = drop_small(np.where(np.isin(every, index[inside]), every, 0), 0)
+    np.testing.assert_array_equal(labels, kept)
+    expected = describe_objects(kept, maps, flows, CARD["object_certainty"])
+    assert objects["area"].tolist() == expected["area"].tolist()
+    np.testing.assert_allclose(objects, expected, rtol=1e-6)
+
+    missed = missed_of(labels, maps, flows, chosen, region, 15.0, CARD)
+    proposed = missed_nuclei(
+        kept, maps, flows, chosen, CARD["missed_certainty"], 15.0
+    ).objects
+    at = proposed[["centroid_y", "centroid_x"]].round().astype(int).to_numpy()
+    proposed = proposed[mask[tuple(at.T)]]
+    assert sorted(missed.objects["area"]) == sorted(proposed["area"])
+    np.testing.assert_array_equal(
+        np.unique(missed.labels[missed.labels > 0]), np.sort(missed.objects["label"])
+    )
+
+
+@given(CORNERS, CORNERS, st.lists(st.tuples(*[st.integers(-9, 300)] * 2), min_size=1))
+def test_a_region_is_its_mask(a, b, points) -> None:
+    mask = mask_between(a, b)
+    region = Region.of(mask)
+    np.testing.assert_array_equal(region.place(region.inside, region.box), mask)
+    assert region.inside.any(axis=0)[[0, -1]].all()
+    expected = [
+        0 <= y < SHAPE[0] and 0 <= x < SHAPE[1] and mask[y, x] for y, x in points
+    ]
+    assert region.holds(np.array(points)).tolist() == expected
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_planes_on_demand_are_those_of_the_whole_image(colour) -> None:
+    image = np.random.default_rng(0).normal(100, 30, (*SHAPE, 3) if colour else SHAPE)
+    whole = prepare(image)
+    planes = PlanesOnDemand(image, "image")
+    assert planes.shape == whole.shape
+    for rows, columns in ((slice(3, 90), slice(200, 400)), (slice(0, 230, 4),) * 2):
+        part = planes[:, rows, columns]
+        np.testing.assert_array_equal(part, whole[:, rows, columns])

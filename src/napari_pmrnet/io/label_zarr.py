@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.ome_zarr import import_zarr
 from napari_pmrnet.io.tag import TAG
-from napari_pmrnet.io.units import OME_UNITS, PIXEL
+from napari_pmrnet.io.units import OME_UNITS, PIXEL, canonical_unit
 
 if TYPE_CHECKING:
     import zarr
@@ -161,6 +161,7 @@ def _metadata(
     weights_hash: str | None,
 ) -> dict[str, Any]:
     """Attributes of the group: those of OME-Zarr 0.4, and our own."""
+    units = [canonical_unit(unit) for unit in units]
     described = [
         {"name": axis, "type": _TYPES.get(axis, "space")}
         | ({"unit": OME_UNITS[unit]} if unit in OME_UNITS else {})
@@ -180,7 +181,7 @@ def _metadata(
         TAG: {
             "axes": list(axes),
             "scale": [float(s) for s in scale],
-            "units": list(units),
+            "units": units,
             "settings": None if settings is None else settings.as_dict(),
             "weights_hash": weights_hash,
         },

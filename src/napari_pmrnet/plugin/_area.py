@@ -87,6 +87,11 @@ def describe_stack(stack: Stack) -> str:
     if len(steps) > 1:
         named = zip(stack.axes, steps, strict=False)
         text += f" ({', '.join(f'{axis} {count}' for axis, count in named)})"
+    if stack.is_large:
+        return (
+            f"{text}. The labels go to a folder that you are asked for, and maps are "
+            "left out."
+        )
     if keeps_maps(stack):
         return f"{text}."
     return (

@@ -20,6 +20,7 @@ from napari_pmrnet.plugin._area import (
 )
 from napari_pmrnet.plugin._camera import camera_of
 from napari_pmrnet.plugin._fields import ChoiceField
+from napari_pmrnet.plugin._on_disk import describe_disk, goes_to_disk
 from napari_pmrnet.plugin._region import region_polygons
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ class AreaRows(QObject):
             elif self.all_planes:
                 stack = self.stack()
                 text, axes = describe_stack(stack), stack.axes[:-2]
+            elif self.shapes is None and goes_to_disk(self._layer, self._plane):
+                text = describe_disk(self._plane)
         except ImageError as error:
             reason = str(error)
         self.area.set_reason(reason)

@@ -16,6 +16,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_pmrnet.plugin._area import keeps_maps
 from napari_pmrnet.plugin._axes import Plane, first_level
 from napari_pmrnet.plugin._layers import spatial_metadata
+from napari_pmrnet.plugin._on_disk import (
+    DiskJob,
+    OnDisk,
+    disk_job,
+    disk_layer,
+    disk_steps,
+)
 from napari_pmrnet.plugin._results import Result, Results
 from napari_pmrnet.plugin._run import (
     Outcome,
@@ -30,6 +37,8 @@ from napari_pmrnet.segmentation.planes import StackSegmentation
 from napari_pmrnet.segmentation.scale import median_diameter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari.components import ViewerModel
     from napari.layers import Image
     from numpy.typing import NDArray
@@ -78,6 +87,7 @@ class Session(QObject):
         self._target: tuple[Image, str, Sequence[int] | None] | None = None
         self._base: tuple[Result, Segmentation, bool] | None = None
         self._pending: Iterator[str | None] | None = None
+        self._kept = False
         self._showing: tuple[Labelled, str, str] | None = None
         self._turn = QTimer(self)
         self._turn.setSingleShot(True)
@@ -159,16 +169,47 @@ class Session(QObject):
         job = StackJob(image.name, stack, settings, link, maps, wanted, spatial)
         self._start(image, "", axes, stack_steps, job)
 
+    def segment_to_disk(
+        self,
+        image: Image,
+        stack: Stack,
+        axes: Sequence[int] | None,
+        settings: Settings,
+        output: Path,
+        link: str | None = None,
+    ) -> None:
+        """Segment an image too large for memory in a worker thread.
+
+        Parameters
+        ----------
+        image : napari.layers.Image
+        stack : Stack
+            Its planes, or one of them.
+        axes : sequence of int or None
+            Axes of the image that the labels have; None: y and x.
+        settings : Settings
+            Settings of the run.
+        output : Path
+            Folder for the labels, ending in ``.zarr``.
+        link : str or None
+            Axis through which nuclei keep their number.
+        """
+        if self.is_running:
+            return
+        job = disk_job(image, stack, axes, settings, output, link)
+        self._start(image, "", axes, disk_steps, job)
+
     def _start(
         self,
         image: Image,
         plane: str,
         axes: Sequence[int] | None,
         steps: Callable[..., Any],
-        job: SegmentationJob | StackJob,
+        job: SegmentationJob | StackJob | DiskJob,
     ) -> None:
         """Start a run whose result is to lie on some axes of an image."""
         self._target = image, plane, axes
+        self._kept = isinstance(job, DiskJob)
         self.withheld.emit("")
         self.started.emit()
         self._segmenting.start(f"Segmenting '{image.name}'", steps, job)
@@ -224,13 +265,14 @@ class Session(QObject):
         self.progressed.emit(progress.done, progress.total, progress.message)
 
     def _on_cancelled(self) -> None:
-        self.said.emit("Cancelled; no layer was changed.", "warning")
+        kept = " Blocks that are done are kept for the next run." if self._kept else ""
+        self.said.emit(f"Cancelled; no layer was changed.{kept}", "warning")
 
     def _end_if_done(self) -> None:
         if not self.is_running:
             self.ended.emit()
 
-    def _on_segmented(self, outcome: Outcome) -> None:
+    def _on_segmented(self, outcome: Outcome | OnDisk) -> None:
         """Start putting a result on show, if its image is still there."""
         segmentation = outcome.segmentation
         self.used.emit(segmentation.device, segmentation.notes)
@@ -241,6 +283,12 @@ class Session(QObject):
             )
             return
         image, plane, axes = self._target
+        if isinstance(outcome, OnDisk):
+            layer = self._viewer.add_layer(disk_layer(outcome, image, axes))
+            self._viewer.layers.selection.active = layer
+            text, tone = report(segmentation)
+            self.said.emit(f"{text} Labels: {outcome.path}", tone)
+            return
         self._pending = self.results.show(
             image, plane, segmentation, outcome.layers, axes
         )

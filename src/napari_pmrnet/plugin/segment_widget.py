@@ -34,6 +34,11 @@ from napari_pmrnet.plugin._form import SettingsForm
 from napari_pmrnet.plugin._image_panel import ImagePanel
 from napari_pmrnet.plugin._look import WheelGuard
 from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
+from napari_pmrnet.plugin._on_disk import (
+    goes_to_disk,
+    plane_stack,
+    proposed_path,
+)
 from napari_pmrnet.plugin._pixel_size import on_same_pixels, write_size
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import RunPanel
@@ -41,7 +46,10 @@ from napari_pmrnet.plugin._session import RELABELLED, Session
 from napari_pmrnet.segmentation.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_pmrnet.plugin._axes import Plane
+    from napari_pmrnet.segmentation.planes import Stack
 
 RELABEL_DELAY = 150
 REMEMBER_DELAY = 800
@@ -93,14 +101,39 @@ class SegmentNuclei(Dock):
             plane: Plane = self.image_panel.plane()
             if areas.all_planes:
                 axes = kept_axes(layer, self._viewer.dims.axis_labels)
-                link = areas.link.value()
-                self.session.segment_stack(layer, areas.stack(), axes, settings, link)
+                link, stack = areas.link.value(), areas.stack()
+                if stack.is_large:
+                    self._run_to_disk(stack, axes, settings, link)
+                else:
+                    self.session.segment_stack(layer, stack, axes, settings, link)
                 return
             polygons = areas.polygons()
+            if not polygons and goes_to_disk(layer, plane):
+                self._run_to_disk(plane_stack(layer, plane), None, settings)
+                return
         except ImageError as error:
             self._complain(str(error))
             return
         self.session.segment(layer, plane, settings, polygons)
+
+    def _run_to_disk(
+        self,
+        stack: Stack,
+        axes: Sequence[int] | None,
+        settings: Settings,
+        link: str | None = None,
+    ) -> None:
+        """Ask where labels are to go that are too large for memory, and begin."""
+        layer = self.image_panel.layer
+        proposed = proposed_path(layer, self.image_panel.folder())
+        path, _ = QFileDialog.getSaveFileName(
+            self,
+            f"Labels of '{layer.name}'",
+            str(proposed),
+            "Label Zarr, a folder (*.zarr)",
+        )
+        if path:
+            self.session.segment_to_disk(layer, stack, axes, settings, Path(path), link)
 
     def cancel(self) -> None:
         """Stop the run at its next window batch; no layer is added."""

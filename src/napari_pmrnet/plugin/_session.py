@@ -345,7 +345,8 @@ def report(
     count = segmentation.objects["label"].nunique()
     text = "1 nucleus" if count == 1 else f"{count} nuclei"
     if isinstance(segmentation, StackSegmentation):
-        plane = f"{segmentation.labels[..., 0, 0].size} planes"
+        count_of_planes = segmentation.labels[..., 0, 0].size
+        plane = f"{count_of_planes} planes" if count_of_planes > 1 else ""
     if plane:
         text += f" on {plane}"
     across = median_diameter(segmentation.objects["area"])

@@ -40,12 +40,14 @@ JOBS = st.builds(
     recursive=st.booleans(),
     overwrite=st.booleans(),
     strict=st.booleans(),
+    scheduler=st.none() | st.just("tcp://10.0.0.5:8786"),
 )
 EXAMPLE = BatchJob(
     ("it's here/*.tif", "-dash.png"),
     Path("out put"),
     Settings(device="cpu", exclude_border=True, min_area=0, diameter=12.5),
     recursive=True,
+    scheduler="tcp://10.0.0.5:8786",
 )
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 from PIL import Image
 
 from napari_pmrnet.batch import BatchReport, segment_files
@@ -32,8 +32,8 @@ CALCULATED = (1, 8, 64)
 class Measured(NamedTuple):
     """A run of all fields with some workers.
 
-    `start` is a run of one tile a worker, which begins with loading; `led` the
-    processor time of the process that leads, in which the scheduler runs too. All in
+    `start` is a run of one tile a worker, which begins with loading. `worked` is the
+    time that workers had files at hand, `computed` their processor time. All in
     seconds.
     """
 
@@ -41,7 +41,7 @@ class Measured(NamedTuple):
     start: float
     wall: float
     worked: float
-    led: float
+    computed: float
     report: BatchReport
 
 
@@ -69,9 +69,7 @@ def main() -> None:
         f"{arguments.fields} fields of {arguments.side} x {arguments.side} pixels, "
         f"tiled from {len(tiles)} images, {nuclei} nuclei; {runs[0].report.device}\n"
     )
-    print(
-        costs(runs, megapixels), plate(runs[-1], megapixels, arguments.fields), sep="\n"
-    )
+    print(costs(runs, megapixels), plate(runs[-1], megapixels), sep="\n")
 
 
 def real_tiles(data: Path, fields: int, side: int) -> list[np.ndarray]:
@@ -110,51 +108,54 @@ def measure(
         began = time.perf_counter()
         segment_files(small, folder / f"small{workers}", settings, scheduler=address)
         start = time.perf_counter() - began
-        began, before = time.perf_counter(), time.process_time()
+        began, before = time.perf_counter(), processor_time(cluster)
         report = segment_files(
             fields, folder / f"labels{workers}", settings, scheduler=address
         )
-        wall, led = time.perf_counter() - began, time.process_time() - before
+        wall = time.perf_counter() - began
+        computed = processor_time(cluster) - before
     worked = sum(row.seconds for row in report.rows)
-    return Measured(workers, start, wall, worked, led, report)
+    return Measured(workers, start, wall, worked, computed, report)
+
+
+def processor_time(cluster: LocalCluster) -> float:
+    """Seconds that all workers have computed since they were started."""
+    with Client(cluster) as client:
+        return sum(client.run(time.process_time).values())
 
 
 def costs(runs: list[Measured], megapixels: float) -> str:
     """Table of what was measured."""
     lines = [
         "| workers | start, s | run, s | worker seconds a megapixel "
-        "| of it at work on files |",
-        "| --- | --- | --- | --- | --- |",
+        "| of it with a file at hand | processor seconds a megapixel |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     lines += [
         f"| {run.workers} | {run.start:.1f} | {run.wall:.1f} "
-        f"| {run.workers * run.wall / megapixels:.2f} "
-        f"| {run.worked / megapixels:.2f} |"
+        f"| {run.workers * run.wall / megapixels:.1f} "
+        f"| {run.worked / megapixels:.1f} | {run.computed / megapixels:.1f} |"
         for run in runs
     ]
     return "\n".join([*lines, ""])
 
 
-def plate(run: Measured, megapixels: float, fields: int) -> str:
+def plate(run: Measured, megapixels: float) -> str:
     """Table of a plate, calculated from a run."""
-    a_field = run.workers * run.wall / megapixels * FIELD_SIDE**2 / 1e6
+    a_field = FIELD_SIDE**2 / 1e6
     files = WELLS * FIELDS_A_WELL
     lines = [
         f"{WELLS} wells x {FIELDS_A_WELL} fields of {FIELD_SIDE} x {FIELD_SIDE} pixels "
-        f"= {files * FIELD_SIDE**2 / 1e6:,.0f} megapixels in {files} files, calculated "
-        f"from the run with {run.workers} workers: {a_field:.1f} worker seconds a "
-        f"field; the leading process and the scheduler take {run.led / fields:.2f} s "
-        "a file.\n",
-        "| workers | hours | worker hours | lead and scheduler at work |",
-        "| --- | --- | --- | --- |",
+        f"= {files * a_field:,.0f} megapixels in {files} files, calculated from the "
+        f"run with {run.workers} workers.\n",
+        "| workers | hours, as measured | hours, each with a core of its own |",
+        "| --- | --- | --- |",
     ]
     for workers in CALCULATED:
-        seconds = run.start + ceil(files / workers) * a_field
-        led = files * run.led / fields / seconds
-        lines.append(
-            f"| {workers} | {seconds / 3600:.2f} | {workers * seconds / 3600:.1f} "
-            f"| {led:.0%} |"
-        )
+        rounds = ceil(files / workers) * a_field / megapixels
+        measured = run.start + rounds * run.workers * run.wall
+        own = run.start + rounds * run.computed
+        lines.append(f"| {workers} | {measured / 3600:.1f} | {own / 3600:.1f} |")
     return "\n".join(lines)
 
 

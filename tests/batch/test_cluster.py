@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,18 +21,20 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_pmrnet import __version__, cli
-from napari_pmrnet.batch import BatchJob, batch_steps, record, task
+from napari_pmrnet.batch import BatchJob, batch_steps, record
+from napari_pmrnet.batch import task as work
 from napari_pmrnet.batch.events import FileEnded, FileProgress, FileStarted
 from napari_pmrnet.batch.in_process import Ended
 from napari_pmrnet.batch.on_cluster import OnCluster
 from napari_pmrnet.batch.rows import Row
-from napari_pmrnet.batch.task import Outcome, Task
+from napari_pmrnet.batch.task import Outcome, Task, segment_file
 from napari_pmrnet.cluster import Demands, complaint, connected
 from napari_pmrnet.errors import ClusterError
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.large import LargePlane, blocks, segment_large, store
 from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.segmentation.predict import Progress
 
 from .conftest import HASH, left_over
 
@@ -62,7 +66,7 @@ def small_blocks(cluster):
     """The cluster, its workers taking small images for large ones, in small blocks."""
 
     def shrink():
-        store.LARGE_PLANE, task.LARGE_FILE = 20_000, 0
+        store.LARGE_PLANE, work.LARGE_FILE = 20_000, 0
         store.LabelStore.__init__.__defaults__ = tuple(
             200 if value == blocks.SIDE else value
             for value in store.LabelStore.__init__.__defaults__
@@ -252,6 +256,39 @@ def test_what_a_worker_must_see(tmp_path):
     assert "does not see the image" in complaint(gone)
     demands.token.unlink()
     assert "does not see the output folder" in complaint(demands)
+
+
+def test_a_worker_that_joins_late_and_is_not_fit_ends_the_run(tmp_path):
+    demands = demands_of(tmp_path / "out", version="9.9")
+    (task,) = tasks(tmp_path, 1)
+    outcome = segment_file(task, demands)
+    assert outcome.ends_run and "A worker has napari-pmrnet" in outcome.row.error
+
+
+def test_one_network_a_process_and_one_thread_at_a_time(monkeypatch, tmp_path):
+    loaded, inside, most = [], [], []
+
+    def steps(task, model):
+        inside.append(task)
+        most.append(len(inside))
+        time.sleep(0.05)
+        inside.remove(task)
+        yield Progress(1, 1, "window")
+        return Outcome(task.row)
+
+    def load(*_):
+        loaded.append(1)
+        return SimpleNamespace(card={"sha256": HASH})
+
+    monkeypatch.setattr(work, "file_steps", steps)
+    monkeypatch.setattr("napari_pmrnet.pretrained.load_model", load)
+    monkeypatch.setattr("napari_pmrnet.cluster._models", {})
+    demands = demands_of(tmp_path / "out")
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda t: segment_file(t, demands), tasks(tmp_path, 8)))
+    assert len(done) == 8 and len(loaded) == 1 and set(most) == {1}
+    demands.token.unlink()
+    assert segment_file(tasks(tmp_path, 1)[0], demands) is None
 
 
 def test_a_cancelled_run_gives_up_what_is_at_work(cluster, tmp_path):

@@ -41,6 +41,7 @@ JOBS = st.builds(
     overwrite=st.booleans(),
     strict=st.booleans(),
     link=st.sampled_from([None, "t", "z"]),
+    scheduler=st.none() | st.just("tcp://10.0.0.5:8786"),
 )
 EXAMPLE = BatchJob(
     ("it's here/*.tif", "-dash.png"),
@@ -48,6 +49,7 @@ EXAMPLE = BatchJob(
     Settings(device="cpu", exclude_border=True, min_area=0, diameter=12.5),
     recursive=True,
     link="t",
+    scheduler="tcp://10.0.0.5:8786",
 )
 
 

@@ -110,7 +110,7 @@ def test_stack_of_a_layer_with_channels_and_colours():
     assert (stack.axes, stack.channel_axis) == (("t", "z", "y", "x"), 0)
     assert stack.shape == (5, 3, 40, 60) and kept_axes(layer) == (1, 2, 3, 4)
     said = describe_stack(stack)
-    assert said == "Segments 15 planes of 60 x 40 pixels (t 5, z 3)."
+    assert said == "Segments 5 x 3 planes (t, z) of 60 x 40 pixels."
     _, layer = model_of((5, 40, 60, 3), rgb=True)
     assert stack_of(layer).shape == (5, 40, 60)
     assert stack_of(layer, ("z", "y", "x")).axes == ("z", "y", "x")
@@ -154,7 +154,7 @@ def test_all_planes_are_offered_for_stacks_only(open_stack, blobs):
     combo = areas.area.combo
     offered = [combo.itemText(i) for i in range(combo.count())]
     assert offered == ["Whole image", "Only what I see", "All planes"]
-    assert areas.about.text() == "Segments 6 planes of 100 x 80 pixels (t 2, z 3)."
+    assert areas.about.text() == "Segments 2 x 3 planes (t, z) of 100 x 80 pixels."
     assert not areas.link.isHidden()
     flat = viewer.add_image(blobs, name="flat")
     assert dock.image_panel.layer == flat
@@ -242,7 +242,7 @@ def test_a_run_over_planes_is_cancelled_between_windows(open_stack, core, qtbot)
     core.gate.clear()
     dock.run_panel.run_button.click()
     qtbot.waitUntil(lambda: bool(core.calls))
-    qtbot.waitUntil(lambda: "T=0 z=0" in dock.run_panel.status.text())
+    qtbot.waitUntil(lambda: "Plane t=0 z=0" in dock.run_panel.status.text())
     assert dock.run_panel.progress.maximum() == 600
     dock.run_panel.cancel_button.click()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled)

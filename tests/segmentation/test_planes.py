@@ -62,7 +62,7 @@ def segmented(data: Any, axes: str, **options: Any) -> planes.StackSegmentation:
     channel_axis = options.pop("channel_axis", None)
     stack = Stack(data, tuple(axes), channel_axis, options.pop("rgb", False))
     settings = options.pop("settings", Settings())
-    return run_to_end(segment_planes(stack, settings, None, "cells", **options))
+    return run_to_end(segment_planes(stack, settings, "model", "cells", **options))
 
 
 def test_numbers_are_unique_in_the_stack_and_rows_tell_the_plane() -> None:
@@ -123,7 +123,7 @@ def test_progress_counts_over_all_planes_and_a_run_can_end_at_any_window() -> No
     seen = list(_all(stack))
     assert [p.total for p in seen] == [400] * 4 * WINDOWS
     assert [p.done for p in seen] == sorted(p.done for p in seen)
-    assert seen[-1].done == 400 and seen[-1].message == "t=3: window"
+    assert seen[-1].done == 400 and seen[-1].message == "plane t=3: window"
     for stop in range(len(seen)):
         steps = _all(stack)
         for _ in range(stop):
@@ -132,7 +132,7 @@ def test_progress_counts_over_all_planes_and_a_run_can_end_at_any_window() -> No
 
 
 def _all(stack: Stack) -> Generator[Progress, None, planes.StackSegmentation]:
-    return segment_planes(stack, Settings(), None, "cells")
+    return segment_planes(stack, Settings(), "model", "cells")
 
 
 @pytest.mark.parametrize(

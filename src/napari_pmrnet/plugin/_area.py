@@ -83,10 +83,9 @@ def keeps_maps(stack: Stack) -> bool:
 def describe_stack(stack: Stack) -> str:
     """What segmenting all planes means, in a sentence or two."""
     *steps, height, width = stack.shape
-    text = f"Segments {stack.count} planes of {width} x {height} pixels"
-    if len(steps) > 1:
-        named = zip(stack.axes, steps, strict=False)
-        text += f" ({', '.join(f'{axis} {count}' for axis, count in named)})"
+    counts = " x ".join(map(str, steps))
+    axes = ", ".join(stack.axes[:-2])
+    text = f"Segments {counts} planes ({axes}) of {width} x {height} pixels"
     if stack.is_large:
         return (
             f"{text}. The labels go to a folder that you are asked for, and maps are "

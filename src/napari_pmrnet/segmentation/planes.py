@@ -403,6 +403,6 @@ def _within(
             return stop.value
         if count > 1:
             part = done / total if total else 0.0
-            message = f"{title}: {message}"
+            message = f"plane {title}: {message}"
             done, total = round(100 * (number + part)), 100 * count
         yield Progress(done, total, message)

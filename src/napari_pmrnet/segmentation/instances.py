@@ -94,8 +94,8 @@ def _follow(
             places.append(np.rint(way, out=rounded).astype(np.intp))
         at = places[0] * width
         at += places[1]
-    numbers = np.full(foreground.size, -1, np.intp)
-    numbers[pixels] = np.arange(pixels.size)
+    numbers = np.full(foreground.size, -1, np.int32)
+    numbers[pixels] = np.arange(pixels.size, dtype=np.int32)
     reached = numbers[at]
     reached = np.where(reached < 0, numbers[pixels], reached)
     for _ in range(DOUBLINGS):

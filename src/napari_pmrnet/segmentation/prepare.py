@@ -53,7 +53,8 @@ def prepare(
         name=name,
     )
     check_values(plane, name)
-    return as_planes(plane, intensity_limits(plane, name=name))
+    planes = as_planes(plane, intensity_limits(plane, name=name))
+    return np.ascontiguousarray(planes)
 
 
 def as_planes(plane: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
@@ -68,10 +69,11 @@ def as_planes(plane: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (3, H, W)
+        Of a grey plane one and the same plane three times, not to be written to.
     """
     scaled = normalise(plane, limits)
     planes = scaled[None] if scaled.ndim == 2 else np.moveaxis(scaled, 2, 0)
-    return np.ascontiguousarray(np.broadcast_to(planes, (3, *planes.shape[1:])))
+    return np.broadcast_to(planes, (3, *planes.shape[1:]))
 
 
 def _looks_rgb(shape: tuple[int, ...]) -> bool:

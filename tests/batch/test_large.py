@@ -127,3 +127,14 @@ def test_a_stopped_run_leaves_no_labels_and_goes_on(
     run(path, settings=SETTINGS)
     (read,) = read_image(tmp_path / "out" / "slide_labels.zarr")
     assert same_partition(read.data, truth)
+
+
+def test_labels_on_disk_are_no_input(
+    run: Callable, slide: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    run(slide[0], settings=SETTINGS, output=".")
+    _, statuses = run(tmp_path, settings=SETTINGS, output="out")
+    assert set(statuses) == {"slide.tif"}
+    labels = tmp_path / "slide_labels.zarr"
+    report, _ = run(labels, settings=SETTINGS, output="out")
+    assert "holds labels" in report.rows[0].error

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.images import IMAGE_ENDINGS
+from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.tag import read_label_tag
 from napari_pmrnet.io.tiff import TIFF_ENDINGS, open_tiff
@@ -82,7 +83,8 @@ def _in_folder(root: Path, output: Path, recursive: bool) -> Iterator[Source]:
         here = Path(place)
         subfolder = here.relative_to(root)
         below = sorted(name for name in folders if not name.startswith("."))
-        found = [here / name for name in below if is_zarr(here / name)]
+        folders_here = (here / name for name in below)
+        found = [p for p in folders_here if is_zarr(p) and not is_label_zarr(p)]
         found += [here / name for name in files if _is_image(here / name)]
         yield from (Source(path, subfolder) for path in sorted(found))
         folders[:] = [
@@ -102,7 +104,7 @@ def _matching(pattern: Path, output: Path) -> Iterator[Source]:
     inside = left_out.is_relative_to(root.resolve()) and left_out != root.resolve()
     for name in sorted(glob.glob(str(pattern), recursive=True)):
         path = Path(name)
-        if not (is_zarr(path) or _is_image(path)):
+        if is_label_zarr(path) or not (is_zarr(path) or _is_image(path)):
             continue
         if inside and path.resolve().is_relative_to(left_out):
             continue

@@ -23,7 +23,7 @@ from napari_pmrnet.cluster import Demands, complaint, turn, worker_model
 from napari_pmrnet.errors import ClusterError, DataError, PMRNetError, WeightsError
 from napari_pmrnet.io.atomic import disk_is_full
 from napari_pmrnet.io.images import ImageData, open_image, read_image
-from napari_pmrnet.io.label_zarr import ENDING
+from napari_pmrnet.io.label_zarr import ENDING, is_label_zarr
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.large.store import LabelStore
@@ -233,7 +233,7 @@ def stack_of(image: ImageData) -> Stack:
 def _only_image(path: Path) -> tuple[ImageData, list[str]]:
     """The first image of a file, and what is to be said of the others."""
     first, *others = _images(path)
-    if first.is_labels:
+    if first.is_labels or is_label_zarr(path):
         raise DataError(
             f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
         )

@@ -18,7 +18,7 @@ from napari_pmrnet.segmentation.objects import (
     describe_objects,
     object_features,
 )
-from napari_pmrnet.segmentation.predict import Progress, predict_box, take_flows
+from napari_pmrnet.segmentation.predict import Progress, predict, take_flows
 from napari_pmrnet.segmentation.settings import Settings
 from napari_pmrnet.segmentation.windows import Box, WindowStore, window_reach
 
@@ -217,7 +217,7 @@ def label_row(
         view = grid.view(row, column)
         store.keep_for(None if following is None else grid.view(row, following), below)
         around = tuple(slice(s.start - reach, s.stop + reach) for s in view)
-        prediction = yield from predict_box(
+        prediction = yield from predict(
             model,
             plane.read(around),
             view,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_pmrnet.large.plane import LargePlane
 from napari_pmrnet.large.scout import choose_sight
-from napari_pmrnet.segmentation.predict import Progress, predict_box
+from napari_pmrnet.segmentation.predict import Progress, predict
 from napari_pmrnet.segmentation.region import Region, checked_region
 from napari_pmrnet.segmentation.segment import Segmentation, assemble
 from napari_pmrnet.segmentation.settings import Settings
@@ -68,7 +68,7 @@ def segment_field_steps(
     reach = window_reach(model.window, plane.shape, sight.scale)
     around = tuple(slice(s.start - reach, s.stop + reach) for s in region.predicted)
     part = plane.read(around)
-    prediction = yield from predict_box(
+    prediction = yield from predict(
         model, part, region.predicted, scale=sight.scale, flips=settings.flips
     )
     yield Progress(1, 1, "separating nuclei")

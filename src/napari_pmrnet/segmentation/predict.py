@@ -66,58 +66,6 @@ def run_to_end(steps: Generator[Progress, None, T]) -> T:
 
 def predict(
     model: Model,
-    image: np.ndarray,
-    *,
-    scale: float = 1.0,
-    flips: bool = False,
-    box: Box | None = None,
-    extra_maps: bool = False,
-) -> Generator[Progress, None, Prediction]:
-    """Predict the maps of an image.
-
-    All windows of an image have one size for the network, see `window_side`; `scale`
-    changes how much of the image they show.
-
-    Running out of device memory halves the batch and at last goes to the CPU; both are
-    noted. The windows and their places stay the same.
-
-    Parameters
-    ----------
-    model : Model
-    image : ndarray of float32, shape (3, H, W)
-        As `prepare` gives it.
-    scale : float
-        Pixels the network sees for each pixel of the image.
-    flips : bool
-        Mean over four flips of every window.
-    box : tuple of slice, optional
-        Predict only the windows that touch this part; the rest of the maps is zero.
-    extra_maps : bool
-        Also the raw PGRF map, the gates at 1/2 and 1/4 scale and ESConv's map.
-
-    Yields
-    ------
-    Progress
-        After every batch of windows.
-
-    Returns
-    -------
-    Prediction
-    """
-    names = model.map_names(extra_maps)
-    found = yield from predict_box(
-        model, image, box, scale=scale, flips=flips, extra_maps=extra_maps
-    )
-    if box is None:
-        return found
-    whole = {name: np.zeros(image.shape[1:], np.float32) for name in names}
-    for name in names:
-        whole[name][box] = found.maps[name]
-    return found._replace(maps=whole)
-
-
-def predict_box(
-    model: Model,
     image: Planes,
     box: Box | None = None,
     *,
@@ -126,17 +74,28 @@ def predict_box(
     extra_maps: bool = False,
     store: WindowStore | None = None,
 ) -> Generator[Progress, None, Prediction]:
-    """Predict the maps of a part of an image.
+    """Predict the maps of an image, or of a part of it.
 
-    The parameters are those of `predict`, but for:
+    All windows of an image have one size for the network, see `window_side`; `scale`
+    changes how much of the image they show. Their places are those of the whole image.
+
+    Running out of device memory halves the batch and at last goes to the CPU; both are
+    noted. The windows and their places stay the same.
 
     Parameters
     ----------
+    model : Model
     image : array-like of float32, shape (3, H, W)
-        The whole image, or what looks like it: asked for ``shape`` and for
+        As `prepare` gives it, or what looks like it: asked for ``shape`` and for
         ``image[:, rows, columns]`` of the windows that touch the box.
     box : tuple of slice, optional
         Part that is wanted; by default the whole image.
+    scale : float
+        Pixels the network sees for each pixel of the image.
+    flips : bool
+        Mean over four flips of every window.
+    extra_maps : bool
+        Also the raw PGRF map, the gates at 1/2 and 1/4 scale and ESConv's map.
     store : WindowStore, optional
         Windows that were predicted for another part; takes those that it is to keep.
 

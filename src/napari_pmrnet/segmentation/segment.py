@@ -18,7 +18,7 @@ from napari_pmrnet.segmentation.predict import (
     Planes,
     Prediction,
     Progress,
-    predict_box,
+    predict,
     run_to_end,
     take_flows,
 )
@@ -220,7 +220,7 @@ def segment_steps(
     scale, diameter = yield from choose_scale(model, planes, settings.diameter, looks)
     prediction = looks.get(scale)
     if prediction is None or extra_maps or settings.flips or region is not None:
-        prediction = yield from predict_box(
+        prediction = yield from predict(
             model,
             planes,
             None if region is None else region.predicted,

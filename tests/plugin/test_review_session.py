@@ -130,6 +130,7 @@ def test_intensity_needs_an_image_that_fits(qtbot) -> None:
     [
         ([np.ones((8, 8), int), np.ones((4, 4), int)], "several resolutions"),
         (np.ones((2, 8, 8), int), "3 axes"),
+        (np.broadcast_to(np.int32(1), (8200, 8200)), "Only what I see"),
     ],
 )
 def test_layers_that_cannot_be_edited_are_refused(data, reason: str) -> None:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 REACH = 5
 DESCRIBE_DELAY = 200
 
+LARGEST_REVIEW = 67_108_864
+"""Pixels of the largest labels that can be reviewed, since they are read whole."""
+
 _sessions: WeakKeyDictionary[Layer, ReviewSession] = WeakKeyDictionary()
 
 
@@ -353,6 +356,13 @@ def check_editable(layer: Labels) -> None:
         raise EditError(
             f"'{layer.name}' is computed when it is looked at, so that napari cannot "
             "edit it. Save it and open the copy."
+        )
+    height, width = layer.data.shape
+    if height * width > LARGEST_REVIEW:
+        raise EditError(
+            f"'{layer.name}' has {width} x {height} pixels, more than a review holds "
+            "in memory. Correct it with napari's own tools, or review a part: segment "
+            "'Only what I see'."
         )
 
 

@@ -26,7 +26,7 @@ from napari_pmrnet.batch import BatchJob, batch_steps, record
 from napari_pmrnet.batch import task as work
 from napari_pmrnet.batch.events import FileEnded, FileProgress, FileStarted
 from napari_pmrnet.batch.in_process import Ended
-from napari_pmrnet.batch.on_cluster import OnCluster
+from napari_pmrnet.batch.on_cluster import OnCluster, _seen_by_all
 from napari_pmrnet.batch.rows import Row
 from napari_pmrnet.batch.task import Outcome, Task, segment_file
 from napari_pmrnet.cluster import Demands, complaint, connected
@@ -238,6 +238,27 @@ def test_an_unforeseen_error_is_tried_again_and_then_told(cluster, tmp_path):
     assert found[0].row.error == "RuntimeError: the storage hiccuped"
     assert not found[1].row.error
     assert (tmp_path / "0.tries").read_text() == "xxx"
+
+
+def test_a_file_that_a_worker_gave_up_is_given_out_again(cluster, tmp_path):
+    def shy(task, demands, tell):
+        tries = task.path.with_suffix(".tries")
+        with tries.open("a") as stream:
+            stream.write("x")
+        return Outcome(task.row) if tries.stat().st_size > 2 else None
+
+    with connected(cluster.scheduler_address) as client:
+        workers = OnCluster(
+            client, cluster.scheduler_address, demands_of(tmp_path / "out"), shy
+        )
+        found = outcomes(workers, tasks(tmp_path, 1))
+    assert not found[0].row.error
+
+
+def test_a_model_of_ones_own_is_named_by_its_whole_path(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert _seen_by_all("own.safetensors") == str(tmp_path / "own.safetensors")
+    assert _seen_by_all("dsb18") == "dsb18"
 
 
 @pytest.mark.parametrize(

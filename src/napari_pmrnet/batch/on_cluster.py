@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from napari_pmrnet.cluster import (
     worker_count,
 )
 from napari_pmrnet.errors import ClusterError
+from napari_pmrnet.pretrained.library import SUFFIX
 from napari_pmrnet.segmentation.predict import Progress
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def on_cluster(
     """
     demands = Demands(
         __version__,
-        job.settings.model,
+        _seen_by_all(job.settings.model),
         weights_hash,
         token=lock.path.absolute(),
         text=lock.run,
@@ -79,6 +81,13 @@ def on_cluster(
         closing(OnCluster(client, job.scheduler, demands)) as workers,
     ):
         yield workers
+
+
+def _seen_by_all(model: str) -> str:
+    """A model as workers find it, who are in another folder: its name or whole path."""
+    if not model.endswith(SUFFIX):
+        return model
+    return str(Path(model).expanduser().absolute())
 
 
 class OnCluster:
@@ -114,6 +123,7 @@ class OnCluster:
         self._tasks: dict[int, tuple[Task, Future]] = {}
         self._starts: Counter[int] = Counter()
         self._resubmits: Counter[int] = Counter()
+        self._tries = count()
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self._counted = self._seen = time.monotonic()
         client.subscribe_topic(self._topic, lambda event: self._inbox.put(event[1]))
@@ -140,7 +150,7 @@ class OnCluster:
             ),
             self._demands,
             self._topic,
-            key=f"{self._topic}-{task.number}-{self._resubmits[task.number]}",
+            key=f"{self._topic}-{task.number}-{next(self._tries)}",
             retries=RETRIES,
             pure=False,
         )
@@ -163,8 +173,8 @@ class OnCluster:
 
     def where(self, devices: Sequence[str]) -> str:
         """How many workers there were, and on what the network ran."""
-        count = "1 worker" if self._most == 1 else f"{self._most} workers"
-        return f"{count} ({', '.join(devices)})"
+        many = "1 worker" if self._most == 1 else f"{self._most} workers"
+        return f"{many} ({', '.join(devices)})"
 
     def close(self) -> None:
         """Cancel what has not ended.

@@ -188,7 +188,7 @@ def segment_file(
             _checked.add(demands)
         try:
             model = worker_model(
-                task.settings.model, task.settings.device, task.weights_hash
+                demands.model, task.settings.device, demands.weights_hash
             )
         except (WeightsError, ClusterError) as error:
             return failed(task, error, ends_run=True)

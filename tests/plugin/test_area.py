@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.plugin import _area, _run
+from napari_pmrnet.plugin import _area, _jobs
 from napari_pmrnet.plugin._area import (
     Area,
     describe_seen,
@@ -334,7 +334,7 @@ def test_of_a_lazy_image_only_the_field_is_segmented(
         )
         return found
 
-    monkeypatch.setattr(_run, "segment_field_steps", field_steps)
+    monkeypatch.setattr(_jobs, "segment_field_steps", field_steps)
     viewer, dock = open_dock()
     viewer.add_image(da.from_array(blobs), name="slide", contrast_limits=(0, 255))
     dock.image_panel.areas.area.set_value(Area.SEEN)

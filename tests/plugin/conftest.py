@@ -15,7 +15,7 @@ from npe2 import PluginManifest
 from scipy import ndimage
 
 import napari_pmrnet
-from napari_pmrnet.plugin import _devices, _model_panel, _run
+from napari_pmrnet.plugin import _devices, _jobs, _model_panel
 from napari_pmrnet.segmentation import planes
 from napari_pmrnet.segmentation.instances import smallest_area
 from napari_pmrnet.segmentation.missed import Missed
@@ -96,10 +96,10 @@ class FakeCore:
     ) -> Iterator[Any]:
         self.calls.append({"settings": settings, **keywords})
         self.images.append(np.array(image))
-        yield _run.Progress(0, self.steps, "loading the network")
+        yield _jobs.Progress(0, self.steps, "loading the network")
         while not self.gate.is_set():
             time.sleep(0.005)
-            yield _run.Progress(0, self.steps, "held")
+            yield _jobs.Progress(0, self.steps, "held")
         if self.error is not None:
             raise self.error
         if keywords["rgb"]:
@@ -107,7 +107,7 @@ class FakeCore:
         elif keywords["channel_axis"] is not None:
             image = image[settings.channel or 0]
         for step in range(self.steps):
-            yield _run.Progress(step + 1, self.steps, "window")
+            yield _jobs.Progress(step + 1, self.steps, "window")
         return make_segmentation(image / 255, settings)
 
 
@@ -125,10 +125,10 @@ def core(monkeypatch) -> Iterator[FakeCore]:
     fake = FakeCore()
     fake.gate.set()
     report = _devices.DeviceReport([("auto", "Automatic: CPU"), ("cpu", "CPU")], None)
-    monkeypatch.setattr(_run, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr(_jobs, "segment_steps", fake.segment_steps)
     monkeypatch.setattr(planes, "segment_steps", fake.segment_steps)
     monkeypatch.setattr("napari_pmrnet.pretrained.load_model", lambda *_: FakeModel())
-    monkeypatch.setattr(_run, "load_torch", lambda: None)
+    monkeypatch.setattr(_jobs, "load_torch", lambda: None)
     monkeypatch.setattr(_devices, "list_devices", lambda: report)
     monkeypatch.setattr(_model_panel, "shipped_models", lambda: [("dsb18", "dsb18")])
     yield fake

@@ -6,9 +6,10 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Image
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.plugin import _area
+from napari_pmrnet.plugin import _area, _jobs
 from napari_pmrnet.plugin._area import (
     Area,
     describe_seen,
@@ -19,6 +20,7 @@ from napari_pmrnet.plugin._area import (
 )
 from napari_pmrnet.plugin._axes import shown_plane
 from napari_pmrnet.plugin._camera import camera_of
+from napari_pmrnet.plugin._lazy import lazy_plane
 from napari_pmrnet.plugin._measured import Specimen
 from napari_pmrnet.plugin._region import region_of
 from napari_pmrnet.segmentation import planes
@@ -286,3 +288,57 @@ def test_the_network_is_loaded_once(open_stack, run_and_wait, monkeypatch):
     run_and_wait(dock)
     assert len(loads) == 1
     assert planes.MAPS == ("probability", "boundary", "certainty")
+
+
+@pytest.mark.parametrize("kind", ["grey", "channels", "colours", "pyramid"])
+def test_a_plane_on_disk_is_read_where_it_is_asked_for(kind):
+    full = np.random.default_rng(0).integers(0, 255, (3, 2, 90, 120)).astype(np.uint8)
+    options = {"axis_labels": ("t", "c", "y", "x")}
+    if kind == "colours":
+        full, options = np.moveaxis(full[:, [0, 1, 0]], 1, -1), {"rgb": True}
+    elif kind != "channels":
+        full, options = full[:, 0], {"axis_labels": ("t", "y", "x")}
+    read = []
+
+    def load(block, block_info=None):
+        if block_info:
+            read.append(block_info[0]["chunk-location"])
+        return block
+
+    chunks = (1, *[30 if n in (90, 120) else n for n in full.shape[1:]])
+    lazy = da.from_array(full, chunks=chunks).map_blocks(load, dtype=full.dtype)
+    data = [lazy, da.from_array(full[:, ::2, ::2])] if kind == "pyramid" else [lazy]
+    layer = Image(full, **options)
+    plane = shown_plane(layer, (1, *[0] * (layer.ndim - 1)))
+    channel = 1 if kind == "channels" else None
+    read.clear()
+    found = lazy_plane(data, plane, channel, "slide")
+    assert found.shape == (90, 120) and not read
+    found.limits = (0.0, 255.0)
+    part = found.read((slice(35, 55), slice(62, 80))).planes
+    assert len(read) == 1
+    expected = full[1, 1] if kind == "channels" else full[1]
+    expected = np.atleast_3d(expected[35:55, 62:80]).astype(np.float32) / 255
+    np.testing.assert_allclose(part, np.broadcast_to(expected.T, (3, 18, 20)).mT)
+
+
+def test_of_a_lazy_image_only_the_field_is_segmented(
+    open_dock, run_and_wait, blobs, core, monkeypatch
+):
+    asked = []
+
+    def field_steps(plane, region, settings):
+        asked.append((plane, region))
+        found = yield from core.segment_steps(
+            np.asarray(blobs), settings, rgb=False, channel_axis=None
+        )
+        return found
+
+    monkeypatch.setattr(_jobs, "segment_field_steps", field_steps)
+    viewer, dock = open_dock()
+    viewer.add_image(da.from_array(blobs), name="slide", contrast_limits=(0, 255))
+    dock.image_panel.areas.area.set_value(Area.SEEN)
+    run_and_wait(dock)
+    plane, region = asked[0]
+    assert plane.shape == region.shape == blobs.shape
+    assert "slide nuclei" in viewer.layers

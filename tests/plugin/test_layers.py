@@ -10,6 +10,7 @@ from napari.layers._source import Source
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.plugin._axes import axis_names, shown_plane
+from napari_pmrnet.plugin._jobs import SegmentationJob
 from napari_pmrnet.plugin._layers import build_layer, spatial_metadata
 from napari_pmrnet.plugin._pixel_size import (
     format_size,
@@ -19,7 +20,6 @@ from napari_pmrnet.plugin._pixel_size import (
 )
 from napari_pmrnet.plugin._region import region_of, region_polygons
 from napari_pmrnet.plugin._results import Results
-from napari_pmrnet.plugin._run import SegmentationJob
 from napari_pmrnet.segmentation.settings import Settings
 
 

@@ -94,8 +94,8 @@ def describe_stack(stack: Stack) -> str:
     if keeps_maps(stack):
         return f"{text}."
     return (
-        f"{text}. Labels only: certainty, boundary gate and probability of all planes "
-        f"would take {stack.map_bytes / 1e9:.1f} GB."
+        f"{text}. Labels only: the three maps of all planes would take "
+        f"{stack.map_bytes / 1e9:.1f} GB."
     )
 
 

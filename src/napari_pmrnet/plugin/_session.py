@@ -15,6 +15,14 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pmrnet.plugin._area import keeps_maps
 from napari_pmrnet.plugin._axes import Plane, first_level
+from napari_pmrnet.plugin._jobs import (
+    Outcome,
+    SegmentationJob,
+    StackJob,
+    relabel,
+    segmentation_steps,
+    stack_steps,
+)
 from napari_pmrnet.plugin._layers import spatial_metadata
 from napari_pmrnet.plugin._on_disk import (
     DiskJob,
@@ -24,15 +32,7 @@ from napari_pmrnet.plugin._on_disk import (
     disk_steps,
 )
 from napari_pmrnet.plugin._results import Result, Results
-from napari_pmrnet.plugin._run import (
-    Outcome,
-    Runner,
-    SegmentationJob,
-    StackJob,
-    relabel,
-    segmentation_steps,
-    stack_steps,
-)
+from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.segmentation.planes import StackSegmentation
 from napari_pmrnet.segmentation.scale import median_diameter
 

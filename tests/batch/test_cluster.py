@@ -299,7 +299,7 @@ def test_a_worker_that_joins_late_and_is_not_fit_ends_the_run(tmp_path):
 def test_one_network_a_process_and_one_thread_at_a_time(monkeypatch, tmp_path):
     loaded, inside, most = [], [], []
 
-    def steps(task, model):
+    def steps(task, model, rows):
         inside.append(task)
         most.append(len(inside))
         time.sleep(0.05)

@@ -32,7 +32,6 @@ GOALS = {
     "manifest and dock add to the start": 0.3,
     "first labels after the button": 3.0,
     "whole image after a threshold moved": 0.5,
-    "of it until labelling begins": 0.15,
 }
 
 

@@ -20,7 +20,7 @@ from napari_pmrnet.plugin._area import (
 )
 from napari_pmrnet.plugin._axes import shown_plane
 from napari_pmrnet.plugin._camera import camera_of
-from napari_pmrnet.plugin._lazy import lazy_plane
+from napari_pmrnet.plugin._lazy import plane_stack
 from napari_pmrnet.plugin._measured import Specimen
 from napari_pmrnet.plugin._region import region_of
 from napari_pmrnet.segmentation import planes
@@ -312,7 +312,7 @@ def test_a_plane_on_disk_is_read_where_it_is_asked_for(kind):
     plane = shown_plane(layer, (1, *[0] * (layer.ndim - 1)))
     channel = 1 if kind == "channels" else None
     read.clear()
-    found = lazy_plane(data, plane, channel, "slide")
+    found = plane_stack(data, plane).lazy_plane((), channel, "slide")
     assert found.shape == (90, 120) and not read
     found.limits = (0.0, 255.0)
     part = found.read((slice(35, 55), slice(62, 80))).planes

@@ -111,9 +111,7 @@ class RowTask:
     def plane(self) -> LargePlane:
         """The plane, opened here."""
         image = open_image(self.rows.path)[0]
-        stack = Stack(
-            image.data, image.axes, image.channel_axis, image.rgb, image.coarser
-        )
+        stack = Stack.of(image)
         return stack.lazy_plane(self.place, self.rows.settings.channel, self.name)
 
 

@@ -127,7 +127,7 @@ def file_steps(
     started = time.perf_counter()
     try:
         image, notes = _only_image(task.path)
-        stack = stack_of(image)
+        stack = Stack.of(image)
         on_disk = stack.is_large
         target = task.target.with_suffix(ENDING if on_disk else ".tif")
         _make_room(target)
@@ -225,11 +225,6 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def stack_of(image: ImageData) -> Stack:
-    """The planes of an image that was read or opened."""
-    return Stack(image.data, image.axes, image.channel_axis, image.rgb, image.coarser)
-
-
 def _only_image(path: Path) -> tuple[ImageData, list[str]]:
     """The first image of a file, and what is to be said of the others."""
     first, *others = _images(path)
@@ -247,7 +242,7 @@ def _images(path: Path) -> list[ImageData]:
     if size_of(path) > LARGE_FILE:
         with suppress(DataError):  # said again when the file is read
             images = open_image(path)
-            if stack_of(images[0]).is_large:
+            if Stack.of(images[0]).is_large:
                 return images
     return read_image(path)
 

@@ -17,7 +17,12 @@ from napari_pmrnet.io.calibration import (
     ome_calibrations,
     plain_calibration,
 )
-from napari_pmrnet.io.ome_zarr import import_zarr, is_zarr, open_ome_zarr
+from napari_pmrnet.io.ome_zarr import (
+    import_zarr,
+    is_zarr,
+    open_ome_zarr,
+    readable,
+)
 from napari_pmrnet.io.pictures import PICTURE_ENDINGS, read_picture
 from napari_pmrnet.io.tag import LabelTag, read_label_tag
 from napari_pmrnet.io.tiff import TIFF_ENDINGS, native_order, open_tiff
@@ -143,16 +148,8 @@ def _open_zarr(path: Path) -> Iterator[ImageData]:
 
 def _in_memory(image: ImageData, path: Path) -> ImageData:
     """An image that was opened lazily, read."""
-    try:
+    with readable(path):
         data = native_order(np.ascontiguousarray(image.data))
-    except (MemoryError, DataError):
-        raise
-    except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"{path}: cannot be read as OME-Zarr ({text}). Copy it again from its "
-            "source, or save the image as TIFF."
-        ) from error
     return replace(image, data=data, coarser=())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,8 +73,15 @@ def open_ome_zarr(path: str | Path) -> list[ZarrImage]:
     """
     path = Path(path)
     zarr = import_zarr(path)
-    try:
+    with readable(path):
         return list(_images(zarr.open_group(path, mode="r"), path))
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong with an OME-Zarr folder into a `DataError`."""
+    try:
+        yield
     except (DataError, MemoryError):
         raise
     except Exception as error:

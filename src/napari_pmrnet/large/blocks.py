@@ -13,11 +13,7 @@ import pandas as pd
 
 from napari_pmrnet.segmentation.certainty import certainty_map
 from napari_pmrnet.segmentation.instances import label_nuclei
-from napari_pmrnet.segmentation.objects import (
-    Whole,
-    describe_objects,
-    object_features,
-)
+from napari_pmrnet.segmentation.objects import Whole, describe_part
 from napari_pmrnet.segmentation.predict import Progress, predict, take_flows
 from napari_pmrnet.segmentation.settings import Settings
 from napari_pmrnet.segmentation.windows import Box, WindowStore, window_reach
@@ -249,12 +245,9 @@ def _own_nuclei(
     every = replace(settings, exclude_border=False)  # a view's border is no image's
     labels = label_nuclei(maps["probability"], flows, every, sight.diameter)
     whole = Whole((top, left), grid.shape, 0.0, 0.0)
-    objects = describe_objects(labels, maps).drop(columns="label")
+    objects = describe_part(labels, maps, flows, whole).drop(columns="label")
     objects["centroid_y"] += top
     objects["centroid_x"] += left
-    if flows is not None:
-        features = object_features(labels, maps, flows, whole)
-        objects = pd.concat([objects, features], axis=1)
     own = _lies_in(objects, grid.core(row, column))
     if settings.exclude_border:
         own &= ~_reaches_the_edge(labels, (top, left), grid.shape)

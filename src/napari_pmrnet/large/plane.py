@@ -58,6 +58,7 @@ class LargePlane:
         if channel_axis is not None:
             self._channel, self._channel_axis = channel or 0, channel_axis % full.ndim
         self._limits: tuple[float, float] | None = None
+        self._overview: np.ndarray | None = None
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -82,8 +83,14 @@ class LargePlane:
         Returns
         -------
         ndarray, shape (h, w) or (h, w, 3)
-            As many values as `intensity_limits` looks at, or fewer.
+            As many values as `intensity_limits` looks at, or fewer. Read once.
         """
+        if self._overview is None:
+            self._overview = self._read_overview()
+        return self._overview
+
+    def _read_overview(self) -> np.ndarray:
+        """`overview`; without a pyramid all of the image is read for it."""
         level = self._levels[0]
         for coarser in self._levels[1:]:
             height, width = self._size_of(coarser)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pmrnet.large.field import segment_field_steps
 from napari_pmrnet.plugin._layers import build_layer
-from napari_pmrnet.plugin._lazy import lazy_plane
+from napari_pmrnet.plugin._lazy import plane_stack
 from napari_pmrnet.plugin._region import region_of
 from napari_pmrnet.plugin._torch import load_torch, quiet_collector
 from napari_pmrnet.segmentation import Progress, segment_steps
@@ -153,7 +153,8 @@ def segmentation_steps(job: SegmentationJob) -> Generator[Progress, None, Outcom
                 image_name=job.name,
             )
         else:
-            plane = lazy_plane(job.data, job.plane, job.settings.channel, job.name)
+            stack = plane_stack(job.data, job.plane)
+            plane = stack.lazy_plane((), job.settings.channel, job.name)
             segmentation = yield from segment_field_steps(plane, region, job.settings)
         layers = yield from _build_layers(segmentation, job.wanted, job.spatial)
     return Outcome(segmentation, layers)

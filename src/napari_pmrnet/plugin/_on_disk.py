@@ -19,7 +19,6 @@ from napari_pmrnet.plugin._layers import (
     place_layer,
     spatial_metadata,
 )
-from napari_pmrnet.plugin._lazy import lazy_levels
 from napari_pmrnet.plugin._torch import load_torch, quiet_collector
 from napari_pmrnet.pretrained.library import find_weights, read_card
 from napari_pmrnet.segmentation.planes import (
@@ -89,14 +88,6 @@ def describe_disk(plane: Plane) -> str:
         f"Segments {width} x {height} pixels block by block. The labels go to a folder "
         "that you are asked for, and maps are left out."
     )
-
-
-def plane_stack(layer: Image, plane: Plane) -> Stack:
-    """A plane of a layer as a stack of one, none of it read yet."""
-    finest, *coarser = lazy_levels(
-        layer.data if layer.multiscale else [layer.data], plane
-    )
-    return Stack(finest, ("y", "x"), plane.channel_axis, plane.rgb, tuple(coarser))
 
 
 def proposed_path(image: Image, folder: str | Path | None) -> Path:

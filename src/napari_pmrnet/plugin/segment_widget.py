@@ -32,11 +32,11 @@ from napari_pmrnet.plugin._export import default_path, export, export_arguments
 from napari_pmrnet.plugin._fields import DecimalField, OptionalField
 from napari_pmrnet.plugin._form import SettingsForm
 from napari_pmrnet.plugin._image_panel import ImagePanel
+from napari_pmrnet.plugin._lazy import plane_stack
 from napari_pmrnet.plugin._look import WheelGuard
 from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._on_disk import (
     goes_to_disk,
-    plane_stack,
     proposed_path,
 )
 from napari_pmrnet.plugin._pixel_size import on_same_pixels, write_size
@@ -109,7 +109,8 @@ class SegmentNuclei(Dock):
                 return
             polygons = areas.polygons()
             if not polygons and goes_to_disk(layer, plane):
-                self._run_to_disk(plane_stack(layer, plane), None, settings)
+                data = list(layer.data) if layer.multiscale else layer.data
+                self._run_to_disk(plane_stack(data, plane), None, settings)
                 return
         except ImageError as error:
             self._complain(str(error))

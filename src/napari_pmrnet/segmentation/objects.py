@@ -90,9 +90,39 @@ def describe_objects(
     if calibration is None or flows is None:
         certainty = regions.mean(regions.take(maps["certainty"]))
     else:
-        certainty = fitted_probability(
-            _measure(regions, maps, flows, whole), calibration
-        )
+        features = _measure(regions, maps, flows, whole)
+        certainty = fitted_probability(features, calibration)
+    return _table(regions, certainty)
+
+
+def describe_part(
+    labels: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray | None,
+    whole: Whole,
+) -> pd.DataFrame:
+    """Measure the nuclei of a part of an image, for `seen_together`.
+
+    Parameters
+    ----------
+    labels, maps, flows, whole
+        As for `describe_objects`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `describe_objects` without a calibration, and with flows those of
+        `object_features`.
+    """
+    regions = _Regions(labels)
+    table = _table(regions, regions.mean(regions.take(maps["certainty"])))
+    if flows is None:
+        return table
+    return pd.concat([table, _measure(regions, maps, flows, whole)], axis=1)
+
+
+def _table(regions: _Regions, certainty: np.ndarray) -> pd.DataFrame:
+    """The columns of `describe_objects`."""
     return pd.DataFrame(
         {
             "label": np.arange(1, regions.count + 1),
@@ -139,7 +169,6 @@ def object_features(
     labels: np.ndarray,
     maps: Mapping[str, np.ndarray],
     flows: np.ndarray,
-    whole: Whole | None = None,
 ) -> pd.DataFrame:
     """What the certainty of a nucleus is estimated from.
 
@@ -150,8 +179,6 @@ def object_features(
     maps : mapping of ndarray, each (H, W)
         ``certainty``, ``probability`` and ``boundary``.
     flows : ndarray of float32, shape (2, H, W)
-    whole : Whole, optional
-        As for `describe_objects`.
 
     Returns
     -------
@@ -166,7 +193,7 @@ def object_features(
         median of the image, and the square of that; mean certainty of all labelled
         pixels of the image.
     """
-    return _measure(_Regions(labels), maps, flows, whole)
+    return _measure(_Regions(labels), maps, flows)
 
 
 def seen_together(features: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
@@ -175,7 +202,7 @@ def seen_together(features: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
     Parameters
     ----------
     features : DataFrame
-        Of `object_features`, of all parts, measured with any `Whole`.
+        Of `describe_part`, of all parts, measured with any `Whole`.
     areas : ndarray of int, shape (n,)
         Pixels of every nucleus.
 

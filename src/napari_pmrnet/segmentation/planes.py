@@ -21,6 +21,7 @@ from napari_pmrnet.segmentation.settings import Settings
 from napari_pmrnet.segmentation.tracking import Links
 
 if TYPE_CHECKING:
+    from napari_pmrnet.io.images import ImageData
     from napari_pmrnet.pretrained import Model
 
 MOST_STACKED = 2
@@ -53,6 +54,11 @@ class Stack:
     channel_axis: int | None = None
     rgb: bool = False
     coarser: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, image: ImageData) -> Stack:
+        """The planes of an image that was read or opened."""
+        return cls(image.data, image.axes, image.channel_axis, image.rgb, image.coarser)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -314,12 +320,8 @@ class _Making:
             maps[place] = result.maps[kind]
         rows = result.objects
         certainty = rows["certainty"].to_numpy()
-        steps = dict(zip(self._stack.axes[:-2], place, strict=True))
-        self._rows.append(rows.assign(label=numbers[rows["label"]], **steps))
-        self._notes.update(dict.fromkeys(result.notes))
-        self._device = result.device
-        if result.diameter is not None:
-            self._diameters.append(result.diameter)
+        rows = rows.assign(label=numbers[rows["label"]])
+        self._note(place, rows, result.notes, result.device, result.diameter)
         if self.shown is None or len(certainty) > len(self.shown[2]):
             pixels = _displayed(plane, self._stack, self._settings)
             self.shown = pixels, result.labels, certainty
@@ -334,17 +336,28 @@ class _Making:
         """Take in what was found in a plane whose labels are in the store."""
         objects, first = found.objects, self.count
         self.count += len(objects)
-        steps = dict(zip(self._stack.axes[:-2], place, strict=True))
-        self._rows.append(objects.assign(**steps))
-        self._notes.update(dict.fromkeys(found.notes))
-        self._device = device
-        if found.sight.diameter is not None:
-            self._diameters.append(found.sight.diameter)
+        self._note(place, objects, found.notes, device, found.sight.diameter)
         if self.shown is None or len(objects) > len(self.shown[2]):
             thin = slice(None, None, thinning(int(np.prod(plane.shape))))
             labels = self._labels[(*place, thin, thin)]
             labels = np.where(labels > 0, labels - first, 0)
             self.shown = plane.overview(), labels, objects["certainty"].to_numpy()
+
+    def _note(
+        self,
+        place: tuple[int, ...],
+        rows: pd.DataFrame,
+        notes: tuple[str, ...],
+        device: str,
+        diameter: float | None,
+    ) -> None:
+        """Keep what is told of a plane beside its labels."""
+        steps = dict(zip(self._stack.axes[:-2], place, strict=True))
+        self._rows.append(rows.assign(**steps))
+        self._notes.update(dict.fromkeys(notes))
+        self._device = device
+        if diameter is not None:
+            self._diameters.append(diameter)
 
     def result(self, model: Model, seconds: float) -> StackSegmentation:
         """All planes together."""

@@ -21,7 +21,7 @@ def window_side(usual: int, shape: tuple[int, int]) -> int:
     """Side of the windows of an image, in pixels as the network sees them.
 
     Windows of twice the usual side overlap less: an image of more than `LARGE_IMAGE`
-    pixels takes a third less work.
+    pixels takes a quarter less work.
 
     Parameters
     ----------

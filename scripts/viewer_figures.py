@@ -19,6 +19,7 @@ from pathlib import Path
 import napari
 import pandas as pd
 from npe2 import PluginManifest
+from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
 import napari_pmrnet
@@ -43,13 +44,24 @@ def seconds(job: Callable[[], object]) -> float:
 
 
 def wait(until: Callable[[], bool], longest: float = 600.0) -> float:
-    """Let the window live until something is so; the time it took."""
+    """Let the window live until something is so; the time it took.
+
+    The window's own loop sleeps between events: asking it over and over for events
+    would take a core from what is measured.
+    """
     started = time.perf_counter()
-    while not until():
-        QApplication.processEvents()
-        time.sleep(0.002)
-        if time.perf_counter() - started > longest:
-            raise SystemExit("waited too long")
+    loop, timer = QEventLoop(), QTimer()
+
+    def look() -> None:
+        if until() or time.perf_counter() - started > longest:
+            loop.quit()
+
+    timer.timeout.connect(look)
+    timer.start(5)
+    loop.exec_()
+    timer.stop()
+    if not until():
+        raise SystemExit("waited too long")
     return time.perf_counter() - started
 
 
@@ -68,13 +80,14 @@ def start(viewer: napari.Viewer) -> tuple[object, float]:
     return (dock := seconds(open_dock)) and (found[0], read + dock)
 
 
-def press(dock: object) -> float:
-    """Press the button; the time until the labels are there."""
+def press(dock: object, image: object) -> tuple[float, float]:
+    """Press the button; the time until the labels are there, and of it the run's."""
     button = dock.run_panel.run_button
     began = time.perf_counter()
     button.click()
     wait(lambda: not dock.session.is_running and button.isEnabled())
-    return time.perf_counter() - began
+    whole = time.perf_counter() - began
+    return whole, dock.session.results.find(image, "").segmentation.seconds
 
 
 def move(dock: object, labels: object, value: float) -> float:
@@ -97,28 +110,31 @@ def main() -> None:
     arguments = parser.parse_args()
     image, _ = make_fluorescence((SIDE, SIDE), seed=0)
     viewer = napari.Viewer(show=True)
-    viewer.add_image(image, name="cells")
+    layer = viewer.add_image(image, name="cells")
     QApplication.processEvents()
     dock, added = start(viewer)
     opened = time.perf_counter()
     wait(lambda: time.perf_counter() - opened > IDLE)
-    first = press(dock)
+    first, _ = press(dock, layer)
     labels = viewer.layers["cells nuclei"]
     moves = [move(dock, labels, value) for value in MOVES]
     from napari_pmrnet import Settings, load_model, segment
 
     model = load_model()
     settings = Settings.for_card(model.card)
-    in_worker, in_main = [], []
+    pressed, in_worker, in_main = [], [], []
     for _ in range(arguments.rounds):
-        in_worker.append(press(dock))
-        in_main.append(seconds(lambda: segment(image, settings, model)))
+        whole, run = press(dock, layer)
+        pressed.append(whole)
+        in_worker.append(run)
+        in_main.append(segment(image, settings, model).seconds)
     rows = {
         "manifest and dock add to the start": added,
         "first labels after the button": first,
         "whole image after a threshold moved": statistics.median(moves),
-        "a further run in the worker thread": statistics.median(in_worker),
-        "the same in the main thread of a script": statistics.median(in_main),
+        "labels after the button, a further run": statistics.median(pressed),
+        "of it the run in the worker thread": statistics.median(in_worker),
+        "the same in the main thread": statistics.median(in_main),
     }
     table = pd.DataFrame(
         {"seconds": rows, "goal": {name: GOALS.get(name) for name in rows}}

@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
 
+# What tests compare is float32, whatever the processor is fast at.
+os.environ["PMRNET_HALF_PRECISION"] = "0"
 os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "napari.yaml"))
 
 
@@ -23,6 +25,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("platformdirs.user_cache_path", lambda *_, **__: folder)
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def no_shared_model() -> Iterator[None]:
+    """Each test loads its own models."""
+    from napari_pmrnet import pretrained
+
+    yield
+    pretrained._last.clear()
 
 
 @pytest.fixture(scope="session")

@@ -127,9 +127,10 @@ def core(monkeypatch) -> Iterator[FakeCore]:
     report = _devices.DeviceReport([("auto", "Automatic: CPU"), ("cpu", "CPU")], None)
     monkeypatch.setattr(_jobs, "segment_steps", fake.segment_steps)
     monkeypatch.setattr(planes, "segment_steps", fake.segment_steps)
-    monkeypatch.setattr("napari_pmrnet.pretrained.load_model", lambda *_: FakeModel())
+    monkeypatch.setattr("napari_pmrnet.pretrained.shared_model", lambda *_: FakeModel())
     monkeypatch.setattr(_jobs, "load_torch", lambda: None)
     monkeypatch.setattr(_devices, "list_devices", lambda: report)
+    monkeypatch.setattr(_devices, "warm_up", lambda *_: None)
     monkeypatch.setattr(_model_panel, "shipped_models", lambda: [("dsb18", "dsb18")])
     yield fake
     fake.gate.set()

@@ -8,6 +8,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_pmrnet import pretrained
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.plugin import _area, _jobs
 from napari_pmrnet.plugin._area import (
@@ -279,10 +280,10 @@ def test_maps_that_would_not_fit_are_left_out(open_stack, run_and_wait, monkeypa
 
 
 def test_the_network_is_loaded_once(open_stack, run_and_wait, monkeypatch):
-    loads, load_model = [], __import__("napari_pmrnet.pretrained").pretrained.load_model
+    loads, shared_model = [], pretrained.shared_model
     monkeypatch.setattr(
-        "napari_pmrnet.pretrained.load_model",
-        lambda *args: loads.append(args) or load_model(*args),
+        "napari_pmrnet.pretrained.shared_model",
+        lambda *args: loads.append(args) or shared_model(*args),
     )
     _, dock, _ = open_stack()
     run_and_wait(dock)

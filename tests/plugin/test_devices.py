@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import napari_pmrnet
+from napari_pmrnet import pretrained
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.plugin import _devices
 
@@ -51,3 +52,24 @@ def test_the_window_never_waits_during_a_run():
     worst, gui_imports = done.stdout.split()[-2:]
     assert float(worst) < 0.2, done.stdout
     assert gui_imports == "0"
+
+
+def test_the_network_is_loaded_ahead_of_the_first_run(
+    open_dock, core, monkeypatch, qtbot
+):
+    asked = []
+    monkeypatch.setattr(_devices, "warm_up", lambda *args: asked.append(args))
+    _, dock = open_dock()
+    qtbot.waitUntil(lambda: asked == [("dsb18", "auto")])
+    qtbot.waitUntil(lambda: not dock._listing.is_running)
+    assert len(asked) == 1
+
+
+def test_a_run_does_not_load_the_network_again(weights, monkeypatch):
+    _devices.warm_up(str(weights), "cpu")
+    monkeypatch.setattr(pretrained, "load_model", None)
+    assert pretrained.shared_model(str(weights), "cpu").name == "untrained"
+
+
+def test_weights_that_are_gone_are_not_a_matter_of_the_start(tmp_path):
+    _devices.warm_up(str(tmp_path / "gone.safetensors"), "cpu")

@@ -33,7 +33,7 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reader:
     monkeypatch.setattr(_on_disk, "IN_MEMORY", 20_000)
     monkeypatch.setattr(blocks, "MARGIN", 32)
     monkeypatch.setattr(_on_disk, "load_torch", lambda: None)
-    monkeypatch.setattr("napari_pmrnet.pretrained.load_model", lambda *_: network)
+    monkeypatch.setattr("napari_pmrnet.pretrained.shared_model", lambda *_: network)
     chosen = str(tmp_path / "out.zarr")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen, ""))
     return network

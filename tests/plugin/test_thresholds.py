@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QTimer
 
 from napari_pmrnet import Settings
 
@@ -140,3 +141,40 @@ def test_removed_labels_come_back_with_the_next_threshold(segmented, qtbot):
     dock.form.fields["min_area"].set_value(5)
     qtbot.waitUntil(lambda: "cells nuclei" in viewer.layers)
     assert viewer.layers["cells nuclei"].data.max() == 3
+
+
+def test_labels_follow_while_a_threshold_is_dragged(segmented, qtbot):
+    _, dock, labels = segmented
+    seen = []
+    labels.events.set_data.connect(lambda _: seen.append(labels.data.max()))
+    field, value = dock.form.fields["probability_threshold"], [0.2]
+
+    def drag() -> None:
+        value[0] += 0.001
+        field.set_value(round(value[0], 3))
+
+    timer = QTimer()
+    timer.timeout.connect(drag)
+    timer.start(2)
+    qtbot.waitUntil(lambda: len(seen) >= 2)
+    timer.stop()
+    settle(dock, qtbot)
+    result = dock.session.results.find(dock.image_panel.layer, "")
+    used = result.segmentation.settings.probability_threshold
+    assert used == pytest.approx(value[0], abs=0.006)
+
+
+def test_the_bar_moves_a_few_times_a_second(open_dock, core, blobs, qtbot):
+    viewer, dock = open_dock()
+    viewer.add_image(blobs, name="cells")
+    qtbot.waitUntil(lambda: not dock._listing.is_running)
+    shown, progressed = [], []
+    dock.run_panel.progress.valueChanged.connect(shown.append)
+    dock.session.progressed.connect(lambda *step: progressed.append(step))
+    core.gate.clear()
+    core.steps = 1000
+    dock.run()
+    qtbot.waitUntil(lambda: "Held" in dock.run_panel.status.text())
+    core.gate.set()
+    qtbot.waitUntil(lambda: not dock.session.is_running)
+    assert len(progressed) > 1000 > 20 * len(shown)

@@ -142,31 +142,30 @@ def test_other_networks_and_devices_are_pytorch_s() -> None:
         make_backend(other, CPU, "tensorrt", None)
 
 
-def test_half_precision_only_if_asked_for_and_fast(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_half_precision_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     cuda = torch.device("cuda:0")
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
     monkeypatch.delenv(backends.HALF_PRECISION, raising=False)
-    assert fast_dtype(cuda) == torch.float32
-    monkeypatch.setenv(backends.HALF_PRECISION, "1")
     for capability, dtype in (((6, 1), torch.float32), ((7, 5), torch.float16)):
         monkeypatch.setattr(
             torch.cuda, "get_device_capability", lambda _, c=capability: c
         )
-        assert fast_dtype(cuda) == dtype
-    assert fast_dtype(torch.device("mps")) == torch.float32
+        assert fast_dtype(cuda, "pytorch") == dtype
+    assert fast_dtype(torch.device("mps"), "pytorch") == torch.float32
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
-    assert not devices.has_fast_bfloat16("cpu") and fast_dtype(CPU) == torch.float32
+    assert not devices.has_fast_bfloat16("cpu")
+    assert fast_dtype(CPU, "openvino") == torch.float32
     monkeypatch.setattr(backends, "has_fast_bfloat16", lambda kind: kind == "cpu")
-    assert fast_dtype(CPU) == torch.bfloat16
+    assert fast_dtype(CPU, "openvino") == torch.bfloat16
+    assert fast_dtype(CPU, "pytorch") == torch.float32
+    monkeypatch.setenv(backends.HALF_PRECISION, "0")
+    assert fast_dtype(CPU, "openvino") == fast_dtype(cuda, "pytorch") == torch.float32
 
 
 def test_maps_in_half_precision_are_float32_and_near(
     by_torch: Model, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = by_torch.predict_windows(windows(1, 64, 64), extra=True)
-    monkeypatch.setattr(backends, "fast_dtype", lambda _: torch.bfloat16)
+    monkeypatch.setattr(backends, "fast_dtype", lambda *_: torch.bfloat16)
     half = load_model(weights, "cpu", "pytorch")
     assert half.runs_on == "cpu with PyTorch (bfloat16)"
     maps = half.predict_windows(windows(1, 64, 64), extra=True)

@@ -12,7 +12,12 @@ import torch
 
 from napari_pmrnet.errors import PMRNetError, WeightsError
 from napari_pmrnet.network import PMRNet
-from napari_pmrnet.pretrained import available_models, devices, load_model
+from napari_pmrnet.pretrained import (
+    available_models,
+    devices,
+    load_model,
+    shared_model,
+)
 from napari_pmrnet.pretrained.card import save_model
 
 
@@ -154,3 +159,26 @@ def test_with_flips_a_flipped_window_has_flipped_maps(weights: Path, axis: int) 
     signs[0, model.channels.index("flow_y" if axis == 2 else "flow_x")] = -1
     np.testing.assert_allclose(back * signs, maps, atol=1e-5)
     assert not np.allclose(model.predict_windows(windows), maps, atol=1e-3)
+
+
+def test_a_model_asked_for_again_is_the_same(copied: Path) -> None:
+    first = shared_model(copied, "cpu")
+    assert shared_model(copied, "cpu") is first
+    assert shared_model(copied, "auto") is not first
+
+
+def test_a_model_that_changed_on_disk_is_loaded_anew(copied: Path) -> None:
+    first = shared_model(copied, "cpu")
+    state = {k: v.contiguous() for k, v in first.network.state_dict().items()}
+    state["head.2.bias"] = state["head.2.bias"] + 1
+    save_model(copied, state, first.card)
+    again = shared_model(copied, "cpu")
+    assert again is not first
+    assert torch.equal(again.network.head[2].bias, first.network.head[2].bias + 1)
+
+
+def test_a_model_that_went_is_missed(copied: Path) -> None:
+    shared_model(copied, "cpu")
+    copied.with_suffix(".json").unlink()
+    with pytest.raises(WeightsError, match="no model card"):
+        shared_model(copied, "cpu")

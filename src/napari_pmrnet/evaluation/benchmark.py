@@ -21,7 +21,6 @@ import torch
 
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.pretrained.backends import fast_dtype
 from napari_pmrnet.pretrained.model import Model, load_model
 from napari_pmrnet.segmentation.prepare import prepare
 from napari_pmrnet.segmentation.segment import Segmentation, segment
@@ -133,35 +132,39 @@ def _usable(name: str | Path, device: str) -> tuple[list[Model], list[Row]]:
 
 
 def _windows(models: list[Model], rounds: int) -> list[Row]:
-    """`predict_windows` of every backend and a U-Net, in turns."""
+    """`predict_windows` of every backend and a U-Net of the same type, in turns."""
     window = prepare(make_fluorescence((256, 256))[0])[None]
     runs = {
         f"PMRNet, {model.backend.name}": lambda m=model: m.predict_windows(window)
         for model in models
     }
-    rows, missing = [], []
-    unet = f"U-Net, PyTorch ({_short(fast_dtype(models[0].device))})"
-    try:
-        runs[unet] = _unet(models[0].device, window)
-    except ModuleNotFoundError as error:
-        missing = [Row(unet, note=f"not measured: {error.name} is not installed")]
+    against, missing = {}, []
+    for model in models:
+        unet = f"U-Net, PyTorch ({_short(model.backend.dtype)})"
+        against[f"PMRNet, {model.backend.name}"] = unet
+        try:
+            runs[unet] = _unet(model.device, model.backend.dtype, window)
+        except ModuleNotFoundError as error:
+            note = f"not measured: {error.name} is not installed"
+            missing.append(Row(unet, note=note))
     seconds = take_turns(runs, rounds)
-    reference = seconds.get(unet)
+    rows = []
     for what, spent in seconds.items():
-        note = ""
-        if reference and what != unet:
+        reference, note = seconds.get(against.get(what, "")), ""
+        if reference:
             note = f"{median(reference) / median(spent):.1f} times as fast as the U-Net"
         rows.append(Row(what, median(spent), min(spent), note))
-    return rows + missing
+    return rows + list(dict.fromkeys(missing))
 
 
-def _unet(device: torch.device, window: np.ndarray) -> Callable[[], object]:
+def _unet(
+    device: torch.device, dtype: torch.dtype, window: np.ndarray
+) -> Callable[[], object]:
     """A U-Net of 31 million parameters on one window, to the result on the CPU."""
     from napari_pmrnet.training.config import TrainConfig
     from napari_pmrnet.training.networks import build_network
 
     network = build_network(TrainConfig(network="unet", channels=("probability",)))
-    dtype = fast_dtype(device)
     network = network.eval().to(device, dtype, memory_format=torch.channels_last)
 
     @torch.inference_mode()
@@ -234,7 +237,7 @@ def _conditions(model: Model, rounds: int) -> dict[str, str]:
         "load at the end": load,
         "system": f"{platform.system()} {platform.machine()}",
         "backend": model.runs_on,
-        "type": _short(fast_dtype(model.device)),
+        "type": _short(model.backend.dtype),
         "versions": ", ".join(_versions()),
         "weights": f"{model.name} {model.card['sha256'][:12]}",
         "rounds": str(rounds),

@@ -61,9 +61,9 @@ def segment_field_steps(
     region = checked_region(region, plane.shape, plane.name)
     if model is None:
         yield Progress(0, 0, "loading the network")
-        from napari_pmrnet.pretrained import load_model
+        from napari_pmrnet.pretrained import shared_model
 
-        model = load_model(settings.model, settings.device)
+        model = shared_model(settings.model, settings.device)
     sight = yield from choose_sight(plane, model, settings.diameter)
     reach = window_reach(model.window, plane.shape, sight.scale)
     around = tuple(slice(s.start - reach, s.stop + reach) for s in region.predicted)

@@ -125,9 +125,9 @@ def segment_large_steps(
         plane = LargePlane([image], channel=settings.channel, name=Path(output).stem)
     if model is None:
         yield Progress(0, 0, "loading the network")
-        from napari_pmrnet.pretrained import load_model
+        from napari_pmrnet.pretrained import shared_model
 
-        model = load_model(settings.model, settings.device)
+        model = shared_model(settings.model, settings.device)
     store = LabelStore(
         output,
         scale=scale,

@@ -60,9 +60,12 @@ class RunPanel(QWidget):
             self.set_progress(0, 0)
 
     def set_progress(self, done: int, total: int) -> None:
-        """Move the bar; a total of zero means that nothing can be counted yet."""
-        self.progress.setRange(0, total)
-        self.progress.setValue(done)
+        """Move the bar; a total of zero means that nothing can be counted yet.
+
+        The bar is empty then: Qt's moving one paints the window forty times a second.
+        """
+        self.progress.setRange(0, max(total, 1))
+        self.progress.setValue(done if total else 0)
 
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a sentence in one of the ``TONES``."""

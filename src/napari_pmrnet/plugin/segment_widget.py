@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from napari_pmrnet.plugin._axes import Plane
     from napari_pmrnet.segmentation.planes import Stack
 
-RELABEL_DELAY = 150
+RELABEL_DELAY = 10
+PROGRESS_DELAY = 200
 REMEMBER_DELAY = 800
 LIST_DELAY = 100
 
@@ -84,6 +85,9 @@ class SegmentNuclei(Dock):
         self._relabel_timer = self._timer(RELABEL_DELAY, self._relabel)
         self._remember_timer = self._timer(REMEMBER_DELAY, self._remember)
         self._list_timer = self._timer(LIST_DELAY, self._list_devices)
+        self._progress: tuple[int, int, str] = (0, 0, "")
+        self._progress_timer = self._timer(PROGRESS_DELAY, self._show_progress)
+        self._listed = False
         self._guard = WheelGuard(self)
         self._lay_out()
         self._connect()
@@ -180,7 +184,12 @@ class SegmentNuclei(Dock):
     def _let_go(self) -> None:
         if self._remember_timer.isActive():
             self._remember()
-        for timer in (self._relabel_timer, self._remember_timer, self._list_timer):
+        for timer in (
+            self._relabel_timer,
+            self._remember_timer,
+            self._list_timer,
+            self._progress_timer,
+        ):
             timer.stop()
         self.session.release()
         for runner in (self._exporting, self._listing):
@@ -237,8 +246,9 @@ class SegmentNuclei(Dock):
         session.ended.connect(self._on_ended)
         self._exporting.succeeded.connect(self._on_exported)
         self._exporting.failed.connect(self._complain)
-        self._listing.succeeded.connect(self.model_panel.show_devices)
+        self._listing.succeeded.connect(self._on_listed)
         self._listing.failed.connect(self.model_panel.show_advice)
+        self._listing.finished.connect(self._warm_up)
 
     def _list_devices(self) -> None:
         """Ask torch for its devices, in the background; a run goes first."""
@@ -246,6 +256,21 @@ class SegmentNuclei(Dock):
             self._list_timer.start()
         else:
             self._listing.start("Loading torch", _devices.list_devices)
+
+    def _on_listed(self, report: _devices.DeviceReport | None) -> None:
+        """Offer the devices; then load the network before it is asked for."""
+        if report is not None:
+            self.model_panel.show_devices(report)
+            self._listed = True
+
+    def _warm_up(self) -> None:
+        """Load the network in the background, once torch and devices are there."""
+        if self._listed and not self.session.is_running:
+            self._listed = False
+            chosen = self.form.settings() or Settings()
+            self._listing.start(
+                "Loading the network", _devices.warm_up, chosen.model, chosen.device
+            )
 
     def _remember(self) -> None:
         settings = self.form.settings()
@@ -261,7 +286,7 @@ class SegmentNuclei(Dock):
         self._remember_timer.start()
         if name == "model":
             self._tuned.follow()
-        if name in RELABELLED:
+        if name in RELABELLED and not self._relabel_timer.isActive():
             self._relabel_timer.start()
 
     def _relabel(self, new_layer: bool = False) -> None:
@@ -284,11 +309,24 @@ class SegmentNuclei(Dock):
         self.run_panel.say("Starting...")
 
     def _on_progress(self, done: int, total: int, message: str) -> None:
-        self.run_panel.set_progress(done, total)
-        self.run_panel.say(message[:1].upper() + message[1:])
+        """Keep the latest; the bar moves a few times a second.
+
+        Whatever changes in a window with an OpenGL canvas is painted with all of it,
+        which takes processors without a GPU longer than a batch of windows.
+        """
+        self._progress = done, total, message
+        if not self._progress_timer.isActive():
+            self._progress_timer.start()
+
+    def _show_progress(self) -> None:
+        if self.session.is_running:
+            done, total, message = self._progress
+            self.run_panel.set_progress(done, total)
+            self.run_panel.say(message[:1].upper() + message[1:])
 
     def _on_ended(self) -> None:
         """Ready again; thresholds may have moved meanwhile."""
+        self._progress_timer.stop()
         self.run_panel.set_running(self.session.is_running)
         self._relabel_timer.start()
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-from napari_pmrnet.pretrained.library import available_models
+from napari_pmrnet.pretrained.library import available_models, card_path, find_weights
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained.model import Model
 
-__all__ = ["Model", "available_models", "load_model"]
+__all__ = ["Model", "available_models", "load_model", "shared_model"]
+
+_lock = Lock()
+_last: dict[tuple[Any, ...], Model] = {}
 
 
 def load_model(
@@ -23,6 +27,36 @@ def load_model(
     from napari_pmrnet.pretrained.model import load_model as load
 
     return load(name, device, backend)
+
+
+def shared_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
+    """The model of the last call if it is asked for again, else as `load_model`.
+
+    Loading and compiling takes a second, which whoever segments one image after the
+    other should not wait for every time. Weights or a card that changed on disk are
+    loaded anew. One model is kept.
+
+    Parameters
+    ----------
+    name, device
+        As for `load_model`.
+
+    Raises
+    ------
+    WeightsError
+        As `load_model`.
+    """
+    path = find_weights(name)
+    files = (path, card_path(path))
+    stamps = [
+        (s.st_mtime_ns, s.st_size) for s in (f.stat() for f in files if f.exists())
+    ]
+    key = (path, device, *stamps)
+    with _lock:
+        if key not in _last:
+            _last.clear()
+            _last[key] = load_model(name, device)
+        return _last[key]
 
 
 def __getattr__(name: str) -> object:

@@ -25,20 +25,30 @@ logger = logging.getLogger(__name__)
 class Backend(Protocol):
     """The network, ready to run on one device; may be called by several threads.
 
-    ``name`` is what the user is shown. A call takes windows (N, 3, h, w) of float32 on
-    the device, h and w multiples of 8, and gives all maps in float32.
+    ``name`` is what the user is shown, ``dtype`` what it computes in. A call takes
+    windows (N, 3, h, w) of float32 on the device, h and w multiples of 8, and gives all
+    maps in float32.
     """
 
     name: str
+    dtype: torch.dtype
 
     def __call__(self, windows: Tensor) -> PMRNetOutput: ...
 
 
 class TorchBackend:
-    """The inference form of a network in eager PyTorch."""
+    """The inference form of a network in eager PyTorch.
 
-    def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self.dtype = fast_dtype(device)
+    Parameters
+    ----------
+    network : Module
+        On its device.
+    dtype : torch.dtype
+        What it computes in.
+    """
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+        self.dtype = dtype
         self._network = inference_form(network).to(self.dtype)
         self.name = "PyTorch"
         if self.dtype != torch.float32:
@@ -50,20 +60,28 @@ class TorchBackend:
         return PMRNetOutput(out.logits.float(), out.certainty.float(), gates)
 
 
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """The type that a device computes in.
+def fast_dtype(device: torch.device, backend: str) -> torch.dtype:
+    """The type that a backend computes in on a device.
 
-    float32, unless the environment asks for half precision by `HALF_PRECISION`: then
-    float16 on a GPU with tensor cores, which keeps three digits more than bfloat16, and
-    bfloat16 on a processor with instructions for it.
+    float16 in PyTorch on a GPU with tensor cores, which keeps three digits more than
+    bfloat16. bfloat16 in OpenVINO on a processor with instructions for it, where
+    PyTorch gains next to nothing by it. float32 elsewhere, and everywhere if the
+    environment sets `HALF_PRECISION` to 0.
+
+    Parameters
+    ----------
+    device : torch.device
+    backend : str
+        ``pytorch`` or ``openvino``.
     """
-    # Off until the slow test of half precision has passed on all its images.
-    if os.environ.get(HALF_PRECISION, "") in ("", "0"):
+    if os.environ.get(HALF_PRECISION) == "0":
         return torch.float32
-    if device.type == "cuda":
+    if device.type == "cuda" and backend == "pytorch":
         capable = torch.cuda.get_device_capability(device) >= TENSOR_CORES
         return torch.float16 if capable else torch.float32
-    return torch.bfloat16 if has_fast_bfloat16(device.type) else torch.float32
+    if backend == "openvino" and has_fast_bfloat16("cpu"):
+        return torch.bfloat16
+    return torch.float32
 
 
 def make_backend(
@@ -95,11 +113,11 @@ def make_backend(
     if wanted == "openvino" and not fits:
         raise PMRNetError(f"OpenVINO runs a whole PMRNet on the CPU, not on {device}.")
     if wanted == "pytorch" or not fits or (wanted == "auto" and not has_openvino()):
-        return TorchBackend(network, device)
+        return TorchBackend(network, fast_dtype(device, "pytorch"))
     try:
         from napari_pmrnet.pretrained.openvino_backend import OpenVINOBackend
 
-        bfloat16 = fast_dtype(device) == torch.bfloat16
+        bfloat16 = fast_dtype(device, "openvino") == torch.bfloat16
         return OpenVINOBackend(network, weights_hash, bfloat16)
     except (ImportError, AttributeError, OSError, RuntimeError) as error:
         if wanted == "openvino":
@@ -108,7 +126,7 @@ def make_backend(
                 'pip install "napari-pmrnet[openvino]".'
             ) from error
         logger.warning("OpenVINO cannot be used, PyTorch runs instead: %s", error)
-        return TorchBackend(network, device)
+        return TorchBackend(network, fast_dtype(device, "pytorch"))
 
 
 def has_openvino() -> bool:

@@ -56,6 +56,7 @@ class OpenVINOBackend:
         import openvino
 
         self.name = "OpenVINO (bfloat16)" if bfloat16 else "OpenVINO"
+        self.dtype = torch.bfloat16 if bfloat16 else torch.float32
         self._core = openvino.Core()
         self._converted = _converted(self._core, network, weights_hash)
         # Pinned threads would compete with the window's for the same cores.

@@ -224,9 +224,9 @@ def segment_planes(
     check_stack(stack, name)
     if model is None:
         yield Progress(0, 0, "loading the network")
-        from napari_pmrnet.pretrained import load_model
+        from napari_pmrnet.pretrained import shared_model
 
-        model = load_model(settings.model, settings.device)
+        model = shared_model(settings.model, settings.device)
     made = _Making(stack, settings, link, maps, store)
     for number, place in enumerate(np.ndindex(*stack.shape[:-2])):
         last_hope = stack.count == 1 or made.shown is None and number == stack.count - 1

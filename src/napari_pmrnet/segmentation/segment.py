@@ -212,9 +212,9 @@ def segment_steps(
         planes = PlanesOnDemand(plane, image_name)
     if model is None:
         yield Progress(0, 0, "loading the network")
-        from napari_pmrnet.pretrained import load_model
+        from napari_pmrnet.pretrained import shared_model
 
-        model = load_model(settings.model, settings.device)
+        model = shared_model(settings.model, settings.device)
     yield Progress(0, 0, f"starting on {model.device}")
     looks: dict[float, Prediction] = {}
     scale, diameter = yield from choose_scale(model, planes, settings.diameter, looks)

@@ -42,9 +42,9 @@ class Augmentation:
 class Sample:
     """One training image with its precomputed targets, as compact tensors.
 
-    image (C, H, W) uint8 with C of 1 or 3; labels (1, H, W) int32; distance (1, H, W)
-    uint8, 0-255 for 0-1; flows (2, H, W) int8, -127-127 for -1-1; scale: pixels the
-    network sees for each of the image.
+    image (C, H, W) uint8 with C of 1 or 3; labels (1, H, W) int32, below 0 where
+    nothing is known; distance (1, H, W) uint8, 0-255 for 0-1; flows (2, H, W) int8,
+    -127-127 for -1-1; scale: pixels the network sees for each of the image.
     """
 
     image: Tensor
@@ -153,7 +153,7 @@ def _centre(
     height, width = shape
     x, y = rng.uniform(0, width), rng.uniform(0, height)
     if rng.random() < 0.5:
-        ys, xs = torch.nonzero(labels[0, ::4, ::4], as_tuple=True)
+        ys, xs = torch.nonzero(labels[0, ::4, ::4] > 0, as_tuple=True)
         if len(ys):
             pick = int(rng.integers(len(ys)))
             x, y = 4.0 * float(xs[pick]), 4.0 * float(ys[pick])

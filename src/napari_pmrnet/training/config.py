@@ -23,6 +23,10 @@ class TrainConfig:
     one, with its own warm-up, fall of the learning rate and larger crops. A finished
     run takes up further cycles.
 
+    ``steps_per_epoch`` of 0 stands for as many crops as there are images. With
+    ``frozen_norm`` the statistics of every BatchNorm stay as they are: what the network
+    learned of other images it does not forget by them.
+
     ``network`` and the parts it is built ``without`` are names that
     `networks.build_network` knows; all but the whole PMRNet are for comparison.
     """
@@ -42,6 +46,8 @@ class TrainConfig:
     seed: int = 0
     validate_every: int = 4
     autocast: str = "auto"
+    steps_per_epoch: int = 0
+    frozen_norm: bool = False
     network: str = "pmrnet"
     without: tuple[str, ...] = ()
     channels: tuple[str, ...] = CHANNELS

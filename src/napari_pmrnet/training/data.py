@@ -33,18 +33,20 @@ def make_sample(image: np.ndarray, labels: np.ndarray) -> Sample:
     ----------
     image : ndarray, shape (H, W) or (H, W, 3)
     labels : ndarray of int, shape (H, W)
+        Below 0 where nothing is known: such pixels take no part in the loss.
     """
     scaled = normalise(image, intensity_limits(image))
     channels = scaled[None] if scaled.ndim == 2 else np.moveaxis(scaled, 2, 0)
     labels = labels.astype(np.int32)
-    distance = np.round(255 * inner_distance(labels)).astype(np.uint8)
-    flows = np.round(127 * gradient_flows(labels)).astype(np.int8)
+    nuclei = np.maximum(labels, 0)
+    distance = np.round(255 * inner_distance(nuclei)).astype(np.uint8)
+    flows = np.round(127 * gradient_flows(nuclei)).astype(np.int8)
     return Sample(
         torch.from_numpy(np.round(255 * channels).astype(np.uint8)),
         torch.from_numpy(labels[None]),
         torch.from_numpy(distance[None]),
         torch.from_numpy(flows),
-        working_scale(typical_diameter(labels) or SMALL),
+        working_scale(typical_diameter(nuclei) or SMALL),
     )
 
 

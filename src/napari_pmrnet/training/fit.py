@@ -147,6 +147,10 @@ class Trainer:
             return pool.submit(self.source.batch, step, config.batch_size, size)
 
         self.network.train()
+        if config.frozen_norm:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         sums: dict[str, float] = {}
         ahead = cut(first)
         for step in range(first, first + steps):
@@ -185,7 +189,8 @@ class Trainer:
         return terms
 
     def _steps_per_epoch(self) -> int:
-        return max(1, len(self.source.samples) // self.config.batch_size)
+        samples = len(self.source.samples)
+        return self.config.steps_per_epoch or max(1, samples // self.config.batch_size)
 
     def _schedule(self, step: int) -> float:
         """Of every cycle: linear warm-up, then half a cosine down to zero."""

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from napari_pmrnet.network import PMRNetOutput
 
-_DICE = DiceLoss(sigmoid=True, batch=True, smooth_nr=1.0, smooth_dr=1.0)
+_DICE = DiceLoss(batch=True, smooth_nr=1.0, smooth_dr=1.0)
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,17 @@ class LossWeights:
     gate: float = 0.2
 
 
-def bce_dice(logits: Tensor, target: Tensor) -> Tensor:
+def bce_dice(logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
     """``0.5 * BCE + 0.5 * Dice`` of one channel, Dice over the whole batch.
 
-    Shapes: (B, 1, H, W), (B, 1, H, W) -> ().
+    Shapes: (B, 1, H, W), (B, 1, H, W) -> (). With `known` (B, 1, H, W), 0 or 1, of the
+    pixels that are 1 there.
     """
-    cross_entropy = F.binary_cross_entropy_with_logits(logits, target)
-    return 0.5 * cross_entropy + 0.5 * _DICE(logits, target)
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    probability = torch.sigmoid(logits)
+    if known is not None:
+        probability, target = probability * known, target * known
+    return 0.5 * _mean(cross_entropy, known) + 0.5 * _DICE(probability, target)
 
 
 def total_loss(
@@ -43,31 +47,41 @@ def total_loss(
     ----------
     output : PMRNetOutput
         With maps where the network has boundary gates.
-    target : Tensor, shape (B, 5, H, W)
-        As `targets.assemble` gives it.
+    target : Tensor, shape (B, 5, H, W) or (B, 6, H, W)
+        As `targets.assemble` gives it; pixels that are unknown do not count.
     channels : tuple of str
         Names of the logits' channels, in order.
     w : LossWeights
     """
     logits = dict(zip(channels, output.logits.float().split(1, dim=1), strict=True))
     foreground, border, distance = target[:, :1], target[:, 1:2], target[:, 2:3]
-    terms = {"foreground": (w.foreground, bce_dice(logits["probability"], foreground))}
+    known = target[:, 5:] if target.shape[1] > 5 else None
+    inside = foreground if known is None else foreground * known
+    terms = {
+        "foreground": (
+            w.foreground,
+            bce_dice(logits["probability"], foreground, known),
+        )
+    }
     if "border" in logits:
-        terms["border"] = (w.border, bce_dice(logits["border"], border))
+        terms["border"] = (w.border, bce_dice(logits["border"], border, known))
     if "distance" in logits:
         error = (torch.sigmoid(logits["distance"]) - distance).abs()
-        terms["distance"] = (w.distance, error.mean() + _inside(error, foreground))
+        terms["distance"] = (w.distance, _mean(error, known) + _mean(error, inside))
     if "flow_y" in logits:
         flow = torch.cat([logits["flow_y"], logits["flow_x"]], dim=1)
         error = ((flow - target[:, 3:5]) ** 2).sum(dim=1, keepdim=True)
-        terms["flows"] = (w.flows, _inside(error, foreground))
+        terms["flows"] = (w.flows, _mean(error, inside))
     if output.gates is not None and output.gates.full is not None:
         gate = output.gates.full.float().clamp(1e-4, 1 - 1e-4)
-        terms["gate"] = (w.gate, F.binary_cross_entropy(gate, border))
+        error = F.binary_cross_entropy(gate, border, reduction="none")
+        terms["gate"] = (w.gate, _mean(error, known))
     loss = sum(weight * term for weight, term in terms.values())
     return loss, {name: float(term.detach()) for name, (_, term) in terms.items()}
 
 
-def _inside(error: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the error where the mask is 1."""
+def _mean(error: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean of the error, or of it where the mask is 1."""
+    if mask is None:
+        return error.mean()
     return (error * mask).sum() / mask.sum().clamp(min=1)

@@ -109,8 +109,14 @@ def borders(labels: Tensor) -> Tensor:
 
 
 def assemble(labels: Tensor, distance: Tensor, flows: Tensor) -> Tensor:
-    """Target of every channel of `CHANNELS`.
+    """Target of every channel of `CHANNELS`; where labels are unknown, also where not.
 
-    Shapes: (B, 1, H, W), (B, 1, H, W), (B, 2, H, W) -> (B, 5, H, W).
+    Shapes: (B, 1, H, W), (B, 1, H, W), (B, 2, H, W) -> (B, 5, H, W), or (B, 6, H, W)
+    whose last channel is 1 where the labels are known, if some are below 0: unknown.
     """
-    return torch.cat([(labels > 0).float(), borders(labels), distance, flows], dim=1)
+    known = labels >= 0
+    labels = labels.clamp(min=0)
+    parts = [(labels > 0).float(), borders(labels), distance, flows]
+    if not known.all():
+        parts.append(known.float())
+    return torch.cat(parts, dim=1)

@@ -1,0 +1,167 @@
+"""What a reviewed image teaches: labels where they are known, and where they are not.
+
+A review rarely goes over all nuclei. A pixel is known if it belongs to a nucleus that
+was accepted or edited, or lies close around one; if its nucleus was deleted; or if the
+model is certain of it. All others are unknown and take no part in the loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.atomic import replace_file
+
+UNKNOWN = -1
+AROUND = 5
+SURE_NUCLEUS = 0.9
+SURE_PIXEL = 0.95
+"""Certainty from which a nucleus that nobody reviewed, and background, are known."""
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """An image and what is known of its labels.
+
+    Attributes
+    ----------
+    name : str
+        Of the image.
+    image : ndarray, shape (H, W) or (H, W, 3)
+        The plane and channels that were segmented, of any type.
+    labels : ndarray of int32, shape (H, W)
+        0 is background, `UNKNOWN` is not known.
+    reviewed : ndarray of int
+        Labels that a person accepted or edited.
+    """
+
+    name: str
+    image: np.ndarray
+    labels: np.ndarray
+    reviewed: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.image.shape[:2] != self.labels.shape:
+            raise DataError(
+                f"'{self.name}': its labels have shape {self.labels.shape}, the image "
+                f"{self.image.shape[:2]}. Choose the image that the labels are of."
+            )
+
+    def save(self, path: Path) -> None:
+        """Write to an ``.npz`` file, whole or not at all."""
+        replace_file(
+            path,
+            lambda stream: np.savez_compressed(
+                stream,
+                name=self.name,
+                image=self.image,
+                labels=self.labels,
+                reviewed=self.reviewed,
+            ),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Corrections:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DataError
+            If the file is missing or holds something else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                parts = (held["image"], held["labels"], held["reviewed"])
+                return cls(str(held["name"]), *parts)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{path}: holds no corrections ({error}). Start the training anew."
+            ) from error
+
+
+def corrections_of(
+    name: str,
+    image: np.ndarray,
+    labels: np.ndarray,
+    flags: pd.DataFrame,
+    original: np.ndarray | None = None,
+    certainty: np.ndarray | None = None,
+) -> Corrections:
+    """What a review says of its image.
+
+    Parameters
+    ----------
+    name : str
+    image : ndarray, shape (H, W) or (H, W, 3)
+    labels : ndarray of int, shape (H, W)
+        As corrected.
+    flags : DataFrame
+        ``reviewed`` and, where it is known, ``certainty`` of every label, indexed by
+        label; see `Review.flags`.
+    original, certainty : ndarray, shape (H, W), optional
+        See `known_labels`.
+
+    Raises
+    ------
+    DataError
+        If no nucleus was accepted or edited, or the image has another shape.
+    """
+    reviewed = flags.index[flags["reviewed"].astype(bool)].to_numpy(int)
+    reviewed = reviewed[np.isin(reviewed, labels)]
+    if not reviewed.size:
+        raise DataError(
+            f"'{name}': no nucleus was accepted or edited. Review some of its nuclei "
+            "first."
+        )
+    sure = None
+    if "certainty" in flags:
+        sure = flags.index[flags["certainty"] >= SURE_NUCLEUS].to_numpy(int)
+    known = known_labels(labels, reviewed, original, certainty, sure)
+    return Corrections(name, np.asarray(image), known, reviewed)
+
+
+def known_labels(
+    labels: np.ndarray,
+    reviewed: np.ndarray,
+    original: np.ndarray | None = None,
+    certainty: np.ndarray | None = None,
+    sure: np.ndarray | None = None,
+) -> np.ndarray:
+    """Labels with `UNKNOWN` where nobody knows.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+        As corrected.
+    reviewed : ndarray of int
+        Labels that were accepted or edited.
+    original : ndarray of int, shape (H, W), optional
+        Labels as they were found: what was deleted since is known to be background.
+    certainty : ndarray of float, shape (H, W), optional
+        Of every pixel. Background with at least `SURE_PIXEL` is known.
+    sure : ndarray of int, optional
+        Labels that nobody looked at and the model is certain of.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+    """
+    mine = np.isin(labels, reviewed)
+    trusted = mine if sure is None else mine | np.isin(labels, sure)
+    doubtful = (labels > 0) & ~trusted
+    known = trusted.copy()
+    if original is not None:
+        known |= (original > 0) & (labels == 0)
+    if certainty is not None:
+        known |= (labels == 0) & (certainty >= SURE_PIXEL)
+    # Beside a doubtful nucleus lies its border, which is as doubtful.
+    known &= ~ndimage.binary_dilation(doubtful, iterations=2) | trusted
+    if mine.any():
+        near = ndimage.distance_transform_edt(~mine) <= AROUND
+        known |= near & ~doubtful
+    return np.where(known, labels, UNKNOWN).astype(np.int32)

@@ -1,0 +1,187 @@
+"""A training on corrections, as a folder: whoever opens it knows how far it has come.
+
+The window and the process that trains share nothing but these files. A job that was
+killed is started again with the same folder and goes on from its last epoch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.finetuning.corrections import Corrections
+from napari_pmrnet.io.atomic import replace_file
+
+ABOUT, LOG, WEIGHTS, CHECKPOINT = (
+    "job.json",
+    "log.jsonl",
+    "tuned.safetensors",
+    "tuned.ckpt",
+)
+STARTED, BEFORE, EPOCH, AFTER, DONE, FAILED = (
+    "started",
+    "before",
+    "epoch",
+    "after",
+    "done",
+    "failed",
+)
+"""Kinds of events in the log."""
+
+
+@dataclass(frozen=True)
+class TuneSettings:
+    """How a model is fine-tuned.
+
+    Attributes
+    ----------
+    minutes : float
+        What the training may take; the number of steps follows from how fast the first
+        ones are.
+    learning_rate : float
+        The highest, after the warm-up.
+    frozen_norm : bool
+        Leave the statistics of every BatchNorm as they are.
+    replay : float
+        Share of the crops that show generated nuclei.
+    keep : float
+        Share of the model's own weights in those that come out, 0 to 1.
+    crop_size : int
+        Side of the crops in pixels, as the network sees them.
+    seed : int
+    """
+
+    minutes: float = 1.5
+    learning_rate: float = 5e-4
+    frozen_norm: bool = True
+    replay: float = 0.0
+    keep: float = 0.0
+    crop_size: int = 160
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A folder with corrections, settings, log and, in the end, weights.
+
+    Parameters
+    ----------
+    folder : Path
+        Of `create`.
+    """
+
+    folder: Path
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        corrections: Sequence[Corrections],
+        model: str,
+        settings: TuneSettings | None = None,
+        device: str = "auto",
+    ) -> Job:
+        """Write the files of a new job.
+
+        Parameters
+        ----------
+        folder : Path
+            New or empty.
+        corrections : sequence of Corrections
+        model : str
+            Name or path of the model to begin with.
+        settings : TuneSettings, optional
+        device : str
+
+        Raises
+        ------
+        DataError
+            If there are no corrections, or the folder holds something.
+        """
+        if not corrections:
+            raise DataError("There are no corrections to learn from. Choose an image.")
+        if folder.is_dir() and any(folder.iterdir()):
+            raise DataError(f"{folder}: is not empty. Choose a new folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, one in enumerate(corrections):
+            one.save(folder / f"corrections-{number:03d}.npz")
+        job = cls(folder)
+        about = {"model": model, "device": device}
+        job.write({**about, "settings": asdict(settings or TuneSettings())})
+        return job
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Model, device, settings and, once known, steps of an epoch.
+
+        Raises
+        ------
+        DataError
+            If the folder holds no job.
+        """
+        try:
+            return json.loads((self.folder / ABOUT).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{self.folder}: holds no training ({error}). Start a new one."
+            ) from error
+
+    @property
+    def settings(self) -> TuneSettings:
+        """Settings it was created with."""
+        return TuneSettings(**self.about["settings"])
+
+    @property
+    def weights(self) -> Path:
+        """Where the weights are written at the end; the card lies beside them."""
+        return self.folder / WEIGHTS
+
+    @property
+    def checkpoint(self) -> Path:
+        """State after the last epoch."""
+        return self.folder / CHECKPOINT
+
+    def write(self, about: dict[str, Any]) -> None:
+        """Replace what `about` gives."""
+        text = json.dumps(about, indent=1).encode()
+        replace_file(self.folder / ABOUT, lambda stream: stream.write(text))
+
+    def corrections(self) -> list[Corrections]:
+        """The corrections of the job."""
+        paths = sorted(self.folder.glob("corrections-*.npz"))
+        return [Corrections.load(path) for path in paths]
+
+    def say(self, kind: str, **values: Any) -> None:
+        """Append an event to the log."""
+        line = json.dumps({"kind": kind, **values}) + "\n"
+        with (self.folder / LOG).open("a", encoding="utf-8") as stream:
+            stream.write(line)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What was said so far; a line that is not whole is left out."""
+        try:
+            text = (self.folder / LOG).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        for line in text.splitlines(keepends=True):
+            try:
+                event = json.loads(line) if line.endswith("\n") else None
+            except ValueError:
+                event = None
+            if isinstance(event, dict):
+                yield event
+
+    def last(self, kind: str) -> dict[str, Any] | None:
+        """The latest event of a kind."""
+        return next(
+            (e for e in reversed(list(self.events())) if e["kind"] == kind), None
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether weights and scores are there."""
+        return self.weights.exists() and self.last(DONE) is not None

@@ -1,0 +1,75 @@
+"""Scores of a model on corrections of which some pixels are unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from napari_pmrnet.evaluation.instance import average_precision, match
+from napari_pmrnet.evaluation.semantic import dice
+from napari_pmrnet.finetuning.corrections import UNKNOWN, Corrections
+from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.segmentation import Settings, segment
+
+THRESHOLDS = (0.5, 0.75)
+ROWS = ("AP at IoU 0.5", "AP at IoU 0.75", "Dice")
+
+
+def score(
+    model: Model, corrections: Sequence[Corrections], diameter: float | None = None
+) -> dict[str, float]:
+    """AP pooled over all nuclei and mean Dice, where labels are known.
+
+    A nucleus that the model finds counts if more than half of it is known.
+
+    Parameters
+    ----------
+    model : Model
+    corrections : sequence of Corrections
+    diameter : float, optional
+        Of a typical nucleus; by default from a first look.
+
+    Returns
+    -------
+    dict
+        `ROWS` to numbers in [0, 1].
+    """
+    matches: dict[float, list] = {threshold: [] for threshold in THRESHOLDS}
+    dices = []
+    settings = Settings.for_card(model.card, diameter=diameter)
+    for one in corrections:
+        known = one.labels != UNKNOWN
+        found = segment(one.image, settings, model, image_name=one.name).labels
+        truth = np.where(known, one.labels, 0)
+        kept = known_part(found, known)
+        for threshold, counts in zip(
+            THRESHOLDS, match(truth, kept, THRESHOLDS), strict=True
+        ):
+            matches[threshold].append(counts)
+        dices.append(dice((found > 0) & known, truth > 0))
+    pooled = [average_precision(matches[threshold])[0] for threshold in THRESHOLDS]
+    return dict(zip(ROWS, (*pooled, float(np.mean(dices))), strict=True))
+
+
+def known_part(found: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Labels of which more than half is known.
+
+    Parameters
+    ----------
+    found : ndarray of int, shape (H, W)
+    known : ndarray of bool, shape (H, W)
+    """
+    count = found.max(initial=0) + 1
+    area = np.bincount(found.ravel(), minlength=count)
+    inside = np.bincount(found[known], minlength=count)
+    keep = 2 * inside > area
+    keep[0] = False
+    return np.where(keep[found], found, 0)
+
+
+def comparison(before: dict[str, float], after: dict[str, float]) -> pd.DataFrame:
+    """Scores before and after, and the change, one row a score."""
+    table = pd.DataFrame({"before": before, "after": after}).reindex(list(ROWS))
+    return table.assign(change=table["after"] - table["before"])

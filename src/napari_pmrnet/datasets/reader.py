@@ -250,9 +250,10 @@ class Reader(ABC):
             yield item if item.group else replace(item, group=item.image_id)
 
 
-def by_number(name: str) -> tuple[float, str]:
-    """Key that sorts names that are numbers by their value, others after them."""
-    return (int(name) if name.isdecimal() else float("inf"), name)
+def by_number(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Key that sorts names by the value of the numbers in them: 9 before 10."""
+    parts = filter(None, re.split(r"([0-9]+)", name))
+    return tuple((0, int(p), p) if p[0] in "0123456789" else (1, 0, p) for p in parts)
 
 
 def visible(folder: Path) -> list[Path]:

@@ -52,6 +52,12 @@ Dataset = Annotated[
         metavar="NAME",
     ),
 ]
+MaxSide = Annotated[
+    int | None,
+    typer.Option(
+        help="Shrink images of --dataset whose longer side has more pixels.", min=32
+    ),
+]
 Column = Annotated[str, typer.Option(help="Column of the split table.")]
 Strict = Annotated[
     bool,
@@ -217,6 +223,7 @@ def train(
     data: Data,
     output: Annotated[Path, typer.Option(help="Weights to write (.safetensors).")],
     dataset: Dataset = None,
+    max_side: MaxSide = None,
     split: Split = None,
     column: Column = "split",
     config: Annotated[
@@ -259,6 +266,7 @@ def train(
             output,
             TrainConfig.from_dict(values),
             dataset=dataset,
+            max_side=max_side,
             column=column,
             device=str(choose_device(device)),
             strict=strict,
@@ -287,6 +295,7 @@ def evaluate(
         Path | None, typer.Option(help="Folder for tables, plots and the worst images.")
     ] = None,
     dataset: Dataset = None,
+    max_side: MaxSide = None,
     split: Split = None,
     column: Column = "split",
     subset: Annotated[str, typer.Option(help="Value of that column.")] = "test",
@@ -303,7 +312,9 @@ def evaluate(
         with needs_extra("train", "the report"):
             from napari_pmrnet.evaluation.report import write_report
     model = load_model(settings.model, settings.device)
-    opened = open_dataset(dataset, data, split, column, subset, strict)
+    opened = open_dataset(
+        dataset, data, split, column, subset, strict, max_side=max_side
+    )
     with progress_bar() as bar:
         task = bar.add_task(f"{column} = {subset}", total=len(opened.ids))
         scores = scoring.evaluate(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from napari_pmrnet.datasets.opened import OpenedDataset, collected
 from napari_pmrnet.datasets.reader import Reader
@@ -81,6 +82,8 @@ class NativeDataset(OpenedDataset):
         Refuse a data set with a problem.
     without : str, optional
         Value of the column ``modality`` whose rows are not used.
+    max_side : int, optional
+        Images with a longer side, in pixels, are shrunk to it, their labels with them.
 
     Attributes
     ----------
@@ -101,8 +104,10 @@ class NativeDataset(OpenedDataset):
         subset: str | tuple[str, ...] | None = "train",
         strict: bool = False,
         without: str | None = None,
+        max_side: int | None = None,
     ) -> None:
         self.reader, self.folder, self.column = reader, reader.folder, column
+        self.max_side = max_side
         self._items = {item.image_id: item for item in reader.items}
         faults = list(reader.problems)
         if not self._items:
@@ -113,6 +118,8 @@ class NativeDataset(OpenedDataset):
         if split_file is not None:
             self.source, self.split_name = str(split_file), Path(split_file).name
             whole = self._join(read_split_table(Path(split_file)), whole, faults)
+        if max_side is not None:
+            self.split_name += f", at most {max_side} pixels a side"
         self.table = keep_subset(whole, self.source, column, subset)
         if without is not None:
             self.table = drop_modality(self.table, whole, self.source, without)
@@ -120,8 +127,11 @@ class NativeDataset(OpenedDataset):
         self._settle(faults, faulty, strict)
 
     def load(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read one image and its labels; see `Reader.load`."""
-        return self.reader.load(self._items[image_id])
+        """Read one image and its labels, shrunk to `max_side`; see `Reader.load`."""
+        image, labels = self.reader.load(self._items[image_id])
+        if self.max_side is None or max(labels.shape) <= self.max_side:
+            return image, labels
+        return shrink(image, labels, self.max_side)
 
     def data_hash(self) -> str:
         """SHA-256 (hexadecimal) of the sorted identifiers, image files and labels."""
@@ -164,3 +174,28 @@ class NativeDataset(OpenedDataset):
             [*given.columns, "split", "official", "grouped"]
         )
         return used.join(known[more])
+
+
+def shrink(
+    image: np.ndarray, labels: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resize an image and its labels so that the longer side has `side` pixels.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W) or (H, W, 3)
+        Resized bilinearly, with antialiasing.
+    labels : ndarray of int32, shape (H, W)
+        Resized to the nearest pixel.
+    side : int
+
+    Returns
+    -------
+    tuple of ndarray
+        Image and labels of the same types.
+    """
+    factor = side / max(labels.shape)
+    height, width = (max(1, round(factor * length)) for length in labels.shape)
+    small = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+    nearest = Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST)
+    return np.array(small), np.array(nearest, dtype=np.int32)

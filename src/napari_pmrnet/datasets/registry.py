@@ -116,6 +116,7 @@ def open_dataset(
     subset: str | tuple[str, ...] | None = "train",
     strict: bool = False,
     without: str | None = None,
+    max_side: int | None = None,
 ) -> OpenedDataset:
     """Open a data set for training or evaluation.
 
@@ -126,6 +127,8 @@ def open_dataset(
     folder : str or Path
     split_file, column, subset, strict, without
         As for `PackedDataset` and `NativeDataset`.
+    max_side : int, optional
+        As for `NativeDataset`; images of the packed layout are not shrunk.
 
     Returns
     -------
@@ -136,10 +139,12 @@ def open_dataset(
     DataError
         If the folder has another layout, or nothing of it can be used.
     """
+    if name is None and max_side is not None:
+        raise DataError("Only published data sets are shrunk: give --dataset too.")
     if name is None:
         return PackedDataset(folder, split_file, column, subset, strict, without)
     reader = open_reader(name, folder)
-    return NativeDataset(reader, split_file, column, subset, strict, without)
+    return NativeDataset(reader, split_file, column, subset, strict, without, max_side)
 
 
 def _plain(name: str) -> str:

@@ -40,6 +40,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     dataset: str | None = None,
+    max_side: int | None = None,
     column: str = "split",
     device: str = "cpu",
     strict: bool = False,
@@ -63,6 +64,8 @@ def train(
     config : TrainConfig, optional
     dataset : str, optional
         Name of the published data set whose layout the folder has.
+    max_side : int, optional
+        Images of `dataset` with a longer side, in pixels, are shrunk to it.
     column : str
         Column of the split table.
     device : str
@@ -96,7 +99,9 @@ def train(
             "configuration."
         )
     subsets = ("train", "val")
-    opened = open_dataset(dataset, data, split, column, subsets, strict, leave_out)
+    opened = open_dataset(
+        dataset, data, split, column, subsets, strict, leave_out, max_side
+    )
     train_set, val_set = opened.only("train"), opened.only("val")
     parent = None if start_from is None else load_model(start_from, "cpu")
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -54,6 +54,8 @@ def test_check_counts_by_subset_and_writes_the_table(tree, tmp_path):
         "test": [2, 2, 2, 2],
         "all": [8, 8, 8, 8],
     }
+    refused = run("data", "check", "tn3k", folder, "--column", "fold7")
+    assert "has no column fold7" in str(refused.exception)
     written = pd.read_csv(table)
     assert {"image_id", "split", "grouped", "group", "fold2"} <= set(written.columns)
     assert len(written) == 8

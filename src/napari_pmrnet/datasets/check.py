@@ -12,6 +12,7 @@ from scipy import ndimage as ndi
 
 from napari_pmrnet.datasets.native import split_table
 from napari_pmrnet.datasets.reader import Reader
+from napari_pmrnet.datasets.table import column_of
 from napari_pmrnet.errors import DataError
 
 
@@ -59,7 +60,9 @@ class Findings:
 
 
 def check(
-    reader: Reader, progress: Callable[[int, int], None] | None = None
+    reader: Reader,
+    progress: Callable[[int, int], None] | None = None,
+    column: str = "split",
 ) -> Findings:
     """Decode every image and mask of a data set.
 
@@ -68,11 +71,20 @@ def check(
     reader : Reader
     progress : callable, optional
         Called with the images done and their number.
+    column : str
+        The split column that should keep neighbours together.
 
     Returns
     -------
     Findings
+
+    Raises
+    ------
+    DataError
+        If there is no such column.
     """
+    table = split_table(reader)
+    column_of(table, reader.root, column)
     problems, rows = [*reader.problems, *reader.remarks()], {}
     pixels: dict[str, list[str]] = {}
     for done, item in enumerate(reader.items, start=1):
@@ -91,10 +103,10 @@ def check(
     counted = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     images = counted.rename_axis("image_id")
     if rows:
-        images = images.join(split_table(reader))
+        images = images.join(table)
         problems += _one_object_each(reader, images)
-        problems += _copies(list(pixels.values()), images)
-        problems += _divided_groups(images)
+        problems += _copies(list(pixels.values()), images[column])
+        problems += _divided_groups(images["group"], images[column])
     return Findings(images, len(reader.items), problems)
 
 
@@ -126,22 +138,22 @@ def _one_object_each(reader: Reader, images: pd.DataFrame) -> list[str]:
     ]
 
 
-def _copies(same: list[list[str]], images: pd.DataFrame) -> list[str]:
+def _copies(same: list[list[str]], split: pd.Series) -> list[str]:
     """A line for every image that is there twice, in different subsets."""
     lines = []
     for ids in same:
-        subsets = images.loc[ids, "split"].dropna()
+        subsets = split[ids].dropna()
         if subsets.nunique() > 1:
             named = ", ".join(f"{i} ({subset})" for i, subset in subsets.items())
             lines.append(f"{named}: the same image, in different subsets.")
     return lines
 
 
-def _divided_groups(images: pd.DataFrame) -> list[str]:
-    """A line for every group that an official split divides."""
+def _divided_groups(groups: pd.Series, split: pd.Series) -> list[str]:
+    """A line for every group that the split divides."""
     lines = []
-    for group, part in images.groupby("group"):
-        subsets = part["split"].value_counts()
+    for group, part in split.groupby(groups):
+        subsets = part.value_counts()
         if len(subsets) > 1:
             named = ", ".join(f"{n} in {subset}" for subset, n in subsets.items())
             lines.append(

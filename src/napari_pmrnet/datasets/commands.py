@@ -50,20 +50,18 @@ def check_dataset(
     from napari_pmrnet.datasets.check import check, sizes
     from napari_pmrnet.datasets.native import where_split
     from napari_pmrnet.datasets.registry import open_reader
-    from napari_pmrnet.datasets.table import column_of
 
     reader = open_reader(name, folder)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("reading", total=len(reader.items))
-        found = check(reader, lambda done, _: bar.update(task, completed=done))
+        found = check(reader, lambda done, _: bar.update(task, completed=done), column)
     if found.images.empty:
         say(f"{reader.root}: {reader.title}, but no image can be used.")
         complain(found.problems)
         raise typer.Exit(1)
-    column_of(found.images, reader.root, column)
-    what = "every one a label" if reader.instances else "parts of one label"
-    say(f"{reader.root}: {reader.title}, {reader.published} images as published")
-    say(f"objects: {what}")
+    say(f"{reader.root}: {reader.title}")
+    say(f"images: {len(found.images)} (published: {reader.published})")
+    say(f"objects: {'a label each' if reader.instances else 'united as one label'}")
     say(f"split: {where_split(reader) if column == 'split' else column}")
     say(f"sizes: {sizes(found.images)}")
     say(found.by_subset(column).to_string())

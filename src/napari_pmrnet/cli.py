@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from napari_pmrnet._allocator import keep_freed_memory
+from napari_pmrnet.datasets.commands import app as data_app
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.pretrained.library import find_weights, read_card
 from napari_pmrnet.segmentation.settings import TUNED, Settings
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Segment cell nuclei with PMRNet.", no_args_is_help=True, add_completion=False
 )
+app.add_typer(data_app, name="data")
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
@@ -41,6 +43,20 @@ Data = Annotated[
 ]
 Split = Annotated[
     Path | None, typer.Option(help="Split table; by default split.csv of the folder.")
+]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        help="Published data set whose layout the folder has: a name of 'data list'. "
+        "By default the layout that --data describes.",
+        metavar="NAME",
+    ),
+]
+MaxSide = Annotated[
+    int | None,
+    typer.Option(
+        help="Shrink images of --dataset whose longer side has more pixels.", min=32
+    ),
 ]
 Column = Annotated[str, typer.Option(help="Column of the split table.")]
 Strict = Annotated[
@@ -206,6 +222,8 @@ def segment(
 def train(
     data: Data,
     output: Annotated[Path, typer.Option(help="Weights to write (.safetensors).")],
+    dataset: Dataset = None,
+    max_side: MaxSide = None,
     split: Split = None,
     column: Column = "split",
     config: Annotated[
@@ -247,6 +265,8 @@ def train(
             split,
             output,
             TrainConfig.from_dict(values),
+            dataset=dataset,
+            max_side=max_side,
             column=column,
             device=str(choose_device(device)),
             strict=strict,
@@ -274,6 +294,8 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(help="Folder for tables, plots and the worst images.")
     ] = None,
+    dataset: Dataset = None,
+    max_side: MaxSide = None,
     split: Split = None,
     column: Column = "split",
     subset: Annotated[str, typer.Option(help="Value of that column.")] = "test",
@@ -281,7 +303,7 @@ def evaluate(
     settings: Settings,
 ) -> None:
     """Score a model: foreground, nuclei and certainty, overall and by modality."""
-    from napari_pmrnet.datasets.packed import PackedDataset
+    from napari_pmrnet.datasets.registry import open_dataset
     from napari_pmrnet.evaluation import evaluate as scoring
     from napari_pmrnet.evaluation.tables import summary
     from napari_pmrnet.pretrained import load_model
@@ -290,15 +312,17 @@ def evaluate(
         with needs_extra("train", "the report"):
             from napari_pmrnet.evaluation.report import write_report
     model = load_model(settings.model, settings.device)
-    dataset = PackedDataset(data, split, column, subset, strict)
+    opened = open_dataset(
+        dataset, data, split, column, subset, strict, max_side=max_side
+    )
     with progress_bar() as bar:
-        task = bar.add_task(f"{column} = {subset}", total=len(dataset.ids))
+        task = bar.add_task(f"{column} = {subset}", total=len(opened.ids))
         scores = scoring.evaluate(
-            model, dataset, settings, lambda done, _: bar.update(task, completed=done)
+            model, opened, settings, lambda done, _: bar.update(task, completed=done)
         )
     conditions = {
         "weights": f"{model.name} {model.card['sha256'][:12]}",
-        "images": f"{len(scores)}, {column} = {subset} of {dataset.split_file.name}",
+        "images": f"{len(scores)}, {column} = {subset} of {opened.split_name}",
         "settings": json.dumps(settings.as_dict()),
         "device": model.runs_on,
         "date": f"{date.today():%Y-%m-%d}",
@@ -311,7 +335,7 @@ def evaluate(
         console.print(table.T.round(3).to_string(), highlight=False)
     if output is not None:
         for path in write_report(
-            output, scores, tables, model, dataset, settings, conditions
+            output, scores, tables, model, opened, settings, conditions
         ):
             console.print(str(path))
 

@@ -8,24 +8,24 @@ fault is one line, and the run goes on without that image or, if strict, does no
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from napari_pmrnet.datasets.opened import OpenedDataset, collected
+from napari_pmrnet.datasets.table import (
+    drop_modality,
+    keep_subset,
+    read_split_table,
+)
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.pictures import read_picture
 from napari_pmrnet.io.tiff import read_tiff_array
 
-logger = logging.getLogger(__name__)
 
-
-class PackedDataset:
+class PackedDataset(OpenedDataset):
     """Images and instance labels of one or more subsets of a packed folder.
 
     Opening it checks every row and logs one warning a problem. Rows whose image or
@@ -81,24 +81,13 @@ class PackedDataset:
                     "images/<id>.png and labels/<id>.tif."
                 )
         self.split_file = self._find_table(split_file)
+        self.source, self.split_name = str(self.split_file), self.split_file.name
         self.column = column
-        whole = _read_table(self.split_file)
-        self.table = _keep_subset(whole, self.split_file, column, subset)
+        whole = read_split_table(self.split_file)
+        self.table = keep_subset(whole, self.source, column, subset)
         if without is not None:
-            self.table = _drop_modality(self.table, whole, self.split_file, without)
-        self.problems: tuple[str, ...] = ()
+            self.table = drop_modality(self.table, whole, self.source, without)
         self._check(whole.index, strict)
-
-    @property
-    def ids(self) -> list[str]:
-        return list(self.table.index)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __iter__(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        for image_id in self.ids:
-            yield image_id, *self.load(image_id)
 
     def image_path(self, image_id: str) -> Path:
         """Path of the image of `image_id`."""
@@ -108,54 +97,8 @@ class PackedDataset:
         """Path of the labels of `image_id`."""
         return self.folder / "labels" / f"{image_id}.tif"
 
-    def only(self, subset: str) -> PackedDataset:
-        """One of the subsets opened, without checking its files again.
-
-        Parameters
-        ----------
-        subset : str
-            Value of the split column.
-
-        Returns
-        -------
-        PackedDataset
-            Its `problems` are those of the whole.
-
-        Raises
-        ------
-        DataError
-            If no usable row of that subset is left.
-        """
-        part = copy(self)
-        values = _column(self.table, self.split_file, self.column).astype(str)
-        part.table = self.table[values == subset]
-        if part.table.empty:
-            raise DataError(
-                f"{self.split_file}: no row with {self.column} = {subset} is left that "
-                "can be used. Mend its files, or choose other rows."
-            )
-        return part
-
     def load(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read one image and its labels.
-
-        Parameters
-        ----------
-        image_id : str
-            One of `ids`.
-
-        Returns
-        -------
-        image : numpy.ndarray
-            uint8, (H, W) grey or (H, W, 3) colour; an alpha channel is dropped.
-        labels : numpy.ndarray
-            int32 (H, W), 0 is background.
-
-        Raises
-        ------
-        DataError
-            If a file cannot be read, or the two do not fit together.
-        """
+        """Read one image, without alpha, and its labels; see `OpenedDataset.load`."""
         image = _checked_image(self.image_path(image_id))
         labels = _checked_labels(self.labels_path(image_id))
         _require_same_shape(self.labels_path(image_id), labels.shape, image.shape[:2])
@@ -186,7 +129,7 @@ class PackedDataset:
 
     def _check(self, listed: pd.Index, strict: bool) -> None:
         """Find every problem, leave out the rows at fault, and log or refuse."""
-        rows, faulty = len(self.table), []
+        faulty: list[str] = []
         faults: list[str] = []
         empty: list[str] = []
         for image_id in self.ids:
@@ -200,19 +143,7 @@ class PackedDataset:
                     " It is used as an image without nuclei."
                 )
         faults += self._unlisted(listed)
-        self.problems = (*faults, *empty)
-        self.table = self.table.drop(index=faulty)
-        if self.table.empty:
-            self._refuse("no usable image is left. Mend them.")
-        if strict and faults:
-            self._refuse("strict allows none. Mend them, or leave strict off.")
-        for line in self.problems:
-            logger.warning(line)
-        if self.problems:
-            logger.warning(
-                f"{_count(len(self.problems))}; {len(faulty)} of {rows} images "
-                f"{'is' if len(faulty) == 1 else 'are'} left out."
-            )
+        self._settle(faults, faulty, strict, notes=empty)
 
     def _check_row(self, image_id: str) -> tuple[list[str], bool]:
         """Lines on what forbids the use of a row; whether it has a nucleus."""
@@ -221,13 +152,13 @@ class PackedDataset:
         if missing is not None:
             return [missing], False
         faults: list[str] = []
-        with _collected(faults):
+        with collected(faults):
             size = _image_size(image)
-        with _collected(faults):
+        with collected(faults):
             instances = _checked_labels(labels)
         if faults:
             return faults, False
-        with _collected(faults):
+        with collected(faults):
             _require_same_shape(labels, instances.shape, size)
         return faults, bool(instances.any())
 
@@ -263,87 +194,6 @@ class PackedDataset:
                 "for it, or move it away."
             )
         return lines
-
-    def _refuse(self, reason: str) -> None:
-        """Raise an error that holds every problem."""
-        first = f"{self.folder}: {_count(len(self.problems))}; {reason}"
-        raise DataError("\n".join([first, *self.problems]))
-
-
-def _count(problems: int) -> str:
-    """The number of problems in words."""
-    return f"{problems} problem{'' if problems == 1 else 's'}"
-
-
-@contextmanager
-def _collected(faults: list[str]) -> Iterator[None]:
-    """Turn a `DataError` of the block into a line."""
-    try:
-        yield
-    except DataError as error:
-        faults.append(str(error))
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    """The whole split table, indexed by image_id."""
-    try:
-        table = pd.read_csv(path, dtype={"image_id": str})
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a CSV table ({error}).") from error
-    if "image_id" not in table.columns:
-        raise DataError(f"{path}: has no column image_id. Add it, one row an image.")
-    if table["image_id"].isna().any():
-        raise DataError(f"{path}: has a row without image_id. Fill it or remove it.")
-    table = table.set_index("image_id")
-    if table.index.has_duplicates:
-        twice = table.index[table.index.duplicated()][0]
-        raise DataError(f"{path}: lists {twice} twice. Remove one of the rows.")
-    return table
-
-
-def _column(table: pd.DataFrame, path: Path, name: str) -> pd.Series:
-    """A column of the table, which must have it."""
-    if name not in table.columns:
-        raise DataError(
-            f"{path}: has no column {name}. It has: {', '.join(table.columns)}."
-        )
-    return table[name]
-
-
-def _require_value(column: pd.Series, path: Path, value: str) -> None:
-    """Refuse a value that no row has."""
-    values = set(column.dropna().astype(str))
-    if value not in values:
-        raise DataError(
-            f"{path}: column {column.name} has no row '{value}'. "
-            f"It has: {', '.join(sorted(values))}."
-        )
-
-
-def _keep_subset(
-    table: pd.DataFrame, path: Path, column: str, subset: str | tuple[str, ...] | None
-) -> pd.DataFrame:
-    """Rows of the table that belong to the subset or subsets."""
-    if subset is None:
-        return table
-    wanted = (subset,) if isinstance(subset, str) else subset
-    values = _column(table, path, column)
-    for value in wanted:
-        _require_value(values, path, value)
-    return table[values.astype(str).isin(wanted)]
-
-
-def _drop_modality(
-    kept: pd.DataFrame, whole: pd.DataFrame, path: Path, modality: str
-) -> pd.DataFrame:
-    """The rows kept so far that are not of a modality that the whole table knows."""
-    _require_value(_column(whole, path, "modality"), path, modality)
-    left = kept[kept["modality"].astype(str) != modality]
-    if left.empty:
-        raise DataError(
-            f"{path}: without modality {modality} no row is left. Leave out another."
-        )
-    return left
 
 
 def _checked_image(path: Path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Scores of a model on a subset of a packed data set."""
+"""Scores of a model on a subset of a data set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.datasets.opened import OpenedDataset
 from napari_pmrnet.evaluation.certainty import entropy
 from napari_pmrnet.evaluation.instance import Match, best_iou, match
 from napari_pmrnet.evaluation.semantic import dice, protocol_pair, semantic_scores
@@ -58,7 +58,7 @@ class ImageScore:
 
 def evaluate(
     model: Model,
-    dataset: PackedDataset,
+    dataset: OpenedDataset,
     settings: Settings | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[ImageScore]:
@@ -67,7 +67,7 @@ def evaluate(
     Parameters
     ----------
     model : Model
-    dataset : PackedDataset
+    dataset : OpenedDataset
     settings : Settings, optional
         By default those that users start with.
     progress : callable, optional

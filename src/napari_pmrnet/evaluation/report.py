@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.datasets.opened import OpenedDataset
 from napari_pmrnet.evaluation.plots import (
     plot_precision,
     plot_reliability,
@@ -35,7 +35,7 @@ def write_report(
     scores: Scores,
     tables: Mapping[str, pd.DataFrame],
     model: Model,
-    dataset: PackedDataset,
+    dataset: OpenedDataset,
     settings: Settings,
     conditions: Mapping[str, str],
 ) -> list[Path]:
@@ -73,7 +73,7 @@ def write_report(
 
 
 def _segment_again(
-    ids: Iterable[str], model: Model, dataset: PackedDataset, settings: Settings
+    ids: Iterable[str], model: Model, dataset: OpenedDataset, settings: Settings
 ) -> Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Id, image, truth, labels and certainty map of some images."""
     for image_id in ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.datasets.opened import OpenedDataset
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Settings
@@ -46,7 +46,7 @@ def labels_with_shift(
 
 
 def shifted_grid_precision(
-    model: Model, dataset: PackedDataset, threshold: float = 0.9
+    model: Model, dataset: OpenedDataset, threshold: float = 0.9
 ) -> tuple[float, float]:
     """AP between the labels of the usual grid and of one moved by half a window.
 
@@ -56,7 +56,7 @@ def shifted_grid_precision(
     Parameters
     ----------
     model : Model
-    dataset : PackedDataset
+    dataset : OpenedDataset
     threshold : float
         IoU threshold.
 

@@ -14,7 +14,7 @@ _DIRECT_MODES = {"L", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I", "F"}
 
 
 def read_picture(path: str | Path) -> np.ndarray:
-    """Read a PNG or JPEG file.
+    """Read a PNG, JPEG or BMP file.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def read_picture(path: str | Path) -> np.ndarray:
         raise DataError(f"{path}: there is no such file.") from None
     except UnidentifiedImageError:
         raise DataError(
-            f"{path}: not a PNG or JPEG image, or its header is damaged. Copy it again "
-            "from its source, or export it as TIFF."
+            f"{path}: not a {_kind(path)} image, or its header is damaged. Copy it "
+            "again from its source, or export it as TIFF."
         ) from None
     except Image.DecompressionBombError:
         raise DataError(
@@ -57,6 +57,12 @@ def read_picture(path: str | Path) -> np.ndarray:
     if data.dtype == np.int32 and data.size and 0 <= data.min() <= data.max() < 65536:
         data = data.astype(np.uint16)
     return np.ascontiguousarray(data)
+
+
+def _kind(path: Path) -> str:
+    """What a file should be, by its name."""
+    ending = path.suffix.lower()
+    return "BMP" if ending == ".bmp" else "PNG or JPEG"
 
 
 def _plain_mode(picture: Image.Image) -> str:

@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from torch import Tensor
 
-from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.datasets.opened import OpenedDataset
 from napari_pmrnet.evaluation.instance import average_precision, best_iou, match
 from napari_pmrnet.evaluation.suggestions import right
 from napari_pmrnet.pretrained.model import Model
@@ -60,7 +60,7 @@ def prune_channels(
     }
 
 
-def segment_all(model: Model, dataset: PackedDataset) -> Cases:
+def segment_all(model: Model, dataset: OpenedDataset) -> Cases:
     """True labels and segmentation, with all maps, of every image of a data set."""
     pairs = map(dataset.load, dataset.ids)
     settings = Settings()

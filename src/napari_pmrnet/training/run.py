@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.datasets.opened import OpenedDataset
+from napari_pmrnet.datasets.registry import open_dataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.tables import ROWS
@@ -38,6 +39,8 @@ def train(
     output: Path,
     config: TrainConfig | None = None,
     *,
+    dataset: str | None = None,
+    max_side: int | None = None,
     column: str = "split",
     device: str = "cpu",
     strict: bool = False,
@@ -51,14 +54,18 @@ def train(
     Parameters
     ----------
     data : Path
-        Folder with ``images/``, ``labels/`` and a split table.
+        Folder with ``images/``, ``labels/`` and a split table, or one of `dataset`.
     split : Path or None
-        Split table; by default ``split.csv`` of the folder.
+        Split table; by default ``split.csv`` of the folder, or the split of `dataset`.
     output : Path
         Weights (``.safetensors``) to write; the model card goes beside it as
         ``.json``, checkpoint and CSV log as ``.ckpt`` and ``.csv``. If the checkpoint
         exists, training goes on from it.
     config : TrainConfig, optional
+    dataset : str, optional
+        Name of the published data set whose layout the folder has.
+    max_side : int, optional
+        Images of `dataset` with a longer side, in pixels, are shrunk to it.
     column : str
         Column of the split table.
     device : str
@@ -91,7 +98,10 @@ def train(
             "scripts/ablations.py, or take 'network' and 'without' out of the "
             "configuration."
         )
-    opened = PackedDataset(data, split, column, ("train", "val"), strict, leave_out)
+    subsets = ("train", "val")
+    opened = open_dataset(
+        dataset, data, split, column, subsets, strict, leave_out, max_side
+    )
     train_set, val_set = opened.only("train"), opened.only("val")
     parent = None if start_from is None else load_model(start_from, "cpu")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -105,6 +115,7 @@ def train(
         "working_diameters": [SMALL, LARGE],
         "data": {
             "name": data.resolve().name,
+            **({} if dataset is None else {"dataset": opened.split_name}),
             "sha256": train_set.data_hash(),
             "split": column,
             "images": {"train": len(train_set), "val": len(val_set)},
@@ -136,8 +147,8 @@ class TrainingData:
 
 
 def training_data(
-    train_set: PackedDataset,
-    val_set: PackedDataset,
+    train_set: OpenedDataset,
+    val_set: OpenedDataset,
     preparing: Callable[[int, int], None] | None = None,
 ) -> TrainingData:
     """Prepare the images of two data sets; `preparing` is called after each."""
@@ -162,14 +173,14 @@ def make_trainer(
     return Trainer(config, source, data.validation, checkpoint, device, parent)
 
 
-def finish(weights: Path, val_set: PackedDataset) -> dict[str, Any]:
+def finish(weights: Path, val_set: OpenedDataset) -> dict[str, Any]:
     """Fit thresholds and certainties on the validation images; add their scores.
 
     Parameters
     ----------
     weights : Path
         Weights with a card, as `train` leaves them.
-    val_set : PackedDataset
+    val_set : OpenedDataset
 
     Returns
     -------

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
 
 os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "napari.yaml"))
+os.environ.setdefault("BIOIMAGEIO_CACHE_PATH", tempfile.mkdtemp())
 
 
 @pytest.fixture(scope="session", autouse=True)

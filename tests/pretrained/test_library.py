@@ -71,8 +71,8 @@ def test_own_models_come_after_the_shipped_one(weights: Path, library: Path) -> 
         ("\U0001d15e" * 64, "too long"),
         ("dsb18", "comes with the package"),
         ("DSB18", "comes with the package"),
-        ("mine", "is there already"),
-        ("Mine", "is there already"),
+        ("mine", "is in the library"),
+        ("Mine", "is in the library"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(

@@ -73,13 +73,15 @@ def find_weights(name: str | Path) -> Path:
     )
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, instead_of: str | None = None) -> None:
     """Refuse a name that a new model of the user cannot have.
 
     Parameters
     ----------
     name : str
         It becomes the name of a file, and has to be one on every system.
+    instead_of : str, optional
+        Name that is given up for it.
 
     Raises
     ------
@@ -89,17 +91,37 @@ def check_name(name: str) -> None:
     """
     wrong = _fault(name)
     if wrong:
-        raise WeightsError(f"'{name}' cannot be the name of a model: {wrong}.")
+        raise WeightsError(f"{name!r} cannot be the name of a model: {wrong}.")
     for kind, names in (
         ("comes with the package", shipped_models()),
-        ("is there already", user_models()),
+        ("is in the library already", user_models()),
     ):
         for known in names:
-            if _same(known) == _same(name):
+            if known != instead_of and _same(known) == _same(name):
                 raise WeightsError(
-                    f"'{name}' cannot be the name of a model: '{known}' {kind}. "
-                    "Choose another name."
+                    f"'{name}' cannot be the name of a model: '{known}' {kind}."
                 )
+
+
+def place_for(name: str) -> Path:
+    """Where the weights of a new model go, its folder made.
+
+    Raises
+    ------
+    WeightsError
+        If a new model cannot have that name.
+    DataError
+        If the folder cannot be made.
+    """
+    from napari_pmrnet.io.atomic import unwritable
+
+    check_name(name)
+    folder = user_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    return folder / f"{name}{SUFFIX}"
 
 
 def _fault(name: str) -> str | None:
@@ -132,6 +154,14 @@ def _same(name: str) -> str:
 def card_path(weights: Path) -> Path:
     """Path of the card of a weights file."""
     return weights.with_suffix(".json")
+
+
+def write_card(weights: Path, card: dict[str, Any]) -> None:
+    """Write the card of a weights file, whole or not at all."""
+    from napari_pmrnet.io.atomic import replace_file
+
+    content = (json.dumps(card, indent=2) + "\n").encode()
+    replace_file(card_path(weights), lambda stream: stream.write(content))
 
 
 def read_card(weights: Path) -> dict[str, Any]:

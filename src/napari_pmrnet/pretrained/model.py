@@ -135,7 +135,7 @@ class Model:
         """All maps (N, n, h, w) of windows that the network sees flipped."""
         out = self.backend(batch.flip(axes))
         maps = [
-            _activate(out.logits, self.channels),
+            activate(out.logits, self.channels),
             out.gates.full,
             out.certainty,
         ]
@@ -150,7 +150,7 @@ class Model:
         return back
 
 
-def _activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
+def activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
     """Sigmoid of every channel but flows, which are vectors."""
     flows = [name.startswith("flow_") for name in channels]
     if not any(flows):

@@ -114,7 +114,7 @@ def parent_of(card: Mapping[str, Any], others: Iterable[Entry] = ()) -> str:
     for other in others:
         if parent in (other.card.get("sha256"), other.name):
             return other.name
-    return f"{parent[:SHORT_HASH]} (not here)"
+    return f"{_text(parent[:SHORT_HASH])} (not here)"
 
 
 def _kept(label: str, text: str) -> bool:

@@ -36,7 +36,7 @@ class Model:
     Attributes
     ----------
     name : str
-        Name of a shipped model or of the file.
+        Name of a model or of the file.
     card : dict
         The model card; ``card["sha256"]`` is the hash of the weights.
     network : PMRNet
@@ -176,7 +176,7 @@ def load_model(
     Parameters
     ----------
     name : str or Path
-        Name of a shipped model, or path of a ``.safetensors`` file with its card
+        Name of a model, or path of a ``.safetensors`` file with its card
         (``.json``) beside it.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.

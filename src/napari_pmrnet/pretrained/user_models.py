@@ -11,7 +11,7 @@ from pathlib import Path
 
 from napari_pmrnet.errors import DataError, WeightsError
 from napari_pmrnet.io.atomic import replace_file, unwritable
-from napari_pmrnet.pretrained.incoming import read_model
+from napari_pmrnet.pretrained.incoming import Incoming, read_model
 from napari_pmrnet.pretrained.library import (
     SUFFIX,
     card_path,
@@ -54,6 +54,20 @@ def import_model(path: str | Path, name: str | None = None) -> str:
         check_name(name)
     model = read_model(path)
     name = model.name if name is None else name
+    keep_model(model, name)
+    return name
+
+
+def keep_model(model: Incoming, name: str) -> None:
+    """Put a model that was verified into the library.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot have that name.
+    DataError
+        If the library cannot be written to; nothing is kept then.
+    """
     place = place_for(name)
     write_card(place, {**model.card, "name": name})
     try:
@@ -61,7 +75,6 @@ def import_model(path: str | Path, name: str | None = None) -> str:
     except DataError:
         card_path(place).unlink(missing_ok=True)
         raise
-    return name
 
 
 def rename_model(old: str, new: str) -> None:

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 app = typer.Typer(
     help="List, rename, delete, export and import models.", no_args_is_help=True
@@ -33,13 +31,17 @@ def list_models() -> None:
     from napari_pmrnet.pretrained.describe import entries, summary
 
     found = entries()
-    table = Table(box=None, pad_edge=False)
-    for head in ("name", "parent", "date", "images", "score", ""):
-        table.add_column(head, no_wrap=True)
+    rows = [("name", "parent", "date", "images", "score", "")]
     for entry in found:
-        kind = "shipped" if entry.shipped else entry.fault
-        table.add_row(*map(Text, (*summary(entry, found).values(), kind)))
-    console.print(table, highlight=False)
+        kind = "shipped" if entry.shipped else "yours"
+        rows.append((*summary(entry, found).values(), kind))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (text.ljust(n) for text, n in zip(row, widths, strict=True))
+        _say("  ".join(cells).rstrip())
+    for entry in found:
+        if entry.fault:
+            _say(f"{entry.name}: {entry.fault}")
 
 
 @app.command()

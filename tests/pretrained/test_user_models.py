@@ -335,6 +335,7 @@ def test_a_model_without_card_is_listed_and_can_be_deleted(
     card_path(library / source.name).unlink()
     (_, broken) = entries()
     assert broken.name == "untrained" and "has no model card" in broken.fault
+    assert summary(broken)["score"] == "faulty"
     with pytest.raises(PMRNetError, match="has no model card"):
         rename_model("untrained", "other")
     delete_model("untrained")

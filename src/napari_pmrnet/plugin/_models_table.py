@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHeaderView
 from napari_pmrnet.plugin._row_table import RowTable
 from napari_pmrnet.pretrained.describe import Entry, describe, summary
 
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 COLUMNS = {
     "name": ("Model", "Name of the model, as in the field Model of the other docks"),
     "parent": ("Parent", "The model whose weights the training began with"),
@@ -75,9 +76,11 @@ class ModelsTable(RowTable):
         self.models = ModelsTableModel()
         self.setModel(self.models)
         heads = self.horizontalHeader()
-        heads.setStretchLastSection(True)
-        heads.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        heads.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
+        heads.setDefaultAlignment(_LEFT)
+        heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        heads.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
+        heads.resizeSection(1, 13 * self.fontMetrics().averageCharWidth())
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen.emit())
 
     @property
@@ -92,7 +95,6 @@ class ModelsTable(RowTable):
         names = [entry.name for entry in entries]
         if names:
             self.selectRow(names.index(name) if name in names else 0)
-        self.resizeColumnsToContents()
 
 
 def details_html(entry: Entry | None, entries: list[Entry]) -> str:

@@ -163,7 +163,7 @@ class Models(Dock):
         column.addLayout(row_of(*((button, 1) for button in buttons)))
         column.addLayout(row_of((self.format, 2), (self.export_button, 1)))
         column.addWidget(self.status)
-        self.setMinimumWidth(400)
+        self.setMinimumWidth(450)
         self._guard.protect(self)
 
     def _connect(self) -> None:

@@ -19,6 +19,7 @@ from napari_pmrnet.pretrained.library import (
 )
 
 NOT_STATED = "not stated"
+NOT_HERE = " (not here)"
 SHORT_HASH = 12
 _LONGEST = 200
 _SCORES = ("AP0.5 per image", "AP0.5 pooled", "AP0.5", "AP", "Dice")
@@ -64,10 +65,10 @@ def summary(entry: Entry, others: Iterable[Entry] = ()) -> dict[str, str]:
     card = entry.card
     return {
         "name": entry.name,
-        "parent": parent_of(card, others),
+        "parent": parent_of(card, others).removesuffix(NOT_HERE),
         "date": _text(card.get("date")) or "",
         "images": _count(card),
-        "score": _score(card),
+        "score": "faulty" if entry.fault else _score(card),
     }
 
 
@@ -114,7 +115,7 @@ def parent_of(card: Mapping[str, Any], others: Iterable[Entry] = ()) -> str:
     for other in others:
         if parent in (other.card.get("sha256"), other.name):
             return other.name
-    return f"{_text(parent[:SHORT_HASH])} (not here)"
+    return f"{_text(parent[:SHORT_HASH])}{NOT_HERE}"
 
 
 def _kept(label: str, text: str) -> bool:
@@ -135,7 +136,9 @@ def _score(card: Mapping[str, Any]) -> str:
     scores = _before_and_after(card)[1] or _table(card.get("val"))
     for name in _SCORES:
         if name in scores:
-            return f"{name.split(' ')[0]} {_text(scores[name])}"
+            value = scores[name]
+            short = f"{value:.2f}" if isinstance(value, float) else _text(value)
+            return f"{name.split(' ')[0]} {short}"
     return ""
 
 

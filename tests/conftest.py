@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "napari.yaml"))
 os.environ.setdefault("BIOIMAGEIO_CACHE_PATH", tempfile.mkdtemp())
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,7 +35,7 @@ def answers(monkeypatch) -> dict[str, Any]:
         given["asked"].append((title, text))
         return given["name"] or "", given["name"] is not None
 
-    def question(_: Any, title: str, text: str) -> Any:
+    def question(_: Any, title: str, text: str, *__: Any) -> Any:
         given["asked"].append((title, text))
         return given["sure"]
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from napari_pmrnet.datasets.synthetic import make_fluorescence, make_stained
 from napari_pmrnet.errors import PMRNetError, WeightsError
-from napari_pmrnet.pretrained import Model, load_model, onnx_export
+from napari_pmrnet.pretrained import Model, bioimageio_export, load_model, onnx_export
 from napari_pmrnet.pretrained.exporting import export_model, format_of
 from napari_pmrnet.pretrained.onnx_export import (
     TOLERANCE,
@@ -61,11 +61,13 @@ def quick(monkeypatch: pytest.MonkeyPatch, content: bytes, shipped: Model) -> No
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Path:
     """The shipped model as a package of bioimage.io."""
     pytest.importorskip("bioimageio.spec")
     path = tmp_path_factory.mktemp("package") / "nuclei.bioimageio.zip"
-    done = export_model(SHIPPED, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bioimageio_export, "onnx_bytes", lambda _: content)
+        done = export_model(SHIPPED, path)
     assert done.path == path and "its maps are ours" in done.checked
     return path
 

@@ -207,10 +207,10 @@ def test_files_of_other_kinds_and_without_a_card_are_refused(
     torch.save({}, tmp_path / "w.pt")
     refused(tmp_path / "w.pt", library, "neither a .safetensors file nor a .zip")
     refused(tmp_path / "no.zip", library, "no such file")
-    card_path(source).write_text('{"window": NaN}')
-    refused(source, library, "is not JSON")
-    card_path(source).write_text("[" * 100_000)
-    refused(source, library, "is not JSON")
+    deep = '{"a": ' * 980 + "1" + "}" * 980
+    for text in ('{"window": NaN}', '{"window": 1e999}', "[" * 100_000, deep, ""):
+        card_path(source).write_text(text)
+        refused(source, library, "is not JSON")
     card_path(source).write_text("[1]")
     refused(source, library, "holds no fields")
     card_path(source).unlink()

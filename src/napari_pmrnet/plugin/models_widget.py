@@ -128,14 +128,15 @@ class Models(Dock):
     def ask_delete(self) -> None:
         """Delete the chosen model, if that is really wanted."""
         entry = self.table.entry
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         answer = QMessageBox.question(
             self,
             f"Delete '{entry.name}'",
             f"Delete the model '{entry.name}' from the disk? It cannot be undone.",
+            yes | no,
+            no,
         )
-        if answer == QMessageBox.StandardButton.Yes and self._do(
-            delete_model, entry.name
-        ):
+        if answer == yes and self._do(delete_model, entry.name):
             self.status.say(f"'{entry.name}' was deleted.", "good")
             model_events.changed.emit(entry.name, "")
 

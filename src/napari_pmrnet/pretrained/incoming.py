@@ -6,6 +6,7 @@ What comes in is data only, JSON and safetensors; nothing of it is ever executed
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -117,10 +118,11 @@ def parse_card(path: Path, content: bytes) -> dict[str, Any]:
     Raises
     ------
     WeightsError
-        If it is not JSON, or holds other than finite numbers.
+        If it is not JSON that can be written again, or holds other than finite numbers.
     """
     try:
-        card = json.loads(content, parse_constant=_not_finite)
+        card = json.loads(content, parse_constant=_finite, parse_float=_finite)
+        json.dumps(card, indent=2)
     except (ValueError, RecursionError) as error:
         _refuse(path, f"its card is not JSON ({error})", error)
     if not isinstance(card, dict):
@@ -189,8 +191,12 @@ def _megabytes(size: int) -> str:
     return f"{size // 2**20} MB, the most that a model may have"
 
 
-def _not_finite(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a number")
+def _finite(text: str) -> float:
+    """A number of a card, which may not be NaN or beyond all bounds."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return value
 
 
 def _refuse(path: Path, why: str, cause: BaseException | None = None) -> NoReturn:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # What tests compare is float32, whatever the processor is fast at.
 os.environ["PMRNET_HALF_PRECISION"] = "0"
 os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "napari.yaml"))
+os.environ.setdefault("BIOIMAGEIO_CACHE_PATH", tempfile.mkdtemp())
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,6 +36,22 @@ def no_shared_model() -> Iterator[None]:
 
     yield
     pretrained._last.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The library of models is one of the tests."""
+    folder = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("platformdirs.user_data_path", lambda *_, **__: folder)
+        yield folder
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of the user's models, not there yet, for one test alone."""
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path)
+    return tmp_path / "models"
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ class Demands:
     version : str
         Of napari-pmrnet.
     model : str
-        Name of a shipped model or path of a file.
+        Name of a model or path of a file.
     weights_hash : str
         SHA-256 of its weights.
     token : Path

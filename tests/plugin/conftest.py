@@ -15,7 +15,7 @@ from npe2 import PluginManifest
 from scipy import ndimage
 
 import napari_pmrnet
-from napari_pmrnet.plugin import _devices, _jobs, _model_panel
+from napari_pmrnet.plugin import _devices, _jobs
 from napari_pmrnet.segmentation import planes
 from napari_pmrnet.segmentation.instances import smallest_area
 from napari_pmrnet.segmentation.missed import Missed
@@ -131,7 +131,6 @@ def core(monkeypatch) -> Iterator[FakeCore]:
     monkeypatch.setattr(_jobs, "load_torch", lambda: None)
     monkeypatch.setattr(_devices, "list_devices", lambda: report)
     monkeypatch.setattr(_devices, "warm_up", lambda *_: None)
-    monkeypatch.setattr(_model_panel, "shipped_models", lambda: [("dsb18", "dsb18")])
     yield fake
     fake.gate.set()
 

@@ -19,6 +19,7 @@ from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.plugin._devices import AUTOMATIC, DeviceReport
 from napari_pmrnet.plugin._fields import ChoiceField, Field
 from napari_pmrnet.plugin._fold import Fold
+from napari_pmrnet.plugin._model_events import model_events
 from napari_pmrnet.pretrained.library import available_models, find_weights, read_card
 from napari_pmrnet.segmentation.settings import TUNED, Settings
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from napari_pmrnet.plugin._form import SettingsForm
 
 
-def shipped_models() -> list[tuple[str, str]]:
-    """Models that come with the package, as choices."""
+def model_choices() -> list[tuple[str, str]]:
+    """Models that come with the package and the user's own, as choices."""
     return [(name, name) for name in available_models()]
 
 
@@ -70,7 +71,7 @@ class ModelPanel(QWidget):
         super().__init__()
         self.model, self.device = model, device
         chosen = model.value()
-        model.set_choices(shipped_models())
+        model.set_choices(model_choices())
         model.set_value(chosen)
         device.set_choices(AUTOMATIC)
         self.browse_button = QPushButton("...")
@@ -103,7 +104,26 @@ class ModelPanel(QWidget):
         self.browse_button.clicked.connect(self.browse)
         model.changed.connect(self._retitle)
         device.changed.connect(self._retitle)
+        model_events.changed.connect(self.offer_models)
         self._retitle()
+
+    def offer_models(self, old: str = "", new: str = "") -> None:
+        """Offer the models that there are now; the one chosen stays chosen.
+
+        Parameters
+        ----------
+        old, new : str
+            Of a model that was renamed, which is followed, or deleted (`new` is empty),
+            for which the first of those left stands in.
+        """
+        before, choices = self.model.value(), model_choices()
+        chosen = (new or choices[0][0]) if old and before == old else before
+        blocked = self.model.blockSignals(True)
+        self.model.set_choices(choices)
+        self.model.set_value(chosen)
+        self.model.blockSignals(blocked)
+        if chosen != before:
+            self.model.changed.emit()
 
     def browse(self) -> None:
         """Let the user pick weights."""

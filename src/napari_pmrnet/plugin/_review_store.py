@@ -288,7 +288,7 @@ def _origin(
 
 
 def card_of(weights_hash: str | None) -> Mapping[str, Any]:
-    """Card of the shipped model with these weights; empty if there is none."""
+    """Card of the model here that has these weights; empty if there is none."""
     for name in available_models():
         try:
             card = read_card(find_weights(name))

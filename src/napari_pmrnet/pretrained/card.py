@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from napari_pmrnet.io.atomic import replace_file
-from napari_pmrnet.pretrained.library import card_path
+from napari_pmrnet.pretrained.library import write_card
 
 CARD_VERSION = 1
 WINDOW = 256
@@ -48,7 +47,7 @@ def save_model(
     dict
         The card as written.
     """
-    _replace(path, save(state))
+    replace_file(path, lambda stream: stream.write(save(state)))
     card = {
         "card_version": CARD_VERSION,
         "name": path.stem,
@@ -59,13 +58,3 @@ def save_model(
     }
     write_card(path, card)
     return card
-
-
-def write_card(weights: Path, card: dict[str, Any]) -> None:
-    """Write the card of a weights file."""
-    _replace(card_path(weights), (json.dumps(card, indent=2) + "\n").encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put new content in the place of a file, whole or not at all."""
-    replace_file(path, lambda stream: stream.write(content))

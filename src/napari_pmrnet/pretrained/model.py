@@ -36,7 +36,7 @@ class Model:
     Attributes
     ----------
     name : str
-        Name of a shipped model or of the file.
+        Name of a model or of the file.
     card : dict
         The model card; ``card["sha256"]`` is the hash of the weights.
     network : PMRNet
@@ -135,7 +135,7 @@ class Model:
         """All maps (N, n, h, w) of windows that the network sees flipped."""
         out = self.backend(batch.flip(axes))
         maps = [
-            _activate(out.logits, self.channels),
+            activate(out.logits, self.channels),
             out.gates.full,
             out.certainty,
         ]
@@ -150,7 +150,7 @@ class Model:
         return back
 
 
-def _activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
+def activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
     """Sigmoid of every channel but flows, which are vectors."""
     flows = [name.startswith("flow_") for name in channels]
     if not any(flows):
@@ -176,7 +176,7 @@ def load_model(
     Parameters
     ----------
     name : str or Path
-        Name of a shipped model, or path of a ``.safetensors`` file with its card
+        Name of a model, or path of a ``.safetensors`` file with its card
         (``.json``) beside it.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.

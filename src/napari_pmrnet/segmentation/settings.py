@@ -30,7 +30,7 @@ class Settings:
     """
 
     model: str = _setting(
-        "dsb18", "Model", "Name of a shipped model or path of a .safetensors file."
+        "dsb18", "Model", "Name of a model or path of a .safetensors file."
     )
     device: str = _setting(
         "auto",

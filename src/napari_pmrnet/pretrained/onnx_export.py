@@ -5,6 +5,7 @@ The exported network gives maps, not logits: what `Model.predict_windows` gives.
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import logging
@@ -107,7 +108,7 @@ def onnx_bytes(model: Model) -> bytes:
             output_names=[OUTPUT],
             dynamic_axes={INPUT: free, OUTPUT: free},
             opset_version=OPSET,
-            dynamo=False,
+            **_by_tracing(),
         )
     made = onnx.load_from_string(stream.getvalue())
     made.producer_name, made.doc_string = "napari-pmrnet", _about(model)
@@ -244,6 +245,14 @@ def _about(model: Model) -> str:
         "(batch, 3, height, width), float32 in [0, 1], height and width multiples of "
         f"8, best {model.window}. Output {OUTPUT}: {', '.join(model.map_names())}."
     )
+
+
+def _by_tracing() -> dict[str, bool]:
+    """Options for the exporter by tracing, the only one before torch 2.5."""
+    import torch
+
+    known = inspect.signature(torch.onnx.export).parameters
+    return {"dynamo": False} if "dynamo" in known else {}
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Settings, segment
 
 THRESHOLDS = (0.5, 0.75)
-ROWS = ("AP at IoU 0.5", "AP at IoU 0.75", "Dice")
+ROWS = ("AP0.5", "AP0.75", "Dice")
 
 
 def score(

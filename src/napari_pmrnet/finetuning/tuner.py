@@ -190,8 +190,11 @@ def validation_crops(
     ]
 
 
-def affordable_steps(model: Model, source: CropSource, settings: TuneSettings) -> int:
-    """Steps of each epoch that the time allowed is enough for."""
+def steps_for(
+    model: Model, learned: Sequence[Corrections], settings: TuneSettings
+) -> int:
+    """Steps of each epoch that the time allowed is enough for, measured here."""
+    source = crop_source(learned, settings)
     network = PMRNet(out_channels=len(model.channels)).to(model.device)
     network = network.to(memory_format=torch.channels_last).train()
     images, target = source.batch(0, 8, settings.crop_size)

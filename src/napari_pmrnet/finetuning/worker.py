@@ -130,12 +130,12 @@ def _save(
             "data": {
                 "name": "corrections",
                 "sha256": digest.hexdigest(),
-                "images": [one.name for one in corrections],
+                "images": len(corrections),
+                "names": [one.name for one in corrections],
                 "reviewed": sum(one.reviewed.size for one in corrections),
             },
             "training": {**asdict(job.settings), "steps": job.about["steps"]},
-            "before": before,
-            "after": after,
+            "scores": {"before": before, "after": after},
             "date": f"{date.today():%Y-%m-%d}",
         },
     )
@@ -152,7 +152,7 @@ def main() -> None:
     except PMRNetError as error:
         job.say(FAILED, message=str(error))
         raise SystemExit(1) from error
-    except (MemoryError, RuntimeError, FloatingPointError, OSError) as error:
+    except Exception as error:
         logger.exception("training on corrections failed")
         job.say(FAILED, message=in_words(error))
         raise SystemExit(1) from error

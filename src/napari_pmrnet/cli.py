@@ -25,6 +25,7 @@ from rich.progress import Progress
 from napari_pmrnet._allocator import keep_freed_memory
 from napari_pmrnet.datasets.commands import app as data_app
 from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.finetuning.command import finetune
 from napari_pmrnet.models_cli import app as models_app
 from napari_pmrnet.pretrained.library import find_weights, read_card
 from napari_pmrnet.segmentation.settings import TUNED, Settings
@@ -36,6 +37,7 @@ app = typer.Typer(
     help="Segment cell nuclei with PMRNet.", no_args_is_help=True, add_completion=False
 )
 app.add_typer(data_app, name="data")
+app.command()(finetune)
 app.add_typer(models_app, name="models")
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)

@@ -1,0 +1,80 @@
+"""The command ``napari-pmrnet finetune``: train on corrections in a terminal."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from napari_pmrnet.errors import DataError, PMRNetError
+
+console = Console(soft_wrap=True)
+
+
+def finetune(
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Images that were reviewed.", metavar="IMAGE"),
+    ],
+    output: Annotated[Path, typer.Option(help="Weights to write (.safetensors).")],
+    review: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of a saved review; can be given several times."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with corrected labels, <image>.tif or <image>_labels.tif."
+        ),
+    ] = None,
+    start_from: Annotated[
+        str, typer.Option(help="Model to begin with.", metavar="MODEL")
+    ] = "dsb18",
+    minutes: Annotated[
+        float, typer.Option(help="What the training may take.", min=0.05)
+    ] = 1.5,
+    channel: Annotated[
+        int | None, typer.Option(help="Channel of multi-channel images.", min=0)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Fine-tune a model on corrected images.
+
+    By default the journal that the dock Review nuclei leaves beside an image is read.
+
+    Started again after a kill, the command goes on from its last epoch.
+    """
+    from napari_pmrnet.finetuning.job import AFTER, BEFORE, Job, TuneSettings
+    from napari_pmrnet.finetuning.sources import corrections_of_files
+
+    if output.suffix != ".safetensors":
+        raise DataError(f"{output}: weights end in .safetensors. Name such a file.")
+    folder = output.with_suffix(".training")
+    job = Job(folder)
+    if not (folder / "job.json").exists():
+        found = corrections_of_files(images, review or (), labels, channel)
+        settings = TuneSettings(minutes=minutes)
+        job = Job.create(folder, found, start_from, settings, device)
+    else:
+        console.print(f"{folder}: going on with the training that was begun there.")
+    try:
+        from napari_pmrnet.finetuning.worker import run_job
+    except ModuleNotFoundError as error:
+        raise PMRNetError(
+            f"training needs the package {error.name}, which is not installed: "
+            'pip install "napari-pmrnet[train]"'
+        ) from error
+    run_job(job)
+    before, after = (job.last(kind)["scores"] for kind in (BEFORE, AFTER))
+    for name in before:
+        console.print(
+            f"{name}: {before[name]:.3f} before, {after[name]:.3f} after",
+            highlight=False,
+        )
+    for suffix in (".safetensors", ".json"):
+        shutil.move(job.weights.with_suffix(suffix), output.with_suffix(suffix))
+    shutil.rmtree(folder)
+    console.print(f"{output}", highlight=False)

@@ -1,0 +1,205 @@
+"""A training on corrections: it learns, resumes after a kill, says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from napari_pmrnet.cli import app
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.finetuning import tuner, worker
+from napari_pmrnet.finetuning.corrections import UNKNOWN, Corrections
+from napari_pmrnet.finetuning.job import AFTER, BEFORE, EPOCH, FAILED, Job, TuneSettings
+from napari_pmrnet.finetuning.sources import corrections_of_files
+from napari_pmrnet.finetuning.tuner import crop_source, mixed, steps_for
+from napari_pmrnet.pretrained import load_model
+from napari_pmrnet.proofreading.journal import Journal, fingerprint
+
+QUICK = TuneSettings(minutes=0.001, crop_size=48)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three epochs of three steps."""
+    monkeypatch.setattr(tuner, "EPOCHS", 3)
+
+
+@pytest.fixture
+def job(corrected, weights: Path, tmp_path: Path, quick) -> Job:
+    return Job.create(tmp_path / "job", corrected, str(weights), QUICK, "cpu")
+
+
+def test_a_job_leaves_weights_scores_and_a_card(job: Job, weights: Path) -> None:
+    worker.run_job(job)
+    assert job.is_done
+    model = load_model(job.weights, "cpu")
+    parent = load_model(weights, "cpu")
+    assert model.card["parent"] == parent.card["sha256"]
+    assert model.card["data"]["names"] == ["0", "1"]
+    assert model.card["scores"]["after"] == job.last(AFTER)["scores"]
+    assert set(job.last(BEFORE)["scores"]) == {"AP0.5", "AP0.75", "Dice"}
+    epochs = [event for event in job.events() if event["kind"] == EPOCH]
+    assert [event["epoch"] for event in epochs] == [1, 2, 3]
+    assert all(event["held_back"] > 0 for event in epochs)
+
+
+def test_frozen_statistics_stay_and_the_rest_learns(job: Job, weights: Path) -> None:
+    worker.run_job(job)
+    before = load_model(weights, "cpu").network.state_dict()
+    after = load_model(job.weights, "cpu").network.state_dict()
+    for name, value in before.items():
+        same = torch.equal(value, after[name])
+        if "running" in name:
+            assert same, name
+    assert not torch.equal(before["stem.0.0.weight"], after["stem.0.0.weight"])
+
+
+def test_a_killed_job_goes_on_to_the_same_weights(
+    corrected, weights: Path, tmp_path: Path, quick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Job.create(tmp_path / "whole", corrected, str(weights), QUICK, "cpu")
+    worker.run_job(whole)
+    cut = Job.create(tmp_path / "cut", corrected, str(weights), QUICK, "cpu")
+    say = Job.say
+
+    def say_and_die(self: Job, kind: str, **values: object) -> None:
+        say(self, kind, **values)
+        if kind == EPOCH and values["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Job, "say", say_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        worker.run_job(cut)
+    monkeypatch.setattr(Job, "say", say)
+    worker.run_job(cut)
+    done = [event["epoch"] for event in cut.events() if event["kind"] == EPOCH]
+    assert done == [1, 2, 3]
+    one, other = (
+        load_model(j.weights, "cpu").network.state_dict() for j in (whole, cut)
+    )
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, msg=name)
+
+
+def test_a_loss_that_is_not_a_number_is_said(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = torch.tensor(float("nan"), requires_grad=True)
+    monkeypatch.setattr(
+        "napari_pmrnet.training.fit.total_loss", lambda *_: (nothing, {})
+    )
+    monkeypatch.setattr(sys, "argv", ["worker", str(job.folder)])
+    with pytest.raises(SystemExit):
+        worker.main()
+    assert "became unstable" in job.last(FAILED)["message"]
+    assert not job.is_done
+
+
+def test_running_out_of_memory_is_said() -> None:
+    for error in (MemoryError(), RuntimeError("CUDA out of memory. Tried to")):
+        assert "out of memory" in worker.in_words(error)
+    assert "broke" in worker.in_words(RuntimeError("it broke"))
+
+
+def test_a_line_that_is_not_whole_is_not_read(tmp_path: Path, corrected) -> None:
+    job = Job.create(tmp_path / "job", corrected, "dsb18", QUICK)
+    job.say(EPOCH, epoch=1)
+    with (job.folder / "log.jsonl").open("a") as stream:
+        stream.write('{"kind": "epo')
+    assert [event["epoch"] for event in job.events()] == [1]
+
+
+def test_a_folder_in_use_and_nothing_to_learn_are_refused(
+    tmp_path: Path, corrected
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="is not empty"):
+        Job.create(tmp_path, corrected, "dsb18")
+    with pytest.raises(DataError, match="no corrections"):
+        Job.create(tmp_path / "new", [], "dsb18")
+    with pytest.raises(DataError, match="holds no training"):
+        _ = Job(tmp_path).about
+    with pytest.raises(DataError, match="Review more"):
+        crop_source([], QUICK)
+
+
+def test_steps_follow_from_the_time_allowed(corrected, model) -> None:
+    few, many = (
+        steps_for(model, corrected, TuneSettings(minutes=m, crop_size=48))
+        for m in (0.001, 100)
+    )
+    assert few == tuner.LEAST_STEPS and many == tuner.MOST_STEPS
+
+
+def test_generated_nuclei_are_replayed(corrected) -> None:
+    plain = crop_source(corrected, QUICK)
+    replayed = crop_source(corrected, TuneSettings(replay=0.25))
+    assert len(plain.samples) == 2 < len(replayed.samples)
+    assert replayed.weights[2:].sum() == pytest.approx(0.25)
+    assert replayed.weights.sum() == pytest.approx(1)
+
+
+def test_mixed_weights_lie_between() -> None:
+    before, after = {"w": torch.zeros(2), "n": torch.tensor(3)}, {}
+    after = {"w": torch.ones(2), "n": torch.tensor(7)}
+    got = mixed(before, after, 0.25)
+    assert got["w"].tolist() == [0.75, 0.75] and got["n"] == 7
+
+
+def test_the_worker_starts_as_a_process_and_says_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text(
+        json.dumps({"model": "nowhere", "device": "cpu", "settings": {}})
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_pmrnet.finetuning.worker", str(tmp_path)],
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == 1
+    assert "no model 'nowhere'" in Job(tmp_path).last(FAILED)["message"]
+
+
+def test_the_command_learns_from_labels(
+    corrected, weights: Path, tmp_path: Path, quick
+) -> None:
+    for one in corrected:
+        Image.fromarray(one.image).save(tmp_path / f"{one.name}.png")
+        tifffile.imwrite(tmp_path / f"{one.name}_labels.tif", one.labels.astype("u2"))
+    output = tmp_path / "mine.safetensors"
+    arguments = ["--labels", tmp_path, "--output", output, "--start-from", weights]
+    images = [tmp_path / "0.png", tmp_path / "1.png"]
+    text = [*images, *arguments, "--minutes", 0.05, "--device", "cpu"]
+    done = CliRunner().invoke(app, ["finetune", *map(str, text)])
+    assert done.exit_code == 0, done.output
+    assert "AP0.5:" in done.output
+    assert load_model(output, "cpu").card["data"]["reviewed"] == 128
+    assert not output.with_suffix(".training").exists()
+
+
+def test_the_journal_beside_an_image_is_read(corrected, tmp_path: Path) -> None:
+    one = corrected[0]
+    path = tmp_path / "cells.png"
+    Image.fromarray(one.image).save(path)
+    with pytest.raises(DataError, match=r"cells\.png: there is no review"):
+        corrections_of_files([path])
+    journal = Journal(
+        path.with_name("cells.png.pmrnet-review"),
+        one.labels,
+        fingerprint(one.image),
+        {},
+    )
+    journal.told(("nucleus", 3), "accepted")
+    journal.close()
+    (found,) = corrections_of_files([path])
+    assert found.reviewed.tolist() == [3]
+    assert set(np.unique(found.labels)) == {UNKNOWN, 0, 3}
+    assert isinstance(found, Corrections)

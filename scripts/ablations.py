@@ -1,4 +1,4 @@
-"""Train PMRNet, PMRNet without each of its parts, and a U-Net; compare them.
+"""Train PMRNet, PMRNet without each of its parts, and baselines; compare them.
 
     python scripts/ablations.py --data DIR --output DIR --epochs 20 --seeds 2
 
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -41,13 +43,25 @@ VARIANTS = {
     "no PGRF": {"without": ("pgrf",)},
     "no boundary fusion": {"without": ("boundary_fusion",)},
     "U-Net": {"network": "unet"},
+    "U-Net++": {"network": "unetplusplus"},
+    "Attention U-Net": {"network": "attention_unet"},
 }
+DEFAULT = ("all parts", *(name for name in VARIANTS if name.startswith("no ")), "U-Net")
 COLUMNS = {
     "parameters": "{:,.0f}",
     "GMACs": "{:.2f}",
-    "Dice": "{:.4f}",
+    "thop G": "{:.2f}",
+    "CPU ms": "{:.0f}",
+    "GPU ms": "{:.1f}",
     "IoU": "{:.4f}",
+    "Dice": "{:.4f}",
+    "HD95": "{:.2f}",
     "HD95 median": "{:.2f}",
+    "ASD": "{:.2f}",
+    "SE": "{:.4f}",
+    "PC": "{:.4f}",
+    "SP": "{:.4f}",
+    "ACC": "{:.4f}",
     "AP0.5 per image": "{:.3f}",
     "AP0.5 pooled": "{:.3f}",
     "AP0.75 per image": "{:.3f}",
@@ -126,15 +140,49 @@ def scores(run: Run, folder: Path, subset: str, device: str) -> dict[str, float]
 
 
 def cost(run: Run) -> dict[str, float]:
-    """Parameters, multiply-adds at 256 x 256 and mean seconds an epoch of a run."""
+    """Parameters, operations, times at 256 x 256 and mean seconds an epoch of a run.
+
+    NaN where there is no GPU, or thop is not installed.
+    """
     network = build_network(run.config).eval()
+    image = torch.zeros(1, 3, 256, 256)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, 3, 256, 256))
-    return {
+        network(image)
+    row = {
         "parameters": sum(p.numel() for p in network.parameters()),
         "GMACs": counter.get_total_flops() / 2e9,
+        "thop G": thop_count(network, image),
         "s an epoch": pd.read_csv(run.path(".csv"))["seconds"].mean(),
+        "CPU ms": time_of(network, image, "cpu"),
+        "GPU ms": np.nan,
     }
+    if torch.cuda.is_available():
+        row["GPU ms"] = time_of(network, image, "cuda")
+    return row
+
+
+def thop_count(network: torch.nn.Module, image: torch.Tensor) -> float:
+    """Billions of operations as thop counts them."""
+    try:
+        from thop import profile
+    except ModuleNotFoundError:
+        return np.nan
+    return profile(deepcopy(network), (image,), verbose=False)[0] / 1e9
+
+
+@torch.inference_mode()
+def time_of(network: torch.nn.Module, image: torch.Tensor, device: str) -> float:
+    """Median milliseconds of a window, float32, eager, channels_last."""
+    options = {"device": device, "memory_format": torch.channels_last}
+    network, image = network.to(**options), image.to(**options)
+    spent = []
+    for _ in range(9):
+        started = time.perf_counter()
+        network(image)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        spent.append(1000 * (time.perf_counter() - started))
+    return float(np.median(spent[2:]))
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +205,9 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def spread(values: np.ndarray, form: str) -> str:
-    """``mean (least-most)``; the mean alone where all values are the same."""
+    """``mean (least-most)``; the mean alone where all are the same; nothing for NaN."""
+    if np.isnan(values).any():
+        return ""
     mean, *ends = (form.format(v) for v in (values.mean(), values.min(), values.max()))
     return mean if values.min() == values.max() else f"{mean} ({'-'.join(ends)})"
 
@@ -169,7 +219,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=2, help="how many, from 0 on")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=[*VARIANTS])
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=DEFAULT)
     parser.add_argument("--subset", default="val")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()

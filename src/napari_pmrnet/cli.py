@@ -234,6 +234,14 @@ def train(
         Path | None,
         typer.Option(help="JSON with training settings; the rest keep their defaults."),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="pmrnet, or for comparison unet, unetplusplus or attention_unet: "
+            "these leave a checkpoint (.ckpt) that the plugin cannot use.",
+            metavar="NETWORK",
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Number of epochs.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -261,7 +269,8 @@ def train(
         from napari_pmrnet.training.run import train as run
 
     values = json.loads(config.read_text()) if config else {}
-    values |= {k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None}
+    given = {"network": model, "epochs": epochs, "seed": seed}
+    values |= {name: value for name, value in given.items() if value is not None}
     with progress_bar() as bar:
         task = bar.add_task("preparing images", total=None)
         card = run(

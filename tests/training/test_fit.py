@@ -247,3 +247,14 @@ def test_logistic_regression_finds_the_odds_it_was_drawn_from() -> None:
     fitted = logistic_regression(features, outcome, ("a", "b"))
     assert list(fitted) == ["intercept", "a", "b"]
     np.testing.assert_allclose(list(fitted.values()), [0.5, 1.5, -2.0], atol=0.1)
+
+
+def test_a_network_for_comparison_leaves_a_checkpoint(
+    data: Path, tmp_path: Path
+) -> None:
+    config = replace(SMALL, epochs=1, finish_epochs=0, without=("pgrf",))
+    with pytest.raises(DataError, match=r"ends in \.ckpt"):
+        train(data, None, tmp_path / "w.safetensors", config)
+    card = train(data, None, tmp_path / "w.ckpt", config)
+    assert 0 <= card["val"]["Dice"] <= 1
+    assert sorted(path.name for path in tmp_path.glob("w.*")) == ["w.ckpt", "w.csv"]

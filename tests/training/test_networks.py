@@ -194,3 +194,15 @@ def test_the_unet_is_trained_kept_and_read_back(tmp_path: Path) -> None:
         expected = trainer.average.module.eval()(image(32)).logits
         torch.testing.assert_close(model.network(image(32)).logits, expected)
     assert tiny_trainer(trainer.config, tmp_path / "w.ckpt").epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("unetplusplus", 8e6, 12e6), ("attention_unet", 30e6, 40e6)],
+)
+def test_baselines_take_any_size(name: str, low: float, high: float) -> None:
+    network = build_network(TrainConfig(network=name, channels=("probability",)))
+    assert low < count(network) < high
+    with torch.inference_mode():
+        logits = network.eval()(torch.rand(1, 3, 40, 56)).logits
+    assert logits.shape == (1, 1, 40, 56)

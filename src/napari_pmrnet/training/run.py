@@ -83,20 +83,21 @@ def train(
     Returns
     -------
     dict
-        The model card.
+        The model card; of a network for comparison its best validation Dice alone,
+        under ``val``, since it leaves a checkpoint and no weights for the plugin.
 
     Raises
     ------
     DataError
-        If the data set is faulty, the checkpoint has other settings, or the
-        configuration names a network for comparison only.
+        If the data set is faulty, the checkpoint has other settings, or a network for
+        comparison is to be written as weights.
     """
     config = config or TrainConfig()
-    if config.network != "pmrnet" or config.without:
+    comparing = config.network != "pmrnet" or bool(config.without)
+    if comparing and output.suffix != ".ckpt":
         raise DataError(
-            "The plugin can use the whole PMRNet only. Train other networks with "
-            "scripts/ablations.py, or take 'network' and 'without' out of the "
-            "configuration."
+            f"{output}: the plugin can use the whole PMRNet only. To train "
+            "another network for comparison, name an output that ends in .ckpt."
         )
     subsets = ("train", "val")
     opened = open_dataset(
@@ -109,6 +110,8 @@ def train(
     checkpoint = output.with_suffix(".ckpt")
     trainer = make_trainer(source, config, checkpoint, device, parent)
     state = trainer.run(report)
+    if comparing:
+        return {"val": {"Dice": round(trainer.best_dice, 4)}}
     keep = [name for name in config.channels if name in USED_CHANNELS]
     card = {
         "architecture": architecture(keep),

@@ -1,0 +1,129 @@
+"""What correcting five images of an imaging type that a model has not seen is good for.
+
+    python scripts/fine_tuning.py --data DIR --base BASE --modality c --output DIR
+
+BASE is a model, or the checkpoint (.ckpt) of a training that left the modality out.
+Five of its training images, of different mosaics where there are so many, are corrected
+as they are in the data set, and learned from just as the dock does. Then the test images
+of the modality, which are of other mosaics, are scored before and after, and test images
+of the other modalities, which must not be forgotten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from napari_pmrnet._allocator import keep_freed_memory
+from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.evaluation.instance import average_precision, match
+from napari_pmrnet.evaluation.report import markdown_table
+from napari_pmrnet.finetuning.corrections import Corrections
+from napari_pmrnet.finetuning.job import Job, TuneSettings
+from napari_pmrnet.finetuning.worker import run_job
+from napari_pmrnet.pretrained import load_model
+from napari_pmrnet.pretrained.card import architecture, save_model
+from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.segmentation import Settings, segment
+from napari_pmrnet.training.finish import USED_CHANNELS, prune_channels
+from napari_pmrnet.training.networks import load_checkpoint
+
+
+def usable(base: str, folder: Path) -> str:
+    """The model to begin with; a checkpoint is written as weights first."""
+    if not base.endswith(".ckpt"):
+        return base
+    model = load_checkpoint(Path(base))
+    keep = [name for name in model.channels if name in USED_CHANNELS]
+    state = prune_channels(model.network.network.state_dict(), model.channels, keep)
+    card = {**model.card, "architecture": architecture(keep)}
+    path = folder / "base.safetensors"
+    save_model(path, state, card)
+    return str(path)
+
+
+def chosen(dataset: PackedDataset, modality: str, count: int) -> list[str]:
+    """Images of a modality, of different mosaics as far as there are enough."""
+    table = dataset.table[dataset.table["modality"] == modality]
+    table = table.sample(frac=1, random_state=0)
+    first = table.drop_duplicates("mosaic").index
+    rest = [i for i in table.index if i not in set(first)]
+    return [*first, *rest][:count]
+
+
+def corrected(dataset: PackedDataset, ids: list[str]) -> list[Corrections]:
+    """Corrections that leave nothing to be desired."""
+    found = []
+    for image_id in ids:
+        image, labels = dataset.load(image_id)
+        numbers = np.unique(labels[labels > 0])
+        found.append(Corrections(image_id, image, labels.astype(np.int32), numbers))
+    return found
+
+
+def scored(model: Model, dataset: PackedDataset, ids: list[str]) -> dict[str, float]:
+    """AP at IoU 0.5 of some images."""
+    matches = []
+    for image_id in ids:
+        image, truth = dataset.load(image_id)
+        found = segment(image, Settings.for_card(model.card), model).labels
+        matches += match(truth, found, [0.5])
+    pooled, per_image = average_precision(matches)
+    return {"per image": per_image, "pooled": pooled}
+
+
+def main() -> None:
+    """Correct, learn, score and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--base", required=True)
+    parser.add_argument("--modality", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--images", type=int, default=5)
+    parser.add_argument("--others", type=int, help="at most so many of each modality")
+    parser.add_argument("--settings", type=json.loads, default={}, help="as JSON")
+    arguments = parser.parse_args()
+    keep_freed_memory()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    base = usable(arguments.base, arguments.output)
+    train_set = PackedDataset(arguments.data, subset="train")
+    test_set = PackedDataset(arguments.data, subset="test")
+    groups = test_set.table.groupby("modality").groups
+    ids = {
+        name: list(pd.Series(group).sample(frac=1, random_state=0))
+        for name, group in groups.items()
+    }
+    of_it = ids.pop(arguments.modality)
+    others = [i for group in ids.values() for i in group[: arguments.others]]
+    folder = arguments.output / "job"
+    shutil.rmtree(folder, ignore_errors=True)
+    settings = TuneSettings(**arguments.settings)
+    some = chosen(train_set, arguments.modality, arguments.images)
+    job = Job.create(folder, corrected(train_set, some), base, settings, "cpu")
+    started = time.perf_counter()
+    run_job(job)
+    seconds = time.perf_counter() - started
+    rows = {}
+    for name, weights in (("before", base), ("after", str(job.weights))):
+        model = load_model(weights, "cpu")
+        new, old = (scored(model, test_set, group) for group in (of_it, others))
+        rows[name] = {
+            **{f"{arguments.modality} {key}": value for key, value in new.items()},
+            **{f"others {key}": value for key, value in old.items()},
+        }
+    table = pd.DataFrame(rows).T.rename_axis("AP at IoU 0.5")
+    print(markdown_table(table.round(3)))
+    print(f"{len(of_it)} and {len(others)} test images; job {seconds:.0f} s")
+    print(json.dumps({**asdict(settings), "steps": job.about["steps"]}))
+    print({kind: job.last(kind)["scores"] for kind in ("before", "after")})
+
+
+if __name__ == "__main__":
+    main()

@@ -3,10 +3,10 @@
     python scripts/fine_tuning.py --data DIR --base BASE --modality c --output DIR
 
 BASE is a model, or the checkpoint (.ckpt) of a training that left the modality out.
-Five of its training images, of different mosaics where there are so many, are corrected
-as they are in the data set, and learned from just as the dock does. Then the test images
-of the modality, which are of other mosaics, are scored before and after, and test images
-of the other modalities, which must not be forgotten.
+Five of its training images, of different mosaics where there are so many, are
+corrected as they are in the data set, and learned from just as the dock does. Then the
+test images of the modality, which are of other mosaics, are scored before and after,
+and test images of the other modalities, which must not be forgotten.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QFormLayout,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QLineEdit,
     QListWidget,
@@ -27,8 +28,8 @@ from napari_pmrnet.plugin._run_panel import row_of
 
 HEADS = ("", "before", "after", "change")
 TITLES = {
-    "AP0.5": "AP, IoU 0.5",
-    "AP0.75": "AP, IoU 0.75",
+    "AP0.5": "AP at 0.5",
+    "AP0.75": "AP at 0.75",
     "Dice": "Dice",
 }
 
@@ -38,8 +39,8 @@ class ImageList(QListWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setMinimumHeight(80)
-        self.setMaximumHeight(140)
+        self.setMinimumHeight(60)
+        self.setMaximumHeight(100)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setAccessibleName("Reviewed images to learn from")
 
@@ -99,7 +100,9 @@ class ScoreTable(QTableWidget):
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setAccessibleName("Scores on the nuclei that were held back")
-        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def show_scores(
         self, before: Mapping[str, float], after: Mapping[str, float]
@@ -115,10 +118,9 @@ class ScoreTable(QTableWidget):
                         Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                     )
                 self.setItem(row, column, item)
-        self.resizeColumnsToContents()
         self.resizeRowsToContents()
         rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
-        self.setFixedHeight(rows + self.horizontalHeader().sizeHint().height() + 4)
+        self.setFixedHeight(rows + self.horizontalHeader().sizeHint().height() + 8)
 
 
 class ResultPanel(QWidget):

@@ -235,7 +235,7 @@ class TrainOnCorrections(Dock):
         whole.addWidget(scroll, 1)
         whole.addLayout(row_of((self.train_button, 2), (self.continue_button, 1)))
         whole.addWidget(self.status)
-        self.setMinimumWidth(340)
+        self.setMinimumWidth(380)
         self._guard.protect(inner)
 
     def _connect(self) -> None:

@@ -1,0 +1,81 @@
+"""The picture of docs/fine-tuning.md: three generated images, trained on and compared.
+
+scripts/on-screen .venv/bin/python scripts/training_picture.py --output PNG
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+import pandas as pd
+import platformdirs
+from qtpy.QtCore import QEventLoop, Qt, QTimer
+
+from napari_pmrnet.datasets.synthetic import make_stained
+
+MINUTES = 0.4
+LONGEST = 300.0
+
+
+def wait(until: Callable[[], bool]) -> None:
+    """Let the window live until something is so."""
+    started = time.perf_counter()
+    loop, timer = QEventLoop(), QTimer()
+
+    def look() -> None:
+        if until() or time.perf_counter() - started > LONGEST:
+            loop.quit()
+
+    timer.timeout.connect(look)
+    timer.start(20)
+    loop.exec_()
+    timer.stop()
+    if not until():
+        raise SystemExit("waited too long")
+
+
+def main() -> None:
+    """Review, train, compare, take the picture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    own = Path(tempfile.mkdtemp())
+    platformdirs.user_data_path = lambda *_, **__: own
+    viewer = napari.Viewer(show=True)
+    viewer.window._qt_window.resize(1300, 900)
+    for number in range(3):
+        image, labels = make_stained((256, 256), seed=number)
+        name = f"tissue {number + 1}"
+        viewer.add_image(image, name=name, rgb=True)
+        features = pd.DataFrame({"index": range(1, labels.max() + 1)})
+        viewer.add_labels(
+            labels, name=f"{name} nuclei", features=features.assign(reviewed=True)
+        )
+    _, dock = viewer.window.add_plugin_dock_widget(
+        "napari-pmrnet", "Train on my corrections"
+    )
+    dock.minutes.setValue(MINUTES)
+    dock.train()
+    wait(lambda: not dock.run.is_running)
+    for layer in viewer.layers[:-2]:
+        layer.visible = False
+    viewer.layers.selection.active = viewer.layers["tissue 3 nuclei"]
+    dock.compare()
+    wait(lambda: not dock._comparing.is_running)
+    viewer.reset_view()
+    dock.setFocus(Qt.FocusReason.OtherFocusReason)
+    shown = time.perf_counter()
+    wait(lambda: time.perf_counter() - shown > 1)
+    viewer.window.screenshot(str(arguments.output), canvas_only=False, flash=False)
+    print(dock.status.text.text())
+    dock.run.discard()
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()

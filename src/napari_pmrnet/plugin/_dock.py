@@ -7,7 +7,7 @@ from typing import Any
 
 import napari.viewer
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
 
 from napari_pmrnet.plugin._look import style_sheet
 
@@ -76,3 +76,12 @@ class Dock(QWidget):
 
     def _restyle(self, event: Any = None) -> None:
         self.setStyleSheet(style_sheet(self._viewer.theme))
+
+
+def scrolling(widget: QWidget) -> QScrollArea:
+    """A frame that a widget scrolls in where the window is low."""
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QFrame.Shape.NoFrame)
+    scroll.setWidget(widget)
+    return scroll

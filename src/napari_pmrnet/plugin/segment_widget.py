@@ -16,10 +16,8 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
-    QFrame,
     QGroupBox,
     QLabel,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -27,7 +25,7 @@ from qtpy.QtWidgets import (
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.plugin import _devices, _memory
 from napari_pmrnet.plugin._area import kept_axes
-from napari_pmrnet.plugin._dock import Dock
+from napari_pmrnet.plugin._dock import Dock, scrolling
 from napari_pmrnet.plugin._export import default_path, export, export_arguments
 from napari_pmrnet.plugin._fields import DecimalField, OptionalField
 from napari_pmrnet.plugin._form import SettingsForm
@@ -216,12 +214,8 @@ class SegmentNuclei(Dock):
         for part in (image, nuclei, self.model_panel):
             column.addWidget(part)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(inner)
         whole = QVBoxLayout(self)
-        whole.addWidget(scroll, 1)
+        whole.addWidget(scrolling(inner), 1)
         whole.addWidget(self.run_panel)
         self.setMinimumWidth(320)
         self._guard.protect(inner)

@@ -12,11 +12,9 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QFrame,
     QGroupBox,
     QLabel,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -28,7 +26,7 @@ from napari_pmrnet.plugin._corrected import (
     corrected_layers,
     corrections_from,
 )
-from napari_pmrnet.plugin._dock import Dock
+from napari_pmrnet.plugin._dock import Dock, scrolling
 from napari_pmrnet.plugin._layers import spatial_metadata
 from napari_pmrnet.plugin._look import WheelGuard
 from napari_pmrnet.plugin._model_events import model_events
@@ -227,12 +225,8 @@ class TrainOnCorrections(Dock):
         for part in (source, self.progress, self.outcome):
             stack.addWidget(part)
         stack.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(inner)
         whole = QVBoxLayout(self)
-        whole.addWidget(scroll, 1)
+        whole.addWidget(scrolling(inner), 1)
         whole.addLayout(row_of((self.train_button, 2), (self.continue_button, 1)))
         whole.addWidget(self.status)
         self.setMinimumWidth(380)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
@@ -15,43 +14,19 @@ from napari_pmrnet.pretrained.card import WINDOW, architecture
 from napari_pmrnet.pretrained.devices import choose_device
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation.scale import LARGE, SMALL
+from napari_pmrnet.training.baselines import BASELINES, LogitsOnly
 from napari_pmrnet.training.config import TrainConfig
 
 PARTS = {
     "pmrnet": ("esconv", "memory_bank", "pgrf", "boundary_fusion"),
-    "unet": (),
-    "unetplusplus": (),
-    "attention_unet": (),
+    **dict.fromkeys(BASELINES, ()),
 }
 """Names of the networks, and the parts each can be built without."""
 
 HEAD = ("head.2.weight", "head.2.bias")
 """Weights of PMRNet with a row for each output channel."""
 
-UNET_FEATURES = (64, 128, 256, 512, 1024, 64)
-UNETPLUSPLUS_FEATURES = (32, 64, 128, 256, 512, 32)
-ATTENTION_CHANNELS = (64, 128, 256, 512, 1024)
-HALVINGS = 16
 _BUILT_FROM = ("network", "without", "channels")
-
-
-class LogitsOnly(nn.Module):
-    """A network of logits alone, in the place of PMRNet.
-
-    Shapes: (B, 3, H, W) -> logits (B, out_channels, H, W); no maps.
-
-    Parameters
-    ----------
-    network : Module
-        (B, 3, H, W) -> (B, out_channels, H, W).
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor, maps: bool = False) -> PMRNetOutput:
-        return PMRNetOutput(self.network(images))
 
 
 class WithMaps(nn.Module):
@@ -118,92 +93,10 @@ def build_network(config: TrainConfig) -> nn.Module:
                 f"out: {', '.join(parts) or 'nothing'}."
             )
     if config.network in BASELINES:
-        return BASELINES[config.network](len(config.channels))
+        return LogitsOnly(BASELINES[config.network](len(config.channels)))
     return PMRNet(
         out_channels=len(config.channels), **dict.fromkeys(config.without, False)
     )
-
-
-def _unet(out_channels: int) -> LogitsOnly:
-    """A U-Net of five levels, 64 to 1024 channels, with batch norm."""
-    from monai.networks.nets import BasicUNet
-
-    return LogitsOnly(
-        BasicUNet(
-            spatial_dims=2,
-            in_channels=3,
-            out_channels=out_channels,
-            features=UNET_FEATURES,
-            act=("relu", {"inplace": True}),
-            norm="batch",
-            bias=False,
-            upsample="deconv",
-        )
-    )
-
-
-class _Padded(nn.Module):
-    """A network that halves its input four times, for any size."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
-        padding = (0, -width % HALVINGS, 0, -height % HALVINGS)
-        logits = self.network(F.pad(images, padding, mode="replicate"))
-        return logits[..., :height, :width]
-
-
-class _FirstOf(nn.Module):
-    """A network that gives a list, of which the first entry counts."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.network(images)[0]
-
-
-def _unetplusplus(out_channels: int) -> LogitsOnly:
-    """A U-Net++ of five levels, 32 to 512 channels, with batch norm."""
-    from monai.networks.nets import BasicUNetPlusPlus
-
-    network = BasicUNetPlusPlus(
-        spatial_dims=2,
-        in_channels=3,
-        out_channels=out_channels,
-        features=UNETPLUSPLUS_FEATURES,
-        act=("relu", {"inplace": True}),
-        norm="batch",
-        bias=False,
-        upsample="deconv",
-    )
-    return LogitsOnly(_Padded(_FirstOf(network)))
-
-
-def _attention_unet(out_channels: int) -> LogitsOnly:
-    """An attention U-Net of five levels, 64 to 1024 channels."""
-    from monai.networks.nets import AttentionUnet
-
-    network = AttentionUnet(
-        spatial_dims=2,
-        in_channels=3,
-        out_channels=out_channels,
-        channels=ATTENTION_CHANNELS,
-        strides=(2, 2, 2, 2),
-    )
-    return LogitsOnly(_Padded(network))
-
-
-BASELINES = {
-    "unet": _unet,
-    "unetplusplus": _unetplusplus,
-    "attention_unet": _attention_unet,
-}
-"""Networks for comparison, from MONAI: number of outputs to the network."""
 
 
 def take_weights(network: nn.Module, channels: Sequence[str], parent: Model) -> None:

@@ -6,7 +6,8 @@ BASE is a model, or the checkpoint (.ckpt) of a training that left the modality 
 Five of its training images, of different mosaics where there are so many, are
 corrected as they are in the data set, and learned from just as the dock does. Then the
 test images of the modality, which are of other mosaics, are scored before and after,
-and test images of the other modalities, which must not be forgotten.
+and test images of the other modalities, which must not be forgotten. Settings are to be
+chosen with ``--subset val``.
 """
 
 from __future__ import annotations
@@ -88,13 +89,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--images", type=int, default=5)
     parser.add_argument("--others", type=int, help="at most so many of each modality")
+    parser.add_argument("--subset", default="test")
     parser.add_argument("--settings", type=json.loads, default={}, help="as JSON")
     arguments = parser.parse_args()
     keep_freed_memory()
     arguments.output.mkdir(parents=True, exist_ok=True)
     base = usable(arguments.base, arguments.output)
     train_set = PackedDataset(arguments.data, subset="train")
-    test_set = PackedDataset(arguments.data, subset="test")
+    test_set = PackedDataset(arguments.data, subset=arguments.subset)
     groups = test_set.table.groupby("modality").groups
     ids = {
         name: list(pd.Series(group).sample(frac=1, random_state=0))
@@ -120,7 +122,7 @@ def main() -> None:
         }
     table = pd.DataFrame(rows).T.rename_axis("AP at IoU 0.5")
     print(markdown_table(table.round(3)))
-    print(f"{len(of_it)} and {len(others)} test images; job {seconds:.0f} s")
+    print(f"{len(of_it)} and {len(others)} images; training and scores {seconds:.0f} s")
     print(json.dumps({**asdict(settings), "steps": job.about["steps"]}))
     print({kind: job.last(kind)["scores"] for kind in ("before", "after")})
 

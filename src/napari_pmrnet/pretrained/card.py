@@ -47,7 +47,8 @@ def save_model(
     dict
         The card as written.
     """
-    replace_file(path, lambda stream: stream.write(save(state)))
+    packed = {name: value.contiguous() for name, value in state.items()}
+    replace_file(path, lambda stream: stream.write(save(packed)))
     card = {
         "card_version": CARD_VERSION,
         "name": path.stem,

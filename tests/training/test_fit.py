@@ -1,6 +1,7 @@
 """Training: it learns, it resumes to the same weights, it says what is wrong."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -258,3 +259,16 @@ def test_a_network_for_comparison_leaves_a_checkpoint(
     card = train(data, None, tmp_path / "w.ckpt", config)
     assert 0 <= card["val"]["Dice"] <= 1
     assert sorted(path.name for path in tmp_path.glob("w.*")) == ["w.ckpt", "w.csv"]
+
+
+def test_training_leaves_later_threads_as_many_cores(
+    data: Path, tmp_path: Path
+) -> None:
+    def threads() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    before = threads()
+    config = replace(SMALL, epochs=1, finish_epochs=0, without=("pgrf",))
+    train(data, None, tmp_path / "w.ckpt", config)
+    assert threads() == before

@@ -6,9 +6,9 @@ import csv
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,7 @@ class Trainer:
         """
         self.average.module.eval()
         started, cost_done = time.monotonic(), 0.0
-        with ThreadPoolExecutor(1, initializer=_work_alone) as pool:
+        with _helper() as pool:
             while self.epoch < self.config.total_epochs:
                 begun = time.monotonic()
                 losses = self._train_epoch(pool)
@@ -261,6 +261,20 @@ class Trainer:
             if fresh:
                 writer.writeheader()
             writer.writerow(row)
+
+
+@contextmanager
+def _helper() -> Iterator[ThreadPoolExecutor]:
+    """A thread that cuts crops; what it says of threads is taken back in the end.
+
+    torch gives every thread that comes later the number that was set last.
+    """
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(1, initializer=_work_alone) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _work_alone() -> None:

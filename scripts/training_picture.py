@@ -7,36 +7,18 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import napari
 import pandas as pd
 import platformdirs
-from qtpy.QtCore import QEventLoop, Qt, QTimer
+from qtpy.QtCore import Qt
+from screenshot import wait
 
 from napari_pmrnet.datasets.synthetic import make_stained
 
 MINUTES = 0.4
 LONGEST = 300.0
-
-
-def wait(until: Callable[[], bool]) -> None:
-    """Let the window live until something is so."""
-    started = time.perf_counter()
-    loop, timer = QEventLoop(), QTimer()
-
-    def look() -> None:
-        if until() or time.perf_counter() - started > LONGEST:
-            loop.quit()
-
-    timer.timeout.connect(look)
-    timer.start(20)
-    loop.exec_()
-    timer.stop()
-    if not until():
-        raise SystemExit("waited too long")
 
 
 def main() -> None:
@@ -61,16 +43,15 @@ def main() -> None:
     )
     dock.minutes.setValue(MINUTES)
     dock.train()
-    wait(lambda: not dock.run.is_running)
+    wait(lambda: not dock.run.is_running, LONGEST)
     for layer in viewer.layers[:-2]:
         layer.visible = False
     viewer.layers.selection.active = viewer.layers["tissue 3 nuclei"]
     dock.compare()
-    wait(lambda: not dock._comparing.is_running)
+    wait(lambda: not dock._comparing.is_running, LONGEST)
     viewer.reset_view()
     dock.setFocus(Qt.FocusReason.OtherFocusReason)
-    shown = time.perf_counter()
-    wait(lambda: time.perf_counter() - shown > 1)
+    wait(lambda: False, timeout=1, strict=False)
     viewer.window.screenshot(str(arguments.output), canvas_only=False, flash=False)
     print(dock.status.text.text())
     dock.run.discard()

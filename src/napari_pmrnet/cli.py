@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from napari_pmrnet._allocator import keep_freed_memory
+from napari_pmrnet._extras import needs_extra
 from napari_pmrnet.datasets.commands import app as data_app
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.finetuning.command import finetune
@@ -381,15 +382,3 @@ def progress_bar() -> Iterator[Progress]:
     """Progress bar with the time left, gone when done."""
     with Progress(console=console, transient=True) as bar:
         yield bar
-
-
-@contextmanager
-def needs_extra(extra: str, what: str) -> Iterator[None]:
-    """Turn a missing package into a message that says how to get it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise PMRNetError(
-            f"{what} needs the package {error.name}, which is not installed: "
-            f'pip install "napari-pmrnet[{extra}]"'
-        ) from error

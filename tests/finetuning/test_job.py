@@ -133,8 +133,9 @@ def test_a_folder_in_use_and_nothing_to_learn_are_refused(
 
 
 def test_steps_follow_from_the_time_allowed(corrected, model) -> None:
+    source = crop_source(corrected, QUICK)
     few, many = (
-        steps_for(model, corrected, TuneSettings(minutes=m, crop_size=48))
+        steps_for(model, source, TuneSettings(minutes=m, crop_size=48))
         for m in (0.001, 100)
     )
     assert few == tuner.LEAST_STEPS and many == tuner.MOST_STEPS
@@ -203,3 +204,22 @@ def test_the_journal_beside_an_image_is_read(corrected, tmp_path: Path) -> None:
     assert found.reviewed.tolist() == [3]
     assert set(np.unique(found.labels)) == {UNKNOWN, 0, 3}
     assert isinstance(found, Corrections)
+
+
+def test_a_missing_package_is_named(
+    corrected, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = corrected[0]
+    Image.fromarray(one.image).save(tmp_path / "0.png")
+    tifffile.imwrite(tmp_path / "0.tif", one.labels.astype("u2"))
+
+    def no_monai(*_: object) -> None:
+        raise ModuleNotFoundError(name="monai")
+
+    monkeypatch.setattr(worker, "run_job", no_monai)
+    arguments = ["--labels", tmp_path, "--output", tmp_path / "w.safetensors"]
+    done = CliRunner().invoke(
+        app, ["finetune", *map(str, [tmp_path / "0.png", *arguments])]
+    )
+    assert "needs the package monai" in str(done.exception)
+    assert "napari-pmrnet[train]" in str(done.exception)

@@ -117,6 +117,11 @@ def test_a_process_that_dies_is_said(reviewed, qtbot):
     dock.run._process.kill()
     qtbot.waitUntil(lambda: not dock.run.is_running)
     assert "ended from outside" in dock.status.text.text()
+    dock.go_on()
+    qtbot.waitUntil(lambda: dock.run.state().failure == "", timeout=120_000)
+    dock.run._process.kill()
+    qtbot.waitUntil(lambda: not dock.run.is_running)
+    assert "ended from outside" in dock.run.state().failure
     shutil.rmtree(_training_run.training_folder())
 
 

@@ -141,7 +141,10 @@ def _windows(models: list[Model], rounds: int) -> list[Row]:
     against, missing = {}, []
     for model in models:
         unet = f"U-Net, PyTorch ({_short(model.backend.dtype)})"
+        known = unet in against.values()
         against[f"PMRNet, {model.backend.name}"] = unet
+        if known:
+            continue
         try:
             runs[unet] = _unet(model.device, model.backend.dtype, window)
         except ModuleNotFoundError as error:
@@ -154,7 +157,7 @@ def _windows(models: list[Model], rounds: int) -> list[Row]:
         if reference:
             note = f"{median(reference) / median(spent):.1f} times as fast as the U-Net"
         rows.append(Row(what, median(spent), min(spent), note))
-    return rows + list(dict.fromkeys(missing))
+    return rows + missing
 
 
 def _unet(

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from napari_pmrnet.errors import DataError, PMRNetError
+from napari_pmrnet._extras import needs_extra
+from napari_pmrnet.errors import DataError
 
 console = Console(soft_wrap=True)
 
@@ -49,25 +50,20 @@ def finetune(
     """
     from napari_pmrnet.finetuning.job import AFTER, BEFORE, Job, TuneSettings
     from napari_pmrnet.finetuning.sources import corrections_of_files
+    from napari_pmrnet.finetuning.worker import run_job
 
     if output.suffix != ".safetensors":
         raise DataError(f"{output}: weights end in .safetensors. Name such a file.")
     folder = output.with_suffix(".training")
     job = Job(folder)
-    if not (folder / "job.json").exists():
+    if not job.exists:
         found = corrections_of_files(images, review or (), labels, channel)
         settings = TuneSettings(minutes=minutes)
         job = Job.create(folder, found, start_from, settings, device)
     else:
         console.print(f"{folder}: going on with the training that was begun there.")
-    try:
-        from napari_pmrnet.finetuning.worker import run_job
-    except ModuleNotFoundError as error:
-        raise PMRNetError(
-            f"training needs the package {error.name}, which is not installed: "
-            'pip install "napari-pmrnet[train]"'
-        ) from error
-    run_job(job)
+    with needs_extra("train", "training"):
+        run_job(job)
     before, after = (job.last(kind)["scores"] for kind in (BEFORE, AFTER))
     for name in before:
         console.print(

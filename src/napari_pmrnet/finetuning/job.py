@@ -115,6 +115,11 @@ class Job:
         return job
 
     @property
+    def exists(self) -> bool:
+        """Whether the folder holds a job."""
+        return (self.folder / ABOUT).exists()
+
+    @property
     def about(self) -> dict[str, Any]:
         """Model, device, settings and, once known, steps of an epoch.
 
@@ -145,6 +150,11 @@ class Job:
         """State after the last epoch."""
         return self.folder / CHECKPOINT
 
+    @property
+    def log(self) -> Path:
+        """What was said so far, one event a line."""
+        return self.folder / LOG
+
     def write(self, about: dict[str, Any]) -> None:
         """Replace what `about` gives."""
         text = json.dumps(about, indent=1).encode()
@@ -158,13 +168,13 @@ class Job:
     def say(self, kind: str, **values: Any) -> None:
         """Append an event to the log."""
         line = json.dumps({"kind": kind, **values}) + "\n"
-        with (self.folder / LOG).open("a", encoding="utf-8") as stream:
+        with self.log.open("a", encoding="utf-8") as stream:
             stream.write(line)
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What was said so far; a line that is not whole is left out."""
         try:
-            text = (self.folder / LOG).read_text(encoding="utf-8")
+            text = self.log.read_text(encoding="utf-8")
         except FileNotFoundError:
             return
         for line in text.splitlines(keepends=True):

@@ -17,9 +17,7 @@ THRESHOLDS = (0.5, 0.75)
 ROWS = ("AP0.5", "AP0.75", "Dice")
 
 
-def score(
-    model: Model, corrections: Sequence[Corrections], diameter: float | None = None
-) -> dict[str, float]:
+def score(model: Model, corrections: Sequence[Corrections]) -> dict[str, float]:
     """AP pooled over all nuclei and mean Dice, where labels are known.
 
     A nucleus that the model finds counts if more than half of it is known.
@@ -28,8 +26,6 @@ def score(
     ----------
     model : Model
     corrections : sequence of Corrections
-    diameter : float, optional
-        Of a typical nucleus; by default from a first look.
 
     Returns
     -------
@@ -38,7 +34,7 @@ def score(
     """
     matches: dict[float, list] = {threshold: [] for threshold in THRESHOLDS}
     dices = []
-    settings = Settings.for_card(model.card, diameter=diameter)
+    settings = Settings.for_card(model.card)
     for one in corrections:
         known = one.labels != UNKNOWN
         found = segment(one.image, settings, model, image_name=one.name).labels

@@ -1,8 +1,8 @@
-"""Training of a model on corrections, with what it knew before kept.
+"""Training of a model on corrections, with means to keep what it knew before.
 
-The learning rate is small, the statistics of every BatchNorm stay as they were, and the
-weights that come out lie between the model's own and the trained ones (Wortsman et al.,
-"Robust fine-tuning of zero-shot models", CVPR 2022).
+The statistics of every BatchNorm can stay as they were, generated nuclei be shown among
+the crops, and the weights that come out lie between the model's own and those trained
+(Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Tuner(Trainer):
 
 def tune(
     model: Model,
-    learned: Sequence[Corrections],
+    source: CropSource,
     held_back: Sequence[Corrections],
     settings: TuneSettings,
     checkpoint: Path,
@@ -110,7 +110,9 @@ def tune(
     ----------
     model : Model
         What to begin with; stays as it is.
-    learned, held_back : sequence of Corrections
+    source : CropSource
+        Of `crop_source`.
+    held_back : sequence of Corrections
         Of `pieces.divide`.
     settings : TuneSettings
     checkpoint : Path
@@ -127,12 +129,9 @@ def tune(
 
     Raises
     ------
-    DataError
-        If there is nothing to learn from.
     FloatingPointError
         If the loss is not finite.
     """
-    source = crop_source(learned, settings)
     config = training_config(settings, model.channels, steps)
     trainer = Tuner(
         config,
@@ -190,11 +189,8 @@ def validation_crops(
     ]
 
 
-def steps_for(
-    model: Model, learned: Sequence[Corrections], settings: TuneSettings
-) -> int:
+def steps_for(model: Model, source: CropSource, settings: TuneSettings) -> int:
     """Steps of each epoch that the time allowed is enough for, measured here."""
-    source = crop_source(learned, settings)
     network = PMRNet(out_channels=len(model.channels)).to(model.device)
     network = network.to(memory_format=torch.channels_last).train()
     images, target = source.batch(0, 8, settings.crop_size)

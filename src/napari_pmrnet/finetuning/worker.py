@@ -48,7 +48,12 @@ def run_job(job: Job) -> None:
         If the loss is not finite.
     """
     from napari_pmrnet.finetuning.score import score
-    from napari_pmrnet.finetuning.tuner import steps_for, tune, tuned_model
+    from napari_pmrnet.finetuning.tuner import (
+        crop_source,
+        steps_for,
+        tune,
+        tuned_model,
+    )
     from napari_pmrnet.pretrained import load_model
 
     about, settings = job.about, job.settings
@@ -60,8 +65,9 @@ def run_job(job: Job) -> None:
     if before is None:
         job.say(BEFORE, scores=score(model, division.held_back))
         before = job.last(BEFORE)
+    source = crop_source(division.learned, settings)
     if "steps" not in about:
-        about["steps"] = steps_for(model, division.learned, settings)
+        about["steps"] = steps_for(model, source, settings)
         job.write(about)
 
     def report(epoch: Any) -> None:
@@ -76,7 +82,7 @@ def run_job(job: Job) -> None:
 
     state = tune(
         model,
-        division.learned,
+        source,
         division.held_back if division.apart else (),
         settings,
         job.checkpoint,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import DataError
@@ -50,14 +51,20 @@ def corrected_layers(viewer: ViewerModel) -> list[Corrected]:
     for layer in viewer.layers:
         if not isinstance(layer, Labels) or layer.ndim != 2 or layer.multiscale:
             continue
-        flags = layer.features
-        if "reviewed" not in flags or not flags["reviewed"].fillna(False).any():
+        reviewed = int(_reviewed(layer.features).sum())
+        if not reviewed:
             continue
         image = image_for(layer, result_of(layer), viewer.layers)
         if image is not None:
-            reviewed = int(flags["reviewed"].fillna(False).astype(bool).sum())
-            found.append(Corrected(layer, image, reviewed, len(flags)))
+            found.append(Corrected(layer, image, reviewed, len(layer.features)))
     return found
+
+
+def _reviewed(features: pd.DataFrame) -> pd.Series:
+    """Whether each nucleus was accepted or edited; False where nothing says so."""
+    if "reviewed" not in features:
+        return pd.Series(False, index=features.index)
+    return features["reviewed"].fillna(False).astype(bool)
 
 
 def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:
@@ -89,7 +96,7 @@ def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:
         name=image.name,
     )
     flags = layer.features.dropna(subset="index").set_index("index")
-    flags = flags.assign(reviewed=flags["reviewed"].fillna(False).astype(bool))
+    flags = flags.assign(reviewed=_reviewed(flags))
     maps: Any = {} if result is None else result.segmentation.maps
     original = None if result is None else result.segmentation.labels
     if session is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import napari.viewer
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
 
@@ -17,7 +18,8 @@ LIST_DELAY = 100
 class Dock(QWidget):
     """A widget that napari puts into a dock.
 
-    Once its parts are there, a dock calls `_restyle` for its first colours.
+    Once its parts are there, a dock calls `_restyle` for its first colours. What it
+    says goes to its ``status``, or where its own `say` puts it.
 
     Parameters
     ----------
@@ -49,6 +51,15 @@ class Dock(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.release()
         return super().event(event)
+
+    def say(self, text: str, tone: str = "plain") -> None:
+        """Show a sentence in one of the tones of the style sheet."""
+        self.status.say(text, tone)
+
+    def _complain(self, message: str) -> None:
+        """Say what is wrong, in the dock and as a notification."""
+        self.say(message, "error")
+        show_error(message)
 
     def _let_go(self) -> None:
         """Of what a dock has beside the viewer's events."""

@@ -10,7 +10,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.plugin._measure_words import head_of
-from napari_pmrnet.plugin._row_table import RowTable
+from napari_pmrnet.plugin._row_table import RowTable, head
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _MIDDLE = Qt.AlignmentFlag.AlignCenter
@@ -84,10 +84,7 @@ class MeasurementsModel(QAbstractTableModel):
         """Qt's: heads of the columns and what they mean."""
         if orientation == Qt.Orientation.Horizontal and section < len(self._names):
             title, meaning = head_of(self._names[section], self._unit)
-            if role == Qt.ItemDataRole.DisplayRole:
-                return title
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return f"<span>{meaning}</span>"
+            return head(title, meaning, role)
         return None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:

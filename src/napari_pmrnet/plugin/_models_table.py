@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QHeaderView
 
-from napari_pmrnet.plugin._row_table import RowTable
+from napari_pmrnet.plugin._row_table import RowTable, head
 from napari_pmrnet.pretrained.describe import Entry, describe, summary
 
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -50,10 +50,7 @@ class ModelsTableModel(QAbstractTableModel):
         """Qt's: heads of the columns and what they mean."""
         if orientation == Qt.Orientation.Horizontal:
             title, meaning = list(COLUMNS.values())[section]
-            if role == Qt.ItemDataRole.DisplayRole:
-                return title
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return f"<span>{meaning}</span>"
+            return head(title, meaning, role)
         return None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 
@@ -24,3 +25,12 @@ class RowTable(QTableView):
         heads = self.horizontalHeader()
         heads.setHighlightSections(False)
         heads.setSectionsClickable(True)
+
+
+def head(title: str, meaning: str, role: int) -> str | None:
+    """What Qt is told of a column's head: its title, and what it means as a tip."""
+    if role == Qt.ItemDataRole.DisplayRole:
+        return title
+    if role == Qt.ItemDataRole.ToolTipRole:
+        return f"<span>{meaning}</span>"
+    return None

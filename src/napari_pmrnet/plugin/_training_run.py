@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
 from napari_pmrnet.finetuning.job import (
     AFTER,
     BEFORE,
+    DONE,
     EPOCH,
     FAILED,
     STARTED,
@@ -86,7 +87,8 @@ class State:
                 state.after = event["scores"]
             elif kind == FAILED:
                 state.failure = event["message"]
-        state.done = job.is_done
+            elif kind == DONE:
+                state.done = job.weights.exists()
         state.losses = [epochs[n]["loss"] for n in sorted(epochs)]
         values = [epochs[n]["held_back"] for n in sorted(epochs)]
         state.held_back = [value for value in values if value is not None]
@@ -121,7 +123,7 @@ class TrainingRun(QObject):
     def unfinished(self) -> Job | None:
         """A job that was neither finished nor discarded."""
         job = Job(training_folder())
-        return job if (job.folder / "job.json").exists() else None
+        return job if job.exists else None
 
     def begin(
         self, corrections: Sequence[Corrections], model: str, settings: TuneSettings
@@ -186,7 +188,7 @@ class TrainingRun(QObject):
         """Tell if the log has grown."""
         if self.job is None:
             return
-        log = self.job.folder / "log.jsonl"
+        log = self.job.log
         size = log.stat().st_size if log.exists() else 0
         if size != self._size:
             self._size = size
@@ -198,10 +200,9 @@ class TrainingRun(QObject):
 
     def _on_finished(self, code: int = 0, status: Any = None) -> None:
         """The process ended by itself; one that says nothing was killed."""
-        job = self.job
-        last = job.last(FAILED) if job is not None else None
-        if job is not None and not job.is_done and last is None:
-            job.say(
+        state = self.state()
+        if self.job is not None and not (state.done or state.failure):
+            self.job.say(
                 FAILED,
                 message="The training was ended from outside. Choose Continue to go "
                 "on from its last epoch.",

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -206,11 +205,6 @@ class SegmentFolder(Dock):
         self.cancel_button.setEnabled(running)
         self.progress.setVisible(running)
         self.progress.setRange(0, 0)
-
-    def _complain(self, message: str) -> None:
-        """Say what is wrong, in the dock and as a notification."""
-        self.say(message, "error")
-        show_error(message)
 
     def _on_event(self, event: Event) -> None:
         """Follow the run in the table and the bar."""

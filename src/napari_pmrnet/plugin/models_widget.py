@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
@@ -234,11 +233,6 @@ class Models(Dock):
             self._complain(str(error))
             return False
         return True
-
-    def _complain(self, message: str) -> None:
-        """Say what is wrong, in the dock and as a notification."""
-        self.status.say(message, "error")
-        show_error(message)
 
 
 def _allow(button: QPushButton, why_not: str, about: str) -> None:

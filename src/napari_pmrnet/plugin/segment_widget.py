@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import napari.viewer
 from napari.layers import Labels
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -271,10 +270,9 @@ class SegmentNuclei(Dock):
         if settings is not None:
             _memory.remember(settings)
 
-    def _complain(self, message: str) -> None:
-        """Say what is wrong, in the dock and as a notification."""
-        self.run_panel.say(message, "error")
-        show_error(message)
+    def say(self, text: str, tone: str = "plain") -> None:
+        """Show a sentence in one of the tones of the style sheet."""
+        self.run_panel.say(text, tone)
 
     def _on_setting(self, name: str) -> None:
         self._remember_timer.start()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari.viewer
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -333,11 +332,6 @@ class TrainOnCorrections(Dock):
                 return one
         seen = [one for one in self._corrected if one.image.visible]
         return seen[-1] if seen else None
-
-    def _complain(self, message: str) -> None:
-        """Say what is wrong, in the dock and as a notification."""
-        self.status.say(message, "error")
-        show_error(message)
 
 
 def words(state: State) -> tuple[str, str]:

@@ -15,14 +15,23 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_pmrnet.cli import app
-from napari_pmrnet.errors import DataError
+from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.finetuning import tuner, worker
 from napari_pmrnet.finetuning.corrections import UNKNOWN, Corrections
-from napari_pmrnet.finetuning.job import AFTER, BEFORE, EPOCH, FAILED, Job, TuneSettings
+from napari_pmrnet.finetuning.job import (
+    AFTER,
+    BEFORE,
+    EPOCH,
+    FAILED,
+    NOTE,
+    Job,
+    TuneSettings,
+)
 from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.finetuning.tuner import crop_source, mixed, steps_for
 from napari_pmrnet.pretrained import load_model
 from napari_pmrnet.proofreading.journal import Journal, fingerprint
+from napari_pmrnet.training import fit
 
 QUICK = TuneSettings(minutes=0.001, crop_size=48)
 
@@ -102,6 +111,44 @@ def test_a_loss_that_is_not_a_number_is_said(
         worker.main()
     assert "became unstable" in job.last(FAILED)["message"]
     assert not job.is_done
+
+
+def test_the_best_weights_before_a_loss_that_is_no_number_are_kept(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = fit.Trainer._step
+
+    def break_in_the_third_epoch(self, images, target, number):
+        if self.epoch == 2:
+            raise FloatingPointError("the loss is nan")
+        return step(self, images, target, number)
+
+    monkeypatch.setattr(fit.Trainer, "_step", break_in_the_third_epoch)
+    worker.run_job(job)
+    assert job.is_done
+    assert "unstable in epoch 3" in job.last(NOTE)["message"]
+    held_back = [e["held_back"] for e in job.events() if e["kind"] == EPOCH]
+    assert len(held_back) == 2
+    best = torch.load(job.checkpoint, weights_only=True)["best_state"]
+    kept = load_model(job.weights, "cpu").network.state_dict()
+    for name, value in best.items():
+        assert torch.equal(kept[name], value), name
+
+
+def test_the_command_says_what_went_wrong(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job.folder.rename(tmp_path / "mine.training")
+
+    def run(_: Job) -> None:
+        raise RuntimeError("DefaultCPUAllocator: out of memory")
+
+    monkeypatch.setattr(worker, "run_job", run)
+    arguments = ["finetune", "0.png", "--output", str(tmp_path / "mine.safetensors")]
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, PMRNetError)
+    assert "ran out of memory" in str(done.exception)
+    assert "give the command again" in str(done.exception)
 
 
 def test_running_out_of_memory_is_said() -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from napari_pmrnet._extras import needs_extra
-from napari_pmrnet.errors import DataError
+from napari_pmrnet.errors import DataError, PMRNetError
 
 console = Console(soft_wrap=True)
 
@@ -48,9 +48,9 @@ def finetune(
 
     Started again after a kill, the command goes on from its last epoch.
     """
-    from napari_pmrnet.finetuning.job import AFTER, BEFORE, Job, TuneSettings
+    from napari_pmrnet.finetuning.job import AFTER, BEFORE, NOTE, Job, TuneSettings
     from napari_pmrnet.finetuning.sources import corrections_of_files
-    from napari_pmrnet.finetuning.worker import run_job
+    from napari_pmrnet.finetuning.worker import in_words, run_job
 
     if output.suffix != ".safetensors":
         raise DataError(f"{output}: weights end in .safetensors. Name such a file.")
@@ -62,8 +62,13 @@ def finetune(
         job = Job.create(folder, found, start_from, settings, device)
     else:
         console.print(f"{folder}: going on with the training that was begun there.")
-    with needs_extra("train", "training"):
-        run_job(job)
+    try:
+        with needs_extra("train", "training"):
+            run_job(job)
+    except (ArithmeticError, MemoryError, RuntimeError) as error:
+        raise PMRNetError(in_words(error, "give the command again")) from error
+    if note := job.last(NOTE):
+        console.print(note["message"])
     before, after = (job.last(kind)["scores"] for kind in (BEFORE, AFTER))
     for name in before:
         console.print(

@@ -22,10 +22,11 @@ ABOUT, LOG, WEIGHTS, CHECKPOINT = (
     "tuned.safetensors",
     "tuned.ckpt",
 )
-STARTED, BEFORE, EPOCH, AFTER, DONE, FAILED = (
+STARTED, BEFORE, EPOCH, NOTE, AFTER, DONE, FAILED = (
     "started",
     "before",
     "epoch",
+    "note",
     "after",
     "done",
     "failed",

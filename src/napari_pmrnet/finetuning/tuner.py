@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -95,6 +95,17 @@ class Tuner(Trainer):
         return value
 
 
+class Tuned(NamedTuple):
+    """Weights of the epoch with the least loss on what was held back.
+
+    ``broke_at`` is the epoch in which the loss was no longer a number, if that ended
+    the training.
+    """
+
+    state: dict[str, Tensor]
+    broke_at: int | None = None
+
+
 def tune(
     model: Model,
     source: CropSource,
@@ -103,7 +114,7 @@ def tune(
     checkpoint: Path,
     report: Callable[[EpochReport], None],
     steps: int,
-) -> dict[str, Tensor]:
+) -> Tuned:
     """Fine-tune a model.
 
     Parameters
@@ -124,13 +135,12 @@ def tune(
 
     Returns
     -------
-    dict of Tensor
-        Weights of the epoch with the least loss on what is held back.
+    Tuned
 
     Raises
     ------
     FloatingPointError
-        If the loss is not finite.
+        If the loss is not finite in the first epoch.
     """
     config = training_config(settings, model.channels, steps)
     trainer = Tuner(
@@ -142,8 +152,14 @@ def tune(
         model,
         held_back=validation_crops(held_back, settings),
     )
-    tuned = trainer.run(report)
-    return mixed(model.network.state_dict(), tuned, settings.keep)
+    broke_at = None
+    try:
+        state = trainer.run(report)
+    except FloatingPointError:
+        if trainer.epoch == 0:
+            raise
+        state, broke_at = trainer.best_state, trainer.epoch + 1
+    return Tuned(mixed(model.network.state_dict(), state, settings.keep), broke_at)
 
 
 def crop_source(learned: Sequence[Corrections], settings: TuneSettings) -> CropSource:

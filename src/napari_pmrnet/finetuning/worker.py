@@ -24,12 +24,18 @@ from napari_pmrnet.finetuning.job import (
     DONE,
     EPOCH,
     FAILED,
+    NOTE,
     STARTED,
     Job,
 )
 from napari_pmrnet.finetuning.pieces import Division, divide
 
 logger = logging.getLogger(__name__)
+
+_BROKE = (
+    "The training became unstable in epoch {} (its loss is not a number); these are "
+    "the best weights before that."
+)
 
 
 def run_job(job: Job) -> None:
@@ -45,7 +51,8 @@ def run_job(job: Job) -> None:
     PMRNetError
         If there is nothing to learn from, or model or folder are damaged.
     FloatingPointError
-        If the loss is not finite.
+        If the loss is not finite in the first epoch; later, the best weights so far are
+        kept.
     """
     from napari_pmrnet.finetuning.score import score
     from napari_pmrnet.finetuning.tuner import (
@@ -80,7 +87,7 @@ def run_job(job: Job) -> None:
             seconds_left=epoch.seconds_left,
         )
 
-    state = tune(
+    tuned = tune(
         model,
         source,
         division.held_back if division.apart else (),
@@ -89,8 +96,10 @@ def run_job(job: Job) -> None:
         report,
         about["steps"],
     )
-    after = score(tuned_model(model, state), division.held_back)
-    _save(job, model.card, state, corrections, before["scores"], after)
+    if tuned.broke_at is not None:
+        job.say(NOTE, message=_BROKE.format(tuned.broke_at))
+    after = score(tuned_model(model, tuned.state), division.held_back)
+    _save(job, model.card, tuned.state, corrections, before["scores"], after)
     job.say(AFTER, scores=after)
     job.say(DONE)
 
@@ -164,8 +173,16 @@ def main() -> None:
         raise SystemExit(1) from error
 
 
-def in_words(error: Exception) -> str:
-    """What went wrong, and what to do, for the user."""
+def in_words(error: Exception, again: str = "choose Continue") -> str:
+    """What went wrong, and what to do, for the user.
+
+    Parameters
+    ----------
+    error : Exception
+        Of `run_job`.
+    again : str
+        How the user starts the job once more.
+    """
     if isinstance(error, FloatingPointError):
         return (
             "The training became unstable (its loss is not a number). Nothing was "
@@ -174,11 +191,9 @@ def in_words(error: Exception) -> str:
     if isinstance(error, MemoryError) or "out of memory" in str(error):
         return (
             "The training ran out of memory. Close other images and programs, then "
-            "choose Continue: it goes on from its last epoch."
+            f"{again}: it goes on from its last epoch."
         )
-    return (
-        f"The training failed: {error}. Choose Continue to go on from its last epoch."
-    )
+    return f"The training failed: {error}. To go on from its last epoch, {again}."
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from napari_pmrnet.finetuning.job import (
     DONE,
     EPOCH,
     FAILED,
+    NOTE,
     STARTED,
     Job,
     TuneSettings,
@@ -52,6 +53,8 @@ class State:
     seconds_left : float or None
     started, before, after : dict
         Counts of nuclei, and scores.
+    note : str
+        What the user should know of it.
     failure : str
         Why it ended, if it failed.
     done : bool
@@ -64,6 +67,7 @@ class State:
     started: dict[str, Any] = field(default_factory=dict)
     before: dict[str, float] = field(default_factory=dict)
     after: dict[str, float] = field(default_factory=dict)
+    note: str = ""
     failure: str = ""
     done: bool = False
 
@@ -85,6 +89,8 @@ class State:
                 state.before = event["scores"]
             elif kind == AFTER:
                 state.after = event["scores"]
+            elif kind == NOTE:
+                state.note = event["message"]
             elif kind == FAILED:
                 state.failure = event["message"]
             elif kind == DONE:

@@ -349,7 +349,7 @@ def words(state: State) -> tuple[str, str]:
                 "tell little. Compare, then keep or discard it."
             )
             tone = "warning"
-        return text, tone
+        return f"{text} {state.note}".rstrip(), tone
     if not state.losses:
         if not state.started:
             return "Starting...", "plain"

@@ -36,10 +36,11 @@ def test_candidates_take_turns_after_one_that_does_not_count() -> None:
 def test_what_is_not_installed_is_said(weights: Path, small: list[str]) -> None:
     report = benchmark.run_benchmark(weights, "cpu", 1, small.append)
     windows, whole, slider = report.tables.values()
-    torch_row, unet, openvino = windows
+    torch_row, unet, openvino, graphs = windows
     assert torch_row.what == "PMRNet, PyTorch" and torch_row.median > 0
     assert unet.median is None and "monai" in unet.note
     assert openvino.median is None and "not measured" in openvino.note
+    assert graphs.median is None and "not on cpu" in graphs.note
     way, network, rest = whole
     assert way.median == pytest.approx(network.median + rest.median)
     assert 0 < network.median < way.median and slider[0].median > 0

@@ -12,13 +12,9 @@ import torch
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.pretrained import backends, devices, load_model
-from napari_pmrnet.pretrained.backends import (
-    TorchBackend,
-    fast_dtype,
-    has_openvino,
-    make_backend,
-)
+from napari_pmrnet.pretrained.backends import fast_dtype, has_openvino, make_backend
 from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.pretrained.torch_backend import TorchBackend
 from napari_pmrnet.training.networks import WithMaps
 
 CPU = torch.device("cpu")

@@ -28,7 +28,11 @@ from napari_pmrnet.segmentation.settings import Settings
 
 MEGAPIXEL = (1024, 1024)
 BATCHES = (1, 16, 64)
-TITLES = {"pytorch": "PyTorch", "openvino": "OpenVINO"}
+TITLES = {
+    "pytorch": "PyTorch",
+    "openvino": "OpenVINO",
+    "cuda_graphs": "CUDA graphs",
+}
 PACKAGES = ("napari-pmrnet", "torch", "openvino", "numpy", "scipy")
 
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
-from napari_pmrnet.network.inference import inference_form
+from napari_pmrnet.network import PMRNet, PMRNetOutput
 from napari_pmrnet.pretrained.devices import has_fast_bfloat16
+from napari_pmrnet.pretrained.torch_backend import TorchBackend
 
-BACKENDS = ("auto", "pytorch", "openvino")
+BACKENDS = ("auto", "pytorch", "openvino", "cuda_graphs")
 TENSOR_CORES = (7, 0)
 HALF_PRECISION = "PMRNET_HALF_PRECISION"
 
@@ -36,30 +36,6 @@ class Backend(Protocol):
     def __call__(self, windows: Tensor) -> PMRNetOutput: ...
 
 
-class TorchBackend:
-    """The inference form of a network in eager PyTorch.
-
-    Parameters
-    ----------
-    network : Module
-        On its device.
-    dtype : torch.dtype
-        What it computes in.
-    """
-
-    def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
-        self.dtype = dtype
-        self._network = inference_form(network).to(self.dtype)
-        self.name = "PyTorch"
-        if self.dtype != torch.float32:
-            self.name += f" ({str(self.dtype).removeprefix('torch.')})"
-
-    def __call__(self, windows: Tensor) -> PMRNetOutput:
-        out = self._network(windows.to(self.dtype), maps=True)
-        gates = Gates(*(gate.float() for gate in out.gates))
-        return PMRNetOutput(out.logits.float(), out.certainty.float(), gates)
-
-
 def fast_dtype(device: torch.device, backend: str) -> torch.dtype:
     """The type that a backend computes in on a device.
 
@@ -72,11 +48,11 @@ def fast_dtype(device: torch.device, backend: str) -> torch.dtype:
     ----------
     device : torch.device
     backend : str
-        ``pytorch`` or ``openvino``.
+        ``pytorch``, ``cuda_graphs`` or ``openvino``.
     """
     if os.environ.get(HALF_PRECISION) == "0":
         return torch.float32
-    if device.type == "cuda" and backend == "pytorch":
+    if device.type == "cuda" and backend != "openvino":
         capable = torch.cuda.get_device_capability(device) >= TENSOR_CORES
         return torch.float16 if capable else torch.float32
     if backend == "openvino" and has_fast_bfloat16("cpu"):
@@ -96,19 +72,21 @@ def make_backend(
         Where `network` is.
     wanted : str
         ``auto``: OpenVINO for a whole PMRNet on a CPU where it is installed, else
-        PyTorch. ``pytorch`` or ``openvino`` for that alone.
+        PyTorch. ``pytorch``, ``openvino`` or ``cuda_graphs`` for that alone.
     weights_hash : str or None
         SHA-256 of the weights, under which a conversion is kept for the next start.
 
     Raises
     ------
     PMRNetError
-        If OpenVINO is asked for by name and cannot run this network here.
+        If a backend is asked for by name and cannot run this network here.
     """
     if wanted not in BACKENDS:
         raise PMRNetError(
             f"there is no backend '{wanted}'. Choose one of: {', '.join(BACKENDS)}."
         )
+    if wanted == "cuda_graphs":
+        return _cuda_graphs(network, device)
     fits = device.type == "cpu" and isinstance(network, PMRNet)
     if wanted == "openvino" and not fits:
         raise PMRNetError(f"OpenVINO runs a whole PMRNet on the CPU, not on {device}.")
@@ -127,6 +105,15 @@ def make_backend(
             ) from error
         logger.warning("OpenVINO cannot be used, PyTorch runs instead: %s", error)
         return TorchBackend(network, fast_dtype(device, "pytorch"))
+
+
+def _cuda_graphs(network: nn.Module, device: torch.device) -> Backend:
+    """The network recorded as CUDA graphs."""
+    if device.type != "cuda":
+        raise PMRNetError(f"CUDA graphs run on an NVIDIA GPU, not on {device}.")
+    from napari_pmrnet.pretrained.cuda_graphs import CUDAGraphsBackend
+
+    return CUDAGraphsBackend(network, device, fast_dtype(device, "cuda_graphs"))
 
 
 def has_openvino() -> bool:

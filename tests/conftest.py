@@ -77,6 +77,30 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def whole_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Untrained weights that label ``objects`` and ``classes`` (polyp, tool)."""
+    import torch
+
+    from napari_pmrnet.network import PMRNet
+    from napari_pmrnet.pretrained.card import architecture, save_model
+    from napari_pmrnet.segmentation.kind import class_channels
+
+    paths = {}
+    for kind, names in (("objects", []), ("classes", ["polyp", "tool"])):
+        channels = ("probability", *class_channels(len(names)))
+        torch.manual_seed(1)
+        network = PMRNet(out_channels=len(channels))
+        with torch.no_grad():
+            network.head[2].weight.mul_(100)
+        path = tmp_path_factory.mktemp("whole") / f"{kind}.safetensors"
+        card = {"architecture": architecture(channels), "window": 64, "labels": kind}
+        classes = {"classes": names} if names else {}
+        save_model(path, network.state_dict(), {**card, **classes, "overlap": 16})
+        paths[kind] = path
+    return paths
+
+
+@pytest.fixture(scope="session")
 def model(weights: Path) -> Model:
     """The untrained network on the CPU."""
     from napari_pmrnet.pretrained import load_model

@@ -243,6 +243,18 @@ def train(
             metavar="NETWORK",
         ),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="What to learn: instances (nuclei apart), objects (connected parts), "
+            "or classes (label k is the k-th class). Published data sets without "
+            "instances are learned as objects.",
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Names of the classes, that of label 1 first: polyp,tool."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Number of epochs.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -269,7 +281,10 @@ def train(
         from napari_pmrnet.training.config import TrainConfig
         from napari_pmrnet.training.run import train as run
 
-    values = json.loads(config.read_text()) if config else {}
+    given = json.loads(config.read_text()) if config else {}
+    names = tuple(name.strip() for name in classes.split(",")) if classes else ()
+    kind = labels or _labels_of(dataset)
+    values = TrainConfig().for_labels(kind, names).as_dict() | given
     given = {"network": model, "epochs": epochs, "seed": seed}
     values |= {name: value for name, value in given.items() if value is not None}
     with progress_bar() as bar:
@@ -290,6 +305,15 @@ def train(
             preparing=lambda done, total: bar.update(task, completed=done, total=total),
         )
     console.print(f"{output}: validation Dice {card['val']['Dice']}")
+
+
+def _labels_of(dataset: str | None) -> str:
+    """What is learned of a data set if the user does not say."""
+    from napari_pmrnet.datasets.registry import reader_class
+    from napari_pmrnet.segmentation.kind import INSTANCES, OBJECTS
+
+    apart = dataset is None or reader_class(dataset).instances
+    return INSTANCES if apart else OBJECTS
 
 
 def _epoch_line(epoch: EpochReport) -> str:

@@ -118,3 +118,25 @@ def test_train_reads_a_published_data_set(
     assert made["dataset"].startswith("Kvasir-SEG, grouped split (seed 0)")
     refused = run(*command, "--dataset", "breast").exception
     assert "'breast' is no data set with a reader" in str(refused)
+
+
+def test_a_published_data_set_without_instances_is_learned_as_objects(
+    tree, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.json"
+    values = {"batch_size": 2, "steps_per_epoch": 1, "crop_size": 32}
+    settings.write_text(json.dumps(values))
+    output = tmp_path / "polyps.safetensors"
+    arguments = ["--data", tree("kvasir"), "--dataset", "kvasir-seg", "--epochs", 1]
+    arguments += ["--output", output, "--config", settings, "--device", "cpu"]
+    done = CliRunner().invoke(app, ["train", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    card = json.loads(output.with_suffix(".json").read_text())
+    assert card["labels"] == "objects" and card["window"] == 32
+    assert card["architecture"]["channels"] == ["probability"]
+    arguments = ["--data", tree("kvasir"), "--dataset", "kvasir-seg"]
+    arguments += ["--model", output, "--device", "cpu", "--output", tmp_path / "scores"]
+    done = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    assert "Objects" in done.output and "Certainty" not in done.output
+    assert "Semantic" in (tmp_path / "scores" / "report.md").read_text()

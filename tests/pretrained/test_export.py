@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -241,3 +242,23 @@ def test_the_package_holds_no_code_and_says_how_to_use_it(package: Path) -> None
         "}`", ""
     )
     assert "percentile 1.0 and percentile 99.8" in text and "4,000,000" in text
+
+
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_packages_of_objects_and_classes_say_so(
+    whole_weights, tmp_path: Path, kind: str
+) -> None:
+    target = tmp_path / "w.bioimageio.zip"
+    assert "is valid" in bioimageio_export.export_package(
+        str(whole_weights[kind]), target
+    )
+    with zipfile.ZipFile(target) as archive:
+        text = archive.read("README.md").decode()
+        about = yaml.safe_load(archive.read("rdf.yaml"))
+    assert kind in about["description"] and kind in about["tags"]
+    assert "one window holds all of them" in text
+    assert "nucle" not in text.split("## Validation")[0].replace("nuclei of", "")
+    assert about["config"]["napari_pmrnet"]["labels"] == kind
+    if kind == "classes":
+        assert "looks like polyp" in text and "looks like tool" in text
+    assert not any("Nucleus" in cite["text"] for cite in about["cite"])

@@ -44,6 +44,8 @@ JSON = st.recursive(
     max_leaves=6,
 )
 FIELDS = (
+    "labels",
+    "classes",
     *("architecture", "certainty", "data", "date", "images", "licences", "name"),
     *("overlap", "parent", "scores", "sha256", "suggestions", "thresholds"),
     *("training", "val", "window", "working_diameters"),

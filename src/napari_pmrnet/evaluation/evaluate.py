@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from napari_pmrnet.datasets.opened import OpenedDataset
 from napari_pmrnet.evaluation.certainty import entropy
@@ -15,6 +16,12 @@ from napari_pmrnet.evaluation.semantic import dice, protocol_pair, semantic_scor
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Segmentation, Settings, segment
 from napari_pmrnet.segmentation.first_look import choose_scale
+from napari_pmrnet.segmentation.kind import (
+    INSTANCES,
+    OBJECTS,
+    class_names,
+    kind_of,
+)
 from napari_pmrnet.segmentation.predict import predict, run_to_end
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
@@ -28,6 +35,8 @@ class ImageScore:
     Attributes
     ----------
     image_id, modality : str
+    kind : str
+        What the model labels, see `segmentation.kind`.
     semantic : dict
         `semantic_scores` at 256 x 256.
     dice_native : float
@@ -35,7 +44,8 @@ class ImageScore:
     seconds : float
         Time from image to labels.
     matches : list of Match
-        One an entry of `THRESHOLDS`, at native resolution.
+        One an entry of `THRESHOLDS`, at native resolution. Of objects with the
+        connected parts of the truth.
     objects : DataFrame
         ``certainty`` and best ``iou`` with a true nucleus, one row a predicted one.
     missed : DataFrame
@@ -43,6 +53,8 @@ class ImageScore:
     pixels : DataFrame
         ``certainty``, ``pgrf``, ``entropy`` and ``wrong`` of `PIXELS_AN_IMAGE` pixels
         drawn at random.
+    classes : dict
+        Dice at native resolution of every class, by name.
     """
 
     image_id: str
@@ -54,6 +66,8 @@ class ImageScore:
     objects: pd.DataFrame
     missed: pd.DataFrame
     pixels: pd.DataFrame
+    kind: str = INSTANCES
+    classes: dict[str, float] = field(default_factory=dict)
 
 
 def evaluate(
@@ -79,11 +93,13 @@ def evaluate(
         One entry an image, in the order of the data set.
     """
     settings, scores = settings or Settings(), []
-    rng = np.random.default_rng(0)
+    rng, kind = np.random.default_rng(0), kind_of(model.card)
     for image_id in dataset.ids:
         image, truth = dataset.load(image_id)
         result = segment(image, settings, model, extra_maps=True, image_name=image_id)
         foreground = result.maps["probability"] > settings.probability_threshold
+        if kind == OBJECTS:
+            truth, _ = ndimage.label(truth > 0)
         scores.append(
             ImageScore(
                 image_id,
@@ -95,11 +111,21 @@ def evaluate(
                 _with_iou(result.labels, result.objects, truth),
                 _with_iou(*result.missed(), truth),
                 _pixels(result, truth, rng),
+                kind,
+                class_dice(truth, result.labels, class_names(model.card)),
             )
         )
         if progress is not None:
             progress(len(scores), len(dataset.ids))
     return scores
+
+
+def class_dice(
+    truth: np.ndarray, labels: np.ndarray, names: tuple[str, ...]
+) -> dict[str, float]:
+    """Dice of every class, by name; label k is of the k-th name."""
+    numbered = enumerate(names, start=1)
+    return {name: dice(labels == k, truth == k) for k, name in numbered}
 
 
 def protocol_masks(

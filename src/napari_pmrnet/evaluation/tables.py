@@ -15,6 +15,7 @@ from napari_pmrnet.evaluation.certainty import (
 from napari_pmrnet.evaluation.evaluate import THRESHOLDS, ImageScore
 from napari_pmrnet.evaluation.instance import Match, average_precision
 from napari_pmrnet.evaluation.semantic import PROTOCOL_SIZE
+from napari_pmrnet.segmentation.kind import CLASSES, INSTANCES, OBJECTS
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
 
 MAIN_THRESHOLDS = (0.5, 0.75, 0.9)
@@ -68,6 +69,13 @@ def instance_row(scores: Scores) -> dict[str, float]:
         "F1": total.f1,
         "PQ": total.panoptic_quality,
     }
+
+
+def class_row(scores: Scores) -> dict[str, float]:
+    """Mean over the images of the Dice of every class, and the mean of those."""
+    frame = pd.DataFrame([s.classes for s in scores])
+    means = frame.mean()
+    return {"images": len(scores), **means.to_dict(), "mean": float(means.mean())}
 
 
 def certainty_row(scores: Scores) -> dict[str, float]:
@@ -128,9 +136,26 @@ ROWS = {
 }
 
 
+OF_OBJECTS = {
+    "Semantic (256 x 256)": semantic_row,
+    "Objects (native size)": instance_row,
+}
+OF_CLASSES = {
+    "Semantic (256 x 256)": semantic_row,
+    "Dice of classes (native size)": class_row,
+}
+"""What can be said of objects that are not split, and of classes."""
+
+
+def rows_of(scores: Scores) -> dict[str, Callable[[Scores], dict[str, float]]]:
+    """Tables that apply to what was labelled: titles and what makes a row."""
+    kinds = {INSTANCES: ROWS, OBJECTS: OF_OBJECTS, CLASSES: OF_CLASSES}
+    return kinds[scores[0].kind] if scores else ROWS
+
+
 def summary(scores: Scores) -> dict[str, pd.DataFrame]:
     """All tables by title, each overall and by modality."""
-    return {title: by_modality(scores, row) for title, row in ROWS.items()}
+    return {title: by_modality(scores, row) for title, row in rows_of(scores).items()}
 
 
 def image_table(scores: Scores) -> pd.DataFrame:

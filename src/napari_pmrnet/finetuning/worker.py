@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from napari_pmrnet._allocator import keep_freed_memory
-from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.job import (
     AFTER,
@@ -29,6 +29,7 @@ from napari_pmrnet.finetuning.job import (
     Job,
 )
 from napari_pmrnet.finetuning.pieces import Division, divide
+from napari_pmrnet.segmentation.kind import kind_of, sees_whole
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,11 @@ def run_job(job: Job) -> None:
 
     about, settings = job.about, job.settings
     model = load_model(about["model"], about["device"])
+    if sees_whole(model.card):
+        raise DataError(
+            f"'{model.name}' is a model of {kind_of(model.card)}; corrections are of "
+            "nuclei. Begin with a model of nuclei."
+        )
     corrections = job.corrections()
     division = divide(corrections, settings.seed)
     job.say(STARTED, **_counts(division))

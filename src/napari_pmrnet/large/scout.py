@@ -15,6 +15,7 @@ from napari_pmrnet.segmentation.first_look import (
     scale_for,
 )
 from napari_pmrnet.segmentation.intensity import normalise
+from napari_pmrnet.segmentation.kind import refuse_parts
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.windows import Box, WindowGrid
 
@@ -47,7 +48,13 @@ def choose_sight(
     Returns
     -------
     Sight
+
+    Raises
+    ------
+    ImageError
+        If the model sees images whole.
     """
+    refuse_parts(model.card, plane.name, "Shrink it, and segment it at once.")
     yield Progress(0, 0, "reading an overview")
     limits = plane.limits
     boxes = liveliest_boxes(plane, model.window)

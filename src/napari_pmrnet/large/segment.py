@@ -13,6 +13,7 @@ import pandas as pd
 from napari_pmrnet.large.blocks import SIDE
 from napari_pmrnet.large.plane import LargePlane
 from napari_pmrnet.large.store import LabelStore
+from napari_pmrnet.segmentation.kind import refuse_parts
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
 from napari_pmrnet.segmentation.settings import Settings
 
@@ -128,6 +129,7 @@ def segment_large_steps(
         from napari_pmrnet.pretrained import shared_model
 
         model = shared_model(settings.model, settings.device)
+    refuse_parts(model.card, plane.name, "Shrink it, and segment it at once.")
     store = LabelStore(
         output,
         scale=scale,

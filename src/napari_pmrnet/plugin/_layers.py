@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from napari.layers import Image, Labels
 
+from napari_pmrnet.segmentation.kind import INSTANCES, class_names, kind_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -24,6 +26,8 @@ MAP_STYLE: dict[str, dict[str, Any]] = {
     "certainty": {"colormap": "viridis", "blending": "translucent", "opacity": 0.7},
 }
 KINDS = (*MAP_STYLE, "nuclei")
+CLASS = "class"
+"""Column with the names of classes."""
 
 
 def plain(layer: Layer) -> Layer:
@@ -74,15 +78,18 @@ def features_table(segmentation: Labelled) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``index`` (the label), ``certainty`` and ``area`` (pixels). Of nuclei
-        that have one number in several planes, the means.
+        Columns ``index`` (the label), ``certainty`` and ``area`` (pixels), of classes
+        also ``class``. Of nuclei that have one number in several planes, the means.
     """
     objects = segmentation.objects[["label", "certainty", "area"]]
     if objects["label"].duplicated().any():
         objects = objects.groupby("label", as_index=False).mean()
+    names = class_names(segmentation.model.card)
+    classes = {CLASS: [names[k - 1] for k in objects["label"]]} if names else {}
     return pd.DataFrame(
         {
             "index": objects["label"].to_numpy(),
+            **classes,
             "certainty": objects["certainty"].to_numpy(),
             "area": objects["area"].to_numpy(),
         }
@@ -152,7 +159,9 @@ def place_layer(
 
     Each change of place redraws a layer, so only what differs is set.
     """
-    layer.name = result_name(image.name, kind, plane)
+    labels = kind_of(segmentation.model.card)
+    title = labels if kind == "nuclei" and labels != INSTANCES else kind
+    layer.name = result_name(image.name, title, plane)
     layer.metadata = result_metadata(segmentation, image.name)
     present = spatial_metadata(layer, range(layer.ndim))
     for name, value in spatial_metadata(image, axes).items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -21,10 +21,16 @@ from napari_pmrnet.plugin._fields import ChoiceField, Field
 from napari_pmrnet.plugin._fold import Fold
 from napari_pmrnet.plugin._model_events import model_events
 from napari_pmrnet.pretrained.library import available_models, find_weights, read_card
+from napari_pmrnet.segmentation.kind import class_names, kind_of, sees_whole
 from napari_pmrnet.segmentation.settings import TUNED, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_pmrnet.plugin._form import SettingsForm
+
+OF_NUCLEI = ("diameter", "seed_threshold")
+"""Settings that only models of nuclei read."""
 
 
 def model_choices() -> list[tuple[str, str]]:
@@ -32,21 +38,42 @@ def model_choices() -> list[tuple[str, str]]:
     return [(name, name) for name in available_models()]
 
 
+def card_of(model: str) -> dict[str, Any]:
+    """A model's card; empty where it cannot be read."""
+    try:
+        return read_card(find_weights(model))
+    except WeightsError:
+        return {}
+
+
 def tuned_thresholds(model: str) -> dict[str, float]:
     """Thresholds of a model's card; the defaults where it cannot be read."""
-    try:
-        settings = Settings.for_card(read_card(find_weights(model)))
-    except WeightsError:
-        settings = Settings()
+    settings = Settings.for_card(card_of(model))
     return {name: getattr(settings, name) for name in TUNED}
 
 
+def words_on(card: Mapping[str, Any]) -> str:
+    """What a user has to know of a model that does not label nuclei, else nothing."""
+    if not sees_whole(card):
+        return ""
+    names = enumerate(class_names(card), start=1)
+    classes = ", ".join(f"{number} {name}" for number, name in names)
+    return (
+        f"Labels {kind_of(card)}{': ' if classes else ''}{classes}. The image is seen "
+        "whole, so diameter and seed threshold do not apply."
+    )
+
+
 class TunedThresholds:
-    """Thresholds that follow the model until the user moves them."""
+    """Thresholds that follow the model until the user moves them.
+
+    Fields that do not apply to the model are greyed.
+    """
 
     def __init__(self, form: SettingsForm) -> None:
         self._fields = form.fields
         self._tuned = tuned_thresholds(self._fields["model"].value())
+        self._grey()
 
     def follow(self) -> None:
         """Take those of the model chosen now, if the former model's are untouched."""
@@ -56,6 +83,12 @@ class TunedThresholds:
         if untouched:
             for name, value in self._tuned.items():
                 fields[name].set_value(value)
+        self._grey()
+
+    def _grey(self) -> None:
+        applies = not sees_whole(card_of(self._fields["model"].value()))
+        for name in OF_NUCLEI:
+            self._fields[name].setEnabled(applies)
 
 
 class ModelPanel(QWidget):
@@ -81,6 +114,9 @@ class ModelPanel(QWidget):
         self.used = QLabel("not known before the first run")
         self.used.setObjectName("hint")
         self.used.setWordWrap(True)
+        self.kind = QLabel()
+        self.kind.setObjectName("hint")
+        self.kind.setWordWrap(True)
         self.advice = QLabel()
         self.advice.setObjectName("advice")
         self.advice.setWordWrap(True)
@@ -99,6 +135,7 @@ class ModelPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.fold)
+        column.addWidget(self.kind)
         column.addWidget(self.advice)
         self._used_name = ""
         self.browse_button.clicked.connect(self.browse)
@@ -157,3 +194,6 @@ class ModelPanel(QWidget):
         model = Path(str(self.model.value())).name
         device = self._used_name or self.device.value() or "auto"
         self.fold.set_title(f"Model and device: {model}, {device}")
+        words = words_on(card_of(self.model.value()))
+        self.kind.setText(words)
+        self.kind.setVisible(bool(words))

@@ -33,6 +33,13 @@ from napari_pmrnet.plugin._on_disk import (
 )
 from napari_pmrnet.plugin._results import Result, Results
 from napari_pmrnet.plugin._run import Runner
+from napari_pmrnet.segmentation.kind import (
+    CLASSES,
+    INSTANCES,
+    OBJECTS,
+    class_names,
+    kind_of,
+)
 from napari_pmrnet.segmentation.planes import StackSegmentation
 from napari_pmrnet.segmentation.scale import median_diameter
 
@@ -338,19 +345,29 @@ class Session(QObject):
         )
 
 
+def counted(count: int, kind: str) -> str:
+    """How many nuclei, objects or classes, in words."""
+    one, many = {
+        INSTANCES: ("nucleus", "nuclei"),
+        OBJECTS: ("object", "objects"),
+        CLASSES: ("class", "classes"),
+    }[kind]
+    return f"{count} {one if count == 1 else many}"
+
+
 def report(
     segmentation: Labelled, plane: str = "", kept: str = "", anew: bool = False
 ) -> tuple[str, str]:
     """Say what came of a run: a sentence for the user and its tone."""
     count = segmentation.objects["label"].nunique()
-    text = "1 nucleus" if count == 1 else f"{count} nuclei"
+    text = counted(count, kind_of(segmentation.model.card))
     if isinstance(segmentation, StackSegmentation):
         count_of_planes = segmentation.labels[..., 0, 0].size
         plane = f"{count_of_planes} planes" if count_of_planes > 1 else ""
     if plane:
         text += f" on {plane}"
     across = median_diameter(segmentation.objects["area"])
-    if across is not None:
+    if across is not None and not class_names(segmentation.model.card):
         text += f", about {across:.0f} pixels across,"
     if anew:
         text += " with these thresholds."

@@ -25,7 +25,7 @@ from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin._certainty_colours import certainty_colormap
 from napari_pmrnet.plugin._dock import Dock
 from napari_pmrnet.plugin._fold import Fold
-from napari_pmrnet.plugin._layers import METADATA_KEY
+from napari_pmrnet.plugin._layers import CLASS, METADATA_KEY
 from napari_pmrnet.plugin._look import WheelGuard
 from napari_pmrnet.plugin._measure_panel import MeasurePanel
 from napari_pmrnet.plugin._review_actions import ACTIONS, Keys
@@ -288,8 +288,15 @@ class ReviewNuclei(Dock):
             self.status.say("Segment an image first, or open labels.")
 
     def begin(self, layer: Labels) -> None:
-        """Review a Labels layer."""
+        """Review a Labels layer, unless its labels are classes."""
         self.layers.setCurrentIndex(self.layers.findText(layer.name))
+        if CLASS in layer.features:
+            self.status.say(
+                f"'{layer.name}' holds classes: there is nothing to review one by one. "
+                "Correct them with napari's brush.",
+                "warning",
+            )
+            return
         self.desk.begin(layer)
 
     def _on_layer(self, index: int) -> None:

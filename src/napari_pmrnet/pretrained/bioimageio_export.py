@@ -20,7 +20,7 @@ from PIL import Image
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.io.atomic import replace_file
-from napari_pmrnet.pretrained.bioimageio_readme import readme
+from napari_pmrnet.pretrained.bioimageio_readme import purpose, readme
 from napari_pmrnet.pretrained.onnx_export import (
     INPUT,
     OPSET,
@@ -31,6 +31,12 @@ from napari_pmrnet.pretrained.onnx_export import (
     onnx_bytes,
     sample_windows,
 )
+from napari_pmrnet.segmentation.kind import (
+    INSTANCES,
+    class_names,
+    kind_of,
+    sees_whole,
+)
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
@@ -38,6 +44,9 @@ if TYPE_CHECKING:
 DESCRIPTION = "rdf.yaml"
 WEIGHTS, DOCUMENTATION, COVER = "weights.onnx", "README.md", "cover.png"
 TEST_INPUT, TEST_OUTPUT = "test_input.npy", "test_output.npy"
+TAGS = {
+    INSTANCES: ["nuclei", "instance-segmentation", "2d", "fluorescence", "histology"]
+}
 CITATIONS = (
     (
         'B. Kang, "PMRNet: Physics-informed Multi-scale Refinement Network for Medical '
@@ -130,19 +139,19 @@ def _description(spec: Any, model: Model, folder: Path) -> bytes:
 def _fields(model: Model) -> dict[str, Any]:
     """The description, in the terms of model description 0.5."""
     card = model.card
+    cited = CITATIONS[:1] if sees_whole(card) else CITATIONS
     return {
         "type": "model",
         "format_version": "0.5.4",
-        "name": _plain_name(model.name),
+        "name": _plain_name(model),
         "description": (
-            "PMRNet with channels that separate touching nuclei: segments cell nuclei "
-            "in fluorescence and stained tissue and shows where it is uncertain. "
+            f"PMRNet{purpose(card)}. It shows where it is uncertain. "
             f"Exported from napari-pmrnet, weights {card['sha256'][:12]}."
         ),
         "authors": [{"name": "napari-pmrnet developers"}],
-        "cite": [{"text": text, **where} for text, where in CITATIONS],
+        "cite": [{"text": text, **where} for text, where in cited],
         "license": _licence(card),
-        "tags": ["nuclei", "instance-segmentation", "2d", "fluorescence", "histology"],
+        "tags": TAGS.get(kind_of(card), [kind_of(card), "semantic-segmentation", "2d"]),
         "documentation": DOCUMENTATION,
         "covers": [COVER],
         "timestamp": _timestamp(card),
@@ -159,6 +168,8 @@ def _fields(model: Model) -> dict[str, Any]:
                 "weights_sha256": card["sha256"],
                 "thresholds": card.get("thresholds", {}),
                 "working_diameters": card.get("working_diameters", []),
+                "labels": kind_of(card),
+                "classes": list(class_names(card)),
             },
         },
     }
@@ -211,10 +222,10 @@ def _output(model: Model) -> dict[str, Any]:
     }
 
 
-def _plain_name(name: str) -> str:
+def _plain_name(model: Model) -> str:
     """Name in the few characters that the format allows."""
-    plain = re.sub(r"[^A-Za-z0-9_+\- ()]", "_", name)
-    return f"PMRNet nuclei {plain}"
+    plain = re.sub(r"[^A-Za-z0-9_+\- ()]", "_", model.name)
+    return f"PMRNet {'' if sees_whole(model.card) else 'nuclei '}{plain}"
 
 
 def _licence(card: dict[str, Any]) -> str | None:

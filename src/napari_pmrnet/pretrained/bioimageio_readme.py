@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.segmentation.intensity import MAX_SAMPLE, PERCENTILES
+from napari_pmrnet.segmentation.kind import (
+    INSTANCES,
+    class_names,
+    kind_of,
+    sees_whole,
+)
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
 
 MAPS = {
-    "probability": "how much a pixel looks like nucleus, 0 to 1",
+    "probability": "how much a pixel looks like part of {what}, 0 to 1",
     "flow_y": "step down from the pixel towards the middle of its nucleus",
     "flow_x": "step to the right towards the middle of its nucleus",
     "border": "border between nuclei, 0 to 1",
     "distance": "depth inside a nucleus, 0 to 1",
-    "boundary": "boundary gate: where the network sees the border of a nucleus, 0 to 1",
+    "boundary": "boundary gate: where the network sees the border of {what}, 0 to 1",
     "pgrf": "raw PGRF map, 1 - mean diffusivity, 0 to 1; not a probability",
 }
 _TEXT = """# {name}
 
-PMRNet, extended by channels that separate touching nuclei, exported from the napari
-plugin napari-pmrnet. The network was described by B. Kang (CVPR 2026); this is an
-independent implementation.
+PMRNet{purpose}.
+
+Exported from the napari plugin napari-pmrnet. The network was described by B. Kang
+(CVPR 2026); this is an independent implementation.
 
 Weights: SHA-256 `{sha256}`. Licence of the weights: {licence}.
 
@@ -46,13 +54,13 @@ over channel, y and x with these percentiles, followed by `clip` to [0, 1], give
 same but for its `eps`. Applied to each tile by itself it does not.
 
 Height and width are multiples of 8. The plugin cuts an image into windows of {window} x
-{window} that overlap by {overlap} pixels and blends the maps.{diameters}
+{window} that overlap by {overlap} pixels and blends the maps.{scale}
 
 ## Output: `maps`, (batch, {count}, y, x), float32
 
 {maps}
 
-Sigmoids are part of the network. Turning the maps into numbered nuclei, and into the
+Sigmoids are part of the network. Turning the maps into {labels}, and into the
 calibrated certainty, is done by the plugin{thresholds}. A threshold on
 `probability` gives the foreground.
 
@@ -70,10 +78,8 @@ def readme(model: Model) -> str:
     card = model.card
     names = model.map_names()
     maps = (
-        f"{place}. `{name}`: {MAPS.get(name, 'a map of its own')}"
-        for place, name in enumerate(names)
+        f"{place}. `{name}`: {_map(name, card)}" for place, name in enumerate(names)
     )
-    diameters = card.get("working_diameters")
     return _TEXT.format(
         name=model.name,
         sha256=card["sha256"],
@@ -83,7 +89,9 @@ def readme(model: Model) -> str:
         most=f"{MAX_SAMPLE:,}",
         window=model.window,
         overlap=model.overlap,
-        diameters=_diameters(diameters),
+        purpose=purpose(card),
+        labels="numbered nuclei" if kind_of(card) == INSTANCES else kind_of(card),
+        scale=_scale(card),
         count=len(names),
         maps="\n".join(maps),
         thresholds=_thresholds(card.get("thresholds")),
@@ -93,7 +101,31 @@ def readme(model: Model) -> str:
     )
 
 
-def _diameters(working: list[float] | None) -> str:
+def purpose(card: Mapping[str, Any]) -> str:
+    """What a model is for, to follow "PMRNet"."""
+    kind, names = kind_of(card), class_names(card)
+    if kind == INSTANCES:
+        return (
+            ", extended by channels that separate touching nuclei, for cell nuclei in "
+            "fluorescence and stained tissue"
+        )
+    return f" for {kind}" + (f" ({', '.join(names)})" if names else "")
+
+
+def _map(name: str, card: Mapping[str, Any]) -> str:
+    """What a map shows."""
+    if name.startswith("class_"):
+        number = int(name.removeprefix("class_"))
+        return f"how much a pixel looks like {class_names(card)[number - 1]}, 0 to 1"
+    what = "a nucleus" if kind_of(card) == INSTANCES else "an object"
+    return MAPS.get(name, "a map of its own").format(what=what)
+
+
+def _scale(card: Mapping[str, Any]) -> str:
+    """How large the network wants to see an image."""
+    if sees_whole(card):
+        return "\nImages are resized until one window holds all of them."
+    working = card.get("working_diameters")
     if not working:
         return ""
     return (

@@ -7,6 +7,13 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
+from napari_pmrnet.segmentation.kind import (
+    CLASSES,
+    INSTANCES,
+    KINDS,
+    class_channels,
+    kind_of,
+)
 from napari_pmrnet.segmentation.settings import Settings
 
 IN_CHANNELS = 3
@@ -14,6 +21,7 @@ MOST_CHANNELS = 16
 STRIDE = 8
 LARGEST_WINDOW = 4096
 _CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_CLASS = re.compile(r"\S(.{0,30}\S)?")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CALIBRATIONS = ("certainty", "object_certainty", "missed_certainty")
 
@@ -24,6 +32,7 @@ def card_fault(card: Mapping[str, Any]) -> str | None:
         return "names no SHA-256 of its weights"
     return (
         _architecture_fault(card.get("architecture"))
+        or _kind_fault(card)
         or _window_fault(card)
         or _settings_fault(card)
     )
@@ -49,6 +58,37 @@ def _architecture_fault(architecture: Any) -> str | None:
     if ("flow_y" in channels) != ("flow_x" in channels):
         return "has one of the channels flow_y and flow_x without the other"
     return None
+
+
+def _kind_fault(card: Mapping[str, Any]) -> str | None:
+    """What is wrong with what a card says that its model labels."""
+    kind, classes = kind_of(card), card.get("classes")
+    if kind not in KINDS:
+        return f"says that it labels {str(kind)[:20]!r}, not {', '.join(KINDS)}"
+    if (kind == CLASSES) != (classes is not None):
+        return "names classes, or does not, against what it says that it labels"
+    channels = card["architecture"]["channels"]
+    if kind != INSTANCES and (
+        "flow_y" in channels or card.get("working_diameters") is not None
+    ):
+        return f"is of {kind}, but has flows or working diameters, as for nuclei"
+    if kind != CLASSES:
+        return None
+    if not _are_class_names(classes):
+        return f"does not name 1 to {MOST_CHANNELS - 1} classes, each once"
+    if set(channels) != {"probability", *class_channels(len(classes))}:
+        return f"has other output channels than its {len(classes)} classes need"
+    return None
+
+
+def _are_class_names(value: Any) -> bool:
+    """Whether something is a list of short names, each there once."""
+    return (
+        isinstance(value, list)
+        and 1 <= len(value) < MOST_CHANNELS
+        and all(isinstance(v, str) and _CLASS.fullmatch(v) for v in value)
+        and len(set(value)) == len(value)
+    )
 
 
 def _window_fault(card: Mapping[str, Any]) -> str | None:

@@ -23,6 +23,7 @@ from napari_pmrnet._torch import import_torch
 from napari_pmrnet.errors import PMRNetError, WeightsError
 from napari_pmrnet.io.atomic import replace_file
 from napari_pmrnet.segmentation.intensity import PERCENTILES
+from napari_pmrnet.segmentation.kind import INSTANCES, class_names, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,9 +240,15 @@ def needed(package: str) -> ModuleType:
         ) from error
 
 
+def _target(model: Model) -> str:
+    """What a model labels."""
+    kind, names = kind_of(model.card), class_names(model.card)
+    return "nuclei" if kind == INSTANCES else ", ".join(names) or kind
+
+
 def _about(model: Model) -> str:
     return (
-        f"PMRNet '{model.name}' of napari-pmrnet: segments nuclei. Input {INPUT}: "
+        f"PMRNet '{model.name}' of napari-pmrnet: for {_target(model)}. Input {INPUT}: "
         "(batch, 3, height, width), float32 in [0, 1], height and width multiples of "
         f"8, best {model.window}. Output {OUTPUT}: {', '.join(model.map_names())}."
     )

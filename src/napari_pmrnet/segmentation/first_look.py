@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_pmrnet.segmentation.instances import SMALLEST_AREA, label_nuclei
+from napari_pmrnet.segmentation.kind import sees_whole, whole_scale
 from napari_pmrnet.segmentation.objects import describe_objects, object_features
 from napari_pmrnet.segmentation.predict import (
     Planes,
@@ -49,7 +50,8 @@ def choose_scale(
         As `prepare` gives it.
     diameter : float or None
         Of a typical nucleus, in pixels. None: measured by `first_look`. A model whose
-        card names no ``working_diameters`` sees every image as it is.
+        card names no ``working_diameters`` sees every image as it is, one of objects or
+        classes sees it whole.
     whole : dict, optional
         Filled with what the looks predicted of the whole image, by scale, so that a
         small image need not be predicted again.
@@ -65,6 +67,8 @@ def choose_scale(
     diameter : float or None
         None where no nucleus was found.
     """
+    if sees_whole(model.card):
+        return whole_scale(model.window, planes.shape[1:]), None
     if needs_a_look(model, diameter):
         diameter = yield from first_look(model, planes, whole)
     return scale_for(model, diameter), diameter

@@ -1,4 +1,4 @@
-"""Nuclei of an image, or of a region of it, from its maps."""
+"""Nuclei, objects or classes of an image, or of a region of it, from its maps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
+from napari_pmrnet.segmentation.kind import class_names, classes_of
 from napari_pmrnet.segmentation.missed import Missed, missed_nuclei
 from napari_pmrnet.segmentation.objects import Whole, describe_objects
 from napari_pmrnet.segmentation.region import Region
@@ -24,7 +25,7 @@ def nuclei_of(
     diameter: float | None,
     card: Mapping[str, Any],
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Label nuclei and measure them.
+    """Label nuclei, or what else the model labels, and measure them.
 
     Parameters
     ----------
@@ -37,24 +38,43 @@ def nuclei_of(
     diameter : float or None
         Of a typical nucleus, in pixels.
     card : mapping
-        The model card, for the calibration of the certainty.
+        The model card: what it labels, and the calibration of the certainty.
 
     Returns
     -------
     ndarray of int32, shape (H, W)
     DataFrame
-        See `describe_objects`.
+        See `describe_objects`. Of classes, one row for each that is present, with its
+        name as ``class``.
     """
     calibration = card.get("object_certainty")
+    names = class_names(card)
     if region is None:
         labels = label_nuclei(maps["probability"], flows, settings, diameter)
+        if names:
+            return _classes(labels, maps, names)
         return labels, describe_objects(labels, maps, flows, calibration)
     maps, flows = _cut(maps, flows, region)
     labels = label_nuclei(maps["probability"], flows, settings, diameter)
     labels = _kept(labels, region)
+    if names:
+        labels, objects = _classes(labels, maps, names)
+        return region.place(labels, region.view), _in_the_image(objects, region)
     whole = _whole(labels, maps["certainty"], region)
     objects = describe_objects(labels, maps, flows, calibration, whole)
     return region.place(labels, region.view), _in_the_image(objects, region)
+
+
+def _classes(
+    parts: np.ndarray, maps: Mapping[str, np.ndarray], names: tuple[str, ...]
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Labels of classes from the parts of the foreground, and a row for each."""
+    labels = classes_of(parts, maps)
+    present = np.unique(labels[labels > 0])
+    numbers = np.searchsorted(present, labels) + 1
+    table = describe_objects(np.where(labels > 0, numbers, 0), maps)
+    table.insert(1, "class", [names[k - 1] for k in present])
+    return labels, table.assign(label=present)
 
 
 def missed_of(
@@ -75,6 +95,9 @@ def missed_of(
     maps, flows, settings, region, diameter, card
         As for `nuclei_of`.
     """
+    if class_names(card):
+        none = np.zeros(labels.shape, np.int32)
+        return Missed(none, describe_objects(none, maps))
     calibration = card.get("missed_certainty")
     if region is None:
         return missed_nuclei(labels, maps, flows, settings, calibration, diameter)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from napari_pmrnet.segmentation.kind import sees_whole
 from napari_pmrnet.segmentation.windows import (
     Blend,
     Box,
@@ -78,6 +79,7 @@ def predict(
 
     All windows of an image have one size for the network, see `window_side`; `scale`
     changes how much of the image they show. Their places are those of the whole image.
+    A model that sees images whole has one window, whatever the size of the image.
 
     Running out of device memory halves the batch and at last goes to the CPU; both are
     noted. The windows and their places stay the same.
@@ -110,7 +112,8 @@ def predict(
         Maps of the shape of the box.
     """
     shape = tuple(image.shape[1:])
-    side = window_side(model.window, shape)
+    whole = sees_whole(model.card)
+    side = model.window if whole else window_side(model.window, shape)
     window, overlap = (round(n / scale) for n in (side, model.overlap))
     grid = WindowGrid(shape, window, overlap, box)
     names = model.map_names(extra_maps)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_pmrnet.segmentation.certainty import certainty_map
 from napari_pmrnet.segmentation.first_look import choose_scale
+from napari_pmrnet.segmentation.kind import refuse_parts, sees_whole
 from napari_pmrnet.segmentation.missed import Missed
 from napari_pmrnet.segmentation.nuclei import missed_of, nuclei_of
 from napari_pmrnet.segmentation.predict import (
@@ -46,8 +47,9 @@ class Segmentation:
     labels : ndarray of int32, shape (H, W)
         0 is background.
     maps : dict of ndarray
-        float32 (H, W) in [0, 1]: ``probability``, ``boundary`` and ``certainty``; with
-        ``extra_maps`` also ``pgrf``, ``gate_half``, ``gate_quarter`` and ``esconv``.
+        float32 (H, W) in [0, 1]: ``probability``, ``boundary`` and ``certainty``; of a
+        model of several classes ``class_1``, ``class_2``...; with ``extra_maps`` also
+        ``pgrf``, ``gate_half``, ``gate_quarter`` and ``esconv``.
         Zero where a region was asked for and is far.
     objects : DataFrame
         One row a nucleus; see `describe_objects`.
@@ -215,6 +217,8 @@ def segment_steps(
         from napari_pmrnet.pretrained import shared_model
 
         model = shared_model(settings.model, settings.device)
+    if region is not None:
+        refuse_parts(model.card, image_name, "Choose the whole image.")
     yield Progress(0, 0, f"starting on {model.device}")
     looks: dict[float, Prediction] = {}
     scale, diameter = yield from choose_scale(model, planes, settings.diameter, looks)
@@ -230,8 +234,11 @@ def segment_steps(
         )
     yield Progress(1, 1, "separating nuclei")
     result = assemble(prediction, settings, model, region, extra_maps, diameter)
+    notes = result.notes
+    if settings.diameter is not None and sees_whole(model.card):
+        notes += ("the diameter does not count: the model sees the image whole",)
     seconds = time.perf_counter() - started
-    return replace(result, scale=scale, seconds=seconds)
+    return replace(result, scale=scale, seconds=seconds, notes=notes)
 
 
 def assemble(

@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.segmentation.kind import (
+    CLASSES,
+    INSTANCES,
+    KINDS,
+    class_channels,
+)
+from napari_pmrnet.segmentation.scale import LARGE, SMALL
 from napari_pmrnet.training.augment import Augmentation
 from napari_pmrnet.training.loss import LossWeights
 from napari_pmrnet.training.targets import CHANNELS
 
-_TUPLES = {"channels", "without"}
+_TUPLES = {"channels", "without", "classes"}
+WHOLE = 256
+"""Side of the crops that hold an image whole: that of the window in use."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,9 @@ class TrainConfig:
     ``steps_per_epoch`` of 0 stands for as many crops as there are images. With
     ``frozen_norm`` the statistics of every BatchNorm stay as they are: what the network
     learned of other images it does not forget by them.
+
+    ``labels`` is what the model is to label, see `segmentation.kind`, and ``classes``
+    names classes, that of label 1 first; `for_labels` sets what follows from it.
 
     ``network`` and the parts it is built ``without`` are names that
     `networks.build_network` knows; all but the whole PMRNet are for comparison.
@@ -51,6 +64,8 @@ class TrainConfig:
     network: str = "pmrnet"
     without: tuple[str, ...] = ()
     channels: tuple[str, ...] = CHANNELS
+    labels: str = INSTANCES
+    classes: tuple[str, ...] = ()
     loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -63,6 +78,47 @@ class TrainConfig:
         """Side of the crops of an epoch, counted from 0."""
         finishing = epoch % self.epochs >= self.epochs - self.finish_epochs
         return self.finish_crop_size if finishing else self.crop_size
+
+    def for_labels(self, labels: str, classes: tuple[str, ...] = ()) -> TrainConfig:
+        """The recipe for objects or classes: images whole, and no instances.
+
+        Parameters
+        ----------
+        labels : str
+            One of `segmentation.kind.KINDS`.
+        classes : tuple of str
+            Names of the classes, that of label 1 first.
+
+        Raises
+        ------
+        DataError
+            If there is no such kind, or it does not go with these classes.
+        """
+        if labels not in KINDS:
+            raise DataError(f"labels are one of {', '.join(KINDS)}, not '{labels}'.")
+        if (labels == CLASSES) != bool(classes):
+            raise DataError("Name the classes if, and only if, labels are classes.")
+        if labels == INSTANCES:
+            return self
+        return replace(
+            self,
+            labels=labels,
+            classes=classes,
+            channels=("probability", "border", *class_channels(len(classes))),
+            crop_size=WHOLE,
+            finish_epochs=0,
+            augmentation=replace(
+                self.augmentation, scale_low=0.75, scale_high=1.35, far=0.0
+            ),
+        )
+
+    def card_fields(self) -> dict[str, Any]:
+        """What the model card says of the labels, and of the scale that suits them."""
+        if self.labels == INSTANCES:
+            return {"working_diameters": [SMALL, LARGE]}
+        classes = {"classes": list(self.classes)} if self.classes else {}
+        window = {"window": self.crop_size, "overlap": 0}
+        return {"labels": self.labels, **window, **classes}
 
     def shortened(self, epochs: int) -> TrainConfig:
         """The same recipe in fewer epochs, with its share of larger crops."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
+from napari_pmrnet.segmentation.kind import whole_scale
 from napari_pmrnet.segmentation.scale import (
     LEAST_SCALE,
     MOST_SCALE,
@@ -35,19 +36,45 @@ def make_sample(image: np.ndarray, labels: np.ndarray) -> Sample:
     labels : ndarray of int, shape (H, W)
         Below 0 where nothing is known: such pixels take no part in the loss.
     """
-    scaled = normalise(image, intensity_limits(image))
-    channels = scaled[None] if scaled.ndim == 2 else np.moveaxis(scaled, 2, 0)
+    pixels = _pixels(image)
     labels = labels.astype(np.int32)
     nuclei = np.maximum(labels, 0)
     distance = np.round(255 * inner_distance(nuclei)).astype(np.uint8)
     flows = np.round(127 * gradient_flows(nuclei)).astype(np.int8)
     return Sample(
-        torch.from_numpy(np.round(255 * channels).astype(np.uint8)),
+        pixels,
         torch.from_numpy(labels[None]),
         torch.from_numpy(distance[None]),
         torch.from_numpy(flows),
         working_scale(typical_diameter(nuclei) or SMALL),
     )
+
+
+def make_whole_sample(image: np.ndarray, labels: np.ndarray, side: int) -> Sample:
+    """A sample of objects or classes, which a crop of `side` pixels holds whole.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W) or (H, W, 3)
+    labels : ndarray of int, shape (H, W)
+        Below 0 where nothing is known.
+    side : int
+    """
+    pixels = _pixels(image)
+    return Sample(
+        pixels,
+        torch.from_numpy(labels.astype(np.int32)[None]),
+        torch.zeros(1, *labels.shape, dtype=torch.uint8),
+        torch.zeros(2, *labels.shape, dtype=torch.int8),
+        whole_scale(side, labels.shape),
+    )
+
+
+def _pixels(image: np.ndarray) -> Tensor:
+    """An image, normalised, as uint8 (C, H, W)."""
+    scaled = normalise(image, intensity_limits(image))
+    channels = scaled[None] if scaled.ndim == 2 else np.moveaxis(scaled, 2, 0)
+    return torch.from_numpy(np.round(255 * channels).astype(np.uint8))
 
 
 def sampling_weights(
@@ -83,15 +110,18 @@ class CropSource:
         Probability of each sample.
     augmentation : Augmentation
     seed : int
+    classes : int
+        Number of channels for classes in the targets.
     """
 
     samples: Sequence[Sample]
     weights: np.ndarray
     augmentation: Augmentation
     seed: int
+    classes: int = 0
 
     def batch(self, step: int, batch_size: int, size: int) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, size, size) and targets (B, 5, size, size)."""
+        """Images (B, 3, size, size) and targets (B, 5 + classes, size, size)."""
         rng = np.random.default_rng((self.seed, step))
         crops = []
         for index in rng.choice(len(self.samples), batch_size, p=self.weights):
@@ -103,7 +133,7 @@ class CropSource:
             image = change_intensity(image, colour, self.augmentation, rng)
             crops.append((image, *targets))
         images, labels, distance, flows = map(torch.stack, zip(*crops, strict=True))
-        return images, assemble(labels, distance, flows)
+        return images, assemble(labels, distance, flows, self.classes)
 
 
 def random_scale(
@@ -118,17 +148,19 @@ def random_scale(
         whole = size / min(sample.labels.shape[-2:]) / sample.scale
         high, low = low, min(low, max(how.far_low, whole))
     factor = np.exp(rng.uniform(np.log(low), np.log(high)))
-    return float(np.clip(sample.scale * factor, LEAST_SCALE, MOST_SCALE))
+    least, most = min(LEAST_SCALE, sample.scale), max(MOST_SCALE, sample.scale)
+    return float(np.clip(sample.scale * factor, least, most))
 
 
 def make_samples(
     pairs: Sequence[tuple[str, np.ndarray, np.ndarray]],
     progress: Callable[[int, int], None] | None = None,
+    make: Callable[[np.ndarray, np.ndarray], Sample] = make_sample,
 ) -> list[Sample]:
     """Samples of (id, image, labels) triples, with a call after each."""
     samples = []
     for done, (_, image, labels) in enumerate(pairs, start=1):
-        samples.append(make_sample(image, labels))
+        samples.append(make(image, labels))
         if progress is not None:
             progress(done, len(pairs))
     return samples

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from napari_pmrnet.datasets.opened import OpenedDataset
 from napari_pmrnet.evaluation.instance import average_precision, best_iou, match
+from napari_pmrnet.evaluation.semantic import dice
 from napari_pmrnet.evaluation.suggestions import right
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.proofreading.suggestions import FEATURES as PAIR_FEATURES
@@ -94,6 +95,22 @@ def tune_thresholds(cases: Cases) -> dict[str, float]:
     names = tuple(THRESHOLD_GRID)
     grid = product(*THRESHOLD_GRID.values())
     return max((dict(zip(names, values, strict=True)) for values in grid), key=score)
+
+
+def tune_foreground(cases: Cases) -> dict[str, float]:
+    """Choose the probability threshold with the highest mean Dice.
+
+    What `tune_thresholds` is for nuclei, for models of objects or classes, which have
+    no other threshold.
+    """
+
+    def score(threshold: float) -> float:
+        return float(
+            np.mean([dice(r.maps["probability"] > threshold, t > 0) for t, r in cases])
+        )
+
+    grid = THRESHOLD_GRID["probability_threshold"]
+    return {"probability_threshold": max(grid, key=score)}
 
 
 def fit_certainties(cases: Cases, seed: int = 0) -> dict[str, dict[str, float] | None]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_pmrnet.network import PMRNetOutput
+from napari_pmrnet.training.targets import CHANNELS
 
 _DICE = DiceLoss(batch=True, smooth_nr=1.0, smooth_dr=1.0)
 
@@ -22,6 +23,7 @@ class LossWeights:
     border: float = 0.5
     distance: float = 2.0
     flows: float = 0.5
+    classes: float = 1.0
     gate: float = 0.2
 
 
@@ -47,7 +49,7 @@ def total_loss(
     ----------
     output : PMRNetOutput
         With maps where the network has boundary gates.
-    target : Tensor, shape (B, 5, H, W) or (B, 6, H, W)
+    target : Tensor, shape (B, 5 + classes, H, W), or one channel more
         As `targets.assemble` gives it; pixels that are unknown do not count.
     channels : tuple of str
         Names of the logits' channels, in order.
@@ -55,7 +57,9 @@ def total_loss(
     """
     logits = dict(zip(channels, output.logits.float().split(1, dim=1), strict=True))
     foreground, border, distance = target[:, :1], target[:, 1:2], target[:, 2:3]
-    known = target[:, 5:] if target.shape[1] > 5 else None
+    named = [name for name in channels if name.startswith("class_")]
+    first, last = len(CHANNELS), len(CHANNELS) + len(named)
+    known = target[:, last:] if target.shape[1] > last else None
     inside = foreground if known is None else foreground * known
     terms = {
         "foreground": (
@@ -72,6 +76,10 @@ def total_loss(
         flow = torch.cat([logits["flow_y"], logits["flow_x"]], dim=1)
         error = ((flow - target[:, 3:5]) ** 2).sum(dim=1, keepdim=True)
         terms["flows"] = (w.flows, _mean(error, inside))
+    if named:
+        each = zip(named, target[:, first:last].split(1, dim=1), strict=True)
+        parts = [bce_dice(logits[name], truth, known) for name, truth in each]
+        terms["classes"] = (w.classes, sum(parts) / len(parts))
     if output.gates is not None and output.gates.full is not None:
         gate = output.gates.full.float().clamp(1e-4, 1 - 1e-4)
         error = F.binary_cross_entropy(gate, border, reduction="none")

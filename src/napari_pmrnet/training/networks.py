@@ -13,7 +13,6 @@ from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
 from napari_pmrnet.pretrained.card import WINDOW, architecture
 from napari_pmrnet.pretrained.devices import choose_device
 from napari_pmrnet.pretrained.model import Model
-from napari_pmrnet.segmentation.scale import LARGE, SMALL
 from napari_pmrnet.training.baselines import BASELINES, LogitsOnly
 from napari_pmrnet.training.config import TrainConfig
 
@@ -26,7 +25,7 @@ PARTS = {
 HEAD = ("head.2.weight", "head.2.bias")
 """Weights of PMRNet with a row for each output channel."""
 
-_BUILT_FROM = ("network", "without", "channels")
+_BUILT_FROM = ("network", "without", "channels", "labels", "classes")
 
 
 class WithMaps(nn.Module):
@@ -146,7 +145,7 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Model:
     card = {
         "architecture": architecture(config.channels),
         "window": WINDOW,
-        "working_diameters": [SMALL, LARGE],
+        **config.card_fields(),
         "sha256": "",
     }
     target = choose_device(device)

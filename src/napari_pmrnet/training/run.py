@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from napari_pmrnet.datasets.opened import OpenedDataset
 from napari_pmrnet.datasets.registry import open_dataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
-from napari_pmrnet.evaluation.tables import ROWS
+from napari_pmrnet.evaluation.semantic import protocol_pair
+from napari_pmrnet.evaluation.tables import rows_of
 from napari_pmrnet.pretrained.card import architecture, save_model, write_card
 from napari_pmrnet.pretrained.model import Model, load_model
 from napari_pmrnet.segmentation import Settings
-from napari_pmrnet.segmentation.scale import LARGE, SMALL
+from napari_pmrnet.segmentation.kind import INSTANCES, class_channels, sees_whole
 from napari_pmrnet.training.augment import Sample
 from napari_pmrnet.training.config import TrainConfig
-from napari_pmrnet.training.data import CropSource, make_samples, sampling_weights
+from napari_pmrnet.training.data import (
+    CropSource,
+    make_sample,
+    make_samples,
+    make_whole_sample,
+    sampling_weights,
+)
 from napari_pmrnet.training.finish import (
     USED_CHANNELS,
     fit_certainties,
+    fit_pixels,
     prune_channels,
     segment_all,
+    tune_foreground,
     tune_thresholds,
 )
 from napari_pmrnet.training.fit import EpochReport, Trainer
@@ -99,6 +110,7 @@ def train(
             f"{output}: the plugin can use the whole PMRNet only. To train "
             "another network for comparison, name an output that ends in .ckpt."
         )
+    classes = class_channels(len(config.classes))
     subsets = ("train", "val")
     opened = open_dataset(
         dataset, data, split, column, subsets, strict, leave_out, max_side
@@ -106,16 +118,16 @@ def train(
     train_set, val_set = opened.only("train"), opened.only("val")
     parent = None if start_from is None else load_model(start_from, "cpu")
     output.parent.mkdir(parents=True, exist_ok=True)
-    source = training_data(train_set, val_set, preparing)
+    source = training_data(train_set, val_set, preparing, config)
     checkpoint = output.with_suffix(".ckpt")
     trainer = make_trainer(source, config, checkpoint, device, parent)
     state = trainer.run(report)
     if comparing:
         return {"val": {"Dice": round(trainer.best_dice, 4)}}
-    keep = [name for name in config.channels if name in USED_CHANNELS]
+    keep = [n for n in config.channels if n in (*USED_CHANNELS, *classes)]
     card = {
         "architecture": architecture(keep),
-        "working_diameters": [SMALL, LARGE],
+        **config.card_fields(),
         "data": {
             "name": data.resolve().name,
             **({} if dataset is None else {"dataset": opened.split_name}),
@@ -153,13 +165,48 @@ def training_data(
     train_set: OpenedDataset,
     val_set: OpenedDataset,
     preparing: Callable[[int, int], None] | None = None,
+    config: TrainConfig | None = None,
 ) -> TrainingData:
-    """Prepare the images of two data sets; `preparing` is called after each."""
+    """Prepare the images of two data sets; `preparing` is called after each.
+
+    Raises
+    ------
+    DataError
+        If a label is of none of the classes of the configuration.
+    """
+    config = config or TrainConfig()
     pairs = [(i, *train_set.load(i)) for i in train_set.ids]
-    samples = make_samples(pairs, preparing)
+    make, pair = make_sample, validation_pair
+    if config.labels != INSTANCES:
+        make, pair = partial(make_whole_sample, side=config.crop_size), protocol_pair
+    if config.classes:
+        _check_classes(pairs, config.classes)
+    samples = make_samples(pairs, preparing, make)
     modalities = train_set.table.get("modality", ["all"] * len(samples))
-    validation = [validation_pair(*val_set.load(i)) for i in val_set.ids]
+    validation = [pair(*val_set.load(i)) for i in val_set.ids]
     return TrainingData(samples, list(modalities), validation)
+
+
+def _check_classes(
+    pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], classes: Sequence[str]
+) -> None:
+    """Refuse labels that are of no class, and classes that no image shows."""
+    seen: set[int] = set()
+    for name, _, labels in pairs:
+        found = set(np.unique(labels[labels > 0]).tolist())
+        beyond = found - set(range(1, len(classes) + 1))
+        if beyond:
+            raise DataError(
+                f"{name}: has the label {min(beyond)}, and there are "
+                f"{len(classes)} classes ({', '.join(classes)}). Name all of them."
+            )
+        seen |= found
+    missing = [n for k, n in enumerate(classes, start=1) if k not in seen]
+    if missing:
+        raise DataError(
+            f"no training image shows the class '{missing[0]}'. Leave it out, or add "
+            "images of it."
+        )
 
 
 def make_trainer(
@@ -172,7 +219,13 @@ def make_trainer(
     """A trainer that draws crops as the configuration says."""
     areas = [sample.labels.numel() * sample.scale**2 for sample in data.samples]
     weights = sampling_weights(data.modalities, areas, config.balance)
-    source = CropSource(data.samples, weights, config.augmentation, config.seed)
+    source = CropSource(
+        data.samples,
+        weights,
+        config.augmentation,
+        config.seed,
+        len(class_channels(len(config.classes))),
+    )
     return Trainer(config, source, data.validation, checkpoint, device, parent)
 
 
@@ -192,13 +245,19 @@ def finish(weights: Path, val_set: OpenedDataset) -> dict[str, Any]:
     """
     model = load_model(weights, "cpu")
     cases = segment_all(model, val_set)
-    thresholds = tune_thresholds(cases)
-    settings = Settings(**thresholds)
-    cases = [(truth, result.relabel(settings)) for truth, result in cases]
-    fitted = {"thresholds": thresholds, **fit_certainties(cases)}
+    if sees_whole(model.card):
+        thresholds = tune_foreground(cases)
+        fitted = {"thresholds": thresholds, "certainty": fit_pixels(cases)}
+        settings = Settings(**thresholds)
+    else:
+        thresholds = tune_thresholds(cases)
+        settings = Settings(**thresholds)
+        cases = [(truth, result.relabel(settings)) for truth, result in cases]
+        fitted = {"thresholds": thresholds, **fit_certainties(cases)}
     model = replace(model, card={**model.card, **fitted})
     scores = evaluate(model, val_set, settings)
-    val = {name: v for row in ROWS.values() for name, v in row(scores).items()}
+    rows = rows_of(scores).values()
+    val = {name: v for row in rows for name, v in row(scores).items()}
     val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
     card = {**model.card, "val": val}
     write_card(weights, card)

@@ -35,7 +35,7 @@ def is_trained(
     if not checkpoint.exists():
         return False
     state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    same = state["config"] == config.as_dict()
+    same = TrainConfig.from_dict(state["config"]) == config
     return same and state["epoch"] >= config.total_epochs
 
 
@@ -67,5 +67,5 @@ def _known_scores(path: Path, config: TrainConfig) -> dict[str, float] | None:
     if not path.exists():
         return None
     kept = json.loads(path.read_text())
-    same = kept["config"] == json.loads(json.dumps(config.as_dict()))
+    same = TrainConfig.from_dict(kept["config"]) == config
     return kept["scores"] if same else None

@@ -108,15 +108,19 @@ def borders(labels: Tensor) -> Tensor:
     return (highest != lowest).to(labels.dtype)
 
 
-def assemble(labels: Tensor, distance: Tensor, flows: Tensor) -> Tensor:
+def assemble(
+    labels: Tensor, distance: Tensor, flows: Tensor, classes: int = 0
+) -> Tensor:
     """Target of every channel of `CHANNELS`; where labels are unknown, also where not.
 
-    Shapes: (B, 1, H, W), (B, 1, H, W), (B, 2, H, W) -> (B, 5, H, W), or (B, 6, H, W)
-    whose last channel is 1 where the labels are known, if some are below 0: unknown.
+    Shapes: (B, 1, H, W), (B, 1, H, W), (B, 2, H, W) -> (B, 5 + classes, H, W), or with
+    a last channel that is 1 where the labels are known, if some are below 0: unknown.
+    With classes, the k-th channel after the first five is 1 where the label is k.
     """
     known = labels >= 0
     labels = labels.clamp(min=0)
     parts = [(labels > 0).float(), borders(labels), distance, flows]
+    parts += [(labels == k).float() for k in range(1, classes + 1)]
     if not known.all():
         parts.append(known.float())
     return torch.cat(parts, dim=1)

@@ -1,0 +1,86 @@
+"""What a model labels: nuclei one by one, objects, or classes.
+
+A model card without ``labels`` is of a model of nuclei. One of objects (polyps,
+lesions, nodules) or classes sees the image whole, and its foreground is not split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from napari_pmrnet.errors import ImageError
+
+INSTANCES, OBJECTS, CLASSES = "instances", "objects", "classes"
+KINDS = (INSTANCES, OBJECTS, CLASSES)
+
+
+def kind_of(card: Mapping[str, Any]) -> str:
+    """One of `KINDS`: what the model of a card labels."""
+    return card.get("labels", INSTANCES)
+
+
+def sees_whole(card: Mapping[str, Any]) -> bool:
+    """Whether the model of a card sees every image whole, at the size of a window."""
+    return kind_of(card) != INSTANCES
+
+
+def class_names(card: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the classes, that of label 1 first; empty if there are none."""
+    return tuple(card.get("classes", ())) if kind_of(card) == CLASSES else ()
+
+
+def class_channels(count: int) -> tuple[str, ...]:
+    """Output channels that tell classes apart: none for a single class."""
+    return tuple(f"class_{k}" for k in range(1, count + 1)) if count > 1 else ()
+
+
+def whole_scale(window: int, shape: tuple[int, int]) -> float:
+    """Pixels of a window for each pixel of an image (H, W) that it holds whole."""
+    return window / max(shape)
+
+
+def refuse_parts(card: Mapping[str, Any], name: str, instead: str) -> None:
+    """Refuse to segment an image part by part with a model that sees images whole.
+
+    Parameters
+    ----------
+    card : mapping
+        The model card.
+    name : str
+        Of the image.
+    instead : str
+        What the user can do, as a sentence.
+
+    Raises
+    ------
+    ImageError
+    """
+    if sees_whole(card):
+        raise ImageError(
+            f"'{name}': a model of {kind_of(card)} sees every image whole. {instead}"
+        )
+
+
+def classes_of(parts: np.ndarray, maps: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Class of every pixel of the foreground: the one with the highest probability.
+
+    Parameters
+    ----------
+    parts : ndarray of int32, shape (H, W)
+        0 is background.
+    maps : mapping of ndarray, each (H, W)
+        Probabilities ``class_1``, ``class_2``...; none of a single class.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+        0 is background, k the k-th class.
+    """
+    names = class_channels(sum(name.startswith("class_") for name in maps))
+    if not names:
+        return (parts > 0).astype(np.int32)
+    likeliest = np.argmax(np.stack([maps[name] for name in names]), axis=0) + 1
+    return np.where(parts > 0, likeliest, 0).astype(np.int32)

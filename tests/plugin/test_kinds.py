@@ -1,0 +1,119 @@
+"""Models of objects and of classes in the docks, with a real network."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.layers import Labels
+
+from napari_pmrnet.plugin._layers import result_name
+from napari_pmrnet.pretrained.user_models import import_model
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (90, 60, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def dock_with(
+    make_napari_viewer_proxy, manifest, qtbot, library, whole_weights, run_and_wait
+):
+    """A viewer whose image was segmented with a model of objects or classes."""
+
+    def open_(kind: str):
+        import_model(whole_weights[kind], kind)
+        viewer = make_napari_viewer_proxy()
+        viewer.add_image(IMAGE, name="eye", rgb=True)
+        _, dock = viewer.window.add_plugin_dock_widget(
+            "napari-pmrnet", "Segment nuclei"
+        )
+        qtbot.waitUntil(
+            lambda: not dock._list_timer.isActive() and not dock._listing.is_running,
+            timeout=60_000,
+        )
+        fields = dock.form.fields
+        assert fields["diameter"].isEnabled() and fields["seed_threshold"].isEnabled()
+        fields["model"].set_value(kind)
+        fields["min_area"].set_value(0)
+        fields["probability_threshold"].set_value(0.05)
+        dock.run_panel.run_button.click()
+        qtbot.waitUntil(dock.run_panel.run_button.isEnabled, timeout=60_000)
+        return viewer, dock
+
+    return open_
+
+
+@pytest.mark.parametrize("kind", ["objects", "classes"])
+def test_layers_fields_and_words_follow_the_model(dock_with, kind) -> None:
+    viewer, dock = dock_with(kind)
+    layer = viewer.layers[result_name("eye", kind)]
+    assert isinstance(layer, Labels) and layer.data.shape == (90, 60)
+    assert f" {kind[:6]}" in dock.run_panel.status.text()
+    assert "nucle" not in dock.run_panel.status.text()
+    fields, words = dock.form.fields, dock.model_panel.kind
+    assert not fields["diameter"].isEnabled()
+    assert not fields["seed_threshold"].isEnabled()
+    assert fields["probability_threshold"].isEnabled()
+    assert not words.isHidden() and words.text().startswith(f"Labels {kind}")
+    fields["model"].set_value("dsb18")
+    assert fields["diameter"].isEnabled() and fields["seed_threshold"].isEnabled()
+    assert words.isHidden()
+
+
+def test_a_class_is_named_where_the_pointer_is(dock_with) -> None:
+    viewer, dock = dock_with("classes")
+    layer = viewer.layers["eye classes"]
+    names = {1: "polyp", 2: "tool"}
+    present = sorted(set(np.unique(layer.data)) - {0})
+    assert present
+    assert layer.features["class"].tolist() == [names[k] for k in present]
+    at = tuple(np.argwhere(layer.data == present[0])[0])
+    status = layer.get_status(at, world=True)
+    assert names[present[0]] in json.dumps(status)
+    assert "1 polyp, 2 tool" in dock.model_panel.kind.text()
+
+
+def test_a_threshold_makes_other_classes_without_the_network(dock_with, qtbot) -> None:
+    viewer, dock = dock_with("classes")
+    layer = viewer.layers["eye classes"]
+    probability = viewer.layers["eye probability"].data
+    before, threshold = int((layer.data > 0).sum()), float(np.median(probability))
+    dock.form.fields["probability_threshold"].set_value(round(threshold, 2))
+    qtbot.waitUntil(lambda: 0 < int((layer.data > 0).sum()) < before)
+    inside = probability > dock.form.settings().probability_threshold
+    assert np.array_equal(layer.data > 0, inside)
+
+
+def test_objects_are_reviewed_and_classes_are_not(dock_with, qtbot) -> None:
+    viewer, _ = dock_with("objects")
+    _, review = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Review nuclei")
+    review.begin(viewer.layers["eye objects"])
+    qtbot.waitUntil(lambda: review.session is not None, timeout=60_000)
+    layer = viewer.add_labels(
+        np.ones((90, 60), int),
+        name="eye classes",
+        features=pd.DataFrame({"index": [1], "class": ["polyp"]}),
+    )
+    review.begin(layer)
+    assert "holds classes" in review.status.text.text()
+    assert review.session.layer.name == "eye objects"
+    viewer.window.add_plugin_dock_widget("napari-pmrnet", "Measure nuclei")
+
+
+def test_training_on_corrections_wants_a_model_of_nuclei(
+    dock_with, qtbot, library, whole_weights
+) -> None:
+    viewer, _ = dock_with("objects")
+    layer = viewer.layers["eye objects"]
+    layer.features = layer.features.assign(reviewed=True)
+    _, dock = viewer.window.add_plugin_dock_widget(
+        "napari-pmrnet", "Train on my corrections"
+    )
+    dock.model.addItem(str(whole_weights["objects"]))
+    dock.model.setCurrentText(str(whole_weights["objects"]))
+    dock.train()
+    qtbot.waitUntil(lambda: not dock.run.is_running, timeout=60_000)
+    assert "is a model of objects; corrections are of nuclei" in dock.status.text.text()
+    dock.run.discard()
+    dock.release()

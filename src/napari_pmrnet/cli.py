@@ -275,6 +275,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a network; started again after a kill, it goes on where it stopped."""
+    from napari_pmrnet.datasets.registry import labels_of
     from napari_pmrnet.pretrained.devices import choose_device
 
     with needs_extra("train", "training"):
@@ -283,7 +284,7 @@ def train(
 
     given = json.loads(config.read_text()) if config else {}
     names = tuple(name.strip() for name in classes.split(",")) if classes else ()
-    kind = labels or _labels_of(dataset)
+    kind = labels or labels_of(dataset)
     values = TrainConfig().for_labels(kind, names).as_dict() | given
     given = {"network": model, "epochs": epochs, "seed": seed}
     values |= {name: value for name, value in given.items() if value is not None}
@@ -305,15 +306,6 @@ def train(
             preparing=lambda done, total: bar.update(task, completed=done, total=total),
         )
     console.print(f"{output}: validation Dice {card['val']['Dice']}")
-
-
-def _labels_of(dataset: str | None) -> str:
-    """What is learned of a data set if the user does not say."""
-    from napari_pmrnet.datasets.registry import reader_class
-    from napari_pmrnet.segmentation.kind import INSTANCES, OBJECTS
-
-    apart = dataset is None or reader_class(dataset).instances
-    return INSTANCES if apart else OBJECTS
 
 
 def _epoch_line(epoch: EpochReport) -> str:

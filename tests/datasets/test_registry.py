@@ -10,6 +10,7 @@ from napari_pmrnet.datasets.native import NativeDataset, split_table
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.datasets.registry import (
     READERS,
+    labels_of,
     open_dataset,
     open_reader,
     reader_class,
@@ -95,3 +96,8 @@ def test_what_systems_and_archives_hide_is_not_read(tree, draw):
     (folder / "__MACOSX" / "images").mkdir(parents=True)
     reader = open_reader("kvasir-seg", folder)
     assert len(reader.items) == 10 and reader.problems == []
+
+
+def test_what_labels_of_a_data_set_are() -> None:
+    assert labels_of(None) == labels_of("dsb18") == labels_of("GlaS") == "instances"
+    assert labels_of("Kvasir-SEG") == labels_of("busi") == "objects"

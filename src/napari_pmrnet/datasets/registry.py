@@ -17,6 +17,7 @@ from napari_pmrnet.datasets.reader import Reader
 from napari_pmrnet.datasets.skin import ISIC2017, ISIC2018, PH2
 from napari_pmrnet.datasets.thyroid import TG3K, TN3K
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.segmentation.kind import INSTANCES, OBJECTS
 
 READERS: dict[str, type[Reader]] = {
     reader.name: reader
@@ -60,6 +61,17 @@ def reader_class(name: str) -> type[Reader]:
             f"'{name}' is no data set with a reader. There are: {', '.join(READERS)}."
         )
     return reader
+
+
+def labels_of(name: str | None) -> str:
+    """What labels of a data set are, one of `segmentation.kind.KINDS`.
+
+    Parameters
+    ----------
+    name : str or None
+        See `reader_class`; None is the packed layout, whose labels are instances.
+    """
+    return INSTANCES if name is None or reader_class(name).instances else OBJECTS
 
 
 def recognised(folder: str | Path) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from napari_pmrnet.datasets.opened import OpenedDataset
-from napari_pmrnet.datasets.registry import open_dataset
+from napari_pmrnet.datasets.registry import labels_of, open_dataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.semantic import protocol_pair
@@ -73,6 +73,7 @@ def train(
         ``.json``, checkpoint and CSV log as ``.ckpt`` and ``.csv``. If the checkpoint
         exists, training goes on from it.
     config : TrainConfig, optional
+        By default the recipe for the labels of `dataset`.
     dataset : str, optional
         Name of the published data set whose layout the folder has.
     max_side : int, optional
@@ -103,7 +104,7 @@ def train(
         If the data set is faulty, the checkpoint has other settings, or a network for
         comparison is to be written as weights.
     """
-    config = config or TrainConfig()
+    config = config or TrainConfig().for_labels(labels_of(dataset))
     comparing = config.network != "pmrnet" or bool(config.without)
     if comparing and output.suffix != ".ckpt":
         raise DataError(

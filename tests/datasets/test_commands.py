@@ -138,5 +138,5 @@ def test_a_published_data_set_without_instances_is_learned_as_objects(
     arguments += ["--model", output, "--device", "cpu", "--output", tmp_path / "scores"]
     done = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
     assert done.exit_code == 0, done.output
-    assert "Objects" in done.output and "Certainty" not in done.output
+    assert "Objects" in done.output and "Missed" not in done.output
     assert "Semantic" in (tmp_path / "scores" / "report.md").read_text()

@@ -8,18 +8,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from scipy import ndimage
 
+from napari_pmrnet.batch import segment_files
 from napari_pmrnet.errors import ImageError, WeightsError
 from napari_pmrnet.large import segment_large
+from napari_pmrnet.network import PMRNet
 from napari_pmrnet.pretrained import load_model
-from napari_pmrnet.pretrained.card import architecture
+from napari_pmrnet.pretrained.card import architecture, save_model
 from napari_pmrnet.pretrained.card_checks import card_fault
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.segmentation.kind import class_channels, classes_of
+from napari_pmrnet.segmentation.nuclei import nuclei_of
+from napari_pmrnet.segmentation.planes import Stack, segment_planes
+from napari_pmrnet.segmentation.predict import run_to_end
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +146,76 @@ def test_a_card_of_other_channels_than_its_weights_is_refused(
     path = shutil.copy(whole_weights["classes"], tmp_path)
     card = whole_weights["classes"].with_suffix(".json").read_text()
     (tmp_path / "classes.json").write_text(card.replace('"class_2"', '"class_9"'))
-    assert load_model(path, "cpu").channels[-1] == "class_9"
+    with pytest.raises(WeightsError, match="other output channels"):
+        load_model(path, "cpu")
     (tmp_path / "classes.json").write_text(card.replace('"class_2"', '"x", "y"'))
     with pytest.raises(WeightsError, match="does not hold weights"):
         load_model(path, "cpu")
+
+
+@pytest.fixture(scope="module")
+def second_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that find the second of two classes everywhere."""
+    channels = ("probability", *class_channels(2))
+    network = PMRNet(out_channels=3)
+    with torch.no_grad():
+        network.head[2].weight.zero_()
+        network.head[2].bias.copy_(torch.tensor([4.0, -4.0, 4.0]))
+    path = tmp_path_factory.mktemp("second") / "second.safetensors"
+    card = {"labels": "classes", "classes": ["polyp", "tool"]}
+    card |= {"architecture": architecture(channels), "window": 64, "overlap": 0}
+    save_model(path, network.state_dict(), card)
+    return path
+
+
+def test_a_class_keeps_its_number_through_a_stack(second_only) -> None:
+    model = load_model(second_only, "cpu")
+    stack = Stack(np.stack([picture(40, 60)[..., 0]] * 2), ("t", "y", "x"))
+    steps = segment_planes(stack, Settings(), model, "film", link="t")
+    found = run_to_end(steps)
+    assert (np.asarray(found.labels) == 2).all()
+    assert found.objects[["label", "class", "t"]].to_numpy().tolist() == [
+        [2, "tool", 0],
+        [2, "tool", 1],
+    ]
+    _, shown, certainty = found.shown
+    assert shown.max() == len(certainty) == 1
+
+
+def test_a_batch_takes_an_image_without_the_first_class(
+    second_only, tmp_path: Path
+) -> None:
+    Image.fromarray(picture(40, 60)).save(tmp_path / "eye.png")
+    report = segment_files(
+        [str(tmp_path / "eye.png")],
+        tmp_path / "out",
+        Settings(model=str(second_only), device="cpu"),
+    )
+    assert [row.error for row in report.rows] == [""]
+    labels = tifffile.imread(tmp_path / "out" / report.rows[0].labels)
+    assert labels.shape == (40, 60) and (labels == 2).all()
+
+
+@pytest.mark.parametrize(("side", "kept"), [(64, True), (640, False)])
+def test_specks_are_those_of_the_network_not_of_the_image(
+    side: int, kept: bool
+) -> None:
+    probability = np.zeros((side, side), np.float32)
+    probability[10:17, 10:17] = 0.9
+    maps = {"probability": probability, "certainty": probability}
+    card = {"labels": "objects", "window": 64}
+    labels, _ = nuclei_of(maps, None, Settings(), None, None, card)
+    assert bool(labels.any()) is kept
+    labels, _ = nuclei_of(maps, None, Settings(min_area=49), None, None, card)
+    assert labels.any(), "a size that is set counts as it is"
+
+
+def test_flows_of_a_strange_card_split_nothing() -> None:
+    probability = np.zeros((40, 60), np.float32)
+    probability[10:30, 5:55] = 0.9
+    maps = {"probability": probability, "certainty": probability}
+    x = np.broadcast_to(np.arange(60, dtype=np.float32), (40, 60))
+    flows = np.stack([0 * x, np.sign(np.where(x < 30, 17, 43) - x)])
+    card = {"labels": "objects", "window": 64}
+    labels, _ = nuclei_of(maps, flows, Settings(), None, None, card)
+    assert labels.max() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_pmrnet.segmentation.planes import MAPS, Stack, segment_planes
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
 
 WINDOWS = 3
+MODEL = SimpleNamespace(card={})
 
 
 def blobs(count: int, shift: int = 0) -> np.ndarray:
@@ -62,7 +64,7 @@ def segmented(data: Any, axes: str, **options: Any) -> planes.StackSegmentation:
     channel_axis = options.pop("channel_axis", None)
     stack = Stack(data, tuple(axes), channel_axis, options.pop("rgb", False))
     settings = options.pop("settings", Settings())
-    return run_to_end(segment_planes(stack, settings, "model", "cells", **options))
+    return run_to_end(segment_planes(stack, settings, MODEL, "cells", **options))
 
 
 def test_numbers_are_unique_in_the_stack_and_rows_tell_the_plane() -> None:
@@ -132,7 +134,7 @@ def test_progress_counts_over_all_planes_and_a_run_can_end_at_any_window() -> No
 
 
 def _all(stack: Stack) -> Generator[Progress, None, planes.StackSegmentation]:
-    return segment_planes(stack, Settings(), "model", "cells")
+    return segment_planes(stack, Settings(), MODEL, "cells")
 
 
 @pytest.mark.parametrize(

@@ -10,20 +10,28 @@ import pandas as pd
 import pytest
 import tifffile
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
+from napari_pmrnet.evaluation.report import write_report
 from napari_pmrnet.evaluation.semantic import dice
-from napari_pmrnet.evaluation.tables import summary
+from napari_pmrnet.evaluation.tables import NOT_APPLICABLE, summary
+from napari_pmrnet.network import PMRNetOutput
 from napari_pmrnet.pretrained import load_model
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.training.config import TrainConfig
-from napari_pmrnet.training.data import CropSource, make_whole_sample
+from napari_pmrnet.training.data import CropSource, make_whole_sample, random_scale
 from napari_pmrnet.training.run import train
 from napari_pmrnet.training.runs import is_trained
+from napari_pmrnet.training.validation import (
+    validation_dice,
+    whole_validation_pair,
+)
 
 TINY = TrainConfig(epochs=2, batch_size=2, steps_per_epoch=2, validate_every=1)
 
@@ -62,7 +70,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_crop_holds_an_image_whole_at_the_scale_of_use() -> None:
     image, labels = lesion(1)
     sample = make_whole_sample(image, labels, 64)
-    assert sample.scale == 64 / 96
+    assert sample.scale == 64 / 86 and sample.labels.shape == (1, 86, 65)
     config = TrainConfig().for_labels("classes", ("polyp", "tool"))
     plain = replace(
         config.augmentation, scale_low=1.0, scale_high=1.0, stretch=0.0, far=0.0
@@ -78,6 +86,8 @@ def test_a_crop_holds_an_image_whole_at_the_scale_of_use() -> None:
     assert float(second.mean()) == pytest.approx(share[1], rel=0.4)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("labels", ["objects", "classes"])
 def test_what_is_trained_labels_lesions(
     data: Path, tmp_path: Path, labels: str
@@ -104,11 +114,18 @@ def test_what_is_trained_labels_lesions(
     assert np.mean(scores) > 0.8
     settings = Settings.for_card(model.card)
     tables = summary(evaluate(model, validation, settings))
-    assert len(tables) == 2 and "Semantic (256 x 256)" in tables
+    eight = ["IoU", "Dice", "HD95", "ASD", "SE", "PC", "SP", "ACC"]
+    assert tables["Semantic (256 x 256)"][eight].notna().all(axis=None)
+    assert "pixel AUROC" in tables["Certainty of pixels"]
     if labels == "classes":
         row = tables["Dice of classes (native size)"].loc["all"]
         assert row["mean"] == pytest.approx((row["polyp"] + row["tool"]) / 2)
         assert card["val"]["polyp"] == pytest.approx(row["polyp"], abs=1e-3)
+        each = tables["Classes (256 x 256)"]
+        assert list(each.index) == ["polyp", "tool", "mean"]
+        mean = each.loc[["polyp", "tool"], eight].mean()
+        assert each.loc["mean", eight].tolist() == pytest.approx(mean.tolist())
+        assert tables["Instances (native size)"].loc["all", "AP"] == NOT_APPLICABLE
     else:
         assert tables["Objects (native size)"].loc["all", "F1"] > 0.5
 
@@ -139,3 +156,88 @@ def test_a_run_from_before_there_were_classes_counts_as_done(tmp_path: Path) -> 
     torch.save({"config": older, "epoch": 3}, tmp_path / "w.ckpt")
     assert is_trained(config, tmp_path / "w.ckpt")
     assert not is_trained(replace(config, seed=1), tmp_path / "w.ckpt")
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 99))
+def test_samples_are_of_one_size_whatever_that_of_the_image(
+    height: int, width: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    image = rng.integers(1, 255, (height, width + 1)).astype(np.uint8)
+    image[0, 0] = 0
+    how = TrainConfig().for_labels("objects").augmentation
+    labels = np.full(image.shape, 3)
+    sample = make_whole_sample(image, labels, 32, how.scale_high)
+    side = max(sample.labels.shape)
+    assert side == round(how.scale_high * 32) and bool((sample.labels == 3).all())
+    scale = random_scale(sample, 32, how, rng)
+    low, high = how.scale_low * 32, how.scale_high * 32
+    assert low - 1e-6 <= scale * side <= high + 1e-6
+
+
+def test_classes_decide_which_epoch_is_the_best(data: Path) -> None:
+    image, labels = PackedDataset(data, subset="val").load("9")
+    pair = whole_validation_pair(image, labels, 64)
+    right = torch.as_tensor(pair[1])[None, None].float()
+
+    def network(found: torch.Tensor) -> torch.nn.Module:
+        logits = [
+            20 * (found > 0) - 10.0,
+            0 * found,
+            *(20.0 * (found == k) for k in (1, 2)),
+        ]
+
+        class Fixed(torch.nn.Linear):
+            def forward(self, _: torch.Tensor) -> PMRNetOutput:
+                return PMRNetOutput(torch.cat(logits, dim=1))
+
+        return Fixed(1, 1)
+
+    channels = ("probability", "border", "class_1", "class_2")
+    swapped = torch.where(right > 0, 3 - right, right)
+    assert validation_dice(network(right), [pair], channels) == 1.0
+    assert validation_dice(network(swapped), [pair], channels) == 0.0
+    assert validation_dice(network(swapped), [pair], channels[:2]) == 1.0
+
+
+def test_an_evaluation_of_other_classes_is_refused(
+    data: Path, whole_weights: dict[str, Path]
+) -> None:
+    class More(PackedDataset):
+        def load(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+            image, labels = super().load(image_id)
+            return image, labels * 5
+
+    model = load_model(whole_weights["classes"], "cpu")
+    with pytest.raises(DataError, match="has the label 5, and 'classes' knows polyp"):
+        evaluate(model, More(data, subset="val"))
+
+
+def test_nuclei_are_not_looked_for_in_united_masks(
+    data: Path, weights: Path, tmp_path: Path
+) -> None:
+    """Neither in an evaluation nor in a training; and the report goes without AP."""
+    opened = PackedDataset(data, subset="val")
+    opened.instances = False
+    model = load_model(weights, "cpu")
+    settings = Settings(diameter=25)
+    scores = evaluate(model, opened, settings)
+    tables = summary(scores)
+    assert tables["Instances (native size)"].loc["all", "AP"] == NOT_APPLICABLE
+    files = write_report(tmp_path / "r", scores, tables, model, opened, settings, {})
+    assert [f.name for f in files] == [
+        "images.csv",
+        "report.md",
+        "scores.json",
+        "worst.png",
+    ]
+    assert NOT_APPLICABLE in (tmp_path / "r" / "report.md").read_text()
+    (tmp_path / "k" / "images").mkdir(parents=True)
+    (tmp_path / "k" / "masks").mkdir()
+    for seed in range(12):
+        image, labels = lesion(seed)
+        for name, pixels in (("images", image), ("masks", 255 * (labels > 0))):
+            picture = Image.fromarray(np.uint8(pixels))
+            picture.save(tmp_path / "k" / name / f"{seed}.jpg")
+    with pytest.raises(DataError, match="does not tell objects apart"):
+        train(tmp_path / "k", None, tmp_path / "w.safetensors", dataset="kvasir-seg")

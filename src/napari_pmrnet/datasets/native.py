@@ -107,7 +107,7 @@ class NativeDataset(OpenedDataset):
         max_side: int | None = None,
     ) -> None:
         self.reader, self.folder, self.column = reader, reader.folder, column
-        self.max_side = max_side
+        self.max_side, self.instances = max_side, reader.instances
         self._items = {item.image_id: item for item in reader.items}
         faults = list(reader.problems)
         if not self._items:

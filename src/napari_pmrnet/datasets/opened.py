@@ -35,6 +35,8 @@ class OpenedDataset(ABC):
         The same in short, for reports.
     problems : tuple of str
         One line for everything that was found wrong.
+    instances : bool
+        Whether labels tell objects or classes apart; else all are united as label 1.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class OpenedDataset(ABC):
     source: str
     split_name: str
     problems: tuple[str, ...] = ()
+    instances: bool = True
 
     @property
     def ids(self) -> list[str]:

@@ -10,9 +10,15 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.datasets.opened import OpenedDataset
+from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.certainty import entropy
 from napari_pmrnet.evaluation.instance import Match, best_iou, match
-from napari_pmrnet.evaluation.semantic import dice, protocol_pair, semantic_scores
+from napari_pmrnet.evaluation.semantic import (
+    dice,
+    protocol_labels,
+    protocol_pair,
+    semantic_scores,
+)
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Segmentation, Settings, segment
 from napari_pmrnet.segmentation.first_look import choose_scale
@@ -20,12 +26,15 @@ from napari_pmrnet.segmentation.kind import (
     INSTANCES,
     OBJECTS,
     class_names,
+    classes_of,
     kind_of,
+    true_classes,
 )
 from napari_pmrnet.segmentation.predict import predict, run_to_end
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 PIXELS_AN_IMAGE = 4000
+NO_OBJECTS = pd.DataFrame({"certainty": [], "iou": []}, dtype=float)
 
 
 @dataclass(frozen=True)
@@ -43,9 +52,10 @@ class ImageScore:
         Dice at native resolution.
     seconds : float
         Time from image to labels.
-    matches : list of Match
+    matches : list of Match, or None
         One an entry of `THRESHOLDS`, at native resolution. Of objects with the
-        connected parts of the truth.
+        connected parts of the truth. None where nothing tells objects apart: of
+        classes, and of nuclei where the data set unites them.
     objects : DataFrame
         ``certainty`` and best ``iou`` with a true nucleus, one row a predicted one.
     missed : DataFrame
@@ -55,6 +65,8 @@ class ImageScore:
         drawn at random.
     classes : dict
         Dice at native resolution of every class, by name.
+    by_class : dict
+        `semantic_scores` at 256 x 256 of the classes that are there or were found.
     """
 
     image_id: str
@@ -62,12 +74,13 @@ class ImageScore:
     semantic: dict[str, float]
     dice_native: float
     seconds: float
-    matches: list[Match]
+    matches: list[Match] | None
     objects: pd.DataFrame
     missed: pd.DataFrame
     pixels: pd.DataFrame
     kind: str = INSTANCES
     classes: dict[str, float] = field(default_factory=dict)
+    by_class: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -94,25 +107,33 @@ def evaluate(
     """
     settings, scores = settings or Settings(), []
     rng, kind = np.random.default_rng(0), kind_of(model.card)
+    names = class_names(model.card)
+    apart = kind == OBJECTS or (kind == INSTANCES and dataset.instances)
     for image_id in dataset.ids:
         image, truth = dataset.load(image_id)
         result = segment(image, settings, model, extra_maps=True, image_name=image_id)
         foreground = result.maps["probability"] > settings.probability_threshold
+        if names and truth.max(initial=0) > len(names):
+            raise DataError(
+                f"{image_id}: has the label {truth.max()}, and '{model.name}' knows "
+                f"{', '.join(names)}. Evaluate it on labels of these classes."
+            )
         if kind == OBJECTS:
             truth, _ = ndimage.label(truth > 0)
+        seen, true = protocol_classes(model, image, truth, settings.flips)
         scores.append(
             ImageScore(
                 image_id,
                 str(dataset.table.loc[image_id].get("modality", "")),
-                semantic_scores(*protocol_masks(model, image, truth, settings.flips)),
+                semantic_scores(seen > 0, true > 0),
                 dice(foreground, truth > 0),
                 result.seconds,
-                match(truth, result.labels, THRESHOLDS),
-                _with_iou(result.labels, result.objects, truth),
-                _with_iou(*result.missed(), truth),
+                match(truth, result.labels, THRESHOLDS) if apart else None,
+                *(_objects(result, truth) if apart else (NO_OBJECTS, NO_OBJECTS)),
                 _pixels(result, truth, rng),
                 kind,
-                class_dice(truth, result.labels, class_names(model.card)),
+                class_dice(truth, result.labels, names),
+                class_scores(true, seen, names),
             )
         )
         if progress is not None:
@@ -128,24 +149,58 @@ def class_dice(
     return {name: dice(labels == k, truth == k) for k, name in numbered}
 
 
+def class_scores(
+    truth: np.ndarray, labels: np.ndarray, names: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    """The `semantic_scores` of the classes that are there or were found, by name."""
+    scores = {}
+    for number, name in enumerate(names, start=1):
+        pair = labels == number, truth == number
+        if pair[0].any() or pair[1].any():
+            scores[name] = semantic_scores(*pair)
+    return scores
+
+
 def protocol_masks(
     model: Model, image: np.ndarray, truth: np.ndarray, flips: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predicted and true foreground by the protocol of the semantic metrics.
-
-    All that is known of an image is its resized version: its scale is chosen by a first
-    look at that.
 
     Returns
     -------
     tuple of ndarray of bool, shape (256, 256)
         Probability above one half, and the mask of `protocol_pair`.
     """
-    small, mask = protocol_pair(image, truth)
+    found, true = protocol_classes(model, image, truth, flips)
+    return found > 0, true > 0
+
+
+def protocol_classes(
+    model: Model, image: np.ndarray, truth: np.ndarray, flips: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted and true classes by the protocol of the semantic metrics.
+
+    All that is known of an image is its resized version: its scale is chosen by a first
+    look at that.
+
+    Returns
+    -------
+    tuple of ndarray of int32, shape (256, 256)
+        `classes_of` the pixels with a probability above one half, and the true labels.
+    """
+    small, _ = protocol_pair(image, truth)
     planes = small.numpy()
     scale, _ = run_to_end(choose_scale(model, planes, None))
     maps = run_to_end(predict(model, planes, scale=scale, flips=flips)).maps
-    return maps["probability"] > 0.5, mask
+    return classes_of(maps["probability"] > 0.5, maps), protocol_labels(truth)
+
+
+def _objects(
+    result: Segmentation, truth: np.ndarray
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What was found, and what may have been missed, beside how well it fits."""
+    missed = _with_iou(*result.missed(), truth)
+    return _with_iou(result.labels, result.objects, truth), missed
 
 
 def _with_iou(
@@ -167,7 +222,8 @@ def _pixels(
     """Certainty of some pixels beside whether their class is wrong."""
     chosen = rng.integers(truth.size, size=PIXELS_AN_IMAGE)
     maps = {name: values.ravel()[chosen] for name, values in result.maps.items()}
-    wrong = (maps["probability"] > 0.5) != (truth.ravel()[chosen] > 0)
+    likely = classes_of(maps["probability"] > 0.5, maps)
+    wrong = likely != true_classes(truth.ravel()[chosen], result.model.card)
     return pd.DataFrame(
         {
             "certainty": maps["certainty"],

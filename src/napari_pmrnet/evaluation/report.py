@@ -15,19 +15,13 @@ from napari_pmrnet.evaluation.plots import (
     plot_reliability,
     plot_worst,
 )
-from napari_pmrnet.evaluation.tables import Scores, image_table
+from napari_pmrnet.evaluation.tables import Scores, has_objects, image_table
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Settings, segment
 
 WORST = 8
-FILES = (
-    "images.csv",
-    "precision.png",
-    "reliability.png",
-    "report.md",
-    "scores.json",
-    "worst.png",
-)
+PLOTS = {"precision.png": plot_precision, "reliability.png": plot_reliability}
+"""Plots of instances, by file."""
 
 
 def write_report(
@@ -39,7 +33,7 @@ def write_report(
     settings: Settings,
     conditions: Mapping[str, str],
 ) -> list[Path]:
-    """Write ``images.csv``, ``scores.json``, ``report.md`` and the plots.
+    """Write ``images.csv``, ``scores.json``, ``report.md`` and the plots that apply.
 
     Parameters
     ----------
@@ -62,14 +56,21 @@ def write_report(
     images = image_table(scores)
     images.round(4).to_csv(folder / "images.csv")
     (folder / "scores.json").write_text(_as_json(tables, conditions))
-    plot_precision(scores).savefig(folder / "precision.png")
-    plot_reliability(scores).savefig(folder / "reliability.png")
-    worst = images.sort_values("AP0.5").index[:WORST]
+    plots = PLOTS if has_objects(scores) else {}
+    for name, plot in plots.items():
+        plot(scores).savefig(folder / name)
+    worst = images.sort_values(_ranking(images)).index[:WORST]
     plot_worst(_segment_again(worst, model, dataset, settings)).savefig(
         folder / "worst.png"
     )
     (folder / "report.md").write_text(_as_markdown(tables, images, conditions))
-    return [folder / name for name in FILES]
+    names = ("images.csv", "report.md", "scores.json", "worst.png")
+    return [folder / name for name in sorted((*names, *plots))]
+
+
+def _ranking(images: pd.DataFrame) -> str:
+    """The column of an `image_table` by which images are worse or better."""
+    return "AP0.5" if "AP0.5" in images else "Dice"
 
 
 def _segment_again(
@@ -97,6 +98,11 @@ def _as_markdown(
 ) -> str:
     lines = ["# Evaluation", ""]
     lines += [f"- {name}: {value}" for name, value in conditions.items()]
+    ranking = _ranking(images)
+    instances = ranking != "Dice"
+    columns = ["modality", *(["nuclei", "found"] if instances else []), "Dice"]
+    columns += [ranking] if instances else []
+    plots = "![AP against IoU](precision.png) ![Reliability](reliability.png)"
     for title, table in tables.items():
         lines += ["", f"## {title}", "", markdown_table(table.rename_axis("images of"))]
     lines += [
@@ -104,17 +110,12 @@ def _as_markdown(
         "Ratios of nothing to nothing are 1. Distances, in pixels at 256 x 256, are 0",
         "where both masks are empty and the image's diagonal where one is (`failed`).",
         "",
-        "![AP against IoU](precision.png) ![Reliability](reliability.png)",
-        "",
-        f"## The {WORST} images of lowest AP at IoU 0.5",
+        *([plots, ""] if instances else []),
+        f"## The {WORST} images of lowest {'AP at IoU 0.5' if instances else 'Dice'}",
         "",
         "![Image, truth, labels, certainty](worst.png)",
         "",
-        markdown_table(
-            images.sort_values("AP0.5")[:WORST][
-                ["modality", "nuclei", "found", "Dice", "AP0.5"]
-            ]
-        ),
+        markdown_table(images.sort_values(ranking)[:WORST][columns]),
         "",
     ]
     return "\n".join(lines)

@@ -34,15 +34,38 @@ def protocol_pair(image: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Mask]:
     planes = scaled[None] if scaled.ndim == 2 else scaled.permute(2, 0, 1)
     size = (PROTOCOL_SIZE, PROTOCOL_SIZE)
     resized = F.interpolate(planes[None], size, mode="bilinear", antialias=True)[0]
-    mask = torch.from_numpy((labels > 0).astype(np.float32))[None, None]
-    mask = F.interpolate(mask, size, mode="nearest-exact")[0, 0]
-    return resized.expand(3, -1, -1).contiguous(), mask.numpy() > 0
+    return resized.expand(3, -1, -1).contiguous(), protocol_labels(labels) > 0
+
+
+def protocol_labels(labels: np.ndarray) -> np.ndarray:
+    """Labels (H, W) resized to 256 x 256, to the nearest pixel; int32."""
+    # float64 holds every label exactly.
+    planes = torch.from_numpy(labels.astype(np.float64))[None, None]
+    size = (PROTOCOL_SIZE, PROTOCOL_SIZE)
+    resized = F.interpolate(planes, size, mode="nearest-exact")[0, 0]
+    return resized.numpy().astype(np.int32)
 
 
 def dice(prediction: Mask, truth: Mask) -> float:
     """Dice coefficient of two boolean masks; 1 where both are empty."""
     total = int(prediction.sum()) + int(truth.sum())
     return 1.0 if total == 0 else 2 * int((prediction & truth).sum()) / total
+
+
+def mean_dice(found: np.ndarray, truth: np.ndarray, classes: int = 1) -> float:
+    """Mean of the Dice of all classes that are there, 1 if none is.
+
+    Parameters
+    ----------
+    found, truth : ndarray of int or bool, shape (H, W)
+        Numbers of classes, 0 is background; of one class any number.
+    classes : int
+    """
+    if classes < 2:
+        return dice(found > 0, truth > 0)
+    pairs = [(found == k, truth == k) for k in range(1, classes + 1)]
+    scores = [dice(a, b) for a, b in pairs if a.any() or b.any()]
+    return float(np.mean(scores)) if scores else 1.0
 
 
 def semantic_scores(prediction: Mask, truth: Mask) -> dict[str, float]:

@@ -78,6 +78,16 @@ def class_row(scores: Scores) -> dict[str, float]:
     return {"images": len(scores), **means.to_dict(), "mean": float(means.mean())}
 
 
+def pixel_row(scores: Scores) -> dict[str, float]:
+    """How well three signals tell right from wrong pixels, as AUROC."""
+    pixels = pd.concat([s.pixels for s in scores])
+    return {
+        "pixel AUROC": auroc(1 - pixels["certainty"], pixels["wrong"]),
+        "raw PGRF": auroc(1 - pixels["pgrf"], pixels["wrong"]),
+        "entropy": auroc(pixels["entropy"], pixels["wrong"]),
+    }
+
+
 def certainty_row(scores: Scores) -> dict[str, float]:
     """How well certainty tells right from wrong nuclei and pixels.
 
@@ -85,7 +95,6 @@ def certainty_row(scores: Scores) -> dict[str, float]:
     says so); a pixel, if its class is right.
     """
     objects = pd.concat([s.objects for s in scores])
-    pixels = pd.concat([s.pixels for s in scores])
     right = objects["iou"].to_numpy() >= RIGHT_IOU
     certainty = objects["certainty"].to_numpy()
     found = wrong_among_least_certain(certainty, right)
@@ -97,9 +106,7 @@ def certainty_row(scores: Scores) -> dict[str, float]:
         "ECE": expected_calibration_error(certainty, right),
         "wrong found in 10 %": found.share,
         "could be found": found.most,
-        "pixel AUROC": auroc(1 - pixels["certainty"], pixels["wrong"]),
-        "raw PGRF": auroc(1 - pixels["pgrf"], pixels["wrong"]),
-        "entropy": auroc(pixels["entropy"], pixels["wrong"]),
+        **pixel_row(scores),
     }
 
 
@@ -128,9 +135,11 @@ def missed_row(scores: Scores) -> dict[str, float]:
     return row
 
 
+CLASS_TITLE = "Classes (256 x 256)"
+PIXELS, INSTANCE_TITLE = "Certainty of pixels", "Instances (native size)"
 ROWS = {
     "Semantic (256 x 256)": semantic_row,
-    "Instances (native size)": instance_row,
+    INSTANCE_TITLE: instance_row,
     "Certainty": certainty_row,
     "Missed nuclei": missed_row,
 }
@@ -139,27 +148,68 @@ ROWS = {
 OF_OBJECTS = {
     "Semantic (256 x 256)": semantic_row,
     "Objects (native size)": instance_row,
+    PIXELS: pixel_row,
 }
 OF_CLASSES = {
     "Semantic (256 x 256)": semantic_row,
     "Dice of classes (native size)": class_row,
+    PIXELS: pixel_row,
 }
 """What can be said of objects that are not split, and of classes."""
+UNITED = {"Semantic (256 x 256)": semantic_row, PIXELS: pixel_row}
+"""What can be said of nuclei where the truth does not tell them apart."""
+NOT_APPLICABLE = "not applicable: nothing tells objects apart"
 
 
 def rows_of(scores: Scores) -> dict[str, Callable[[Scores], dict[str, float]]]:
     """Tables that apply to what was labelled: titles and what makes a row."""
-    kinds = {INSTANCES: ROWS, OBJECTS: OF_OBJECTS, CLASSES: OF_CLASSES}
-    return kinds[scores[0].kind] if scores else ROWS
+    if not scores:
+        return ROWS
+    nuclei = ROWS if has_objects(scores) else UNITED
+    kinds = {INSTANCES: nuclei, OBJECTS: OF_OBJECTS, CLASSES: OF_CLASSES}
+    return kinds[scores[0].kind]
+
+
+def has_objects(scores: Scores) -> bool:
+    """Whether objects were compared one by one."""
+    return all(s.matches is not None for s in scores)
 
 
 def summary(scores: Scores) -> dict[str, pd.DataFrame]:
-    """All tables by title, each overall and by modality."""
-    return {title: by_modality(scores, row) for title, row in rows_of(scores).items()}
+    """All tables by title, each overall and by modality; of classes one by class."""
+    tables = {title: by_modality(scores, row) for title, row in rows_of(scores).items()}
+    if not has_objects(scores):
+        tables[INSTANCE_TITLE] = pd.DataFrame({"AP": [NOT_APPLICABLE]}, index=["all"])
+    by_class = class_table(scores)
+    return tables if by_class.empty else {**tables, CLASS_TITLE: by_class}
+
+
+def class_table(scores: Scores) -> pd.DataFrame:
+    """The eight semantic scores of every class, and their mean.
+
+    Parameters
+    ----------
+    scores : list of ImageScore
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the name of the class and ``mean``. ``images`` counts those in which
+        the class is or was found; the scores are their means. Empty without classes.
+    """
+    names = list(dict.fromkeys(name for s in scores for name in s.by_class))
+    rows = {}
+    for name in names:
+        frame = pd.DataFrame([s.by_class[name] for s in scores if name in s.by_class])
+        rows[name] = {"images": len(frame), **frame.mean().to_dict()}
+    table = pd.DataFrame(rows).T
+    if len(names) > 1:
+        table.loc["mean"] = {**table.mean(), "images": len(scores)}
+    return table
 
 
 def image_table(scores: Scores) -> pd.DataFrame:
-    """One row an image, with its semantic scores and its AP at every threshold.
+    """One row an image: semantic scores, and of objects the AP at every threshold.
 
     Parameters
     ----------
@@ -172,17 +222,34 @@ def image_table(scores: Scores) -> pd.DataFrame:
     """
     rows = []
     for s in scores:
-        precision = zip(THRESHOLDS, (m.precision for m in s.matches), strict=True)
         rows.append(
             {
                 "image_id": s.image_id,
                 "modality": s.modality,
-                "nuclei": s.matches[0].true_positive + s.matches[0].false_negative,
-                "found": len(s.objects),
+                **_counts(s),
                 **s.semantic,
                 "Dice native": s.dice_native,
-                **{f"AP{threshold}": value for threshold, value in precision},
+                **_precision(s),
                 "seconds": s.seconds,
             }
         )
     return pd.DataFrame(rows).set_index("image_id")
+
+
+def _counts(score: ImageScore) -> dict[str, int]:
+    """Number of true and of found nuclei, where these are told apart."""
+    if score.matches is None:
+        return {}
+    loosest = score.matches[0]
+    return {
+        "nuclei": loosest.true_positive + loosest.false_negative,
+        "found": len(score.objects),
+    }
+
+
+def _precision(score: ImageScore) -> dict[str, float]:
+    """AP at every threshold, where there is one."""
+    if score.matches is None:
+        return {}
+    pairs = zip(THRESHOLDS, score.matches, strict=True)
+    return {f"AP{threshold}": one.precision for threshold, one in pairs}

@@ -32,7 +32,7 @@ def card_fault(card: Mapping[str, Any]) -> str | None:
         return "names no SHA-256 of its weights"
     return (
         _architecture_fault(card.get("architecture"))
-        or _kind_fault(card)
+        or kind_fault(card)
         or _window_fault(card)
         or _settings_fault(card)
     )
@@ -60,8 +60,14 @@ def _architecture_fault(architecture: Any) -> str | None:
     return None
 
 
-def _kind_fault(card: Mapping[str, Any]) -> str | None:
-    """What is wrong with what a card says that its model labels."""
+def kind_fault(card: Mapping[str, Any]) -> str | None:
+    """What is wrong with what a card says that its model labels, or None.
+
+    Parameters
+    ----------
+    card : mapping
+        Its ``architecture`` names channels.
+    """
     kind, classes = kind_of(card), card.get("classes")
     if kind not in KINDS:
         return f"says that it labels {str(kind)[:20]!r}, not {', '.join(KINDS)}"

@@ -20,6 +20,7 @@ from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.pretrained.backends import Backend, make_backend
 from napari_pmrnet.pretrained.card import sha256
+from napari_pmrnet.pretrained.card_checks import kind_fault
 from napari_pmrnet.pretrained.devices import choose_device
 from napari_pmrnet.pretrained.library import find_weights, read_card
 
@@ -227,6 +228,9 @@ def load_model(
             f"{path} does not hold weights of the PMRNet its card describes "
             f"({_first_line(error)}). Choose another model."
         ) from error
+    fault = kind_fault(card)
+    if fault:
+        raise WeightsError(f"{path}: its card {fault}. Copy it again.")
     target = choose_device(device)
     network = network.eval().to(target, memory_format=torch.channels_last)
     return Model(path.stem, card, network, target, backend)

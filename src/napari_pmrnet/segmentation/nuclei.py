@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
-from napari_pmrnet.segmentation.kind import class_names, classes_of
+from napari_pmrnet.segmentation.instances import (
+    SMALLEST_AREA,
+    drop_small,
+    label_nuclei,
+)
+from napari_pmrnet.segmentation.kind import (
+    class_names,
+    classes_of,
+    sees_whole,
+    whole_scale,
+)
 from napari_pmrnet.segmentation.missed import Missed, missed_nuclei
 from napari_pmrnet.segmentation.objects import Whole, describe_objects
 from napari_pmrnet.segmentation.region import Region
-from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.segmentation.settings import LARGEST_MIN_AREA, Settings
 
 
 def nuclei_of(
@@ -49,6 +59,8 @@ def nuclei_of(
     """
     calibration = card.get("object_certainty")
     names = class_names(card)
+    settings = whole_settings(settings, maps["probability"].shape, card)
+    flows = None if sees_whole(card) else flows
     if region is None:
         labels = label_nuclei(maps["probability"], flows, settings, diameter)
         if names:
@@ -63,6 +75,20 @@ def nuclei_of(
     whole = _whole(labels, maps["certainty"], region)
     objects = describe_objects(labels, maps, flows, calibration, whole)
     return region.place(labels, region.view), _in_the_image(objects, region)
+
+
+def whole_settings(
+    settings: Settings, shape: tuple[int, int], card: Mapping[str, Any]
+) -> Settings:
+    """Settings with the smallest area that an image seen whole calls for.
+
+    Where it is open it is `SMALLEST_AREA` in pixels as the network sees them: what is
+    smaller is noise of one of them, enlarged.
+    """
+    if settings.min_area is not None or not sees_whole(card):
+        return settings
+    area = round(SMALLEST_AREA / whole_scale(int(card["window"]), shape) ** 2)
+    return replace(settings, min_area=min(area, LARGEST_MIN_AREA))
 
 
 def _classes(
@@ -98,6 +124,7 @@ def missed_of(
     if class_names(card):
         none = np.zeros(labels.shape, np.int32)
         return Missed(none, describe_objects(none, maps))
+    settings = whole_settings(settings, labels.shape, card)
     calibration = card.get("missed_certainty")
     if region is None:
         return missed_nuclei(labels, maps, flows, settings, calibration, diameter)

@@ -15,6 +15,7 @@ from napari_pmrnet.large.label import LabelledPlane
 from napari_pmrnet.large.plane import LargePlane
 from napari_pmrnet.large.store import LabelStore, is_large
 from napari_pmrnet.segmentation.intensity import thinning
+from napari_pmrnet.segmentation.kind import CLASSES, kind_of
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.segment import Segmentation, segment_steps
 from napari_pmrnet.segmentation.settings import Settings
@@ -131,7 +132,7 @@ class StackSegmentation:
     labels : array-like of int32, shape (..., H, W)
         With the axes of the image, channels and colours apart; in memory, or of the
         store that was given. No number stands for two nuclei; linked nuclei have the
-        same number in several planes.
+        same number in several planes, and so have classes.
     maps : dict of ndarray
         float32, of the shape of `labels`; empty unless asked for. See `Segmentation`.
     objects : DataFrame
@@ -227,7 +228,8 @@ def segment_planes(
         from napari_pmrnet.pretrained import shared_model
 
         model = shared_model(settings.model, settings.device)
-    made = _Making(stack, settings, link, maps, store)
+    classes = kind_of(model.card) == CLASSES
+    made = _Making(stack, settings, link, maps, store, classes)
     for number, place in enumerate(np.ndindex(*stack.shape[:-2])):
         last_hope = stack.count == 1 or made.shown is None and number == stack.count - 1
         title = stack.title(place)
@@ -281,6 +283,7 @@ class _Making:
         link: str | None,
         maps: bool,
         store: LabelStore | None,
+        classes: bool = False,
     ) -> None:
         self._stack, self._settings = stack, settings
         self._labels: Any = (
@@ -298,9 +301,11 @@ class _Making:
         self.shown: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         stacked = stack.axes[:-2]
         large = store is not None and stack.has_large_planes
-        self._along = stacked.index(link) if link in stacked and not large else None
+        self._classes = classes
+        linked = link in stacked and not large and not classes
+        self._along = stacked.index(link) if linked else None
         self._links = Links() if self._along is not None else None
-        if link is not None and stacked and self._along is None:
+        if link is not None and stacked and self._along is None and not classes:
             why = "planes are too large" if link in stacked else f"no axis {link}"
             self._notes[f"{why}, so nuclei were not linked"] = None
 
@@ -320,11 +325,12 @@ class _Making:
             maps[place] = result.maps[kind]
         rows = result.objects
         certainty = rows["certainty"].to_numpy()
+        shown = _numbered(result.labels, rows["label"].to_numpy())
         rows = rows.assign(label=numbers[rows["label"]])
         self._note(place, rows, result.notes, result.device, result.diameter)
         if self.shown is None or len(certainty) > len(self.shown[2]):
             pixels = _displayed(plane, self._stack, self._settings)
-            self.shown = pixels, result.labels, certainty
+            self.shown = pixels, shown, certainty
 
     def add_large(
         self,
@@ -382,9 +388,20 @@ class _Making:
             series = place[: self._along] + place[self._along + 1 :]
             return self._links.numbers(labels, series)
         numbers = np.arange(labels.max(initial=0) + 1, dtype=np.int32)
+        if self._classes:
+            return numbers
         numbers[1:] += self.count
         self.count += len(numbers) - 1
         return numbers
+
+
+def _numbered(labels: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Labels numbered from 1 in the order of their rows in a table."""
+    if np.array_equal(names, np.arange(1, len(names) + 1)):
+        return labels
+    numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+    numbers[names] = np.arange(1, len(names) + 1)
+    return numbers[labels]
 
 
 def _displayed(plane: np.ndarray, stack: Stack, settings: Settings) -> np.ndarray:

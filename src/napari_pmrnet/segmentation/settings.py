@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+LARGEST_MIN_AREA = 100_000
+
 TUNED = ("probability_threshold", "seed_threshold")
 """Settings that are tuned for every model and kept in its card."""
 
@@ -78,7 +80,7 @@ class Settings:
         "Nuclei of fewer pixels are dropped. Empty: 7 % of a typical nucleus, or 20 "
         "where its size is not known.",
         min=0,
-        max=100_000,
+        max=LARGEST_MIN_AREA,
         step=5,
         start=20,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
 from napari_pmrnet.segmentation.kind import whole_scale
@@ -50,8 +51,13 @@ def make_sample(image: np.ndarray, labels: np.ndarray) -> Sample:
     )
 
 
-def make_whole_sample(image: np.ndarray, labels: np.ndarray, side: int) -> Sample:
+def make_whole_sample(
+    image: np.ndarray, labels: np.ndarray, side: int, most: float = 1.35
+) -> Sample:
     """A sample of objects or classes, which a crop of `side` pixels holds whole.
+
+    It is resized once, to what the nearest crops need, so that a data set of large
+    photographs fits into memory.
 
     Parameters
     ----------
@@ -59,14 +65,22 @@ def make_whole_sample(image: np.ndarray, labels: np.ndarray, side: int) -> Sampl
     labels : ndarray of int, shape (H, W)
         Below 0 where nothing is known.
     side : int
+    most : float
+        Longer side of the sample, in `side`.
     """
-    pixels = _pixels(image)
+    factor = most * whole_scale(side, labels.shape)
+    size = [max(1, round(n * factor)) for n in labels.shape]
+    pixels = F.interpolate(
+        _pixels(image)[None].float(), size, mode="bilinear", antialias=True
+    )
+    known = torch.from_numpy(labels.astype(np.float64))[None, None]
+    known = F.interpolate(known, size, mode="nearest-exact")
     return Sample(
-        pixels,
-        torch.from_numpy(labels.astype(np.int32)[None]),
-        torch.zeros(1, *labels.shape, dtype=torch.uint8),
-        torch.zeros(2, *labels.shape, dtype=torch.int8),
-        whole_scale(side, labels.shape),
+        pixels[0].round().to(torch.uint8),
+        known[0].to(torch.int32),
+        torch.zeros(1, *size, dtype=torch.uint8),
+        torch.zeros(2, *size, dtype=torch.int8),
+        whole_scale(side, size),
     )
 
 
@@ -148,19 +162,19 @@ def random_scale(
         whole = size / min(sample.labels.shape[-2:]) / sample.scale
         high, low = low, min(low, max(how.far_low, whole))
     factor = np.exp(rng.uniform(np.log(low), np.log(high)))
-    least, most = min(LEAST_SCALE, sample.scale), max(MOST_SCALE, sample.scale)
-    return float(np.clip(sample.scale * factor, least, most))
+    return float(np.clip(sample.scale * factor, LEAST_SCALE, MOST_SCALE))
 
 
 def make_samples(
-    pairs: Sequence[tuple[str, np.ndarray, np.ndarray]],
+    pairs: Iterable[tuple[str, np.ndarray, np.ndarray]],
+    count: int,
     progress: Callable[[int, int], None] | None = None,
     make: Callable[[np.ndarray, np.ndarray], Sample] = make_sample,
 ) -> list[Sample]:
-    """Samples of (id, image, labels) triples, with a call after each."""
+    """Samples of so many (id, image, labels) triples, with a call after each."""
     samples = []
     for done, (_, image, labels) in enumerate(pairs, start=1):
         samples.append(make(image, labels))
         if progress is not None:
-            progress(done, len(pairs))
+            progress(done, count)
     return samples

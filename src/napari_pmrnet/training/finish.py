@@ -15,9 +15,10 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from torch import Tensor
 
+from napari_pmrnet.datasets.native import shrink
 from napari_pmrnet.datasets.opened import OpenedDataset
 from napari_pmrnet.evaluation.instance import average_precision, best_iou, match
-from napari_pmrnet.evaluation.semantic import dice
+from napari_pmrnet.evaluation.semantic import mean_dice
 from napari_pmrnet.evaluation.suggestions import right
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.proofreading.suggestions import FEATURES as PAIR_FEATURES
@@ -26,6 +27,12 @@ from napari_pmrnet.segmentation import Segmentation, Settings, segment
 from napari_pmrnet.segmentation.certainty import FEATURES as PIXEL_FEATURES
 from napari_pmrnet.segmentation.certainty import certainty_map, pixel_features
 from napari_pmrnet.segmentation.instances import label_nuclei
+from napari_pmrnet.segmentation.kind import (
+    class_names,
+    classes_of,
+    sees_whole,
+    true_classes,
+)
 from napari_pmrnet.segmentation.missed import missed_nuclei
 from napari_pmrnet.segmentation.objects import FEATURES, RIGHT_IOU, object_features
 from napari_pmrnet.training.networks import HEAD
@@ -38,6 +45,8 @@ THRESHOLD_GRID = {
     "seed_threshold": (0.5, 0.6, 0.7, 0.8, 0.9),
 }
 RIDGE = 1e-4
+WHOLE_SIDE = 2
+"""Longer side of the images fitted on that are seen whole, at most, in windows."""
 
 Cases = list[tuple[np.ndarray, Segmentation]]
 
@@ -62,10 +71,18 @@ def prune_channels(
 
 
 def segment_all(model: Model, dataset: OpenedDataset) -> Cases:
-    """True labels and segmentation, with all maps, of every image of a data set."""
-    pairs = map(dataset.load, dataset.ids)
-    settings = Settings()
-    return [(t, segment(i, settings, model, extra_maps=True)) for i, t in pairs]
+    """True labels and segmentation, with all maps, of every image of a data set.
+
+    For a model that sees images whole large ones are shrunk: it sees the same then, and
+    the maps of all fit into memory.
+    """
+    settings, cases = Settings(), []
+    most = WHOLE_SIDE * model.window if sees_whole(model.card) else None
+    for _, image, truth in dataset:
+        if most is not None and max(truth.shape) > most:
+            image, truth = shrink(image, truth, most)
+        cases.append((truth, segment(image, settings, model, extra_maps=True)))
+    return cases
 
 
 def tune_thresholds(cases: Cases) -> dict[str, float]:
@@ -98,16 +115,20 @@ def tune_thresholds(cases: Cases) -> dict[str, float]:
 
 
 def tune_foreground(cases: Cases) -> dict[str, float]:
-    """Choose the probability threshold with the highest mean Dice.
+    """Choose the probability threshold with the highest mean Dice, of classes theirs.
 
     What `tune_thresholds` is for nuclei, for models of objects or classes, which have
     no other threshold.
     """
 
     def score(threshold: float) -> float:
-        return float(
-            np.mean([dice(r.maps["probability"] > threshold, t > 0) for t, r in cases])
-        )
+        scores = []
+        for truth, result in cases:
+            card = result.model.card
+            found = classes_of(result.maps["probability"] > threshold, result.maps)
+            count = len(class_names(card))
+            scores.append(mean_dice(found, true_classes(truth, card), count))
+        return float(np.mean(scores))
 
     grid = THRESHOLD_GRID["probability_threshold"]
     return {"probability_threshold": max(grid, key=score)}
@@ -162,7 +183,8 @@ def fit_pixels(cases: Cases, seed: int = 0) -> dict[str, float]:
         chosen = rng.integers(truth.size, size=PIXELS_AN_IMAGE)
         values = pixel_features(result.maps)
         features.append([values[name].ravel()[chosen] for name in PIXEL_FEATURES])
-        correct = (result.maps["probability"] > 0.5) == (truth > 0)
+        likely = classes_of(result.maps["probability"] > 0.5, result.maps)
+        correct = likely == true_classes(truth, result.model.card)
         right.append(correct.ravel()[chosen])
     return logistic_regression(
         np.concatenate(features, axis=1).T, np.concatenate(right), PIXEL_FEATURES

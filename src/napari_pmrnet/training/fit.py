@@ -210,7 +210,9 @@ class Trainer:
             return None
         if not (due or last):
             return None
-        score = validation_dice(self.average.module, self.validation)
+        score = validation_dice(
+            self.average.module, self.validation, self.config.channels
+        )
         if score >= self.best_dice:
             self.best_dice, self.best_state = score, self.state()
         return score

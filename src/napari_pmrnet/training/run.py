@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isnan
@@ -16,7 +16,6 @@ from napari_pmrnet.datasets.opened import OpenedDataset
 from napari_pmrnet.datasets.registry import labels_of, open_dataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
-from napari_pmrnet.evaluation.semantic import protocol_pair
 from napari_pmrnet.evaluation.tables import rows_of
 from napari_pmrnet.pretrained.card import architecture, save_model, write_card
 from napari_pmrnet.pretrained.model import Model, load_model
@@ -41,7 +40,11 @@ from napari_pmrnet.training.finish import (
     tune_thresholds,
 )
 from napari_pmrnet.training.fit import EpochReport, Trainer
-from napari_pmrnet.training.validation import Pairs, validation_pair
+from napari_pmrnet.training.validation import (
+    Pairs,
+    validation_pair,
+    whole_validation_pair,
+)
 
 
 def train(
@@ -116,6 +119,11 @@ def train(
     opened = open_dataset(
         dataset, data, split, column, subsets, strict, leave_out, max_side
     )
+    if config.labels == INSTANCES and not opened.instances:
+        raise DataError(
+            f"{data}: does not tell objects apart, so there are no nuclei to learn. "
+            "Train on objects or classes: --labels, or TrainConfig.for_labels."
+        )
     train_set, val_set = opened.only("train"), opened.only("val")
     parent = None if start_from is None else load_model(start_from, "cpu")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -176,38 +184,54 @@ def training_data(
         If a label is of none of the classes of the configuration.
     """
     config = config or TrainConfig()
-    pairs = [(i, *train_set.load(i)) for i in train_set.ids]
     make, pair = make_sample, validation_pair
     if config.labels != INSTANCES:
-        make, pair = partial(make_whole_sample, side=config.crop_size), protocol_pair
-    if config.classes:
-        _check_classes(pairs, config.classes)
-    samples = make_samples(pairs, preparing, make)
+        side, most = config.crop_size, config.augmentation.scale_high
+        make = partial(make_whole_sample, side=side, most=most)
+        pair = partial(whole_validation_pair, side=side)
+    check = _ClassCheck(config.classes)
+    samples = make_samples(check.through(train_set), len(train_set), preparing, make)
+    check.finish()
     modalities = train_set.table.get("modality", ["all"] * len(samples))
-    validation = [pair(*val_set.load(i)) for i in val_set.ids]
+    validation = [pair(image, labels) for _, image, labels in check.through(val_set)]
     return TrainingData(samples, list(modalities), validation)
 
 
-def _check_classes(
-    pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], classes: Sequence[str]
-) -> None:
-    """Refuse labels that are of no class, and classes that no image shows."""
-    seen: set[int] = set()
-    for name, _, labels in pairs:
+class _ClassCheck:
+    """Refuses labels that are of no class, and classes that no image shows."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes = classes
+        self._seen: set[int] = set()
+
+    def through(
+        self, dataset: OpenedDataset
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """The images of a data set, whose labels are of a class each."""
+        for image_id, image, labels in dataset:
+            if self._classes:
+                self._look(image_id, labels)
+            yield image_id, image, labels
+
+    def _look(self, image_id: str, labels: np.ndarray) -> None:
         found = set(np.unique(labels[labels > 0]).tolist())
-        beyond = found - set(range(1, len(classes) + 1))
+        beyond = found - set(range(1, len(self._classes) + 1))
         if beyond:
             raise DataError(
-                f"{name}: has the label {min(beyond)}, and there are "
-                f"{len(classes)} classes ({', '.join(classes)}). Name all of them."
+                f"{image_id}: has the label {min(beyond)}, and there are "
+                f"{len(self._classes)} classes ({', '.join(self._classes)}). Name all "
+                "of them."
             )
-        seen |= found
-    missing = [n for k, n in enumerate(classes, start=1) if k not in seen]
-    if missing:
-        raise DataError(
-            f"no training image shows the class '{missing[0]}'. Leave it out, or add "
-            "images of it."
-        )
+        self._seen |= found
+
+    def finish(self) -> None:
+        """Refuse classes that no image has shown so far."""
+        for number, name in enumerate(self._classes, start=1):
+            if number not in self._seen:
+                raise DataError(
+                    f"no training image shows the class '{name}'. Leave it out, or "
+                    "add images of it."
+                )
 
 
 def make_trainer(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_pmrnet.evaluation.semantic import dice, protocol_pair
+from napari_pmrnet.evaluation.semantic import (
+    mean_dice,
+    protocol_labels,
+    protocol_pair,
+)
+from napari_pmrnet.segmentation.kind import classes_of
 from napari_pmrnet.segmentation.scale import (
     SMALL,
     typical_diameter,
@@ -45,14 +52,46 @@ def validation_pair(image: np.ndarray, labels: np.ndarray) -> tuple[Tensor, np.n
     return resized[0], mask
 
 
+def whole_validation_pair(
+    image: np.ndarray, labels: np.ndarray, side: int
+) -> tuple[Tensor, np.ndarray]:
+    """A `protocol_pair` at the size of the network's window, with the labels.
+
+    Returns
+    -------
+    Tensor, shape (3, side, side)
+        float32 in [0, 1].
+    ndarray of int32, shape (256, 256)
+        Labels, which of several classes are their numbers.
+    """
+    small, _ = protocol_pair(image, labels)
+    size = (side, side)
+    resized = F.interpolate(small[None], size, mode="bilinear", antialias=True)
+    return resized[0], protocol_labels(labels)
+
+
 @torch.inference_mode()
-def validation_dice(network: nn.Module, pairs: Pairs) -> float:
-    """Mean over pairs of the Dice of the first channel above one half."""
+def validation_dice(
+    network: nn.Module, pairs: Pairs, channels: Sequence[str] = ("probability",)
+) -> float:
+    """Mean over pairs of the Dice of the foreground, or of several classes.
+
+    Parameters
+    ----------
+    network : Module
+    pairs : list
+    channels : sequence of str
+        Of the network. The foreground is where the first is above one half; channels
+        of classes divide it as `classes_of` does.
+    """
     device = next(network.parameters()).device
+    read = [k for k, name in enumerate(channels) if name.startswith("class_")]
     scores = []
-    for image, mask in pairs:
+    for image, truth in pairs:
         batch = image[None].to(device, memory_format=torch.channels_last)
-        probability = torch.sigmoid(network(batch).logits[:, :1].float())
-        small = F.interpolate(probability, mask.shape, mode="bilinear", antialias=True)
-        scores.append(dice(small[0, 0].cpu().numpy() > 0.5, mask))
+        wanted = torch.sigmoid(network(batch).logits[:, [0, *read]].float())
+        small = F.interpolate(wanted, truth.shape, mode="bilinear", antialias=True)
+        probability, *rest = small[0].cpu().numpy()
+        maps = {channels[k]: values for k, values in zip(read, rest, strict=True)}
+        scores.append(mean_dice(classes_of(probability > 0.5, maps), truth, len(read)))
     return float(np.mean(scores))

@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.layers import Labels
+from qtpy.QtWidgets import QFileDialog
 
 from napari_pmrnet.plugin._layers import result_name
+from napari_pmrnet.plugin._measured import measured_of
 from napari_pmrnet.pretrained.user_models import import_model
+
+from .test_measure import settled
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (90, 60, 3)).astype(np.uint8)
 
@@ -55,10 +59,57 @@ def test_layers_fields_and_words_follow_the_model(dock_with, kind) -> None:
     assert not fields["diameter"].isEnabled()
     assert not fields["seed_threshold"].isEnabled()
     assert fields["probability_threshold"].isEnabled()
+    for name in ("diameter", "seed_threshold"):
+        assert fields[name].isHidden() and dock.form.title(name).isHidden()
+    part = {"objects": "object", "classes": "part"}[kind]
+    assert dock.form.title("min_area").text() == f"Smallest {part}"
+    assert fields["exclude_border"].box.text() == f"Exclude cut {part}s"
+    assert dock.run_panel.run_button.text() == f"Segment {kind}"
+    assert dock._box.title() == kind.capitalize()
     assert not words.isHidden() and words.text().startswith(f"Labels {kind}")
     fields["model"].set_value("dsb18")
-    assert fields["diameter"].isEnabled() and fields["seed_threshold"].isEnabled()
+    for name in ("diameter", "seed_threshold"):
+        assert fields[name].isEnabled() and not fields[name].isHidden()
+        assert not dock.form.title(name).isHidden()
+    assert dock.form.title("min_area").text() == "Smallest nucleus"
+    assert dock.run_panel.run_button.text() == "Segment nuclei"
     assert words.isHidden()
+
+
+def test_the_brush_begins_with_a_class_that_there_is(dock_with) -> None:
+    viewer, _ = dock_with("classes")
+    assert viewer.layers["eye classes"].selected_label == 1
+
+
+def test_what_is_too_large_is_refused_before_a_folder_is_asked_for(
+    dock_with, monkeypatch
+) -> None:
+    viewer, dock = dock_with("objects")
+    asked = []
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *a: asked.append(a) or ("", "")
+    )
+    huge = np.broadcast_to(np.zeros((), np.uint8), (9000, 9000))
+    viewer.add_image(huge, name="slide", contrast_limits=(0, 255))
+    dock.run()
+    assert not asked
+    assert "'slide': a model of objects sees every image whole" in (
+        dock.run_panel.status.text()
+    )
+
+
+def test_the_batch_is_named_after_the_model_as_well(
+    make_napari_viewer_proxy, manifest, library, whole_weights
+) -> None:
+    import_model(whole_weights["objects"], "mine")
+    viewer = make_napari_viewer_proxy()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Segment a folder")
+    panel, fields = dock.settings_panel, dock.form.fields
+    assert "Nuclei settings" in panel.button.text()
+    fields["model"].set_value("mine")
+    assert "Objects settings" in panel.button.text()
+    assert fields["diameter"].isHidden() and dock.form.title("diameter").isHidden()
+    assert dock.form.title("min_area").text() == "Smallest object"
 
 
 def test_a_class_is_named_where_the_pointer_is(dock_with) -> None:
@@ -117,3 +168,17 @@ def test_training_on_corrections_wants_a_model_of_nuclei(
     assert "is a model of objects; corrections are of nuclei" in dock.status.text.text()
     dock.run.discard()
     dock.release()
+
+
+def test_classes_are_measured_under_their_numbers(dock_with, qtbot) -> None:
+    viewer, _ = dock_with("classes")
+    layer = viewer.layers["eye classes"]
+    layer.data_setitem(np.nonzero(layer.data == 1), 0)
+    assert set(np.unique(layer.data)) == {0, 2}
+    _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Measure nuclei")
+    qtbot.waitUntil(lambda: settled(dock.panel), timeout=60_000)
+    dock.panel.button.click()
+    qtbot.waitUntil(lambda: settled(dock.panel), timeout=60_000)
+    measured, _ = measured_of(layer)
+    assert measured["area"].to_dict() == {2: int((layer.data == 2).sum())}
+    assert set(layer.features["class"].dropna()) == {"tool"}

@@ -137,6 +137,7 @@ def test_certainty_of_nuclei_tells_those_that_fit_from_those_that_do_not(
                     flows=flows,
                     settings=Settings(),
                     diameter=None,
+                    model=SimpleNamespace(card={}),
                 ),
             )
         )

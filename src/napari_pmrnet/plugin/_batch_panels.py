@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QGroupBox,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -174,10 +173,10 @@ class SettingsPanel(Fold):
         for name in NUCLEI_SETTINGS:
             field = form.fields[name]
             if isinstance(field, DecimalField):
-                rows.addRow(QLabel(form.labels[name]))
+                rows.addRow(form.title(name))
                 rows.addRow(field)
             elif isinstance(field, OptionalField) or name == "channel":
-                rows.addRow(form.labels[name], field)
+                rows.addRow(form.title(name), field)
             else:
                 rows.addRow(field)
         super().__init__("Nuclei settings", content)

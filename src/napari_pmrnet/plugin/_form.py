@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, get_type_hints
 
 from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QLabel
 
 from napari_pmrnet.plugin._fields import (
     ChoiceField,
@@ -15,7 +17,11 @@ from napari_pmrnet.plugin._fields import (
     OptionalWholeField,
     TickField,
 )
+from napari_pmrnet.plugin._words import renamed
 from napari_pmrnet.segmentation.settings import Settings
+
+HIDDEN = ("diameter", "seed_threshold")
+"""Settings that only models of nuclei read."""
 
 _KINDS: dict[Any, type[Field]] = {
     bool: TickField,
@@ -46,12 +52,14 @@ class SettingsForm(QObject):
     """
 
     changed = Signal(str)
+    _titles: dict[str, QLabel]
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         hints = get_type_hints(Settings)
         self.fields: dict[str, Field] = {}
         self.labels: dict[str, str] = {}
+        self._titles = {}
         for spec in fields(Settings):
             self.labels[spec.name] = spec.metadata["label"]
             field = make_field(hints[spec.name], spec.metadata)
@@ -77,6 +85,40 @@ class SettingsForm(QObject):
         """Show other settings."""
         for name, value in settings.as_dict().items():
             self.fields[name].set_value(value)
+
+    def title(self, name: str) -> QLabel:
+        """The label of a field for a layout, which `fit` changes."""
+        if name not in self._titles:
+            self._titles[name] = QLabel(self.labels[name])
+        return self._titles[name]
+
+    def fit(self, kind: str, unused: Sequence[str]) -> None:
+        """Name the fields after what a model labels, and hide those it does not use.
+
+        Parameters
+        ----------
+        kind : str
+            One of `segmentation.kind.KINDS`.
+        unused : sequence of str
+            Names of settings.
+        """
+        words = renamed(kind)
+        for spec in fields(Settings):
+            name, field = spec.name, self.fields[spec.name]
+            plain = spec.metadata["label"], spec.metadata["help"]
+            label, text = words.get(name, plain)
+            field.setToolTip(f"<span>{text}</span>")
+            if isinstance(field, TickField):
+                field.box.setText(label)
+            elif name in self._titles:
+                self._titles[name].setText(label)
+        for name in HIDDEN:
+            applies = name not in unused
+            self.fields[name].setEnabled(applies)
+            for widget in (self.fields[name], self._titles.get(name)):
+                # A widget that no layout holds yet would open as a window.
+                if widget is not None and widget.parent() is not None:
+                    widget.setVisible(applies)
 
     def _announcer(self, name: str) -> Any:
         """Slot that checks the form and names the field that changed."""

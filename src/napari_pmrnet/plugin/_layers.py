@@ -197,5 +197,7 @@ def own_labels(segmentation: Labelled) -> np.ndarray:
 
 
 def next_free_label(segmentation: Labelled) -> int:
-    """Smallest label above all that are in use."""
+    """Smallest label above all that are in use; of classes, the first class."""
+    if class_names(segmentation.model.card):
+        return 1
     return int(segmentation.labels.max(initial=0)) + 1

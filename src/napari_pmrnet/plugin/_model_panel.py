@@ -19,6 +19,7 @@ from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.plugin._devices import AUTOMATIC, DeviceReport
 from napari_pmrnet.plugin._fields import ChoiceField, Field
 from napari_pmrnet.plugin._fold import Fold
+from napari_pmrnet.plugin._form import HIDDEN
 from napari_pmrnet.plugin._model_events import model_events
 from napari_pmrnet.pretrained.library import available_models, find_weights, read_card
 from napari_pmrnet.segmentation.kind import class_names, kind_of, sees_whole
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_pmrnet.plugin._form import SettingsForm
-
-OF_NUCLEI = ("diameter", "seed_threshold")
-"""Settings that only models of nuclei read."""
 
 
 def model_choices() -> list[tuple[str, str]]:
@@ -60,20 +58,21 @@ def words_on(card: Mapping[str, Any]) -> str:
     classes = ", ".join(f"{number} {name}" for number, name in names)
     return (
         f"Labels {kind_of(card)}{': ' if classes else ''}{classes}. The image is seen "
-        "whole, so diameter and seed threshold do not apply."
+        "whole, so it takes neither diameter nor seed threshold."
     )
 
 
 class TunedThresholds:
     """Thresholds that follow the model until the user moves them.
 
-    Fields that do not apply to the model are greyed.
+    Fields that do not apply to the model are hidden, and the others named after what it
+    labels.
     """
 
     def __init__(self, form: SettingsForm) -> None:
-        self._fields = form.fields
+        self._form, self._fields = form, form.fields
         self._tuned = tuned_thresholds(self._fields["model"].value())
-        self._grey()
+        self.fit()
 
     def follow(self) -> None:
         """Take those of the model chosen now, if the former model's are untouched."""
@@ -83,12 +82,17 @@ class TunedThresholds:
         if untouched:
             for name, value in self._tuned.items():
                 fields[name].set_value(value)
-        self._grey()
+        self.fit()
 
-    def _grey(self) -> None:
-        applies = not sees_whole(card_of(self._fields["model"].value()))
-        for name in OF_NUCLEI:
-            self._fields[name].setEnabled(applies)
+    @property
+    def kind(self) -> str:
+        """What the model chosen labels."""
+        return kind_of(card_of(self._fields["model"].value()))
+
+    def fit(self) -> None:
+        """Bring the form in line with the model; again once its fields are laid out."""
+        whole = sees_whole(card_of(self._fields["model"].value()))
+        self._form.fit(self.kind, HIDDEN if whole else ())
 
 
 class ModelPanel(QWidget):

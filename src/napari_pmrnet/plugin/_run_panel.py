@@ -26,12 +26,12 @@ class RunPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.run_button = QPushButton("Segment nuclei")
+        self.run_button = QPushButton()
         self.run_button.setObjectName("run")
         self.cancel_button = QPushButton("Cancel")
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        self.status = QLabel("Choose an image and press Segment nuclei.")
+        self.status = QLabel()
         self.status.setObjectName("status")
         self.status.setWordWrap(True)
         self.status.setSizePolicy(
@@ -49,7 +49,14 @@ class RunPanel(QWidget):
         column.addWidget(self.notice)
         column.addLayout(row_of((self.export_button, 1), (self.defaults_button, 1)))
         self.notice.button.clicked.connect(self.relabel_requested)
+        self.name_run("Segment nuclei")
         self.set_running(False)
+
+    def name_run(self, name: str) -> None:
+        """Name the button that runs, and what is said before the first run."""
+        if self.status.text() in ("", _greeting(self.run_button.text())):
+            self.status.setText(_greeting(name))
+        self.run_button.setText(name)
 
     def set_running(self, running: bool) -> None:
         """Swap which of run and cancel can be pressed."""
@@ -70,6 +77,10 @@ class RunPanel(QWidget):
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a sentence in one of the ``TONES``."""
         show_tone(self.status, text, tone)
+
+
+def _greeting(name: str) -> str:
+    return f"Choose an image and press {name}."
 
 
 class _Notice(QFrame):

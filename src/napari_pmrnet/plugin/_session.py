@@ -33,13 +33,8 @@ from napari_pmrnet.plugin._on_disk import (
 )
 from napari_pmrnet.plugin._results import Result, Results
 from napari_pmrnet.plugin._run import Runner
-from napari_pmrnet.segmentation.kind import (
-    CLASSES,
-    INSTANCES,
-    OBJECTS,
-    class_names,
-    kind_of,
-)
+from napari_pmrnet.plugin._words import counted, noun
+from napari_pmrnet.segmentation.kind import class_names, kind_of
 from napari_pmrnet.segmentation.planes import StackSegmentation
 from napari_pmrnet.segmentation.scale import median_diameter
 
@@ -244,9 +239,10 @@ class Session(QObject):
             self.withheld.emit("")
         elif isinstance(base, StackSegmentation):
             name = image.name if result.labels is None else result.labels.name
+            _, many = noun(kind_of(base.model.card))
             self.said.emit(
                 f"'{name}' holds all planes, and thresholds act at once on single "
-                "planes only. Press Segment nuclei to use them here, or choose "
+                f"planes only. Press Segment {many} to use them here, or choose "
                 "'Whole image' to try them on the plane on show.",
                 "warning",
             )
@@ -343,16 +339,6 @@ class Session(QObject):
             f"'{result.labels.name}' holds your corrections, so the new thresholds "
             "were not applied to it."
         )
-
-
-def counted(count: int, kind: str) -> str:
-    """How many nuclei, objects or classes, in words."""
-    one, many = {
-        INSTANCES: ("nucleus", "nuclei"),
-        OBJECTS: ("object", "objects"),
-        CLASSES: ("class", "classes"),
-    }[kind]
-    return f"{count} {one if count == 1 else many}"
 
 
 def report(

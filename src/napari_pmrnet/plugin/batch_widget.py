@@ -47,6 +47,7 @@ from napari_pmrnet.plugin._look import WheelGuard, tones
 from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import row_of, show_tone
+from napari_pmrnet.plugin._words import noun
 
 FILE_STEPS = 100
 
@@ -87,6 +88,7 @@ class SegmentFolder(Dock):
         self.results = ResultsPanel()
         self._guard = WheelGuard(self)
         self._lay_out()
+        self._name_kind()
         self._connect()
         self._restyle()
         self._set_running(False)
@@ -198,6 +200,13 @@ class SegmentFolder(Dock):
     def _on_setting(self, name: str) -> None:
         if name == "model":
             self._tuned.follow()
+            self._name_kind()
+
+    def _name_kind(self) -> None:
+        """Name what the model labels."""
+        self._tuned.fit()
+        _, many = noun(self._tuned.kind)
+        self.settings_panel.set_title(f"{many.capitalize()} settings")
 
     def _set_running(self, running: bool) -> None:
         """Swap which of start and cancel can be pressed."""

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QGroupBox,
-    QLabel,
     QVBoxLayout,
     QWidget,
 )
@@ -31,7 +30,7 @@ from napari_pmrnet.plugin._form import SettingsForm
 from napari_pmrnet.plugin._image_panel import ImagePanel
 from napari_pmrnet.plugin._lazy import plane_stack
 from napari_pmrnet.plugin._look import WheelGuard
-from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
+from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds, card_of
 from napari_pmrnet.plugin._on_disk import (
     goes_to_disk,
     proposed_path,
@@ -40,6 +39,8 @@ from napari_pmrnet.plugin._pixel_size import on_same_pixels, write_size
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import RunPanel
 from napari_pmrnet.plugin._session import RELABELLED, Session
+from napari_pmrnet.plugin._words import noun
+from napari_pmrnet.segmentation.kind import refuse_parts
 from napari_pmrnet.segmentation.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ class SegmentNuclei(Dock):
         self._listing = Runner(self)
         self._exporting = Runner(self, gate=self._listing)
         self.session = Session(viewer, self, gate=self._listing)
+        titles = {**labels, "diameter": self.form.title("diameter")}
         self.image_panel = ImagePanel(
-            viewer, fields["channel"], fields["diameter"], labels
+            viewer, fields["channel"], fields["diameter"], titles
         )
         self.model_panel = ModelPanel(
             fields["model"], fields["device"], fields["flips"], labels
@@ -87,6 +89,7 @@ class SegmentNuclei(Dock):
         self._listed = False
         self._guard = WheelGuard(self)
         self._lay_out()
+        self._name_kind()
         self._connect()
         self._restyle()
         self._list_timer.start()
@@ -127,6 +130,9 @@ class SegmentNuclei(Dock):
     ) -> None:
         """Ask where labels are to go that are too large for memory, and begin."""
         layer = self.image_panel.layer
+        if stack.has_large_planes:
+            card = card_of(settings.model)
+            refuse_parts(card, layer.name, "Shrink it, and segment it at once.")
         proposed = proposed_path(layer, self.image_panel.folder())
         path, _ = QFileDialog.getSaveFileName(
             self,
@@ -195,22 +201,22 @@ class SegmentNuclei(Dock):
 
     def _lay_out(self) -> None:
         """Form on top, scrolling where the window is low; buttons always in view."""
-        nuclei = QGroupBox("Nuclei")
-        rows = QFormLayout(nuclei)
+        self._box = QGroupBox()
+        rows = QFormLayout(self._box)
         for name in RELABELLED:
             field = self.form.fields[name]
             if isinstance(field, OptionalField):
-                rows.addRow(self.form.labels[name], field)
+                rows.addRow(self.form.title(name), field)
                 continue
             if isinstance(field, DecimalField):
-                rows.addRow(QLabel(self.form.labels[name]))
+                rows.addRow(self.form.title(name))
             rows.addRow(field)
         image = QGroupBox("Image")
         QVBoxLayout(image).addWidget(self.image_panel)
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 6, 0)
-        for part in (image, nuclei, self.model_panel):
+        for part in (image, self._box, self.model_panel):
             column.addWidget(part)
         column.addStretch(1)
         whole = QVBoxLayout(self)
@@ -278,8 +284,16 @@ class SegmentNuclei(Dock):
         self._remember_timer.start()
         if name == "model":
             self._tuned.follow()
+            self._name_kind()
         if name in RELABELLED and not self._relabel_timer.isActive():
             self._relabel_timer.start()
+
+    def _name_kind(self) -> None:
+        """Name what the model labels, in the form and on the button."""
+        self._tuned.fit()
+        _, many = noun(self._tuned.kind)
+        self._box.setTitle(many.capitalize())
+        self.run_panel.name_run(f"Segment {many}")
 
     def _relabel(self, new_layer: bool = False) -> None:
         """Bring the labels of the image on show in line with the thresholds."""

@@ -1,0 +1,56 @@
+"""What the docks call what a model labels."""
+
+from __future__ import annotations
+
+from napari_pmrnet.segmentation.kind import CLASSES, INSTANCES, OBJECTS
+
+_NOUNS = {
+    INSTANCES: ("nucleus", "nuclei"),
+    OBJECTS: ("object", "objects"),
+    CLASSES: ("class", "classes"),
+}
+_OF_PARTS = {OBJECTS: ("object", "objects"), CLASSES: ("part", "parts")}
+
+
+def noun(kind: str) -> tuple[str, str]:
+    """One and many of what is labelled, such as nucleus and nuclei."""
+    return _NOUNS.get(kind, _NOUNS[INSTANCES])
+
+
+def counted(count: int, kind: str) -> str:
+    """How many nuclei, objects or classes, in words."""
+    return f"{count} {noun(kind)[count != 1]}"
+
+
+def renamed(kind: str) -> dict[str, tuple[str, str]]:
+    """Label and help of the settings that are named after nuclei, for other kinds.
+
+    Parameters
+    ----------
+    kind : str
+        One of `segmentation.kind.KINDS`.
+
+    Returns
+    -------
+    dict
+        Name of a setting to its label and help; empty for nuclei.
+    """
+    if kind not in _OF_PARTS:
+        return {}
+    one, many = _OF_PARTS[kind]
+    return {
+        "probability_threshold": (
+            "Probability threshold",
+            "A pixel is foreground above this probability. Lower it for larger or "
+            "fainter parts.",
+        ),
+        "min_area": (
+            f"Smallest {one}",
+            f"{many.capitalize()} of fewer pixels are dropped. Empty: 20 pixels as the "
+            "network sees them.",
+        ),
+        "exclude_border": (
+            f"Exclude cut {many}",
+            f"Drop {many} that touch the border of the image.",
+        ),
+    }

@@ -107,7 +107,10 @@ def test_what_is_trained_labels_lesions(
         found = segment(image, model=model)
         scores.append(dice(found.labels > 0, truth > 0))
         if labels == "objects":
-            assert found.labels.max() == ndimage.label(found.labels > 0)[1]
+            # A speck that meets an object at a corner is a part of it.
+            inside, corners = found.labels > 0, np.ones((3, 3))
+            fewest, most = (ndimage.label(inside, s)[1] for s in (corners, None))
+            assert fewest <= found.labels.max() <= most
         else:
             both = (found.labels > 0) & (truth > 0)
             assert (found.labels == truth)[both].mean() > 0.8

@@ -80,6 +80,22 @@ def scored(model: Model, dataset: PackedDataset, ids: list[str]) -> dict[str, fl
     return {"per image": per_image, "pooled": pooled}
 
 
+def trained(arguments: argparse.Namespace, base: str) -> str:
+    """Correct and learn; the weights that come out."""
+    dataset = PackedDataset(arguments.data, subset="train")
+    some = chosen(dataset, arguments.modality, arguments.images)
+    folder = arguments.output / "job"
+    shutil.rmtree(folder, ignore_errors=True)
+    settings = TuneSettings(**arguments.settings)
+    job = Job.create(folder, corrected(dataset, some), base, settings, "cpu")
+    started = time.perf_counter()
+    run_job(job)
+    print(f"training and scores {time.perf_counter() - started:.0f} s")
+    print(json.dumps({**asdict(settings), "steps": job.about["steps"]}))
+    print({kind: job.last(kind)["scores"] for kind in ("before", "after")})
+    return str(job.weights)
+
+
 def main() -> None:
     """Correct, learn, score and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -90,12 +106,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5)
     parser.add_argument("--others", type=int, help="at most so many of each modality")
     parser.add_argument("--subset", default="test")
+    parser.add_argument("--tuned", help="score these weights, train nothing")
     parser.add_argument("--settings", type=json.loads, default={}, help="as JSON")
     arguments = parser.parse_args()
     keep_freed_memory()
     arguments.output.mkdir(parents=True, exist_ok=True)
     base = usable(arguments.base, arguments.output)
-    train_set = PackedDataset(arguments.data, subset="train")
     test_set = PackedDataset(arguments.data, subset=arguments.subset)
     groups = test_set.table.groupby("modality").groups
     ids = {
@@ -104,16 +120,9 @@ def main() -> None:
     }
     of_it = ids.pop(arguments.modality)
     others = [i for group in ids.values() for i in group[: arguments.others]]
-    folder = arguments.output / "job"
-    shutil.rmtree(folder, ignore_errors=True)
-    settings = TuneSettings(**arguments.settings)
-    some = chosen(train_set, arguments.modality, arguments.images)
-    job = Job.create(folder, corrected(train_set, some), base, settings, "cpu")
-    started = time.perf_counter()
-    run_job(job)
-    seconds = time.perf_counter() - started
+    tuned = arguments.tuned or trained(arguments, base)
     rows = {}
-    for name, weights in (("before", base), ("after", str(job.weights))):
+    for name, weights in (("before", base), ("after", tuned)):
         model = load_model(weights, "cpu")
         new, old = (scored(model, test_set, group) for group in (of_it, others))
         rows[name] = {
@@ -122,9 +131,7 @@ def main() -> None:
         }
     table = pd.DataFrame(rows).T.rename_axis("AP at IoU 0.5")
     print(markdown_table(table.round(3)))
-    print(f"{len(of_it)} and {len(others)} images; training and scores {seconds:.0f} s")
-    print(json.dumps({**asdict(settings), "steps": job.about["steps"]}))
-    print({kind: job.last(kind)["scores"] for kind in ("before", "after")})
+    print(f"{len(of_it)} and {len(others)} images")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from napari_pmrnet.pretrained import load_model
 from napari_pmrnet.proofreading.journal import Journal, fingerprint
 from napari_pmrnet.training import fit
 
-QUICK = TuneSettings(minutes=0.001, crop_size=48)
+QUICK = TuneSettings(minutes=0.001, crop_size=48, replay=0.0, keep=0.0)
 
 
 @pytest.fixture

@@ -57,11 +57,11 @@ class TuneSettings:
     """
 
     minutes: float = 1.5
-    learning_rate: float = 5e-4
+    learning_rate: float = 2e-3
     frozen_norm: bool = True
-    replay: float = 0.0
-    keep: float = 0.0
-    crop_size: int = 160
+    replay: float = 0.3
+    keep: float = 0.4
+    crop_size: int = 128
     seed: int = 0
 
 

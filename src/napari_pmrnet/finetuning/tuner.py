@@ -35,7 +35,7 @@ MOST_STEPS = 60
 REPLAYED = 6
 VALIDATION_CROPS = 16
 
-AUGMENTATION = Augmentation(scale_low=0.75, scale_high=1.35, far=0.0, invert=0.05)
+AUGMENTATION = Augmentation()
 _AS_THEY_ARE = replace(
     AUGMENTATION,
     **{f.name: 0.0 for f in fields(Augmentation)}

@@ -243,4 +243,10 @@ def test_nuclei_are_not_looked_for_in_united_masks(
             picture = Image.fromarray(np.uint8(pixels))
             picture.save(tmp_path / "k" / name / f"{seed}.jpg")
     with pytest.raises(DataError, match="does not tell objects apart"):
-        train(tmp_path / "k", None, tmp_path / "w.safetensors", dataset="kvasir-seg")
+        train(
+            tmp_path / "k",
+            None,
+            tmp_path / "w.safetensors",
+            TrainConfig(),
+            dataset="kvasir-seg",
+        )

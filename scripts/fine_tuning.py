@@ -33,7 +33,7 @@ from napari_pmrnet.pretrained import load_model
 from napari_pmrnet.pretrained.card import architecture, save_model
 from napari_pmrnet.pretrained.model import Model
 from napari_pmrnet.segmentation import Settings, segment
-from napari_pmrnet.training.finish import USED_CHANNELS, prune_channels
+from napari_pmrnet.training.finish import prune_channels, used_channels
 from napari_pmrnet.training.networks import load_checkpoint
 
 
@@ -42,7 +42,7 @@ def usable(base: str, folder: Path) -> str:
     if not base.endswith(".ckpt"):
         return base
     model = load_checkpoint(Path(base))
-    keep = [name for name in model.channels if name in USED_CHANNELS]
+    keep = used_channels(model.channels)
     state = prune_channels(model.network.network.state_dict(), model.channels, keep)
     card = {**model.card, "architecture": architecture(keep)}
     path = folder / "base.safetensors"

@@ -282,10 +282,10 @@ def train(
         from napari_pmrnet.training.config import TrainConfig
         from napari_pmrnet.training.run import train as run
 
-    given = json.loads(config.read_text()) if config else {}
+    in_file = json.loads(config.read_text()) if config else {}
     names = tuple(name.strip() for name in classes.split(",")) if classes else ()
     kind = labels or labels_of(dataset)
-    values = TrainConfig().for_labels(kind, names).as_dict() | given
+    values = TrainConfig().for_labels(kind, names).as_dict() | in_file
     given = {"network": model, "epochs": epochs, "seed": seed}
     values |= {name: value for name, value in given.items() if value is not None}
     with progress_bar() as bar:

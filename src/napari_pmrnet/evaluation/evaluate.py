@@ -15,8 +15,8 @@ from napari_pmrnet.evaluation.certainty import entropy
 from napari_pmrnet.evaluation.instance import Match, best_iou, match
 from napari_pmrnet.evaluation.semantic import (
     dice,
+    protocol_image,
     protocol_labels,
-    protocol_pair,
     semantic_scores,
 )
 from napari_pmrnet.pretrained.model import Model
@@ -161,20 +161,6 @@ def class_scores(
     return scores
 
 
-def protocol_masks(
-    model: Model, image: np.ndarray, truth: np.ndarray, flips: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predicted and true foreground by the protocol of the semantic metrics.
-
-    Returns
-    -------
-    tuple of ndarray of bool, shape (256, 256)
-        Probability above one half, and the mask of `protocol_pair`.
-    """
-    found, true = protocol_classes(model, image, truth, flips)
-    return found > 0, true > 0
-
-
 def protocol_classes(
     model: Model, image: np.ndarray, truth: np.ndarray, flips: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -188,8 +174,7 @@ def protocol_classes(
     tuple of ndarray of int32, shape (256, 256)
         `classes_of` the pixels with a probability above one half, and the true labels.
     """
-    small, _ = protocol_pair(image, truth)
-    planes = small.numpy()
+    planes = protocol_image(image).numpy()
     scale, _ = run_to_end(choose_scale(model, planes, None))
     maps = run_to_end(predict(model, planes, scale=scale, flips=flips)).maps
     return classes_of(maps["probability"] > 0.5, maps), protocol_labels(truth)

@@ -30,11 +30,16 @@ def protocol_pair(image: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Mask]:
     ndarray of bool, shape (256, 256)
         Foreground, resized to the nearest pixel.
     """
+    return protocol_image(image), protocol_labels(labels) > 0
+
+
+def protocol_image(image: np.ndarray) -> Tensor:
+    """The image of a `protocol_pair` alone."""
     scaled = torch.from_numpy(normalise(image, intensity_limits(image)))
     planes = scaled[None] if scaled.ndim == 2 else scaled.permute(2, 0, 1)
     size = (PROTOCOL_SIZE, PROTOCOL_SIZE)
     resized = F.interpolate(planes[None], size, mode="bilinear", antialias=True)[0]
-    return resized.expand(3, -1, -1).contiguous(), protocol_labels(labels) > 0
+    return resized.expand(3, -1, -1).contiguous()
 
 
 def protocol_labels(labels: np.ndarray) -> np.ndarray:

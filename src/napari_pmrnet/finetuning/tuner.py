@@ -35,9 +35,7 @@ MOST_STEPS = 60
 REPLAYED = 6
 VALIDATION_CROPS = 16
 
-AUGMENTATION = Augmentation()
-_AS_THEY_ARE = replace(
-    AUGMENTATION,
+_AS_THEY_ARE = Augmentation(
     **{f.name: 0.0 for f in fields(Augmentation)}
     | {"scale_low": 1.0, "scale_high": 1.0},
 )
@@ -61,7 +59,6 @@ def training_config(
         steps_per_epoch=steps_per_epoch,
         frozen_norm=settings.frozen_norm,
         channels=channels,
-        augmentation=AUGMENTATION,
     )
 
 
@@ -179,7 +176,7 @@ def crop_source(learned: Sequence[Corrections], settings: TuneSettings) -> CropS
         samples += _generated(settings.seed)
         rest = np.full(REPLAYED, settings.replay / REPLAYED)
         weights = np.concatenate([(1 - settings.replay) * weights, rest])
-    return CropSource(samples, weights, AUGMENTATION, settings.seed)
+    return CropSource(samples, weights, Augmentation(), settings.seed)
 
 
 def _generated(seed: int) -> list[Sample]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, get_type_hints
 
@@ -18,9 +17,10 @@ from napari_pmrnet.plugin._fields import (
     TickField,
 )
 from napari_pmrnet.plugin._words import renamed
+from napari_pmrnet.segmentation.kind import INSTANCES
 from napari_pmrnet.segmentation.settings import Settings
 
-HIDDEN = ("diameter", "seed_threshold")
+OF_NUCLEI = ("diameter", "seed_threshold")
 """Settings that only models of nuclei read."""
 
 _KINDS: dict[Any, type[Field]] = {
@@ -92,15 +92,15 @@ class SettingsForm(QObject):
             self._titles[name] = QLabel(self.labels[name])
         return self._titles[name]
 
-    def fit(self, kind: str, unused: Sequence[str]) -> None:
+    def fit(self, kind: str) -> None:
         """Name the fields after what a model labels, and hide those it does not use.
+
+        To be called once they are laid out.
 
         Parameters
         ----------
         kind : str
             One of `segmentation.kind.KINDS`.
-        unused : sequence of str
-            Names of settings.
         """
         words = renamed(kind)
         for spec in fields(Settings):
@@ -112,8 +112,8 @@ class SettingsForm(QObject):
                 field.box.setText(label)
             elif name in self._titles:
                 self._titles[name].setText(label)
-        for name in HIDDEN:
-            applies = name not in unused
+        applies = kind == INSTANCES
+        for name in OF_NUCLEI:
             self.fields[name].setEnabled(applies)
             for widget in (self.fields[name], self._titles.get(name)):
                 # A widget that no layout holds yet would open as a window.

@@ -19,7 +19,6 @@ from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.plugin._devices import AUTOMATIC, DeviceReport
 from napari_pmrnet.plugin._fields import ChoiceField, Field
 from napari_pmrnet.plugin._fold import Fold
-from napari_pmrnet.plugin._form import HIDDEN
 from napari_pmrnet.plugin._model_events import model_events
 from napari_pmrnet.pretrained.library import available_models, find_weights, read_card
 from napari_pmrnet.segmentation.kind import class_names, kind_of, sees_whole
@@ -44,9 +43,9 @@ def card_of(model: str) -> dict[str, Any]:
         return {}
 
 
-def tuned_thresholds(model: str) -> dict[str, float]:
-    """Thresholds of a model's card; the defaults where it cannot be read."""
-    settings = Settings.for_card(card_of(model))
+def tuned_thresholds(card: Mapping[str, Any]) -> dict[str, float]:
+    """Thresholds of a model's card; the defaults where it names none."""
+    settings = Settings.for_card(card)
     return {name: getattr(settings, name) for name in TUNED}
 
 
@@ -65,34 +64,26 @@ def words_on(card: Mapping[str, Any]) -> str:
 class TunedThresholds:
     """Thresholds that follow the model until the user moves them.
 
-    Fields that do not apply to the model are hidden, and the others named after what it
-    labels.
+    Attributes
+    ----------
+    card : dict
+        Of the model chosen; empty where it cannot be read.
     """
 
     def __init__(self, form: SettingsForm) -> None:
-        self._form, self._fields = form, form.fields
-        self._tuned = tuned_thresholds(self._fields["model"].value())
-        self.fit()
+        self._fields = form.fields
+        self.card = card_of(self._fields["model"].value())
+        self._tuned = tuned_thresholds(self.card)
 
     def follow(self) -> None:
         """Take those of the model chosen now, if the former model's are untouched."""
         fields = self._fields
         untouched = all(fields[k].value() == v for k, v in self._tuned.items())
-        self._tuned = tuned_thresholds(fields["model"].value())
+        self.card = card_of(fields["model"].value())
+        self._tuned = tuned_thresholds(self.card)
         if untouched:
             for name, value in self._tuned.items():
                 fields[name].set_value(value)
-        self.fit()
-
-    @property
-    def kind(self) -> str:
-        """What the model chosen labels."""
-        return kind_of(card_of(self._fields["model"].value()))
-
-    def fit(self) -> None:
-        """Bring the form in line with the model; again once its fields are laid out."""
-        whole = sees_whole(card_of(self._fields["model"].value()))
-        self._form.fit(self.kind, HIDDEN if whole else ())
 
 
 class ModelPanel(QWidget):
@@ -184,6 +175,12 @@ class ModelPanel(QWidget):
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
+    def show_kind(self, card: Mapping[str, Any]) -> None:
+        """Say what the model of a card labels, if not nuclei."""
+        words = words_on(card)
+        self.kind.setText(words)
+        self.kind.setVisible(bool(words))
+
     def show_used(self, device: str, notes: tuple[str, ...] = ()) -> None:
         """Say where the network really ran, and why if that was not as asked.
 
@@ -198,6 +195,3 @@ class ModelPanel(QWidget):
         model = Path(str(self.model.value())).name
         device = self._used_name or self.device.value() or "auto"
         self.fold.set_title(f"Model and device: {model}, {device}")
-        words = words_on(card_of(self.model.value()))
-        self.kind.setText(words)
-        self.kind.setVisible(bool(words))

@@ -48,6 +48,7 @@ from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import row_of, show_tone
 from napari_pmrnet.plugin._words import noun
+from napari_pmrnet.segmentation.kind import kind_of
 
 FILE_STEPS = 100
 
@@ -204,8 +205,10 @@ class SegmentFolder(Dock):
 
     def _name_kind(self) -> None:
         """Name what the model labels."""
-        self._tuned.fit()
-        _, many = noun(self._tuned.kind)
+        card = self._tuned.card
+        self.form.fit(kind_of(card))
+        self.model_panel.show_kind(card)
+        _, many = noun(kind_of(card))
         self.settings_panel.set_title(f"{many.capitalize()} settings")
 
     def _set_running(self, running: bool) -> None:

@@ -30,7 +30,7 @@ from napari_pmrnet.plugin._form import SettingsForm
 from napari_pmrnet.plugin._image_panel import ImagePanel
 from napari_pmrnet.plugin._lazy import plane_stack
 from napari_pmrnet.plugin._look import WheelGuard
-from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds, card_of
+from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._on_disk import (
     goes_to_disk,
     proposed_path,
@@ -40,7 +40,7 @@ from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import RunPanel
 from napari_pmrnet.plugin._session import RELABELLED, Session
 from napari_pmrnet.plugin._words import noun
-from napari_pmrnet.segmentation.kind import refuse_parts
+from napari_pmrnet.segmentation.kind import kind_of, refuse_parts
 from napari_pmrnet.segmentation.settings import Settings
 
 if TYPE_CHECKING:
@@ -131,8 +131,9 @@ class SegmentNuclei(Dock):
         """Ask where labels are to go that are too large for memory, and begin."""
         layer = self.image_panel.layer
         if stack.has_large_planes:
-            card = card_of(settings.model)
-            refuse_parts(card, layer.name, "Shrink it, and segment it at once.")
+            refuse_parts(
+                self._tuned.card, layer.name, "Shrink it, and segment it at once."
+            )
         proposed = proposed_path(layer, self.image_panel.folder())
         path, _ = QFileDialog.getSaveFileName(
             self,
@@ -290,8 +291,10 @@ class SegmentNuclei(Dock):
 
     def _name_kind(self) -> None:
         """Name what the model labels, in the form and on the button."""
-        self._tuned.fit()
-        _, many = noun(self._tuned.kind)
+        card = self._tuned.card
+        self.form.fit(kind_of(card))
+        self.model_panel.show_kind(card)
+        _, many = noun(kind_of(card))
         self._box.setTitle(many.capitalize())
         self.run_panel.name_run(f"Segment {many}")
 

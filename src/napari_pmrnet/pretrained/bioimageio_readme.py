@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pmrnet.segmentation.intensity import MAX_SAMPLE, PERCENTILES
 from napari_pmrnet.segmentation.kind import (
     INSTANCES,
+    class_channels,
     class_names,
     kind_of,
     sees_whole,
@@ -114,9 +115,10 @@ def purpose(card: Mapping[str, Any]) -> str:
 
 def _map(name: str, card: Mapping[str, Any]) -> str:
     """What a map shows."""
-    if name.startswith("class_"):
-        number = int(name.removeprefix("class_"))
-        return f"how much a pixel looks like {class_names(card)[number - 1]}, 0 to 1"
+    classes = class_names(card)
+    named = dict(zip(class_channels(len(classes)), classes, strict=False))
+    if name in named:
+        return f"how much a pixel looks like {named[name]}, 0 to 1"
     what = "a nucleus" if kind_of(card) == INSTANCES else "an object"
     return MAPS.get(name, "a map of its own").format(what=what)
 

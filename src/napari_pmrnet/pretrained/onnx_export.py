@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pmrnet._extras import needs_extra
 from napari_pmrnet._torch import import_torch
-from napari_pmrnet.errors import PMRNetError, WeightsError
+from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.io.atomic import replace_file
 from napari_pmrnet.segmentation.intensity import PERCENTILES
 from napari_pmrnet.segmentation.kind import INSTANCES, class_names, kind_of
@@ -231,13 +232,8 @@ def needed(package: str) -> ModuleType:
     PMRNetError
         If it is not installed, with the command that installs it.
     """
-    try:
+    with needs_extra("export", "Exporting"):
         return import_module(package)
-    except ModuleNotFoundError as error:
-        raise PMRNetError(
-            f"Exporting needs the package {error.name}, which is not installed: "
-            'pip install "napari-pmrnet[export]"'
-        ) from error
 
 
 def _target(model: Model) -> str:

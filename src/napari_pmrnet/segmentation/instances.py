@@ -168,6 +168,27 @@ def smallest_area(settings: Settings, diameter: float | None) -> int:
     return round(SMALLEST_SHARE * np.pi / 4 * diameter**2)
 
 
+def numbered(labels: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Labels numbered from 1 in an order.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+    order : ndarray of int
+        All labels that are there, each once.
+
+    Returns
+    -------
+    ndarray of int, shape (H, W)
+        The labels themselves where they are numbered so already.
+    """
+    if np.array_equal(order, np.arange(1, len(order) + 1)):
+        return labels
+    numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+    numbers[order] = np.arange(1, len(order) + 1)
+    return numbers[labels]
+
+
 def drop_small(labels: np.ndarray, min_area: int) -> np.ndarray:
     """Drop labels of fewer than `min_area` pixels and number the rest from 1.
 

@@ -6,7 +6,7 @@ lesions, nodules) or classes sees the image whole, and its foreground is not spl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_pmrnet.errors import ImageError
 
 INSTANCES, OBJECTS, CLASSES = "instances", "objects", "classes"
 KINDS = (INSTANCES, OBJECTS, CLASSES)
+_CHANNEL = "class_"
 
 
 def kind_of(card: Mapping[str, Any]) -> str:
@@ -34,7 +35,12 @@ def class_names(card: Mapping[str, Any]) -> tuple[str, ...]:
 
 def class_channels(count: int) -> tuple[str, ...]:
     """Output channels that tell classes apart: none for a single class."""
-    return tuple(f"class_{k}" for k in range(1, count + 1)) if count > 1 else ()
+    return tuple(f"{_CHANNEL}{k}" for k in range(1, count + 1)) if count > 1 else ()
+
+
+def class_channels_in(channels: Iterable[str]) -> tuple[str, ...]:
+    """Those of some channels or maps that tell classes apart, class 1 first."""
+    return class_channels(sum(name.startswith(_CHANNEL) for name in channels))
 
 
 def whole_scale(window: int, shape: tuple[int, int]) -> float:
@@ -79,7 +85,7 @@ def classes_of(parts: np.ndarray, maps: Mapping[str, np.ndarray]) -> np.ndarray:
     ndarray of int32, shape (H, W)
         0 is background, k the k-th class.
     """
-    names = class_channels(sum(name.startswith("class_") for name in maps))
+    names = class_channels_in(maps)
     if not names:
         return (parts > 0).astype(np.int32)
     likeliest = np.argmax(np.stack([maps[name] for name in names]), axis=0) + 1

@@ -14,6 +14,7 @@ from napari_pmrnet.segmentation.instances import (
     SMALLEST_AREA,
     drop_small,
     label_nuclei,
+    numbered,
 )
 from napari_pmrnet.segmentation.kind import (
     class_names,
@@ -45,6 +46,7 @@ def nuclei_of(
     settings : Settings
     region : Region or None
         Only nuclei whose centre lies inside; nothing outside its view is looked at.
+        None for a model that sees images whole, see `refuse_parts`.
     diameter : float or None
         Of a typical nucleus, in pixels.
     card : mapping
@@ -69,9 +71,6 @@ def nuclei_of(
     maps, flows = _cut(maps, flows, region)
     labels = label_nuclei(maps["probability"], flows, settings, diameter)
     labels = _kept(labels, region)
-    if names:
-        labels, objects = _classes(labels, maps, names)
-        return region.place(labels, region.view), _in_the_image(objects, region)
     whole = _whole(labels, maps["certainty"], region)
     objects = describe_objects(labels, maps, flows, calibration, whole)
     return region.place(labels, region.view), _in_the_image(objects, region)
@@ -97,8 +96,7 @@ def _classes(
     """Labels of classes from the parts of the foreground, and a row for each."""
     labels = classes_of(parts, maps)
     present = np.unique(labels[labels > 0])
-    numbers = np.searchsorted(present, labels) + 1
-    table = describe_objects(np.where(labels > 0, numbers, 0), maps)
+    table = describe_objects(numbered(labels, present), maps)
     table.insert(1, "class", [names[k - 1] for k in present])
     return labels, table.assign(label=present)
 

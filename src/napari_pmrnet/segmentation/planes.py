@@ -14,6 +14,7 @@ from napari_pmrnet.errors import ImageError
 from napari_pmrnet.large.label import LabelledPlane
 from napari_pmrnet.large.plane import LargePlane
 from napari_pmrnet.large.store import LabelStore, is_large
+from napari_pmrnet.segmentation.instances import numbered
 from napari_pmrnet.segmentation.intensity import thinning
 from napari_pmrnet.segmentation.kind import CLASSES, kind_of
 from napari_pmrnet.segmentation.predict import Progress
@@ -325,7 +326,7 @@ class _Making:
             maps[place] = result.maps[kind]
         rows = result.objects
         certainty = rows["certainty"].to_numpy()
-        shown = _numbered(result.labels, rows["label"].to_numpy())
+        shown = numbered(result.labels, rows["label"].to_numpy())
         rows = rows.assign(label=numbers[rows["label"]])
         self._note(place, rows, result.notes, result.device, result.diameter)
         if self.shown is None or len(certainty) > len(self.shown[2]):
@@ -393,15 +394,6 @@ class _Making:
         numbers[1:] += self.count
         self.count += len(numbers) - 1
         return numbers
-
-
-def _numbered(labels: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Labels numbered from 1 in the order of their rows in a table."""
-    if np.array_equal(names, np.arange(1, len(names) + 1)):
-        return labels
-    numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
-    numbers[names] = np.arange(1, len(names) + 1)
-    return numbers[labels]
 
 
 def _displayed(plane: np.ndarray, stack: Stack, settings: Settings) -> np.ndarray:

@@ -28,6 +28,7 @@ from napari_pmrnet.segmentation.certainty import FEATURES as PIXEL_FEATURES
 from napari_pmrnet.segmentation.certainty import certainty_map, pixel_features
 from napari_pmrnet.segmentation.instances import label_nuclei
 from napari_pmrnet.segmentation.kind import (
+    class_channels_in,
     class_names,
     classes_of,
     sees_whole,
@@ -49,6 +50,12 @@ WHOLE_SIDE = 2
 """Longer side of the images fitted on that are seen whole, at most, in windows."""
 
 Cases = list[tuple[np.ndarray, Segmentation]]
+
+
+def used_channels(channels: Sequence[str]) -> list[str]:
+    """Those of a network's outputs that `segment` reads, in their order."""
+    read = {*USED_CHANNELS, *class_channels_in(channels)}
+    return [name for name in channels if name in read]
 
 
 def prune_channels(

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_pmrnet.network import PMRNetOutput
+from napari_pmrnet.segmentation.kind import class_channels_in
 from napari_pmrnet.training.targets import CHANNELS
 
 _DICE = DiceLoss(batch=True, smooth_nr=1.0, smooth_dr=1.0)
@@ -57,7 +58,7 @@ def total_loss(
     """
     logits = dict(zip(channels, output.logits.float().split(1, dim=1), strict=True))
     foreground, border, distance = target[:, :1], target[:, 1:2], target[:, 2:3]
-    named = [name for name in channels if name.startswith("class_")]
+    named = class_channels_in(channels)
     first, last = len(CHANNELS), len(CHANNELS) + len(named)
     known = target[:, last:] if target.shape[1] > last else None
     inside = foreground if known is None else foreground * known

@@ -20,7 +20,7 @@ from napari_pmrnet.evaluation.tables import rows_of
 from napari_pmrnet.pretrained.card import architecture, save_model, write_card
 from napari_pmrnet.pretrained.model import Model, load_model
 from napari_pmrnet.segmentation import Settings
-from napari_pmrnet.segmentation.kind import INSTANCES, class_channels, sees_whole
+from napari_pmrnet.segmentation.kind import INSTANCES, class_channels_in, sees_whole
 from napari_pmrnet.training.augment import Sample
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import (
@@ -31,13 +31,13 @@ from napari_pmrnet.training.data import (
     sampling_weights,
 )
 from napari_pmrnet.training.finish import (
-    USED_CHANNELS,
     fit_certainties,
     fit_pixels,
     prune_channels,
     segment_all,
     tune_foreground,
     tune_thresholds,
+    used_channels,
 )
 from napari_pmrnet.training.fit import EpochReport, Trainer
 from napari_pmrnet.training.validation import (
@@ -114,16 +114,15 @@ def train(
             f"{output}: the plugin can use the whole PMRNet only. To train "
             "another network for comparison, name an output that ends in .ckpt."
         )
-    classes = class_channels(len(config.classes))
-    subsets = ("train", "val")
-    opened = open_dataset(
-        dataset, data, split, column, subsets, strict, leave_out, max_side
-    )
-    if config.labels == INSTANCES and not opened.instances:
+    if config.labels == INSTANCES and labels_of(dataset) != INSTANCES:
         raise DataError(
             f"{data}: does not tell objects apart, so there are no nuclei to learn. "
             "Train on objects or classes: --labels, or TrainConfig.for_labels."
         )
+    subsets = ("train", "val")
+    opened = open_dataset(
+        dataset, data, split, column, subsets, strict, leave_out, max_side
+    )
     train_set, val_set = opened.only("train"), opened.only("val")
     parent = None if start_from is None else load_model(start_from, "cpu")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +132,7 @@ def train(
     state = trainer.run(report)
     if comparing:
         return {"val": {"Dice": round(trainer.best_dice, 4)}}
-    keep = [n for n in config.channels if n in (*USED_CHANNELS, *classes)]
+    keep = used_channels(config.channels)
     card = {
         "architecture": architecture(keep),
         **config.card_fields(),
@@ -249,7 +248,7 @@ def make_trainer(
         weights,
         config.augmentation,
         config.seed,
-        len(class_channels(len(config.classes))),
+        len(class_channels_in(config.channels)),
     )
     return Trainer(config, source, data.validation, checkpoint, device, parent)
 

@@ -11,10 +11,11 @@ from torch.nn import functional as F
 
 from napari_pmrnet.evaluation.semantic import (
     mean_dice,
+    protocol_image,
     protocol_labels,
     protocol_pair,
 )
-from napari_pmrnet.segmentation.kind import classes_of
+from napari_pmrnet.segmentation.kind import class_channels_in, classes_of
 from napari_pmrnet.segmentation.scale import (
     SMALL,
     typical_diameter,
@@ -64,7 +65,7 @@ def whole_validation_pair(
     ndarray of int32, shape (256, 256)
         Labels, which of several classes are their numbers.
     """
-    small, _ = protocol_pair(image, labels)
+    small = protocol_image(image)
     size = (side, side)
     resized = F.interpolate(small[None], size, mode="bilinear", antialias=True)
     return resized[0], protocol_labels(labels)
@@ -85,13 +86,14 @@ def validation_dice(
         of classes divide it as `classes_of` does.
     """
     device = next(network.parameters()).device
-    read = [k for k, name in enumerate(channels) if name.startswith("class_")]
+    classes = class_channels_in(channels)
+    read = [0, *map(channels.index, classes)]
     scores = []
     for image, truth in pairs:
         batch = image[None].to(device, memory_format=torch.channels_last)
-        wanted = torch.sigmoid(network(batch).logits[:, [0, *read]].float())
+        wanted = torch.sigmoid(network(batch).logits[:, read].float())
         small = F.interpolate(wanted, truth.shape, mode="bilinear", antialias=True)
         probability, *rest = small[0].cpu().numpy()
-        maps = {channels[k]: values for k, values in zip(read, rest, strict=True)}
-        scores.append(mean_dice(classes_of(probability > 0.5, maps), truth, len(read)))
+        found = classes_of(probability > 0.5, dict(zip(classes, rest, strict=True)))
+        scores.append(mean_dice(found, truth, len(classes)))
     return float(np.mean(scores))

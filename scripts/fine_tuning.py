@@ -7,7 +7,9 @@ Five of its training images, of different mosaics where there are so many, are
 corrected as they are in the data set, and learned from just as the dock does. Then the
 test images of the modality, which are of other mosaics, are scored before and after,
 and test images of the other modalities, which must not be forgotten. Settings are to be
-chosen with ``--subset val``.
+chosen with ``--subset val``, where ``--learned`` adds training images of the other
+modalities; ``--keeps`` scores the same training with other shares of the model's own
+weights kept.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import json
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.evaluation.report import markdown_table
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.job import Job, TuneSettings
+from napari_pmrnet.finetuning.tuner import mixed, tuned_model
 from napari_pmrnet.finetuning.worker import run_job
 from napari_pmrnet.pretrained import load_model
 from napari_pmrnet.pretrained.card import architecture, save_model
@@ -69,15 +73,50 @@ def corrected(dataset: PackedDataset, ids: list[str]) -> list[Corrections]:
     return found
 
 
-def scored(model: Model, dataset: PackedDataset, ids: list[str]) -> dict[str, float]:
+def scored(
+    model: Model, images: Sequence[tuple[PackedDataset, str]]
+) -> dict[str, float]:
     """AP at IoU 0.5 of some images."""
     matches = []
-    for image_id in ids:
+    for dataset, image_id in images:
         image, truth = dataset.load(image_id)
         found = segment(image, Settings.for_card(model.card), model).labels
         matches += match(truth, found, [0.5])
     pooled, per_image = average_precision(matches)
     return {"per image": per_image, "pooled": pooled}
+
+
+def to_score(
+    arguments: argparse.Namespace,
+) -> tuple[list[tuple[PackedDataset, str]], list[tuple[PackedDataset, str]]]:
+    """Images of the modality, and of the others, each with its data set."""
+    of_it, others = [], []
+    most = {arguments.subset: arguments.others, "train": arguments.learned}
+    for subset, count in most.items():
+        dataset = PackedDataset(arguments.data, subset=subset)
+        for name, group in dataset.table.groupby("modality").groups.items():
+            ids = pd.Series(group).sample(frac=1, random_state=0)
+            if name != arguments.modality:
+                others += [(dataset, i) for i in ids[:count]]
+            elif subset == arguments.subset:
+                of_it += [(dataset, i) for i in ids]
+    return of_it, others
+
+
+def models(arguments: argparse.Namespace, base: str) -> Iterator[tuple[str, Model]]:
+    """Each row of the table: its name, and what is scored."""
+    before = load_model(base, "cpu")
+    yield "before", before
+    tuned = load_model(arguments.tuned or trained(arguments, base), "cpu")
+    yield "after", tuned
+    state = before.network.state_dict()
+    share = tuned.card["training"]["keep"]
+    all_learned = mixed(state, tuned.network.state_dict(), -share / (1 - share))
+    for keep in arguments.keeps:
+        yield (
+            f"after, {keep:g} kept",
+            tuned_model(before, mixed(state, all_learned, keep)),
+        )
 
 
 def trained(arguments: argparse.Namespace, base: str) -> str:
@@ -105,26 +144,24 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--images", type=int, default=5)
     parser.add_argument("--others", type=int, help="at most so many of each modality")
-    parser.add_argument("--subset", default="test")
+    parser.add_argument("--subset", default="test", choices=("val", "test"))
+    parser.add_argument(
+        "--learned",
+        type=int,
+        default=0,
+        help="so many training images of each other modality too",
+    )
     parser.add_argument("--tuned", help="score these weights, train nothing")
+    parser.add_argument("--keeps", type=float, nargs="+", default=[])
     parser.add_argument("--settings", type=json.loads, default={}, help="as JSON")
     arguments = parser.parse_args()
     keep_freed_memory()
     arguments.output.mkdir(parents=True, exist_ok=True)
     base = usable(arguments.base, arguments.output)
-    test_set = PackedDataset(arguments.data, subset=arguments.subset)
-    groups = test_set.table.groupby("modality").groups
-    ids = {
-        name: list(pd.Series(group).sample(frac=1, random_state=0))
-        for name, group in groups.items()
-    }
-    of_it = ids.pop(arguments.modality)
-    others = [i for group in ids.values() for i in group[: arguments.others]]
-    tuned = arguments.tuned or trained(arguments, base)
+    of_it, others = to_score(arguments)
     rows = {}
-    for name, weights in (("before", base), ("after", tuned)):
-        model = load_model(weights, "cpu")
-        new, old = (scored(model, test_set, group) for group in (of_it, others))
+    for name, model in models(arguments, base):
+        new, old = (scored(model, group) for group in (of_it, others))
         rows[name] = {
             **{f"{arguments.modality} {key}": value for key, value in new.items()},
             **{f"others {key}": value for key, value in old.items()},

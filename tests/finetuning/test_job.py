@@ -23,6 +23,7 @@ from napari_pmrnet.finetuning.job import (
     BEFORE,
     EPOCH,
     FAILED,
+    KEPT_FOR_THESE,
     NOTE,
     Job,
     TuneSettings,
@@ -225,11 +226,13 @@ def test_the_command_learns_from_labels(
     output = tmp_path / "mine.safetensors"
     arguments = ["--labels", tmp_path, "--output", output, "--start-from", weights]
     images = [tmp_path / "0.png", tmp_path / "1.png"]
-    text = [*images, *arguments, "--minutes", 0.05, "--device", "cpu"]
+    text = [*images, *arguments, "--only-these", "--minutes", 0.05, "--device", "cpu"]
     done = CliRunner().invoke(app, ["finetune", *map(str, text)])
     assert done.exit_code == 0, done.output
     assert "AP0.5:" in done.output
-    assert load_model(output, "cpu").card["data"]["reviewed"] == 128
+    card = load_model(output, "cpu").card
+    assert card["data"]["reviewed"] == 128
+    assert card["training"]["keep"] == KEPT_FOR_THESE
     assert not output.with_suffix(".training").exists()
 
 

@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_pmrnet.finetuning.job import EPOCH, TuneSettings
+from napari_pmrnet.finetuning.job import (
+    EPOCH,
+    KEPT,
+    KEPT_FOR_THESE,
+    TuneSettings,
+)
 from napari_pmrnet.plugin import _training_run, train_widget
 from napari_pmrnet.plugin._swipe import Both, Swipe
 from napari_pmrnet.pretrained.library import user_models
@@ -23,7 +28,7 @@ def reviewed(manifest, make_napari_viewer_proxy, monkeypatch, weights, library):
     monkeypatch.setattr(
         train_widget,
         "TuneSettings",
-        lambda minutes=0.02: TuneSettings(minutes=0.0001, crop_size=32),
+        lambda minutes=0.02, keep=0.5: TuneSettings(0.0001, keep=keep, crop_size=32),
     )
     viewer = make_napari_viewer_proxy(show=True)
     rng = np.random.default_rng(0)
@@ -108,6 +113,17 @@ def test_a_training_left_behind_is_offered(reviewed, qtbot):
     other.discard()
     assert not _training_run.training_folder().exists()
     other.release()
+
+
+def test_a_model_for_these_images_only_keeps_less_of_the_old_one(reviewed):
+    _, dock, _ = reviewed
+    kept = []
+    for choice in range(2):
+        dock.good_for.setCurrentIndex(choice)
+        dock.train()
+        kept.append(dock.run.job.settings.keep)
+        dock.run.stop()
+    assert kept == [KEPT, KEPT_FOR_THESE] and KEPT_FOR_THESE < KEPT
 
 
 def test_a_process_that_dies_is_said(reviewed, qtbot):

@@ -37,6 +37,13 @@ def finetune(
     minutes: Annotated[
         float, typer.Option(help="What the training may take.", min=0.05)
     ] = 1.5,
+    only_these: Annotated[
+        bool,
+        typer.Option(
+            "--only-these",
+            help="Learn more, and forget more: for images like these and no others.",
+        ),
+    ] = False,
     channel: Annotated[
         int | None, typer.Option(help="Channel of multi-channel images.", min=0)
     ] = None,
@@ -48,7 +55,15 @@ def finetune(
 
     Started again after a kill, the command goes on from its last epoch.
     """
-    from napari_pmrnet.finetuning.job import AFTER, BEFORE, NOTE, Job, TuneSettings
+    from napari_pmrnet.finetuning.job import (
+        AFTER,
+        BEFORE,
+        KEPT,
+        KEPT_FOR_THESE,
+        NOTE,
+        Job,
+        TuneSettings,
+    )
     from napari_pmrnet.finetuning.sources import corrections_of_files
     from napari_pmrnet.finetuning.worker import in_words, run_job
 
@@ -58,7 +73,8 @@ def finetune(
     job = Job(folder)
     if not job.exists:
         found = corrections_of_files(images, review or (), labels, channel)
-        settings = TuneSettings(minutes=minutes)
+        keep = KEPT_FOR_THESE if only_these else KEPT
+        settings = TuneSettings(minutes=minutes, keep=keep)
         job = Job.create(folder, found, start_from, settings, device)
     else:
         console.print(f"{folder}: going on with the training that was begun there.")

@@ -33,6 +33,10 @@ STARTED, BEFORE, EPOCH, NOTE, AFTER, DONE, FAILED = (
 )
 """Kinds of events in the log."""
 
+KEPT, KEPT_FOR_THESE = 0.6, 0.3
+"""Share of the model's own weights that stays: for a model of many kinds of images, and
+for one of images like the corrected ones."""
+
 
 @dataclass(frozen=True)
 class TuneSettings:
@@ -60,7 +64,7 @@ class TuneSettings:
     learning_rate: float = 2e-3
     frozen_norm: bool = True
     replay: float = 0.3
-    keep: float = 0.4
+    keep: float = KEPT
     crop_size: int = 128
     seed: int = 0
 

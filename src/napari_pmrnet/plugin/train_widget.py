@@ -11,6 +11,7 @@ import napari.viewer
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
+    QFormLayout,
     QGroupBox,
     QLabel,
     QPushButton,
@@ -19,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.finetuning.job import TuneSettings
+from napari_pmrnet.finetuning.job import KEPT, KEPT_FOR_THESE, TuneSettings
 from napari_pmrnet.plugin._corrected import (
     Corrected,
     corrected_layers,
@@ -29,7 +30,7 @@ from napari_pmrnet.plugin._dock import Dock, scrolling
 from napari_pmrnet.plugin._layers import spatial_metadata
 from napari_pmrnet.plugin._look import WheelGuard
 from napari_pmrnet.plugin._model_events import model_events
-from napari_pmrnet.plugin._review_panel import StatusPanel, labelled_row
+from napari_pmrnet.plugin._review_panel import StatusPanel
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import row_of
 from napari_pmrnet.plugin._swipe import Both, Swipe, segment_with_both
@@ -49,6 +50,13 @@ NEEDED = ("monai",)
 HINT = (
     "Accept or edit nuclei in the dock Review nuclei; those are learned from. A fifth "
     "of them is held back, to see what the training was good for."
+)
+
+
+GOOD_FOR = {"these and other images": KEPT, "images like these only": KEPT_FOR_THESE}
+"""What the new model is to be good for, and the share of the old one that stays."""
+GOOD_FOR_TIP = (
+    "For images like these only, the model learns more and forgets more of what it knew"
 )
 
 
@@ -74,6 +82,9 @@ class TrainOnCorrections(Dock):
         self.minutes.setDecimals(1)
         self.minutes.setValue(TuneSettings().minutes)
         self.minutes.setSuffix(" min")
+        self.good_for = QComboBox()
+        self.good_for.addItems(list(GOOD_FOR))
+        self.good_for.setToolTip(GOOD_FOR_TIP)
         self.train_button = QPushButton("Train")
         self.train_button.setObjectName("run")
         self.continue_button = QPushButton("Continue")
@@ -110,7 +121,10 @@ class TrainOnCorrections(Dock):
             corrections: list[Corrections] = [
                 corrections_from(one, self._viewer) for one in chosen
             ]
-            settings = TuneSettings(minutes=self.minutes.value())
+            settings = TuneSettings(
+                minutes=self.minutes.value(),
+                keep=GOOD_FOR[self.good_for.currentText()],
+            )
             self._end_comparison()
             self.run.begin(corrections, self.model.currentText(), settings)
         except (PMRNetError, OSError) as error:
@@ -214,8 +228,11 @@ class TrainOnCorrections(Dock):
         column = QVBoxLayout(source)
         column.addWidget(hint)
         column.addWidget(self.images)
-        column.addLayout(labelled_row("Begin with", self.model))
-        column.addLayout(labelled_row("Time", self.minutes))
+        rows = QFormLayout()
+        rows.addRow("Begin with", self.model)
+        rows.addRow("Good for", self.good_for)
+        rows.addRow("Time", self.minutes)
+        column.addLayout(rows)
         self.outcome = QGroupBox("Result")
         QVBoxLayout(self.outcome).addWidget(self.result)
         inner = QWidget()

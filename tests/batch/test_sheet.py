@@ -57,6 +57,17 @@ def written(tmp_path):
     return write
 
 
+def test_what_was_found_is_called_what_it_is(written):
+    objects = [Row(name, nuclei=2, certainty=0.9, kind="objects") for name in "ab"]
+    text, _ = written(*objects)
+    assert "4 objects" in text and "doubtful object," in text
+    assert "nucle" not in text and "probability that a label" not in text
+    text, _ = written(objects[0], Row("c", nuclei=1, certainty=0.9))
+    assert "3 objects" in text and "<b>1 nucleus</b>" in text
+    text, _ = written(Row("c", nuclei=1, certainty=0.9))
+    assert "1 nucleus" in text and "probability that a label is right" in text
+
+
 def test_worst_first_with_errors_on_top(written):
     text, page = written(
         Row("sure.png", "sure_labels.tif", 9, 0.9, 0.1, 2.0),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.layers import Labels
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pmrnet.plugin._layers import result_name
@@ -105,9 +106,12 @@ def test_the_batch_is_named_after_the_model_as_well(
     viewer = make_napari_viewer_proxy()
     _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Segment a folder")
     panel, fields = dock.settings_panel, dock.form.fields
+    table = dock.results.order
     assert "Nuclei settings" in panel.button.text()
+    assert table.headerData(1, Qt.Orientation.Horizontal) == "Nuclei"
     fields["model"].set_value("mine")
     assert "Objects settings" in panel.button.text()
+    assert table.headerData(1, Qt.Orientation.Horizontal) == "Objects"
     assert fields["diameter"].isHidden() and dock.form.title("diameter").isHidden()
     assert dock.form.title("min_area").text() == "Smallest object"
 

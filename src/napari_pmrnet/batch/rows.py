@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.segmentation.kind import INSTANCES, OBJECTS, noun
 
 DOUBTFUL = 0.5
 """Certainty below which a nucleus is doubtful: its label is likelier wrong than right.
@@ -25,7 +26,7 @@ class Row:
     file, labels : str
         Image and label TIFF, relative to the output folder (on another drive: whole).
     nuclei : int or None
-        How many were found, over all planes.
+        How many were found, over all planes; see `kind`.
     certainty : float or None
         Mean certainty of the nuclei, 0 to 1; None without nuclei.
     doubtful : float or None
@@ -37,6 +38,8 @@ class Row:
     unit : str
     planes : int or None
         Planes of a stack or time series; 1 for a plain image.
+    kind : str
+        What was counted: ``instances`` are nuclei; see `segmentation.kind.KINDS`.
     note, error : str
         What the user should know; why there are no labels.
     """
@@ -51,6 +54,7 @@ class Row:
     pixel_width: float | None = None
     unit: str = ""
     planes: int | None = None
+    kind: str = INSTANCES
     note: str = ""
     error: str = ""
 
@@ -64,6 +68,12 @@ class Row:
         """A row from a dictionary that may hold more."""
         known = {spec.name for spec in fields(cls)}
         return cls(**{name: v for name, v in values.items() if name in known})
+
+
+def noun_of(rows: Iterable[Row]) -> tuple[str, str]:
+    """One and many of what was found in some files: objects, where it differs."""
+    kinds = {row.kind for row in rows}
+    return noun(kinds.pop() if len(kinds) == 1 else OBJECTS if kinds else INSTANCES)
 
 
 def worst_first(row: Row) -> tuple[int, float]:

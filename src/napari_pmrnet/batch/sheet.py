@@ -14,13 +14,16 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 from urllib.parse import quote
 
-from napari_pmrnet.batch.rows import DOUBTFUL, Row, worst_first
+from napari_pmrnet.batch.rows import DOUBTFUL, Row, noun_of, worst_first
 from napari_pmrnet.batch.thumbnail import DOUBTFUL_COLOUR, SURE_COLOUR
 from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.segmentation.kind import INSTANCES
 
 MOST = 1000
 """Pictures of a page; a thousand keep it under 30 MB."""
 _LOW, _HIGH = 0.6, 0.8
+_CHANCE = "Certainty is the estimated probability that a label is right."
+_MEAN = "Certainty is the mean of that of a label's pixels."
 _STYLE = Path(__file__).with_name("sheet.css")
 
 
@@ -93,19 +96,21 @@ def _page(
 
 def _head(rows: Sequence[Row], failed: int, about: Mapping[str, str]) -> Iterator[str]:
     """Title, totals, key and how it was made."""
+    one, many = noun_of(rows)
+    meaning = _CHANCE if all(row.kind == INSTANCES for row in rows) else _MEAN
     nuclei = sum(row.nuclei or 0 for row in rows)
     weighted = sum((row.certainty or 0) * (row.nuclei or 0) for row in rows)
-    words = [_count(len(rows), "file"), _count(nuclei, "nucleus", "nuclei")]
+    words = [_count(len(rows), "file"), _count(nuclei, one, many)]
     if nuclei:
-        words.append(f"mean certainty of a nucleus {weighted / nuclei:.2f}")
+        words.append(f"mean certainty {weighted / nuclei:.2f}")
     if failed:
         words.append(f"{failed} not segmented")
     yield f'<h1>Contact sheet</h1>\n<p class="lead">{" · ".join(words)}</p>\n'
     yield (
         f'<div class="small">Outlines:<span class="key" style="color:'
-        f'rgb{SURE_COLOUR}"></span>nucleus<span class="key" style="color:'
-        f'rgb{DOUBTFUL_COLOUR}"></span>doubtful nucleus, certainty below '
-        f"{DOUBTFUL:g}. Certainty is the estimated probability that a label is right. "
+        f'rgb{SURE_COLOUR}"></span>{one}<span class="key" style="color:'
+        f'rgb{DOUBTFUL_COLOUR}"></span>doubtful {one}, certainty below '
+        f"{DOUBTFUL:g}. {meaning} "
         f"All figures: {_link('summary.csv', 'summary.csv')}.</div>\n"
     )
     made = {**about, "Written": f"{datetime.now():%Y-%m-%d %H:%M}"}
@@ -139,7 +144,7 @@ def _card(row: Row, picture: Path) -> str:
 
 def _certainty(row: Row) -> str:
     """The certainty as a bar, and the figures of the nuclei."""
-    nuclei = _count(row.nuclei or 0, "nucleus", "nuclei")
+    nuclei = _count(row.nuclei or 0, *noun_of([row]))
     if row.certainty is None:
         return f'<div class="figures low"><b>{nuclei} found</b></div>'
     sure = row.certainty >= _LOW

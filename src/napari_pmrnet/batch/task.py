@@ -27,6 +27,7 @@ from napari_pmrnet.io.label_zarr import ENDING, is_label_zarr
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.large.store import LabelStore
+from napari_pmrnet.segmentation.kind import kind_of
 from napari_pmrnet.segmentation.planes import (
     Stack,
     StackSegmentation,
@@ -153,7 +154,7 @@ def file_steps(
         return failed(task, error)
     seconds = time.perf_counter() - started
     labels = Path(task.row.labels).with_name(target.name).as_posix()
-    names = replace(task.row, labels=labels)
+    names = replace(task.row, labels=labels, kind=kind_of(model.card))
     row = _row(names, image, stack, found, [*notes, *found.notes], seconds)
     return Outcome(row, digest, picture, model.runs_on)
 
@@ -282,9 +283,8 @@ def _row(
     """The row of a file that was segmented."""
     certainties, known = found.objects["certainty"], image.units[-1] != PIXEL
     some = len(certainties) > 0
-    return Row(
-        names.file,
-        names.labels,
+    return replace(
+        names,
         nuclei=len(certainties),
         certainty=round(float(certainties.mean()), 4) if some else None,
         doubtful=round(float((certainties < DOUBTFUL).mean()), 4) if some else None,

@@ -12,7 +12,7 @@ from napari_pmrnet.batch.events import FAILED, KEPT, UNCHANGED
 from napari_pmrnet.batch.rows import Row, worst_first
 
 COLUMNS = ("File", "Nuclei", "Certainty", "Time", "Status")
-FILE, NUCLEI, CERTAINTY, TIME, STATUS = range(len(COLUMNS))
+FILE, FOUND, CERTAINTY, TIME, STATUS = range(len(COLUMNS))
 SORT_ROLE = Qt.ItemDataRole.UserRole
 WAITING, RUNNING = "waiting", "running"
 _SHOWN = {UNCHANGED: "earlier"}
@@ -38,6 +38,7 @@ class FilesModel(QAbstractTableModel):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._files: list[FileState] = []
+        self._headings = list(COLUMNS)
         self._colours: dict[str, QColor] = {}
 
     def show_files(self, paths: list[Path]) -> None:
@@ -51,6 +52,11 @@ class FilesModel(QAbstractTableModel):
         self._files[number] = FileState(self._files[number].path, status, row)
         last = self.index(number, len(COLUMNS) - 1)
         self.dataChanged.emit(self.index(number, 0), last)
+
+    def name_found(self, many: str) -> None:
+        """Head the column of counts by what is found, such as nuclei."""
+        self._headings[FOUND] = many.capitalize()
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, FOUND, FOUND)
 
     def stop_waiting(self) -> None:
         """No file is running any more."""
@@ -85,7 +91,7 @@ class FilesModel(QAbstractTableModel):
             return None
         if role == _Role.TextAlignmentRole:
             return _alignment(section)
-        return COLUMNS[section] if role == _Role.DisplayRole else None
+        return self._headings[section] if role == _Role.DisplayRole else None
 
     def data(self, index: QModelIndex, role: int = _Role.DisplayRole) -> Any:
         """Text, colour, explanation and sorting key of a cell."""
@@ -129,7 +135,7 @@ def cell_text(file: FileState, column: int) -> str:
         return _SHOWN.get(file.status, file.status)
     if row is None or row.error:
         return ""
-    if column == NUCLEI:
+    if column == FOUND:
         return "" if row.nuclei is None else f"{row.nuclei}"
     if column == CERTAINTY:
         return "" if row.certainty is None else f"{row.certainty:.2f}"
@@ -147,7 +153,7 @@ def sort_key(file: FileState, column: int, number: int) -> tuple:
         return (file.path.name.casefold(), number)
     if column == STATUS:
         return (file.status, number)
-    value = row and (row.nuclei if column == NUCLEI else row.seconds)
+    value = row and (row.nuclei if column == FOUND else row.seconds)
     return (value is None, value or 0, number)
 
 
@@ -161,5 +167,5 @@ def explanation(file: FileState) -> str:
 
 def _alignment(column: int) -> Any:
     """Numbers stand on the right."""
-    side = Qt.AlignmentFlag.AlignRight if column in (NUCLEI, CERTAINTY, TIME) else None
+    side = Qt.AlignmentFlag.AlignRight if column in (FOUND, CERTAINTY, TIME) else None
     return (side or Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter

@@ -33,8 +33,7 @@ from napari_pmrnet.plugin._on_disk import (
 )
 from napari_pmrnet.plugin._results import Result, Results
 from napari_pmrnet.plugin._run import Runner
-from napari_pmrnet.plugin._words import counted, noun
-from napari_pmrnet.segmentation.kind import class_names, kind_of
+from napari_pmrnet.segmentation.kind import class_names, counted, kind_of, noun
 from napari_pmrnet.segmentation.planes import StackSegmentation
 from napari_pmrnet.segmentation.scale import median_diameter
 

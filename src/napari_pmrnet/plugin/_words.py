@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from napari_pmrnet.segmentation.kind import CLASSES, INSTANCES, OBJECTS
+from napari_pmrnet.segmentation.kind import CLASSES, OBJECTS
 
-_NOUNS = {
-    INSTANCES: ("nucleus", "nuclei"),
-    OBJECTS: ("object", "objects"),
-    CLASSES: ("class", "classes"),
-}
 _OF_PARTS = {OBJECTS: ("object", "objects"), CLASSES: ("part", "parts")}
-
-
-def noun(kind: str) -> tuple[str, str]:
-    """One and many of what is labelled, such as nucleus and nuclei."""
-    return _NOUNS.get(kind, _NOUNS[INSTANCES])
-
-
-def counted(count: int, kind: str) -> str:
-    """How many nuclei, objects or classes, in words."""
-    return f"{count} {noun(kind)[count != 1]}"
 
 
 def renamed(kind: str) -> dict[str, tuple[str, str]]:

@@ -47,8 +47,7 @@ from napari_pmrnet.plugin._look import WheelGuard, tones
 from napari_pmrnet.plugin._model_panel import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import row_of, show_tone
-from napari_pmrnet.plugin._words import noun
-from napari_pmrnet.segmentation.kind import kind_of
+from napari_pmrnet.segmentation.kind import kind_of, noun
 
 FILE_STEPS = 100
 
@@ -209,6 +208,7 @@ class SegmentFolder(Dock):
         self.form.fit(kind_of(card))
         self.model_panel.show_kind(card)
         _, many = noun(kind_of(card))
+        self.results.model.name_found(many)
         self.settings_panel.set_title(f"{many.capitalize()} settings")
 
     def _set_running(self, running: bool) -> None:

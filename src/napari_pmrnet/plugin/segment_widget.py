@@ -39,8 +39,7 @@ from napari_pmrnet.plugin._pixel_size import on_same_pixels, write_size
 from napari_pmrnet.plugin._run import Runner
 from napari_pmrnet.plugin._run_panel import RunPanel
 from napari_pmrnet.plugin._session import RELABELLED, Session
-from napari_pmrnet.plugin._words import noun
-from napari_pmrnet.segmentation.kind import kind_of, refuse_parts
+from napari_pmrnet.segmentation.kind import kind_of, noun, refuse_parts
 from napari_pmrnet.segmentation.settings import Settings
 
 if TYPE_CHECKING:

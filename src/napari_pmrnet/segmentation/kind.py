@@ -16,6 +16,11 @@ from napari_pmrnet.errors import ImageError
 INSTANCES, OBJECTS, CLASSES = "instances", "objects", "classes"
 KINDS = (INSTANCES, OBJECTS, CLASSES)
 _CHANNEL = "class_"
+_NOUNS = {
+    INSTANCES: ("nucleus", "nuclei"),
+    OBJECTS: ("object", "objects"),
+    CLASSES: ("class", "classes"),
+}
 
 
 def kind_of(card: Mapping[str, Any]) -> str:
@@ -26,6 +31,16 @@ def kind_of(card: Mapping[str, Any]) -> str:
 def sees_whole(card: Mapping[str, Any]) -> bool:
     """Whether the model of a card sees every image whole, at the size of a window."""
     return kind_of(card) != INSTANCES
+
+
+def noun(kind: str) -> tuple[str, str]:
+    """One and many of what is labelled, such as nucleus and nuclei; see `KINDS`."""
+    return _NOUNS.get(kind, _NOUNS[INSTANCES])
+
+
+def counted(count: int, kind: str) -> str:
+    """How many nuclei, objects or classes, in words."""
+    return f"{count} {noun(kind)[count != 1]}"
 
 
 def class_names(card: Mapping[str, Any]) -> tuple[str, ...]:

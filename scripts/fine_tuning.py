@@ -109,14 +109,11 @@ def models(arguments: argparse.Namespace, base: str) -> Iterator[tuple[str, Mode
     yield "before", before
     tuned = load_model(arguments.tuned or trained(arguments, base), "cpu")
     yield "after", tuned
-    state = before.network.state_dict()
-    share = tuned.card["training"]["keep"]
-    all_learned = mixed(state, tuned.network.state_dict(), -share / (1 - share))
+    states = before.network.state_dict(), tuned.network.state_dict()
+    kept = tuned.card["training"]["keep"]
     for keep in arguments.keeps:
-        yield (
-            f"after, {keep:g} kept",
-            tuned_model(before, mixed(state, all_learned, keep)),
-        )
+        state = mixed(*states, (keep - kept) / (1 - kept))
+        yield f"after, {keep:g} kept", tuned_model(before, state)
 
 
 def trained(arguments: argparse.Namespace, base: str) -> str:

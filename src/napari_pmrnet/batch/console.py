@@ -149,5 +149,5 @@ def _totals(report: BatchReport) -> str:
         FAILED: "could not be segmented",
     }
     parts = [f"{report.ended[s]} {words[s]}" for s in words if report.ended[s]]
-    counted = ", ".join(parts) or "nothing done"
-    return f"{report.files} files: {counted}.\n{report.summary}\n{report.sheet}"
+    ended = ", ".join(parts) or "nothing done"
+    return f"{report.files} files: {ended}.\n{report.summary}\n{report.sheet}"

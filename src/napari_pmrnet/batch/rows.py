@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_pmrnet.io.atomic import replace_file
-from napari_pmrnet.segmentation.kind import INSTANCES, OBJECTS, noun
+from napari_pmrnet.segmentation.kind import INSTANCES
 
 DOUBTFUL = 0.5
 """Certainty below which a nucleus is doubtful: its label is likelier wrong than right.
@@ -68,12 +68,6 @@ class Row:
         """A row from a dictionary that may hold more."""
         known = {spec.name for spec in fields(cls)}
         return cls(**{name: v for name, v in values.items() if name in known})
-
-
-def noun_of(rows: Iterable[Row]) -> tuple[str, str]:
-    """One and many of what was found in some files: objects, where it differs."""
-    kinds = {row.kind for row in rows}
-    return noun(kinds.pop() if len(kinds) == 1 else OBJECTS if kinds else INSTANCES)
 
 
 def worst_first(row: Row) -> tuple[int, float]:

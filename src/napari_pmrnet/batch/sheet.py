@@ -14,10 +14,10 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 from urllib.parse import quote
 
-from napari_pmrnet.batch.rows import DOUBTFUL, Row, noun_of, worst_first
+from napari_pmrnet.batch.rows import DOUBTFUL, Row, worst_first
 from napari_pmrnet.batch.thumbnail import DOUBTFUL_COLOUR, SURE_COLOUR
 from napari_pmrnet.io.atomic import replace_file
-from napari_pmrnet.segmentation.kind import INSTANCES
+from napari_pmrnet.segmentation.kind import INSTANCES, OBJECTS, noun
 
 MOST = 1000
 """Pictures of a page; a thousand keep it under 30 MB."""
@@ -96,8 +96,9 @@ def _page(
 
 def _head(rows: Sequence[Row], failed: int, about: Mapping[str, str]) -> Iterator[str]:
     """Title, totals, key and how it was made."""
-    one, many = noun_of(rows)
-    meaning = _CHANCE if all(row.kind == INSTANCES for row in rows) else _MEAN
+    kinds = {row.kind for row in rows} or {INSTANCES}
+    meaning = _CHANCE if kinds == {INSTANCES} else _MEAN
+    one, many = noun(kinds.pop() if len(kinds) == 1 else OBJECTS)
     nuclei = sum(row.nuclei or 0 for row in rows)
     weighted = sum((row.certainty or 0) * (row.nuclei or 0) for row in rows)
     words = [_count(len(rows), "file"), _count(nuclei, one, many)]
@@ -144,7 +145,7 @@ def _card(row: Row, picture: Path) -> str:
 
 def _certainty(row: Row) -> str:
     """The certainty as a bar, and the figures of the nuclei."""
-    nuclei = _count(row.nuclei or 0, *noun_of([row]))
+    nuclei = _count(row.nuclei or 0, *noun(row.kind))
     if row.certainty is None:
         return f'<div class="figures low"><b>{nuclei} found</b></div>'
     sure = row.certainty >= _LOW

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from napari_pmrnet.segmentation.kind import CLASSES, OBJECTS
+from napari_pmrnet.segmentation.kind import CLASSES, OBJECTS, noun
 
-_OF_PARTS = {OBJECTS: ("object", "objects"), CLASSES: ("part", "parts")}
+_OF_PARTS = {OBJECTS: noun(OBJECTS), CLASSES: ("part", "parts")}
 
 
 def renamed(kind: str) -> dict[str, tuple[str, str]]:

@@ -7,6 +7,7 @@ from hypothesis.extra.numpy import arrays
 
 from napari_pmrnet.segmentation.certainty import certainty_map
 from napari_pmrnet.segmentation.instances import (
+    crowd_of,
     drop_small,
     label_nuclei,
     smallest_area,
@@ -56,6 +57,21 @@ def test_a_higher_seed_threshold_drops_what_does_not_gather() -> None:
     flows[:, 5:15, 60:75] = 0
     assert label_nuclei(probability, flows, Settings(seed_threshold=0.05)).max() == 2
     assert label_nuclei(probability, flows, Settings(seed_threshold=0.5)).max() == 1
+
+
+def test_nuclei_of_a_few_pixels_are_found_once_their_size_is_known() -> None:
+    tiny = [(y, x, 2.6) for y in range(6, 56, 8) for x in range(6, 76, 8)]
+    probability, flows = maps(*tiny)
+    assert not label_nuclei(probability, flows, Settings(min_area=0)).any()
+    labels = label_nuclei(probability, flows, Settings(), 5.2)
+    assert labels.max() == len(tiny) and ((labels > 0) == (probability > 0)).all()
+
+
+@given(st.floats(1, 200), st.floats(1, 200))
+def test_a_crowd_grows_with_nuclei_to_that_of_unknown_ones(one: float, two: float):
+    least, most = sorted((one, two))
+    assert 0 < crowd_of(least) <= crowd_of(most) <= crowd_of(None)
+    assert crowd_of(20) == crowd_of(None)
 
 
 def test_a_gap_in_a_nucleus_is_closed() -> None:

@@ -14,6 +14,7 @@ from napari_pmrnet.segmentation.windows import Box
 STEPS = 10
 DOUBLINGS = 6
 CROWD = 10.0
+CROWD_SHARE = 0.4
 SMALLEST_AREA = 20
 SMALLEST_SHARE = 0.07
 NEAR = 6
@@ -43,7 +44,8 @@ def label_nuclei(
     settings : Settings
         Thresholds, smallest area in pixels, and whether cut nuclei are dropped.
     diameter : float, optional
-        Of a typical nucleus, in pixels; for the smallest area where that is open.
+        Of a typical nucleus, in pixels: how many of them are a crowd, and the smallest
+        area where that is open.
 
     Returns
     -------
@@ -54,7 +56,8 @@ def label_nuclei(
     if flows is None:
         labels, _ = ndimage.label(foreground)
     else:
-        labels = _gather(foreground, flows, settings.seed_threshold)
+        least = settings.seed_threshold * crowd_of(diameter)
+        labels = _gather(foreground, flows, least)
     limit = smallest_area(settings, diameter)
     labels = drop_small(labels, limit)
     labels = _fill_gaps(labels, foreground, limit)
@@ -64,15 +67,15 @@ def label_nuclei(
 
 
 def _gather(
-    foreground: NDArray[np.bool_], flows: np.ndarray, seed_threshold: float
+    foreground: NDArray[np.bool_], flows: np.ndarray, least: float
 ) -> np.ndarray:
-    """Label pixels by the place their way ends at; without a crowd there, 0."""
+    """Label pixels by the place their way ends at; without `least` of them there, 0."""
     pixels = np.flatnonzero(foreground)
     labels = np.zeros(foreground.size, np.int32)
     end = pixels[_follow(foreground, flows, pixels)]
     crowd = np.bincount(end, minlength=foreground.size).astype(np.float32)
     crowd = ndimage.gaussian_filter(crowd.reshape(foreground.shape), 1)
-    sinks = ndimage.binary_dilation(crowd > CROWD * seed_threshold)
+    sinks = ndimage.binary_dilation(crowd > least)
     seeds, _ = ndimage.label(sinks, _EIGHT)
     labels[pixels] = seeds.ravel()[end]
     return labels.reshape(foreground.shape)
@@ -166,6 +169,25 @@ def smallest_area(settings: Settings, diameter: float | None) -> int:
     if diameter is None:
         return SMALLEST_AREA
     return round(SMALLEST_SHARE * np.pi / 4 * diameter**2)
+
+
+def crowd_of(diameter: float | None) -> float:
+    """Pixels that must end at one place to be a nucleus, at a seed threshold of 1.
+
+    They are counted through a Gaussian of one pixel, whose peak is 1 / (2 pi): a
+    nucleus all of whose pixels end at one place has diameter^2 / 8 there.
+
+    Parameters
+    ----------
+    diameter : float or None
+        Of a typical nucleus, in pixels.
+
+    Returns
+    -------
+    float
+        `CROWD`, but no more than `CROWD_SHARE` of what a typical nucleus can have.
+    """
+    return CROWD if diameter is None else min(CROWD, CROWD_SHARE * diameter**2 / 8)
 
 
 def numbered(labels: np.ndarray, order: np.ndarray) -> np.ndarray:

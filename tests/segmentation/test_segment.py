@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from napari_pmrnet import Settings, segment, segment_steps
+from napari_pmrnet import Settings, load_model, segment, segment_steps
+from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.evaluation.instance import match
+from napari_pmrnet.evaluation.robustness import rescaled
 from napari_pmrnet.pretrained import Model
 from napari_pmrnet.segmentation import first_look
 from napari_pmrnet.segmentation.segment import EXTRA_MAPS
@@ -165,3 +168,12 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
         np.testing.assert_array_equal(looked.maps[name], values)
     segment(small, replace(open_size, flips=True), sized)
     assert sum(calls) == 4 * once
+
+
+def test_the_shipped_weights_find_nuclei_of_eight_pixels() -> None:
+    image, truth = rescaled(1 / 3)(*make_fluorescence((384, 384), seed=1), None)
+    (found,) = match(
+        truth, segment(image, None, load_model("dsb18", "cpu")).labels, [0.5]
+    )
+    assert found.true_positive >= 0.85 * (found.true_positive + found.false_negative)
+    assert found.false_positive <= 2

@@ -5,7 +5,8 @@
 The split table needs a column ``modality``. Beside each such run stands one that had
 every modality, with the same recipe: that of `TrainConfig`, shortened. An epoch is as
 many crops as there are images left, so without a common modality there are also fewer
-steps. Test images are scored as those of shipped weights, at the default thresholds.
+steps; ``--equal-steps`` gives every run those of the one that had all. Test images are
+scored as those of shipped weights, at the default thresholds.
 
 Killed and started again, the script goes on where it stopped; runs whose ``.json`` are
 there are not trained again. Give every data set an output folder of its own.
@@ -77,6 +78,11 @@ def plain(modality: str) -> str:
 def make_config(epochs: int, seed: int) -> TrainConfig:
     """The default recipe in fewer epochs."""
     return replace(TrainConfig().shortened(epochs), seed=seed)
+
+
+def with_steps_for(images: int, config: TrainConfig) -> TrainConfig:
+    """The recipe with the steps an epoch of so many images has."""
+    return replace(config, steps_per_epoch=max(1, images // config.batch_size))
 
 
 def by_modality(dataset: PackedDataset, wanted: list[str]) -> dict[str, PackedDataset]:
@@ -166,6 +172,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--modalities", nargs="+", default=[], help="default: all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--equal-steps", action="store_true")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     keep_freed_memory()
@@ -178,8 +185,12 @@ def main() -> None:
     images, left_out, trained_on = {}, {}, {}
     reference = Run(None, config, arguments.output)
     train(reference, arguments.data, [*parts], device)
+    without = config
+    if arguments.equal_steps:
+        every = PackedDataset(arguments.data, subset="train")
+        without = with_steps_for(len(every), config)
     for modality, dataset in parts.items():
-        run = Run(modality, config, arguments.output)
+        run = Run(modality, without, arguments.output)
         train(run, arguments.data, [modality], device)
         images[modality] = len(dataset)
         left_out[modality] = scores(run, modality, dataset, device)

@@ -68,7 +68,7 @@ def test_nuclei_of_a_few_pixels_are_found_once_their_size_is_known() -> None:
 
 
 @given(st.floats(1, 200), st.floats(1, 200))
-def test_a_crowd_grows_with_nuclei_to_that_of_unknown_ones(one: float, two: float):
+def test_a_crowd_grows_with_nuclei_to_its_most(one: float, two: float) -> None:
     least, most = sorted((one, two))
     assert 0 < crowd_of(least) <= crowd_of(most) <= crowd_of(None)
     assert crowd_of(20) == crowd_of(None)

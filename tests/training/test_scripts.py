@@ -219,6 +219,22 @@ def test_leave_one_out_compares_each_modality(
     assert first_cells(lines)[2:] == ["stained"]
 
 
+def test_leave_one_out_can_give_every_run_the_same_steps(
+    data: Path, tmp_path: Path, load, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, trained = load("leave_one_out"), {}
+    batches = partial(script.TrainConfig, batch_size=2)
+    monkeypatch.setattr(script, "TrainConfig", batches)
+    monkeypatch.setattr(script, "scores", lambda *_: dict.fromkeys(script.SCORES, 0.5))
+    monkeypatch.setattr(
+        script, "train", lambda run, *_: trained.update({run.name: run.config})
+    )
+    run(script, "--data", data, "--output", tmp_path / "runs", "--equal-steps")
+    steps = {name: config.steps_per_epoch for name, config in trained.items()}
+    half = len(PackedDataset(data, subset="train")) // 2
+    assert steps == {"all": 0, "without-fluorescence": half, "without-stained": half}
+
+
 def test_leave_one_out_shows_what_is_lost(load) -> None:
     script = load("leave_one_out")
     images = {"a": 3, "b": 2}

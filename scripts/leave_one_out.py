@@ -80,11 +80,6 @@ def make_config(epochs: int, seed: int) -> TrainConfig:
     return replace(TrainConfig().shortened(epochs), seed=seed)
 
 
-def with_steps_for(images: int, config: TrainConfig) -> TrainConfig:
-    """The recipe with the steps an epoch of so many images has."""
-    return replace(config, steps_per_epoch=max(1, images // config.batch_size))
-
-
 def by_modality(dataset: PackedDataset, wanted: list[str]) -> dict[str, PackedDataset]:
     """The data set in parts, one for each modality wanted; all there are if none is.
 
@@ -172,7 +167,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--modalities", nargs="+", default=[], help="default: all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--equal-steps", action="store_true")
+    parser.add_argument(
+        "--equal-steps",
+        action="store_true",
+        help="as many steps without a modality as with it",
+    )
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     keep_freed_memory()
@@ -188,7 +187,7 @@ def main() -> None:
     without = config
     if arguments.equal_steps:
         every = PackedDataset(arguments.data, subset="train")
-        without = with_steps_for(len(every), config)
+        without = replace(config, steps_per_epoch=config.steps_for(len(every)))
     for modality, dataset in parts.items():
         run = Run(modality, without, arguments.output)
         train(run, arguments.data, [modality], device)

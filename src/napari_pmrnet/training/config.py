@@ -74,6 +74,10 @@ class TrainConfig:
         """Epochs of all cycles."""
         return self.epochs * self.cycles
 
+    def steps_for(self, images: int) -> int:
+        """Optimiser steps of an epoch, with so many training images."""
+        return self.steps_per_epoch or max(1, images // self.batch_size)
+
     def crop_size_at(self, epoch: int) -> int:
         """Side of the crops of an epoch, counted from 0."""
         finishing = epoch % self.epochs >= self.epochs - self.finish_epochs

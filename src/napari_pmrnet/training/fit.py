@@ -189,8 +189,7 @@ class Trainer:
         return terms
 
     def _steps_per_epoch(self) -> int:
-        samples = len(self.source.samples)
-        return self.config.steps_per_epoch or max(1, samples // self.config.batch_size)
+        return self.config.steps_for(len(self.source.samples))
 
     def _schedule(self, step: int) -> float:
         """Of every cycle: linear warm-up, then half a cosine down to zero."""

@@ -107,7 +107,8 @@ def test_labels_do_not_depend_on_when_memory_runs_out(
     expected = segment(image, SETTINGS, model)
     for name, values in expected.maps.items():
         np.testing.assert_allclose(found.maps[name], values, atol=1e-5)
-    assert bool(found.notes) == bool(fails & set(range(next(calls))))
+    told = set(found.notes) - set(expected.notes)
+    assert bool(told) == bool(fails & set(range(next(calls))))
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7])

@@ -13,8 +13,8 @@ from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
 from napari_pmrnet.segmentation.missed import missed_nuclei
 from napari_pmrnet.segmentation.nuclei import missed_of, nuclei_of
 from napari_pmrnet.segmentation.objects import FEATURES, describe_objects
-from napari_pmrnet.segmentation.prepare import prepare
-from napari_pmrnet.segmentation.region import PlanesOnDemand, Region
+from napari_pmrnet.segmentation.prepare import PreparedPlane, prepare
+from napari_pmrnet.segmentation.region import Region
 
 SHAPE = (230, 260)
 CARD = {
@@ -110,7 +110,7 @@ def test_a_region_is_its_mask(a, b, points) -> None:
 def test_planes_on_demand_are_those_of_the_whole_image(colour) -> None:
     image = np.random.default_rng(0).normal(100, 30, (*SHAPE, 3) if colour else SHAPE)
     whole = prepare(image)
-    planes = PlanesOnDemand(image, "image")
+    planes = PreparedPlane(image, "image")
     assert planes.shape == whole.shape
     for rows, columns in ((slice(3, 90), slice(200, 400)), (slice(0, 230, 4),) * 2):
         part = planes[:, rows, columns]

@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from PIL import Image
 
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.segmentation.prepare import PreparedPlane
 from napari_pmrnet.training.fit import Trainer
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -258,3 +260,23 @@ def test_leave_one_out_names_the_modalities_there_are(
     table.drop(columns="modality").to_csv(data / "split.csv", index=False)
     with pytest.raises(DataError, match="no column modality. Add it"):
         run(script, *words)
+
+
+def test_every_sigma_is_applied_to_every_number_of_photons(
+    data, load, weights, monkeypatch, capsys
+) -> None:
+    script, seen = load("compare_smoothing"), []
+
+    def segment(image: np.ndarray, model: Model) -> SimpleNamespace:
+        seen.append(PreparedPlane(image, "image").smoothing)
+        return SimpleNamespace(labels=(image > image.mean()).astype(np.int32))
+
+    monkeypatch.setattr(script, "segment", segment)
+    options = ["--photons", "30", "900", "--sigmas", "0", "2", "--subset", "val"]
+    words = ["--data", str(data), "--model", str(weights), "--device", "cpu", *options]
+    monkeypatch.setattr(sys, "argv", ["compare_smoothing", *words])
+    script.main()
+    assert seen == [0, 0, 2, 2] * 2
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    few, _, many, _ = (float(row[-5]) for row in rows)
+    assert few > 2 * many > 0

@@ -31,12 +31,14 @@ class Sight(NamedTuple):
     """How an image is seen, decided once for all of it.
 
     ``scale`` is the pixels the network sees for each pixel of the image, ``diameter``
-    that of a typical nucleus in pixels or None, ``limits`` the intensity limits.
+    that of a typical nucleus in pixels or None, ``limits`` the intensity limits,
+    ``smoothing`` that of `smoothing_for`, in pixels.
     """
 
     scale: float
     diameter: float | None
     limits: tuple[float, float]
+    smoothing: float
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def label_row(
     ImageError
         If a part of the image holds NaN or infinity.
     """
-    plane.limits = sight.limits
+    plane.limits, plane.smoothing = sight.limits, sight.smoothing
     columns = list(range(grid.columns)) if columns is None else columns
     store = store or WindowStore()
     reach = window_reach(model.window, plane.shape, sight.scale)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_pmrnet.large.plane import LargePlane
 from napari_pmrnet.large.scout import choose_sight
+from napari_pmrnet.segmentation.noise import noise_notes
 from napari_pmrnet.segmentation.predict import Progress, predict
 from napari_pmrnet.segmentation.region import Region, checked_region
 from napari_pmrnet.segmentation.segment import Segmentation, assemble
@@ -27,8 +28,9 @@ def segment_field_steps(
 ) -> Generator[Progress, None, Segmentation]:
     """Segment the nuclei of a region of a large image.
 
-    Read are an overview for the intensity limits, where the diameter is not given a few
-    parts that tell it, and the windows that touch the region.
+    Read are an overview for the intensity limits, nine tiles for the noise, where the
+    diameter is not given a few parts that tell it, and the windows that touch the
+    region.
 
     Parameters
     ----------
@@ -74,4 +76,5 @@ def segment_field_steps(
     yield Progress(1, 1, "separating nuclei")
     result = assemble(prediction, settings, model, region, diameter=sight.diameter)
     seconds = time.perf_counter() - started
-    return replace(result, scale=sight.scale, seconds=seconds)
+    notes = (*noise_notes(sight.smoothing), *result.notes)
+    return replace(result, scale=sight.scale, seconds=seconds, notes=notes)

@@ -14,6 +14,7 @@ from napari_pmrnet.large.parts import Parts
 from napari_pmrnet.large.plane import LargePlane
 from napari_pmrnet.large.scout import choose_sight
 from napari_pmrnet.large.stitch import Stitcher
+from napari_pmrnet.segmentation.noise import noise_notes
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.settings import Settings
 from napari_pmrnet.segmentation.windows import WindowStore, window_reach
@@ -82,7 +83,8 @@ def label_plane(
     stitcher = Stitcher(labels, first)
     yield from _stitch(parts, grid, stitcher)
     objects = stitcher.table(model.card.get("object_certainty"))
-    return LabelledPlane(objects, sight, stitcher.notes)
+    notes = (*noise_notes(sight.smoothing), *stitcher.notes)
+    return LabelledPlane(objects, sight, notes)
 
 
 def _job(
@@ -103,6 +105,7 @@ def _job(
         "scale": sight.scale,
         "diameter": sight.diameter,
         "limits": sight.limits,
+        "smoothing": sight.smoothing,
         "blocks": [*grid.shape, grid.margin, grid.side],
     }
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_pmrnet.segmentation.intensity import sample_limits, thinning
+from napari_pmrnet.segmentation.intensity import normalise, sample_limits, thinning
+from napari_pmrnet.segmentation.noise import noise_level, smoothing_for, with_rim
 from napari_pmrnet.segmentation.prepare import as_planes, check_values, choose_plane
 from napari_pmrnet.segmentation.windows import Box
 
@@ -58,6 +59,7 @@ class LargePlane:
         if channel_axis is not None:
             self._channel, self._channel_axis = channel or 0, channel_axis % full.ndim
         self._limits: tuple[float, float] | None = None
+        self._smoothing: float | None = None
         self._overview: np.ndarray | None = None
 
     @property
@@ -76,6 +78,21 @@ class LargePlane:
     @limits.setter
     def limits(self, limits: tuple[float, float]) -> None:
         self._limits = limits
+
+    @property
+    def smoothing(self) -> float:
+        """`smoothing_for` the noise, in pixels; at most nine tiles are read for it."""
+        if self._smoothing is None:
+            noise = noise_level(
+                self.shape,
+                lambda box: normalise(self._take(self._levels[0], *box), self.limits),
+            )
+            self._smoothing = smoothing_for(noise)
+        return self._smoothing
+
+    @smoothing.setter
+    def smoothing(self, smoothing: float) -> None:
+        self._smoothing = smoothing
 
     def overview(self) -> np.ndarray:
         """The coarsest copy of at least a million pixels, thinned out if need be.
@@ -126,10 +143,11 @@ class LargePlane:
             slice(max(s.start, 0), min(s.stop, n))
             for s, n in zip(box, self.shape, strict=True)
         )
-        plane = self._take(self._levels[0], rows, columns)
+        wanted, kept = with_rim((rows, columns), self.shape, self.smoothing)
+        plane = self._take(self._levels[0], *wanted)
         check_values(plane, self.name)
         native = plane.astype(plane.dtype.newbyteorder("="), copy=False)
-        planes = as_planes(native, self.limits)
+        planes = as_planes(native, self.limits, self.smoothing)[:, *kept]
         return Part(planes, (rows.start, columns.start), self.shape)
 
     def _size_of(self, level: Any) -> tuple[int, int]:

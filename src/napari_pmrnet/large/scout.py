@@ -29,9 +29,9 @@ MOST_LOOKS = 3
 def choose_sight(
     plane: LargePlane, model: Model, diameter: float | None
 ) -> Generator[Progress, None, Sight]:
-    """Intensity limits, and the scale at which the network is to see an image.
+    """Intensity limits, smoothing and scale by which the network is to see an image.
 
-    Both are decided once. Where the diameter is not given, the parts with the most
+    All are decided once. Where the diameter is not given, the parts with the most
     contrast are looked at until nuclei are found in one, three at most.
 
     Parameters
@@ -63,7 +63,7 @@ def choose_sight(
         if box is None:
             break
         diameter = yield from first_look(model, plane.read(box).planes)
-    return Sight(scale_for(model, diameter), diameter, limits)
+    return Sight(scale_for(model, diameter), diameter, limits, plane.smoothing)
 
 
 def liveliest_boxes(plane: LargePlane, window: int) -> Iterator[Box]:

@@ -361,5 +361,6 @@ def report(
     if not count:
         text += " Lower the thresholds or choose another channel."
     notes = () if anew else segmentation.notes
-    words = " ".join(part for part in (text, *notes, kept) if part)
+    told = (f"{note[:1].upper()}{note[1:]}." for note in notes)
+    words = " ".join(part for part in (text, *told, kept) if part)
     return words, "good" if count else "warning"

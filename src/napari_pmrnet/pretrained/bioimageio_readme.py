@@ -14,6 +14,7 @@ from napari_pmrnet.segmentation.kind import (
     kind_of,
     sees_whole,
 )
+from napari_pmrnet.segmentation.noise import NOISY, SIGMA
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
@@ -49,6 +50,8 @@ cut into windows:
    k-th row and column will do, k = ceil(sqrt(values / {most})).
 3. Where the two are equal, take minimum and maximum instead.
 4. Subtract the lower, divide by the difference, clip to [0, 1].
+5. The plugin then smooths noisy images, by a Gaussian with a sigma of {sigma:g} pixels:
+   those whose `napari_pmrnet.segmentation.noise.noise_level` is above {noisy:g}.
 
 For an image of no more than {most} values whose two percentiles differ, `scale_range`
 over channel, y and x with these percentiles, followed by `clip` to [0, 1], gives the
@@ -87,6 +90,8 @@ def readme(model: Model) -> str:
         licence=card.get("licences", {}).get("weights", "not stated"),
         low=PERCENTILES[0],
         high=PERCENTILES[1],
+        sigma=SIGMA,
+        noisy=NOISY,
         most=f"{MAX_SAMPLE:,}",
         window=model.window,
         overlap=model.overlap,

@@ -6,6 +6,12 @@ import numpy as np
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
+from napari_pmrnet.segmentation.noise import (
+    noise_level,
+    smooth,
+    smoothing_for,
+    with_rim,
+)
 
 
 def prepare(
@@ -37,7 +43,8 @@ def prepare(
     Returns
     -------
     ndarray of float32, shape (3, H, W)
-        Between 0 and 1; grey images have three equal planes.
+        Between 0 and 1; grey images have three equal planes. Noisy images are smoothed,
+        see `smoothing_for`.
 
     Raises
     ------
@@ -52,12 +59,57 @@ def prepare(
         rgb=rgb,
         name=name,
     )
-    check_values(plane, name)
-    planes = as_planes(plane, intensity_limits(plane, name=name))
-    return np.ascontiguousarray(planes)
+    return PreparedPlane(plane, name).whole()
 
 
-def as_planes(plane: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+class PreparedPlane:
+    """What the network sees of a plane, made only where it is asked for.
+
+    Parameters
+    ----------
+    plane : ndarray, shape (H, W) or (H, W, 3)
+        Of `choose_plane`.
+    name : str
+        Of the layer or file, for error messages.
+
+    Attributes
+    ----------
+    smoothing : float
+        Of `smoothing_for`, in pixels.
+
+    Raises
+    ------
+    ImageError
+        If the plane is empty, constant or not numeric, and later where it holds NaN.
+    """
+
+    def __init__(self, plane: np.ndarray, name: str) -> None:
+        check_values(plane[:1, :1] if plane.size else plane, name)
+        self.shape = (3, *plane.shape[:2])
+        self._plane, self._name = plane, name
+        self._limits = intensity_limits(plane, name=name)
+        noise = noise_level(
+            plane.shape[:2], lambda box: normalise(plane[box], self._limits)
+        )
+        self.smoothing = smoothing_for(noise)
+
+    def __getitem__(self, where: tuple[slice, slice, slice]) -> np.ndarray:
+        """Float32 (3, h, w) of some rows and columns."""
+        planes, *box = where
+        read, kept = with_rim(box, self.shape[1:], self.smoothing)
+        part = self._plane[read]
+        check_values(part, self._name)
+        return as_planes(part, self._limits, self.smoothing)[planes, *kept]
+
+    def whole(self) -> np.ndarray:
+        """All of it, contiguous."""
+        everything = slice(None)
+        return np.ascontiguousarray(self[everything, everything, everything])
+
+
+def as_planes(
+    plane: np.ndarray, limits: tuple[float, float], smoothing: float = 0.0
+) -> np.ndarray:
     """What the network sees of a plane with intensity limits that are known.
 
     Parameters
@@ -65,13 +117,15 @@ def as_planes(plane: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     plane : ndarray, shape (H, W) or (H, W, 3)
     limits : tuple of float
         Of `intensity_limits`.
+    smoothing : float
+        Of `smoothing_for`, in pixels.
 
     Returns
     -------
     ndarray of float32, shape (3, H, W)
         Of a grey plane one and the same plane three times, not to be written to.
     """
-    scaled = normalise(plane, limits)
+    scaled = smooth(normalise(plane, limits), smoothing)
     planes = scaled[None] if scaled.ndim == 2 else np.moveaxis(scaled, 2, 0)
     return np.broadcast_to(planes, (3, *planes.shape[1:]))
 

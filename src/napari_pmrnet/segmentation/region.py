@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.segmentation.intensity import intensity_limits
-from napari_pmrnet.segmentation.prepare import as_planes, check_values
 from napari_pmrnet.segmentation.windows import Box
 
 MARGIN = 64
@@ -106,36 +104,6 @@ def checked_region(
             f"the region holds no pixel of '{name}'. Draw a shape on the image."
         )
     return found
-
-
-class PlanesOnDemand:
-    """What the network sees of a plane, made only where it is asked for.
-
-    Parameters
-    ----------
-    plane : ndarray, shape (H, W) or (H, W, 3)
-        Of `choose_plane`.
-    name : str
-        Of the layer or file, for error messages.
-
-    Raises
-    ------
-    ImageError
-        If the plane is empty, constant or not numeric, and later where it holds NaN.
-    """
-
-    def __init__(self, plane: np.ndarray, name: str) -> None:
-        check_values(plane[:1, :1] if plane.size else plane, name)
-        self.shape = (3, *plane.shape[:2])
-        self._plane, self._name = plane, name
-        self._limits = intensity_limits(plane, name=name)
-
-    def __getitem__(self, where: tuple[slice, slice, slice]) -> np.ndarray:
-        """Float32 (3, h, w) of some rows and columns."""
-        planes, rows, columns = where
-        part = self._plane[rows, columns]
-        check_values(part, self._name)
-        return as_planes(part, self._limits)[planes]
 
 
 def _extent(marked: NDArray[np.bool_]) -> slice:

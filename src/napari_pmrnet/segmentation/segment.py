@@ -14,6 +14,7 @@ from napari_pmrnet.segmentation.certainty import certainty_map
 from napari_pmrnet.segmentation.first_look import choose_scale
 from napari_pmrnet.segmentation.kind import refuse_parts, sees_whole
 from napari_pmrnet.segmentation.missed import Missed
+from napari_pmrnet.segmentation.noise import noise_notes
 from napari_pmrnet.segmentation.nuclei import missed_of, nuclei_of
 from napari_pmrnet.segmentation.predict import (
     Planes,
@@ -23,12 +24,8 @@ from napari_pmrnet.segmentation.predict import (
     run_to_end,
     take_flows,
 )
-from napari_pmrnet.segmentation.prepare import choose_plane, prepare
-from napari_pmrnet.segmentation.region import (
-    PlanesOnDemand,
-    Region,
-    checked_region,
-)
+from napari_pmrnet.segmentation.prepare import PreparedPlane, choose_plane
+from napari_pmrnet.segmentation.region import Region, checked_region
 from napari_pmrnet.segmentation.settings import Settings
 
 if TYPE_CHECKING:
@@ -205,13 +202,11 @@ def segment_steps(
         "rgb": rgb,
         "name": image_name,
     }
-    planes: Planes
-    if region is None:
-        planes = prepare(image, **options)
-    else:
-        plane = choose_plane(np.asarray(image), **options)
+    plane = choose_plane(np.asarray(image), **options)
+    if region is not None:
         region = checked_region(region, plane.shape[:2], image_name)
-        planes = PlanesOnDemand(plane, image_name)
+    prepared = PreparedPlane(plane, image_name)
+    planes: Planes = prepared.whole() if region is None else prepared
     if model is None:
         yield Progress(0, 0, "loading the network")
         from napari_pmrnet.pretrained import shared_model
@@ -234,7 +229,7 @@ def segment_steps(
         )
     yield Progress(1, 1, "separating nuclei")
     result = assemble(prediction, settings, model, region, extra_maps, diameter)
-    notes = result.notes
+    notes = (*noise_notes(prepared.smoothing), *result.notes)
     if settings.diameter is not None and sees_whole(model.card):
         notes += ("the diameter does not count: the model sees the image whole",)
     seconds = time.perf_counter() - started

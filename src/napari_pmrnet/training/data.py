@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
 from napari_pmrnet.segmentation.kind import whole_scale
+from napari_pmrnet.segmentation.prepare import prepare
 from napari_pmrnet.segmentation.scale import (
     LEAST_SCALE,
     MOST_SCALE,
@@ -85,10 +85,9 @@ def make_whole_sample(
 
 
 def _pixels(image: np.ndarray) -> Tensor:
-    """An image, normalised, as uint8 (C, H, W)."""
-    scaled = normalise(image, intensity_limits(image))
-    channels = scaled[None] if scaled.ndim == 2 else np.moveaxis(scaled, 2, 0)
-    return torch.from_numpy(np.round(255 * channels).astype(np.uint8))
+    """An image as `prepare` gives it, as uint8 (C, H, W)."""
+    planes = prepare(image)[: 1 if image.ndim == 2 else 3]
+    return torch.from_numpy(np.round(255 * planes).astype(np.uint8))
 
 
 def sampling_weights(

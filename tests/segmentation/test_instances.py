@@ -37,6 +37,17 @@ def test_touching_discs_get_a_label_each_and_meet_half_way() -> None:
     assert ((labels > 0) == (maps((30, 25, 16), (30, 51, 16))[0] > 0)).all()
 
 
+def test_crowds_with_a_pixel_between_them_are_two_nuclei() -> None:
+    y, x = np.mgrid[:30, :30].astype(np.float32)
+    middle = np.where(x < 15, 13, 17)
+    offset = np.array([15 - y, middle - x])
+    flows = offset / np.maximum(np.linalg.norm(offset, axis=0), 1)
+    probability = np.zeros((30, 30), np.float32)
+    probability[5:26, 10:20] = 1
+    labels = label_nuclei(probability, flows, Settings())
+    assert labels.max() == 2 and labels[15, 13] != labels[15, 17]
+
+
 def test_without_flows_they_are_one() -> None:
     probability, _ = maps((30, 25, 16), (30, 51, 16))
     assert label_nuclei(probability, None, Settings()).max() == 1
@@ -89,7 +100,7 @@ def test_no_foreground_no_labels() -> None:
 
 def test_the_smallest_area_follows_the_size_of_nuclei_unless_it_is_set() -> None:
     assert smallest_area(Settings(), None) == 20
-    assert smallest_area(Settings(), 10) == 5 and smallest_area(Settings(), 40) == 88
+    assert smallest_area(Settings(), 10) == 4 and smallest_area(Settings(), 40) == 63
     assert smallest_area(Settings(min_area=0), 40) == 0
     three = maps((30, 25, 12), (2, 60, 8), (50, 70, 5))
     assert label_nuclei(*three, Settings(), 12).max() == 3

@@ -16,7 +16,7 @@ DOUBLINGS = 6
 CROWD = 10.0
 CROWD_SHARE = 0.4
 SMALLEST_AREA = 20
-SMALLEST_SHARE = 0.07
+SMALLEST_SHARE = 0.05
 NEAR = 6
 _EIGHT = np.ones((3, 3), bool)
 
@@ -75,8 +75,9 @@ def _gather(
     end = pixels[_follow(foreground, flows, pixels)]
     crowd = np.bincount(end, minlength=foreground.size).astype(np.float32)
     crowd = ndimage.gaussian_filter(crowd.reshape(foreground.shape), 1)
-    sinks = ndimage.binary_dilation(crowd > least)
-    seeds, _ = ndimage.label(sinks, _EIGHT)
+    seeds, _ = ndimage.label(crowd > least, _EIGHT)
+    # Grown after they are told apart: two crowds may lie two pixels from each other.
+    seeds = np.where(seeds == 0, highest_near(seeds), seeds)
     labels[pixels] = seeds.ravel()[end]
     return labels.reshape(foreground.shape)
 

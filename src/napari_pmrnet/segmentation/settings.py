@@ -77,7 +77,7 @@ class Settings:
     min_area: int | None = _setting(
         None,
         "Smallest nucleus",
-        "Nuclei of fewer pixels are dropped. Empty: 7 % of a typical nucleus, or 20 "
+        "Nuclei of fewer pixels are dropped. Empty: 5 % of a typical nucleus, or 20 "
         "where its size is not known.",
         min=0,
         max=LARGEST_MIN_AREA,

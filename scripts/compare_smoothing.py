@@ -67,10 +67,7 @@ def main() -> None:
     model, rows = load_model(arguments.model, arguments.device), {}
     for photons in arguments.photons:
         for sigma in arguments.sigmas:
-            always = patch.multiple(
-                "napari_pmrnet.segmentation.noise", NOISY=-1.0, SIGMA=sigma
-            )
-            with always:
+            with patch("napari_pmrnet.segmentation.noise.SIGMAS", {-1.0: sigma}):
                 rows[photons, sigma] = scores(model, dataset, photons)
             print(photons, sigma, rows[photons, sigma], file=sys.stderr, flush=True)
     table = pd.DataFrame(rows).T.rename_axis(["photons", "sigma"])

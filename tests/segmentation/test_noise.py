@@ -15,8 +15,7 @@ from napari_pmrnet.large.plane import LargePlane
 from napari_pmrnet.segmentation import segment
 from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
 from napari_pmrnet.segmentation.noise import (
-    NOISY,
-    SIGMA,
+    SIGMAS,
     noise_level,
     smoothing_for,
     with_rim,
@@ -56,7 +55,7 @@ def test_photon_noise_is_measured_where_there_is_light() -> None:
 
 @pytest.mark.parametrize(("radius", "apart"), [(1.5, 7), (2, 9), (4, 12), (9, 25)])
 def test_sharp_nuclei_of_a_few_pixels_are_no_noise(radius: float, apart: int) -> None:
-    assert level(discs(200, radius, apart)) < NOISY / 2
+    assert level(discs(200, radius, apart)) < min(SIGMAS) / 2
 
 
 @pytest.mark.parametrize(
@@ -84,8 +83,8 @@ def test_parts_of_a_noisy_image_are_smoothed_as_the_whole(axis: int | None) -> N
     )
     whole = prepare(stack, channel_axis=axis)
     plane = LargePlane([stack], channel_axis=axis)
-    assert plane.smoothing == PreparedPlane(image, "image").smoothing == SIGMA
-    expected = gaussian_filter(normalise(image, intensity_limits(image)), SIGMA)
+    assert plane.smoothing == PreparedPlane(image, "image").smoothing == 1.5
+    expected = gaussian_filter(normalise(image, intensity_limits(image)), 1.5)
     np.testing.assert_allclose(whole[0], expected, atol=1e-6)
     for box in (
         (slice(0, 40), slice(0, 3)),
@@ -114,7 +113,7 @@ def test_smoothing_helps_with_few_photons_and_is_told(monkeypatch) -> None:
     found = segment(few, model=model)
     assert any("noisy" in note for note in found.notes)
     assert not segment(image, model=model).notes
-    monkeypatch.setattr("napari_pmrnet.segmentation.noise.NOISY", np.inf)
+    monkeypatch.setattr("napari_pmrnet.segmentation.noise.SIGMAS", {})
     without = segment(few, model=model)
     assert not without.notes
     with_ap, without_ap = (
@@ -124,5 +123,6 @@ def test_smoothing_helps_with_few_photons_and_is_told(monkeypatch) -> None:
     assert with_ap > without_ap + 0.05
 
 
-def test_only_noise_above_the_limit_is_smoothed() -> None:
-    assert smoothing_for(NOISY) == 0 and smoothing_for(1.01 * NOISY) == SIGMA
+def test_the_more_noise_the_more_it_is_smoothed() -> None:
+    levels = (0, 0.042, 0.043, 0.06, 0.061, 9)
+    assert [smoothing_for(level) for level in levels] == [0, 0, 1, 1, 1.5, 1.5]

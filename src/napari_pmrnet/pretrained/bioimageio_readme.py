@@ -14,7 +14,7 @@ from napari_pmrnet.segmentation.kind import (
     kind_of,
     sees_whole,
 )
-from napari_pmrnet.segmentation.noise import NOISY, SIGMA
+from napari_pmrnet.segmentation.noise import SIGMAS
 
 if TYPE_CHECKING:
     from napari_pmrnet.pretrained import Model
@@ -50,8 +50,8 @@ cut into windows:
    k-th row and column will do, k = ceil(sqrt(values / {most})).
 3. Where the two are equal, take minimum and maximum instead.
 4. Subtract the lower, divide by the difference, clip to [0, 1].
-5. The plugin then smooths noisy images, by a Gaussian with a sigma of {sigma:g} pixels:
-   those whose `napari_pmrnet.segmentation.noise.noise_level` is above {noisy:g}.
+5. The plugin then smooths noisy images by a Gaussian, after their noise as
+   `napari_pmrnet.segmentation.noise.noise_level` measures it: sigma {smoothing}.
 
 For an image of no more than {most} values whose two percentiles differ, `scale_range`
 over channel, y and x with these percentiles, followed by `clip` to [0, 1], gives the
@@ -90,8 +90,7 @@ def readme(model: Model) -> str:
         licence=card.get("licences", {}).get("weights", "not stated"),
         low=PERCENTILES[0],
         high=PERCENTILES[1],
-        sigma=SIGMA,
-        noisy=NOISY,
+        smoothing=" and ".join(f"{s:g} above {n:g}" for n, s in SIGMAS.items()),
         most=f"{MAX_SAMPLE:,}",
         window=model.window,
         overlap=model.overlap,

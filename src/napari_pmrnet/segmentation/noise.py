@@ -11,10 +11,11 @@ from napari_pmrnet.segmentation.windows import Box
 
 TILE, TILES = 256, 3
 BINS = 4096
-NOISY = 0.042
-SIGMA = 1.5
+SIGMAS = {0.042: 1.0, 0.06: 1.5}
+"""Noise above which an image is smoothed, and by what sigma, in pixels."""
+
 REACH = 4
-"""Pixels that a smoothed one depends on, in `SIGMA`."""
+"""Pixels that a smoothed one depends on, in sigma."""
 
 
 def noise_level(shape: tuple[int, ...], cut: Callable[[Box], np.ndarray]) -> float:
@@ -62,15 +63,16 @@ def noise_level(shape: tuple[int, ...], cut: Callable[[Box], np.ndarray]) -> flo
 def smoothing_for(noise: float) -> float:
     """Standard deviation, in pixels, of the Gaussian that an image is smoothed by.
 
-    The network learns from images with little noise. Those above `NOISY`, which no
-    image of its data set reaches, are smoothed; all others are left as they are.
+    The network learns from images with little noise. Those above the limits of
+    `SIGMAS`, which no image of its data set reaches, are smoothed; all others are left
+    as they are.
 
     Parameters
     ----------
     noise : float
         Of `noise_level`.
     """
-    return SIGMA if noise > NOISY else 0.0
+    return max((s for limit, s in SIGMAS.items() if noise > limit), default=0.0)
 
 
 def noise_notes(smoothing: float) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """Compare Gaussians that noisy images are smoothed by, on the validation images.
 
-python scripts/compare_smoothing.py --data DIR --photons 30 100 --sigmas 0 1 1.5 2
+    python scripts/compare_smoothing.py --data DIR --photons 30 100 --sigmas 0 1 1.5 2
+
+Every image gets the noise of so many photons, and every sigma whatever its noise.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from napari_pmrnet import load_model, segment
 from napari_pmrnet._allocator import keep_freed_memory
 from napari_pmrnet.datasets.packed import PackedDataset
 from napari_pmrnet.evaluation.instance import average_precision, match
+from napari_pmrnet.evaluation.robustness import photon_noise
 from napari_pmrnet.pretrained.model import Model
-from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
-from napari_pmrnet.segmentation.noise import noise_level
+from napari_pmrnet.segmentation.prepare import PreparedPlane
 
 THRESHOLDS = (0.5, 0.75)
 
@@ -33,23 +35,16 @@ def scores(model: Model, dataset: PackedDataset, photons: int) -> dict[str, floa
         AP at `THRESHOLDS`, pooled over nuclei and mean of the images; the median of the
         noise as `noise_level` sees it.
     """
-    found, levels = [], []
+    change, found, levels = photon_noise(photons), [], []
     for number, (_, image, truth) in enumerate(dataset):
-        light = image / max(1, image.max()) * photons
-        noisy = np.random.default_rng(number).poisson(light).astype(np.float32)
-        levels.append(level(noisy))
+        noisy, _ = change(image, truth, np.random.default_rng(number))
+        levels.append(PreparedPlane(noisy, "image").noise)
         found.append(match(truth, segment(noisy, model=model).labels, THRESHOLDS))
     row = {"noise": float(np.median(levels))}
     for place, threshold in enumerate(THRESHOLDS):
         pooled, mean = average_precision([matches[place] for matches in found])
         row |= {f"AP{threshold} pooled": pooled, f"AP{threshold} per image": mean}
     return row
-
-
-def level(image: np.ndarray) -> float:
-    """Noise of an image."""
-    scaled = normalise(image, intensity_limits(image))
-    return noise_level(scaled.shape[:2], lambda box: scaled[box])
 
 
 def main() -> None:

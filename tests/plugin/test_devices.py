@@ -31,6 +31,15 @@ def test_devices_and_advice_are_shown(open_dock, core, monkeypatch):
     assert dock.model_panel.advice.text() == "A GPU lies idle: do this."
 
 
+def test_notes_on_a_result_are_sentences_after_the_device(open_dock):
+    _, dock = open_dock()
+    panel = dock.model_panel
+    panel.show_used("cpu with OpenVINO", ("the image is noisy: smoothed",))
+    assert panel.used.text() == "cpu with OpenVINO. The image is noisy: smoothed."
+    panel.show_used("cpu")
+    assert panel.used.text() == "cpu"
+
+
 def test_a_broken_torch_is_explained(open_dock, core, monkeypatch):
     def broken():
         raise PMRNetError("PyTorch could not load its libraries: do that.")

@@ -17,7 +17,6 @@ from napari_pmrnet.segmentation import Settings, segment
 Case = tuple[np.ndarray, np.ndarray]
 Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], Case]
 CROP = 64
-PEAK = 30
 
 
 def rescaled(factor: float) -> Change:
@@ -57,10 +56,14 @@ def blurred(image: np.ndarray, labels: np.ndarray, _: object) -> Case:
     return ndimage.gaussian_filter(image.astype(np.float32), sigma), labels
 
 
-def noisy(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Case:
-    """Photon noise: `PEAK` photons at the brightest pixel."""
-    photons = image / max(1, image.max()) * PEAK
-    return rng.poisson(photons).astype(np.float32), labels
+def photon_noise(photons: float) -> Change:
+    """Photon noise, with so many photons at the brightest pixel."""
+
+    def change(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Case:
+        light = image / max(1, image.max()) * photons
+        return rng.poisson(light).astype(np.float32), labels
+
+    return change
 
 
 def cropped(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Case:
@@ -84,7 +87,7 @@ CHANGES: dict[str, Change] = {
     "inverted": inverted,
     "vignetted": vignetted,
     "blurred, sigma 2": blurred,
-    "noisy, peak 30": noisy,
+    "noisy, peak 30": photon_noise(30),
     "cropped to 64": cropped,
 }
 

@@ -20,6 +20,7 @@ from napari_pmrnet.plugin._devices import AUTOMATIC, DeviceReport
 from napari_pmrnet.plugin._fields import ChoiceField, Field
 from napari_pmrnet.plugin._fold import Fold
 from napari_pmrnet.plugin._model_events import model_events
+from napari_pmrnet.plugin._words import sentences
 from napari_pmrnet.pretrained.library import available_models, find_weights, read_card
 from napari_pmrnet.segmentation.kind import class_names, kind_of, sees_whole
 from napari_pmrnet.segmentation.settings import TUNED, Settings
@@ -187,7 +188,7 @@ class ModelPanel(QWidget):
         The heading has room for the device, not for the backend after it.
         """
         self._used_name = device.partition(" ")[0]
-        self.used.setText(" ".join((device, *notes)))
+        self.used.setText(". ".join(filter(None, (device, sentences(notes)))))
         self._retitle()
 
     def _retitle(self) -> None:

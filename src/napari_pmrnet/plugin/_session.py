@@ -33,6 +33,7 @@ from napari_pmrnet.plugin._on_disk import (
 )
 from napari_pmrnet.plugin._results import Result, Results
 from napari_pmrnet.plugin._run import Runner
+from napari_pmrnet.plugin._words import sentences
 from napari_pmrnet.segmentation.kind import class_names, counted, kind_of, noun
 from napari_pmrnet.segmentation.planes import StackSegmentation
 from napari_pmrnet.segmentation.scale import median_diameter
@@ -360,7 +361,6 @@ def report(
         text += f" in {segmentation.seconds:.1f} s on {segmentation.device}."
     if not count:
         text += " Lower the thresholds or choose another channel."
-    notes = () if anew else segmentation.notes
-    told = (f"{note[:1].upper()}{note[1:]}." for note in notes)
-    words = " ".join(part for part in (text, *told, kept) if part)
+    notes = "" if anew else sentences(segmentation.notes)
+    words = " ".join(part for part in (text, notes, kept) if part)
     return words, "good" if count else "warning"

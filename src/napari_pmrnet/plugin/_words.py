@@ -1,6 +1,8 @@
-"""What the docks call what a model labels."""
+"""Words of the docks: what a model labels, notes on a result."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from napari_pmrnet.segmentation.kind import CLASSES, OBJECTS, noun
 
@@ -39,3 +41,8 @@ def renamed(kind: str) -> dict[str, tuple[str, str]]:
             f"Drop {many} that touch the border of the image.",
         ),
     }
+
+
+def sentences(notes: Iterable[str]) -> str:
+    """Notes on a result as sentences, one after the other."""
+    return " ".join(f"{note[:1].upper()}{note[1:]}." for note in notes)

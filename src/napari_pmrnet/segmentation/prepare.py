@@ -74,6 +74,8 @@ class PreparedPlane:
 
     Attributes
     ----------
+    noise : float
+        Of `noise_level`.
     smoothing : float
         Of `smoothing_for`, in pixels.
 
@@ -88,15 +90,17 @@ class PreparedPlane:
         self.shape = (3, *plane.shape[:2])
         self._plane, self._name = plane, name
         self._limits = intensity_limits(plane, name=name)
-        noise = noise_level(
+        self.noise = noise_level(
             plane.shape[:2], lambda box: normalise(plane[box], self._limits)
         )
-        self.smoothing = smoothing_for(noise)
+        self.smoothing = smoothing_for(self.noise)
 
     def __getitem__(self, where: tuple[slice, slice, slice]) -> np.ndarray:
         """Float32 (3, h, w) of some rows and columns."""
         planes, *box = where
-        read, kept = with_rim(box, self.shape[1:], self.smoothing)
+        read, kept = tuple(box), (slice(None), slice(None))
+        if self.smoothing:
+            read, kept = with_rim(read, self.shape[1:], self.smoothing)
         part = self._plane[read]
         check_values(part, self._name)
         return as_planes(part, self._limits, self.smoothing)[planes, *kept]

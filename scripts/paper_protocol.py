@@ -129,7 +129,11 @@ def load_pairs(folder: Path, column: str) -> dict[str, Pairs]:
 
 
 def train(
-    config: TrainConfig, pairs: dict[str, Pairs], checkpoint: Path, device: str
+    config: TrainConfig,
+    pairs: dict[str, Pairs],
+    checkpoint: Path,
+    device: str,
+    compiled: bool = False,
 ) -> None:
     """Train to the last epoch, unless that or its scores are there."""
     if is_trained(config, checkpoint, [checkpoint.with_suffix(".json")]):
@@ -145,7 +149,10 @@ def train(
         )
 
     source = TurnedSource(pairs["train"], config.seed)
-    Trainer(config, source, pairs["val"], checkpoint, device).run(report)
+    trainer = Trainer(
+        config, source, pairs["val"], checkpoint, device, compiled=compiled
+    )
+    trainer.run(report)
 
 
 def scores(
@@ -209,6 +216,7 @@ def main() -> None:
     parser.add_argument("--column", default="random_split")
     parser.add_argument("--network", choices=PARTS, default="pmrnet")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--compile", action="store_true", help="for a GPU")
     arguments = parser.parse_args()
     keep_freed_memory()
     device = str(choose_device(arguments.device))
@@ -218,7 +226,7 @@ def main() -> None:
     for seed in range(arguments.seeds):
         config = make_config(arguments.network, arguments.epochs, seed)
         checkpoint = arguments.output / f"{name}-seed{seed}.ckpt"
-        train(config, pairs, checkpoint, device)
+        train(config, pairs, checkpoint, device, arguments.compile)
         rows[seed] = scores(config, checkpoint, pairs["test"], device)
         runs = pd.DataFrame(rows).T.rename_axis("seed")
         runs.round(6).to_csv(arguments.output / f"{name}.csv")

@@ -273,6 +273,13 @@ def train(
             metavar="MODEL",
         ),
     ] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile",
+            help="Fuse the network's kernels first: for long runs on a GPU.",
+        ),
+    ] = False,
 ) -> None:
     """Train a network; started again after a kill, it goes on where it stopped."""
     from napari_pmrnet.datasets.registry import labels_of
@@ -302,6 +309,7 @@ def train(
             strict=strict,
             leave_out=leave_out,
             start_from=start_from,
+            compiled=compiled,
             report=lambda epoch: bar.console.print(_epoch_line(epoch)),
             preparing=lambda done, total: bar.update(task, completed=done, total=total),
         )

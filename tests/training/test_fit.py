@@ -1,6 +1,8 @@
 """Training: it learns, it resumes to the same weights, it says what is wrong."""
 
 import json
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +31,7 @@ from napari_pmrnet.training.finish import (
     prune_channels,
     tune_thresholds,
 )
+from napari_pmrnet.training.fit import MOST_HELPERS, Trainer, _helpers
 from napari_pmrnet.training.loss import LossWeights, bce_dice, total_loss
 from napari_pmrnet.training.run import train
 from napari_pmrnet.training.targets import CHANNELS
@@ -260,6 +263,60 @@ def test_a_network_for_comparison_leaves_a_checkpoint(
     card = train(data, None, tmp_path / "w.ckpt", config)
     assert 0 <= card["val"]["Dice"] <= 1
     assert sorted(path.name for path in tmp_path.glob("w.*")) == ["w.ckpt", "w.csv"]
+
+
+def test_a_compiled_network_learns_the_same(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(SMALL, epochs=1, finish_epochs=0)
+    plain, compiled = tmp_path / "plain.safetensors", tmp_path / "fused.safetensors"
+    train(data, None, plain, config)
+    seen = []
+
+    def without_compiler(network: torch.nn.Module, **how: object) -> torch.nn.Module:
+        seen.append(how)
+        return torch.nn.Sequential(network)[0]
+
+    monkeypatch.setattr(torch, "compile", without_compiler)
+    train(data, None, compiled, config, compiled=True)
+    assert seen == [{"dynamic": False, "mode": "reduce-overhead"}]
+    expected, actual = load_file(plain), load_file(compiled)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(actual[name], tensor, msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_compiler_keeps_the_gradients() -> None:
+    losses, gradients = [], []
+    for compiled in (False, True):
+        config = replace(SMALL, autocast="off", finish_epochs=0)
+        trainer = Trainer(config, None, [], Path("none"), compiled=compiled)
+        trainer.network.train()
+        torch.manual_seed(1)
+        images = torch.rand(2, 3, 32, 32)
+        target = (torch.rand(2, 5, 32, 32) > 0.5).float()
+        losses.append(trainer._step(images, target, 0))
+        gradients.append([p.grad for p in trainer.network.parameters()])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    for got, expected in zip(gradients[1], gradients[0], strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-2, atol=1e-4)
+
+
+def test_beside_a_gpu_several_threads_cut_batches_in_order(tmp_path: Path) -> None:
+    class Numbers:
+        samples = range(20)
+
+        def batch(self, step: int, count: int, size: int) -> tuple[int, int]:
+            time.sleep(0.02 * (step % 3 == 0))
+            return step, size
+
+    trainer = Trainer(SMALL, Numbers(), [], tmp_path / "none.ckpt")
+    for device, count in (("cpu", 1), ("cuda:0", min(MOST_HELPERS, os.cpu_count()))):
+        with _helpers(device) as pool:
+            assert pool.count == count
+            batches = list(trainer._batches(pool, first=7, count=12))
+        assert batches == [(step, SMALL.crop_size) for step in range(7, 19)]
 
 
 def test_training_leaves_later_threads_as_many_cores(

@@ -29,6 +29,7 @@ from napari_pmrnet.training.data import CropSource, make_whole_sample, random_sc
 from napari_pmrnet.training.run import train
 from napari_pmrnet.training.runs import is_trained
 from napari_pmrnet.training.validation import (
+    _batches,
     validation_dice,
     whole_validation_pair,
 )
@@ -250,3 +251,18 @@ def test_nuclei_are_not_looked_for_in_united_masks(
             TrainConfig(),
             dataset="kvasir-seg",
         )
+
+
+def test_images_of_one_size_are_validated_together() -> None:
+    truths = [np.zeros((8, 8), bool) for _ in range(5)]
+    truths[1][2:5, 3:6] = truths[4][:2] = True
+    sizes = (8, 16, 8, 8, 16)
+    pairs = [
+        (torch.full((3, size, size), float(index)), truth)
+        for index, (size, truth) in enumerate(zip(sizes, truths, strict=True))
+    ]
+    batches = list(_batches(pairs, most=2))
+    found = [images[:, 0, 0, 0].int().tolist() for images, _ in batches]
+    assert found == [[0, 2], [1, 4], [3]]
+    for numbers, (_, kept) in zip(found, batches, strict=True):
+        assert all(k is truths[n] for k, n in zip(kept, numbers, strict=True))

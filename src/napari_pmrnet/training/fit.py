@@ -6,6 +6,7 @@ import csv
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -25,6 +26,8 @@ from napari_pmrnet.training.data import CropSource
 from napari_pmrnet.training.loss import total_loss
 from napari_pmrnet.training.networks import build_network, take_weights
 from napari_pmrnet.training.validation import Pairs, validation_dice
+
+MOST_HELPERS = 8
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class Trainer:
         A torch device.
     parent : Model, optional
         A trained PMRNet whose weights to begin with, rather than random ones.
+    compiled : bool
+        Let ``torch.compile`` fuse the network's kernels and send them to a GPU at once.
+        It takes a minute or two for every size of crops.
     """
 
     config: TrainConfig
@@ -65,6 +71,7 @@ class Trainer:
     checkpoint: Path
     device: str = "cpu"
     parent: Model | None = None
+    compiled: bool = False
     epoch: int = field(default=0, init=False)
     best_dice: float = field(default=-1.0, init=False)
 
@@ -74,6 +81,10 @@ class Trainer:
         if self.parent is not None:
             take_weights(network, self.config.channels, self.parent)
         self.network = network.to(self.device, memory_format=torch.channels_last)
+        self._forward = self.network
+        if self.compiled:
+            how = {"dynamic": False, "mode": "reduce-overhead"}
+            self._forward = torch.compile(self.network, **how)
         self.average = AveragedModel(
             self.network,
             multi_avg_fn=_warm_average(self.config.ema_decay),
@@ -111,7 +122,7 @@ class Trainer:
         """
         self.average.module.eval()
         started, cost_done = time.monotonic(), 0.0
-        with _helper() as pool:
+        with _helpers(self.device) as pool:
             while self.epoch < self.config.total_epochs:
                 begun = time.monotonic()
                 losses = self._train_epoch(pool)
@@ -136,35 +147,40 @@ class Trainer:
                 report(result)
         return self.best_state
 
-    def _train_epoch(self, pool: ThreadPoolExecutor) -> dict[str, float]:
-        """One epoch; the next batch is cut while the network works."""
-        config = self.config
-        size = config.crop_size_at(self.epoch)
-        steps = self._steps_per_epoch()
-        first = self.epoch * steps
-
-        def cut(step: int) -> Future:
-            return pool.submit(self.source.batch, step, config.batch_size, size)
-
+    def _train_epoch(self, pool: _Helpers) -> dict[str, float]:
+        """One epoch; the next batches are cut while the network works."""
         self.network.train()
-        if config.frozen_norm:
+        if self.config.frozen_norm:
             for module in self.network.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
+        steps = self._steps_per_epoch()
+        first = self.epoch * steps
         sums: dict[str, float] = {}
-        ahead = cut(first)
-        for step in range(first, first + steps):
-            images, target = ahead.result()
-            if step + 1 < first + steps:
-                ahead = cut(step + 1)
-            for name, value in self._step(images, target, step).items():
+        for step, batch in enumerate(self._batches(pool, first, steps), start=first):
+            for name, value in self._step(*batch, step).items():
                 sums[name] = sums.get(name, 0.0) + value / steps
         return sums
+
+    def _batches(
+        self, pool: _Helpers, first: int, count: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of an epoch in order, each helper one ahead."""
+        size = self.config.crop_size_at(self.epoch)
+        waiting: deque[Future] = deque()
+        for step in range(first, first + count):
+            cut = self.source.batch
+            waiting.append(pool.submit(cut, step, self.config.batch_size, size))
+            if len(waiting) > pool.count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
     def _step(self, images: Tensor, target: Tensor, step: int) -> dict[str, float]:
         """One optimiser step; the losses before it.
 
-        Dropout is seeded by the step, so that a resumed run equals an unbroken one.
+        Dropout is seeded by the step, so that a resumed run equals an unbroken one. The
+        losses are read last, since a GPU has finished the step by then.
         """
         torch.manual_seed(self.config.seed * 1_000_003 + step)
         rate = self.config.learning_rate * self._schedule(step)
@@ -172,21 +188,22 @@ class Trainer:
             group["lr"] = rate
         images = images.to(self.device, memory_format=torch.channels_last)
         with autocast(self.device, self.config.autocast):
-            output = self.network(images, maps=True)
+            output = self._forward(images, maps=True)
         loss, terms = total_loss(
             output, target.to(self.device), self.config.channels, self.config.loss
         )
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss is {loss.item()} at step {step}. Lower the learning rate; "
-                f"the last good state is in {self.checkpoint}."
-            )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.optimiser.step()
         self.average.update_parameters(self.network)
-        return terms
+        total, *each = torch.stack([loss.detach(), *terms.values()]).tolist()
+        if not math.isfinite(total):
+            raise FloatingPointError(
+                f"the loss is {total} at step {step}. Lower the learning rate; the "
+                f"last good state is in {self.checkpoint}."
+            )
+        return dict(zip(terms, each, strict=True))
 
     def _steps_per_epoch(self) -> int:
         return self.config.steps_for(len(self.source.samples))
@@ -264,15 +281,24 @@ class Trainer:
             writer.writerow(row)
 
 
+class _Helpers(ThreadPoolExecutor):
+    """Threads that cut crops: one beside a processor that trains, more beside a GPU."""
+
+    def __init__(self, device: str) -> None:
+        beside_gpu = torch.device(device).type != "cpu"
+        self.count = min(MOST_HELPERS, os.cpu_count() or 1) if beside_gpu else 1
+        super().__init__(self.count, initializer=_work_alone)
+
+
 @contextmanager
-def _helper() -> Iterator[ThreadPoolExecutor]:
-    """A thread that cuts crops; what it says of threads is taken back in the end.
+def _helpers(device: str) -> Iterator[_Helpers]:
+    """Helpers for a while; what they say of threads is taken back in the end.
 
     torch gives every thread that comes later the number that was set last.
     """
     threads = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(1, initializer=_work_alone) as pool:
+        with _Helpers(device) as pool:
             yield pool
     finally:
         torch.set_num_threads(threads)

@@ -43,7 +43,7 @@ def bce_dice(logits: Tensor, target: Tensor, known: Tensor | None = None) -> Ten
 
 def total_loss(
     output: PMRNetOutput, target: Tensor, channels: tuple[str, ...], w: LossWeights
-) -> tuple[Tensor, dict[str, float]]:
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Weighted sum of the terms, and each unweighted term for the log.
 
     Parameters
@@ -86,7 +86,7 @@ def total_loss(
         error = F.binary_cross_entropy(gate, border, reduction="none")
         terms["gate"] = (w.gate, _mean(error, known))
     loss = sum(weight * term for weight, term in terms.values())
-    return loss, {name: float(term.detach()) for name, (_, term) in terms.items()}
+    return loss, {name: term.detach() for name, (_, term) in terms.items()}
 
 
 def _mean(error: Tensor, mask: Tensor | None) -> Tensor:

@@ -60,6 +60,7 @@ def train(
     strict: bool = False,
     leave_out: str | None = None,
     start_from: str | Path | None = None,
+    compiled: bool = False,
     report: Callable[[EpochReport], None] = lambda _: None,
     preparing: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -92,6 +93,8 @@ def train(
     start_from : str or Path, optional
         Model to begin with rather than random weights: a name or path that
         `load_model` knows. The card names its hash.
+    compiled : bool
+        Make the network faster with ``torch.compile``, see `Trainer`.
     report, preparing : callable
         Called after every epoch, and for every image prepared.
 
@@ -128,7 +131,7 @@ def train(
     output.parent.mkdir(parents=True, exist_ok=True)
     source = training_data(train_set, val_set, preparing, config)
     checkpoint = output.with_suffix(".ckpt")
-    trainer = make_trainer(source, config, checkpoint, device, parent)
+    trainer = make_trainer(source, config, checkpoint, device, parent, compiled)
     state = trainer.run(report)
     if comparing:
         return {"val": {"Dice": round(trainer.best_dice, 4)}}
@@ -239,6 +242,7 @@ def make_trainer(
     checkpoint: Path,
     device: str,
     parent: Model | None = None,
+    compiled: bool = False,
 ) -> Trainer:
     """A trainer that draws crops as the configuration says."""
     areas = [sample.labels.numel() * sample.scale**2 for sample in data.samples]
@@ -250,7 +254,8 @@ def make_trainer(
         config.seed,
         len(class_channels_in(config.channels)),
     )
-    return Trainer(config, source, data.validation, checkpoint, device, parent)
+    validation = data.validation
+    return Trainer(config, source, validation, checkpoint, device, parent, compiled)
 
 
 def finish(weights: Path, val_set: OpenedDataset) -> dict[str, Any]:

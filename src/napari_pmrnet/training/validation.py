@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from napari_pmrnet.segmentation.scale import (
 )
 
 LARGEST = 384
+BATCH_ON_GPU = 16
 Pairs = list[tuple[Tensor, np.ndarray]]
 
 
@@ -89,11 +91,33 @@ def validation_dice(
     classes = class_channels_in(channels)
     read = [0, *map(channels.index, classes)]
     scores = []
-    for image, truth in pairs:
-        batch = image[None].to(device, memory_format=torch.channels_last)
+    for images, truths in _batches(pairs, 1 if device.type == "cpu" else BATCH_ON_GPU):
+        batch = images.to(device, memory_format=torch.channels_last)
         wanted = torch.sigmoid(network(batch).logits[:, read].float())
-        small = F.interpolate(wanted, truth.shape, mode="bilinear", antialias=True)
-        probability, *rest = small[0].cpu().numpy()
-        found = classes_of(probability > 0.5, dict(zip(classes, rest, strict=True)))
-        scores.append(mean_dice(found, truth, len(classes)))
+        size = truths[0].shape
+        small = F.interpolate(wanted, size, mode="bilinear", antialias=True)
+        for (probability, *rest), truth in zip(
+            small.cpu().numpy(), truths, strict=True
+        ):
+            named = dict(zip(classes, rest, strict=True))
+            found = classes_of(probability > 0.5, named)
+            scores.append(mean_dice(found, truth, len(classes)))
     return float(np.mean(scores))
+
+
+def _batches(pairs: Pairs, most: int) -> Iterator[tuple[Tensor, list[np.ndarray]]]:
+    """Pairs of one size together, at most so many: (B, 3, S, S) and the truths."""
+    waiting: dict[tuple, Pairs] = defaultdict(list)
+    for pair in pairs:
+        alike = waiting[(pair[0].shape, pair[1].shape)]
+        alike.append(pair)
+        if len(alike) == most:
+            yield _stacked(alike)
+            alike.clear()
+    yield from (_stacked(alike) for alike in waiting.values() if alike)
+
+
+def _stacked(pairs: Pairs) -> tuple[Tensor, list[np.ndarray]]:
+    """A batch of images of one size, and their truths."""
+    images, truths = zip(*pairs, strict=True)
+    return torch.stack(images), list(truths)

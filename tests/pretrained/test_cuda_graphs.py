@@ -15,11 +15,13 @@ from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.pretrained import load_model
+from napari_pmrnet.pretrained.backends import HALF_PRECISION, make_backend
 from napari_pmrnet.pretrained.cuda_graphs import (
     MOST_GRAPHS,
     CUDAGraphsBackend,
     Recorded,
 )
+from napari_pmrnet.training.networks import WithMaps
 
 needs_gpu = pytest.mark.gpu
 
@@ -83,6 +85,8 @@ def test_the_recordings_used_last_are_kept(backend: OnCPU) -> None:
     backend(windows(1, sizes[-1]))
     assert backend.recordings == MOST_GRAPHS + 1
     backend(windows(1, sizes[0]))
+    assert backend.recordings == MOST_GRAPHS + 1
+    backend(windows(1, sizes[0]))
     assert backend.recordings == MOST_GRAPHS + 2
 
 
@@ -117,6 +121,21 @@ def test_nothing_in_the_network_depends_on_values() -> None:
     network = inference_form(PMRNet().eval()).to("meta")
     output = network(windows(2).to("meta"), maps=True)
     assert all(part.device.type == "meta" for part in flat(output))
+
+
+def test_automatic_takes_them_for_pmrnet_on_an_nvidia_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(HALF_PRECISION, raising=False)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    network, gpu = PMRNet().eval(), torch.device("cuda:0")
+    chosen = make_backend(network, gpu, "auto", None)
+    assert chosen.name == "CUDA graphs (float16)"
+    baseline = make_backend(WithMaps(network).eval(), gpu, "auto", None)
+    assert baseline.name == "PyTorch (float16)"
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert make_backend(network, gpu, "auto", None).name == "PyTorch (float16)"
 
 
 def test_only_a_gpu_has_them(weights) -> None:

@@ -1,4 +1,4 @@
-"""What runs the network: PyTorch anywhere, OpenVINO on processors that have it."""
+"""What runs the network: PyTorch anywhere, OpenVINO on CPUs, CUDA graphs on GPUs."""
 
 from __future__ import annotations
 
@@ -71,8 +71,9 @@ def make_backend(
     device : torch.device
         Where `network` is.
     wanted : str
-        ``auto``: OpenVINO for a whole PMRNet on a CPU where it is installed, else
-        PyTorch. ``pytorch``, ``openvino`` or ``cuda_graphs`` for that alone.
+        ``auto``: for a whole PMRNet OpenVINO on a CPU where it is installed and CUDA
+        graphs on an NVIDIA GPU, else PyTorch. ``pytorch``, ``openvino`` or
+        ``cuda_graphs`` for that alone.
     weights_hash : str or None
         SHA-256 of the weights, under which a conversion is kept for the next start.
 
@@ -85,9 +86,11 @@ def make_backend(
         raise PMRNetError(
             f"there is no backend '{wanted}'. Choose one of: {', '.join(BACKENDS)}."
         )
-    if wanted == "cuda_graphs":
+    whole = isinstance(network, PMRNet)
+    nvidia = device.type == "cuda" and torch.version.cuda is not None
+    if wanted == "cuda_graphs" or (wanted == "auto" and whole and nvidia):
         return _cuda_graphs(network, device)
-    fits = device.type == "cpu" and isinstance(network, PMRNet)
+    fits = whole and device.type == "cpu"
     if wanted == "openvino" and not fits:
         raise PMRNetError(f"OpenVINO runs a whole PMRNet on the CPU, not on {device}.")
     if wanted == "pytorch" or not fits or (wanted == "auto" and not has_openvino()):

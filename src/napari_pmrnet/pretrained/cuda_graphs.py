@@ -35,9 +35,9 @@ class CUDAGraphsBackend(TorchBackend):
     """The inference form of a network, recorded once for every shape of windows.
 
     A shape is recorded when it comes for the second time: the last batch of an image
-    is often of a shape of its own. `MOST_GRAPHS` are kept, those used last. Calls from
-    several threads wait for each other. A network that cannot be recorded runs as in
-    `TorchBackend`.
+    is often of a shape of its own. `MOST_GRAPHS` are kept, those used last; what is
+    forgotten counts as new. Calls from several threads wait for each other. A network
+    that cannot be recorded runs as in `TorchBackend`.
 
     Parameters
     ----------
@@ -91,7 +91,8 @@ class CUDAGraphsBackend(TorchBackend):
             self._works = False
             return None
         if len(self._recorded) > MOST_GRAPHS:
-            self._recorded.popitem(last=False)
+            forgotten, _ = self._recorded.popitem(last=False)
+            self._seen.remove(forgotten)
         return self._recorded[shape]
 
     def _record(self, windows: Tensor) -> Recorded:

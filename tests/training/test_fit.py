@@ -285,24 +285,6 @@ def test_a_compiled_network_learns_the_same(
         torch.testing.assert_close(actual[name], tensor, msg=name)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_the_compiler_keeps_the_gradients() -> None:
-    losses, gradients = [], []
-    for compiled in (False, True):
-        config = replace(SMALL, autocast="off", finish_epochs=0)
-        trainer = Trainer(config, None, [], Path("none"), compiled=compiled)
-        trainer.network.train()
-        torch.manual_seed(1)
-        images = torch.rand(2, 3, 32, 32)
-        target = (torch.rand(2, 5, 32, 32) > 0.5).float()
-        losses.append(trainer._step(images, target, 0))
-        gradients.append([p.grad for p in trainer.network.parameters()])
-    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
-    for got, expected in zip(gradients[1], gradients[0], strict=True):
-        torch.testing.assert_close(got, expected, rtol=1e-2, atol=1e-4)
-
-
 def test_beside_a_gpu_several_threads_cut_batches_in_order(tmp_path: Path) -> None:
     class Numbers:
         samples = range(20)

@@ -25,7 +25,9 @@ from napari_pmrnet.segmentation import Settings, objects
 from napari_pmrnet.segmentation.certainty import FEATURES, certainty_map
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.finish import (
+    RIDGES,
     THRESHOLD_GRID,
+    best_ridge,
     fit_certainties,
     logistic_regression,
     prune_channels,
@@ -252,6 +254,27 @@ def test_logistic_regression_finds_the_odds_it_was_drawn_from() -> None:
     fitted = logistic_regression(features, outcome, ("a", "b"))
     assert list(fitted) == ["intercept", "a", "b"]
     np.testing.assert_allclose(list(fitted.values()), [0.5, 1.5, -2.0], atol=0.1)
+
+
+def test_a_few_outcomes_are_fitted_with_a_stronger_ridge() -> None:
+    rng = np.random.default_rng(0)
+
+    def images(count: int, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        drawn = [rng.normal(size=(size, 17)) for _ in range(count)]
+        return [(x, rng.random(size) < 1 / (1 + np.exp(4 - x[:, 0]))) for x in drawn]
+
+    few, many, others = images(40, 5), images(40, 200), images(1, 20_000)[0]
+    assert best_ridge(few) >= 1e-2 > best_ridge(many)
+    assert best_ridge(few[:1]) == RIDGES[0]
+
+    def surprise(ridge: float) -> float:
+        features, outcome = (np.concatenate(part) for part in zip(*few, strict=True))
+        names = [str(i) for i in range(17)]
+        fitted = logistic_regression(features, outcome, names, ridge)
+        score = fitted["intercept"] + others[0] @ [fitted[name] for name in names]
+        return float(np.mean(np.logaddexp(0, score) - others[1] * score))
+
+    assert surprise(best_ridge(few)) < 0.7 * surprise(RIDGES[0])
 
 
 def test_a_network_for_comparison_leaves_a_checkpoint(

@@ -45,7 +45,8 @@ THRESHOLD_GRID = {
     "probability_threshold": (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
     "seed_threshold": (0.5, 0.6, 0.7, 0.8, 0.9),
 }
-RIDGE = 1e-4
+RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+FOLDS = 10
 WHOLE_SIDE = 2
 """Longer side of the images fitted on that are seen whole, at most, in windows."""
 
@@ -213,12 +214,52 @@ def fit_objects(
     dict or None
         ``intercept`` and a coefficient for each feature; None if there is no nucleus.
     """
-    features, right = zip(*images, strict=True)
-    if not sum(map(len, right)):
+    some = [(table.to_numpy(float), right) for table, right in images if len(right)]
+    if not some:
         return None
-    return logistic_regression(
-        np.concatenate(features), np.concatenate(right), FEATURES
-    )
+    return logistic_regression(*_joined(some), FEATURES, best_ridge(some))
+
+
+def best_ridge(images: Sequence[tuple[np.ndarray, np.ndarray]], seed: int = 0) -> float:
+    """The one of `RIDGES` under which outcomes in images held out are likeliest.
+
+    Where few outcomes are of one kind, coefficients fitted with less of it are huge and
+    say little of other images.
+
+    Parameters
+    ----------
+    images : sequence of (ndarray of float, ndarray of bool)
+        For every image its features (n, k) and outcomes (n,).
+    seed : int
+        Seed of the division into `FOLDS` parts.
+    """
+    folds = np.random.default_rng(seed).permutation(len(images)) % FOLDS
+    if len(images) < 2:
+        return RIDGES[0]
+
+    def surprise(ridge: float) -> float:
+        total = 0.0
+        for fold in np.unique(folds):
+            rest = [images[i] for i in np.flatnonzero(folds != fold)]
+            held = [images[i] for i in np.flatnonzero(folds == fold)]
+            features, outcome = _joined(rest)
+            names = map(str, range(features.shape[1]))
+            fitted = logistic_regression(features, outcome, names, ridge)
+            intercept, *slopes = fitted.values()
+            features, outcome = _joined(held)
+            score = intercept + features @ slopes
+            total += float(np.sum(np.logaddexp(0, score) - outcome * score))
+        return total
+
+    return min(RIDGES, key=surprise)
+
+
+def _joined(
+    images: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features and outcomes of several images as one."""
+    features, outcome = zip(*images, strict=True)
+    return np.concatenate(features), np.concatenate(outcome)
 
 
 def fit_suggestions(
@@ -262,12 +303,15 @@ def fit_suggestions(
 
 
 def logistic_regression(
-    features: np.ndarray, outcome: np.ndarray, names: Iterable[str]
+    features: np.ndarray,
+    outcome: np.ndarray,
+    names: Iterable[str],
+    ridge: float = RIDGES[0],
 ) -> dict[str, float]:
     """Logistic regression by maximum likelihood.
 
-    A ridge of `RIDGE` on the standardised features keeps the coefficients finite where
-    the outcome can be told without error.
+    A ridge on the standardised features keeps the coefficients finite where the outcome
+    can be told without error.
 
     Parameters
     ----------
@@ -275,6 +319,8 @@ def logistic_regression(
     outcome : ndarray of bool, shape (n,)
     names : iterable of str
         Names of the k features.
+    ridge : float
+        Weight of half the sum of the squared coefficients, beside the mean loss.
 
     Returns
     -------
@@ -289,8 +335,8 @@ def logistic_regression(
         score = design @ weights
         loss = np.logaddexp(0, score) - outcome * score
         gradient = design.T @ (expit(score) - outcome) / len(outcome)
-        ridge = RIDGE * np.r_[0, weights[1:]]
-        return loss.mean() + ridge @ weights / 2, gradient + ridge
+        pull = ridge * np.r_[0, weights[1:]]
+        return loss.mean() + pull @ weights / 2, gradient + pull
 
     fitted = minimize(cost, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B").x
     slopes = fitted[1:] / spread

@@ -166,11 +166,11 @@ class Trainer:
         self, pool: _Helpers, first: int, count: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of an epoch in order, each helper one ahead."""
+        cut, batch_size = self.source.batch, self.config.batch_size
         size = self.config.crop_size_at(self.epoch)
         waiting: deque[Future] = deque()
         for step in range(first, first + count):
-            cut = self.source.batch
-            waiting.append(pool.submit(cut, step, self.config.batch_size, size))
+            waiting.append(pool.submit(cut, step, batch_size, size))
             if len(waiting) > pool.count:
                 yield waiting.popleft().result()
         while waiting:

@@ -258,7 +258,9 @@ def make_trainer(
     return Trainer(config, source, validation, checkpoint, device, parent, compiled)
 
 
-def finish(weights: Path, val_set: OpenedDataset) -> dict[str, Any]:
+def finish(
+    weights: Path, val_set: OpenedDataset, thresholds: dict[str, float] | None = None
+) -> dict[str, Any]:
     """Fit thresholds and certainties on the validation images; add their scores.
 
     Parameters
@@ -266,6 +268,8 @@ def finish(weights: Path, val_set: OpenedDataset) -> dict[str, Any]:
     weights : Path
         Weights with a card, as `train` leaves them.
     val_set : OpenedDataset
+    thresholds : dict, optional
+        Those to keep, rather than the best of a grid.
 
     Returns
     -------
@@ -275,11 +279,11 @@ def finish(weights: Path, val_set: OpenedDataset) -> dict[str, Any]:
     model = load_model(weights, "cpu")
     cases = segment_all(model, val_set)
     if sees_whole(model.card):
-        thresholds = tune_foreground(cases)
+        thresholds = thresholds or tune_foreground(cases)
         fitted = {"thresholds": thresholds, "certainty": fit_pixels(cases)}
         settings = Settings(**thresholds)
     else:
-        thresholds = tune_thresholds(cases)
+        thresholds = thresholds or tune_thresholds(cases)
         settings = Settings(**thresholds)
         cases = [(truth, result.relabel(settings)) for truth, result in cases]
         fitted = {"thresholds": thresholds, **fit_certainties(cases)}

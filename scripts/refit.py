@@ -14,8 +14,7 @@ from pathlib import Path
 
 from napari_pmrnet._allocator import keep_freed_memory
 from napari_pmrnet.datasets.packed import PackedDataset
-from napari_pmrnet.pretrained.card import write_card
-from napari_pmrnet.pretrained.library import find_weights, read_card
+from napari_pmrnet.pretrained.library import find_weights, read_card, write_card
 from napari_pmrnet.training.run import finish
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +19,30 @@ FOLDER = os.environ.get("PMRNET_DSB18")
 pytestmark = pytest.mark.gpu
 
 
-def images() -> Iterator[np.ndarray]:
-    """A generated megapixel, and validation images where there are any."""
-    yield make_fluorescence((1024, 1024))[0]
+@pytest.fixture(scope="module")
+def expected() -> list[tuple[np.ndarray, np.ndarray]]:
+    """A generated megapixel, validation images where there are any; their labels."""
+    images = [make_fluorescence((1024, 1024))[0]]
     if FOLDER:
         dataset = PackedDataset(Path(FOLDER), subset="val")
-        yield from (dataset.load(image_id)[0] for image_id in dataset.ids[::4])
+        images += [dataset.load(image_id)[0] for image_id in dataset.ids[::4]]
+    cpu = load_model("dsb18", "cpu", "pytorch")
+    return [(image, segment(image, model=cpu).labels) for image in images]
 
 
 @pytest.mark.parametrize("backend", ["pytorch", "cuda_graphs"])
 @pytest.mark.parametrize(("half", "least"), [("0", 0.995), ("1", 0.99)])
 def test_cpu_and_gpu_give_the_same_labels(
-    backend: str, half: str, least: float, monkeypatch: pytest.MonkeyPatch
+    expected: list[tuple[np.ndarray, np.ndarray]],
+    backend: str,
+    half: str,
+    least: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cpu = load_model("dsb18", "cpu", "pytorch")
-    expected = [segment(image, model=cpu).labels for image in images()]
     monkeypatch.setenv(HALF_PRECISION, half)
     gpu = load_model("dsb18", "cuda", backend)
     matches = []
-    for image, labels in zip(images(), expected, strict=True):
+    for image, labels in expected:
         matches += match(labels, segment(image, model=gpu).labels, [0.9])
     pooled, per_image = average_precision(matches)
     print(f"{backend}, {HALF_PRECISION}={half}: {pooled:.4f}, {per_image:.4f}")

@@ -33,7 +33,7 @@ from napari_pmrnet.training.finish import (
     prune_channels,
     tune_thresholds,
 )
-from napari_pmrnet.training.fit import MOST_HELPERS, Trainer, _helpers
+from napari_pmrnet.training.fit import MOST_HELPERS, Trainer, _Helpers
 from napari_pmrnet.training.loss import LossWeights, bce_dice, total_loss
 from napari_pmrnet.training.run import train
 from napari_pmrnet.training.targets import CHANNELS
@@ -318,7 +318,7 @@ def test_beside_a_gpu_several_threads_cut_batches_in_order(tmp_path: Path) -> No
 
     trainer = Trainer(SMALL, Numbers(), [], tmp_path / "none.ckpt")
     for device, count in (("cpu", 1), ("cuda:0", min(MOST_HELPERS, os.cpu_count()))):
-        with _helpers(device) as pool:
+        with _Helpers(device) as pool:
             assert pool.count == count
             batches = list(trainer._batches(pool, first=7, count=12))
         assert batches == [(step, SMALL.crop_size) for step in range(7, 19)]

@@ -233,22 +233,18 @@ def best_ridge(images: Sequence[tuple[np.ndarray, np.ndarray]], seed: int = 0) -
     seed : int
         Seed of the division into `FOLDS` parts.
     """
-    folds = np.random.default_rng(seed).permutation(len(images)) % FOLDS
     if len(images) < 2:
         return RIDGES[0]
+    folds = np.random.default_rng(seed).permutation(len(images)) % FOLDS
 
     def surprise(ridge: float) -> float:
         total = 0.0
         for fold in np.unique(folds):
             rest = [images[i] for i in np.flatnonzero(folds != fold)]
             held = [images[i] for i in np.flatnonzero(folds == fold)]
-            features, outcome = _joined(rest)
-            names = map(str, range(features.shape[1]))
-            fitted = logistic_regression(features, outcome, names, ridge)
-            intercept, *slopes = fitted.values()
+            intercept, slopes = _most_likely(*_joined(rest), ridge)
             features, outcome = _joined(held)
-            score = intercept + features @ slopes
-            total += float(np.sum(np.logaddexp(0, score) - outcome * score))
+            total += float(_surprises(intercept + features @ slopes, outcome).sum())
         return total
 
     return min(RIDGES, key=surprise)
@@ -327,19 +323,31 @@ def logistic_regression(
     dict
         ``intercept`` and one coefficient a feature, for features as they are.
     """
+    intercept, slopes = _most_likely(features, outcome, ridge)
+    fitted = zip(("intercept", *names), (intercept, *slopes), strict=True)
+    return {name: float(value) for name, value in fitted}
+
+
+def _most_likely(
+    features: np.ndarray, outcome: np.ndarray, ridge: float
+) -> tuple[float, np.ndarray]:
+    """Intercept and slopes of `logistic_regression`."""
     features = np.asarray(features, float)
     mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
     design = np.column_stack([np.ones(len(features)), (features - mean) / spread])
 
     def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
         score = design @ weights
-        loss = np.logaddexp(0, score) - outcome * score
+        loss = _surprises(score, outcome)
         gradient = design.T @ (expit(score) - outcome) / len(outcome)
         pull = ridge * np.r_[0, weights[1:]]
         return loss.mean() + pull @ weights / 2, gradient + pull
 
     fitted = minimize(cost, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B").x
     slopes = fitted[1:] / spread
-    keys = ("intercept", *names)
-    values = (fitted[0] - slopes @ mean, *slopes)
-    return {name: float(value) for name, value in zip(keys, values, strict=True)}
+    return fitted[0] - slopes @ mean, slopes
+
+
+def _surprises(score: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """Negative log likelihood of every outcome, by its log odds."""
+    return np.logaddexp(0, score) - outcome * score

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,7 @@ class Trainer:
         """
         self.average.module.eval()
         started, cost_done = time.monotonic(), 0.0
-        with _helpers(self.device) as pool:
+        with _Helpers(self.device) as pool:
             while self.epoch < self.config.total_epochs:
                 begun = time.monotonic()
                 losses = self._train_epoch(pool)
@@ -282,26 +282,23 @@ class Trainer:
 
 
 class _Helpers(ThreadPoolExecutor):
-    """Threads that cut crops: one beside a processor that trains, more beside a GPU."""
+    """Threads that cut crops: one beside a processor that trains, more beside a GPU.
+
+    What they say of threads is taken back in the end: torch gives every thread that
+    comes later the number that was set last.
+    """
 
     def __init__(self, device: str) -> None:
         beside_gpu = torch.device(device).type != "cpu"
         self.count = min(MOST_HELPERS, os.cpu_count() or 1) if beside_gpu else 1
+        self._threads_before = torch.get_num_threads()
         super().__init__(self.count, initializer=_work_alone)
 
-
-@contextmanager
-def _helpers(device: str) -> Iterator[_Helpers]:
-    """Helpers for a while; what they say of threads is taken back in the end.
-
-    torch gives every thread that comes later the number that was set last.
-    """
-    threads = torch.get_num_threads()
-    try:
-        with _Helpers(device) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(threads)
+    def __exit__(self, *error: Any) -> None:
+        try:
+            super().__exit__(*error)
+        finally:
+            torch.set_num_threads(self._threads_before)
 
 
 def _work_alone() -> None:

@@ -278,16 +278,16 @@ def finish(
     """
     model = load_model(weights, "cpu")
     cases = segment_all(model, val_set)
-    if sees_whole(model.card):
-        thresholds = thresholds or tune_foreground(cases)
-        fitted = {"thresholds": thresholds, "certainty": fit_pixels(cases)}
-        settings = Settings(**thresholds)
+    whole = sees_whole(model.card)
+    tune = tune_foreground if whole else tune_thresholds
+    thresholds = thresholds or tune(cases)
+    settings = Settings(**thresholds)
+    if whole:
+        fitted = {"certainty": fit_pixels(cases)}
     else:
-        thresholds = thresholds or tune_thresholds(cases)
-        settings = Settings(**thresholds)
         cases = [(truth, result.relabel(settings)) for truth, result in cases]
-        fitted = {"thresholds": thresholds, **fit_certainties(cases)}
-    model = replace(model, card={**model.card, **fitted})
+        fitted = fit_certainties(cases)
+    model = replace(model, card={**model.card, "thresholds": thresholds, **fitted})
     scores = evaluate(model, val_set, settings)
     rows = rows_of(scores).values()
     val = {name: v for row in rows for name, v in row(scores).items()}

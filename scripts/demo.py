@@ -17,7 +17,11 @@ os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "demo.ya
 import napari
 from qtpy.QtWidgets import QApplication
 
-from napari_pmrnet.plugin._export import default_path, export, export_arguments
+from napari_pmrnet.plugin.layers.label_export import (
+    default_path,
+    export,
+    export_arguments,
+)
 
 PLUGIN = "napari-pmrnet"
 LONGEST_RUN = 600

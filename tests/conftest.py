@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from napari_pmrnet.pretrained import Model
+    from napari_pmrnet.models import Model
 
 # What tests compare is float32, whatever the processor is fast at.
 os.environ["PMRNET_HALF_PRECISION"] = "0"
@@ -32,10 +32,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def no_shared_model() -> Iterator[None]:
     """Each test loads its own models."""
-    from napari_pmrnet import pretrained
+    from napari_pmrnet import models
 
     yield
-    pretrained._last.clear()
+    models._last.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,8 +59,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Untrained weights and their card on disk, window 64."""
     import torch
 
+    from napari_pmrnet.models.card import architecture, save_model
     from napari_pmrnet.network import PMRNet
-    from napari_pmrnet.pretrained.card import architecture, save_model
 
     torch.manual_seed(0)
     network = PMRNet(out_channels=3)
@@ -81,9 +81,8 @@ def whole_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Untrained weights that label ``objects`` and ``classes`` (polyp, tool)."""
     import torch
 
+    from napari_pmrnet.models.card import architecture, class_channels, save_model
     from napari_pmrnet.network import PMRNet
-    from napari_pmrnet.pretrained.card import architecture, save_model
-    from napari_pmrnet.segmentation.kind import class_channels
 
     paths = {}
     for kind, names in (("objects", []), ("classes", ["polyp", "tool"])):
@@ -103,6 +102,6 @@ def whole_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def model(weights: Path) -> Model:
     """The untrained network on the CPU."""
-    from napari_pmrnet.pretrained import load_model
+    from napari_pmrnet.models import load_model
 
     return load_model(weights, "cpu")

@@ -22,7 +22,7 @@ import napari_pmrnet
 
 PACKAGE = Path(napari_pmrnet.__file__).parent
 CHECKOUT = Path(__file__).parents[1]
-WEIGHTS = PACKAGE / "pretrained" / "dsb18.safetensors"
+WEIGHTS = PACKAGE / "models" / "dsb18.safetensors"
 VIEWER = ("napari", "magicgui", "qtpy", "superqt", "vispy", "PyQt6", "PySide6")
 
 needs_weights = pytest.mark.skipif(
@@ -175,8 +175,8 @@ print(napari_pmrnet.__file__, model.card["sha256"])
 @needs_weights
 def test_weights_load_from_the_installed_wheel(wheel, tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
-    assert "napari_pmrnet/pretrained/dsb18.safetensors" in names
-    assert "napari_pmrnet/pretrained/dsb18.json" in names
+    assert "napari_pmrnet/models/dsb18.safetensors" in names
+    assert "napari_pmrnet/models/dsb18.json" in names
 
     options = ["--quiet", "--no-deps", "--target", str(tmp_path)]
     command = [sys.executable, "-m", "pip", "install", *options, str(wheel)]

@@ -16,8 +16,8 @@ except PackageNotFoundError:
 
 _PUBLIC = {
     "Segmentation": ".segmentation",
-    "Settings": ".segmentation",
-    "load_model": ".pretrained",
+    "Settings": ".settings",
+    "load_model": ".models",
     "segment": ".segmentation",
     "segment_steps": ".segmentation",
 }

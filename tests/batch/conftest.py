@@ -15,10 +15,10 @@ from scipy import ndimage
 
 from napari_pmrnet.batch import BatchJob, batch_steps
 from napari_pmrnet.batch.events import BatchReport, FileEnded
-from napari_pmrnet.pretrained.library import find_weights, read_card
-from napari_pmrnet.segmentation import Settings, planes
+from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.segmentation import Settings, stack
+from napari_pmrnet.segmentation.plane import prepare
 from napari_pmrnet.segmentation.predict import Progress
-from napari_pmrnet.segmentation.prepare import prepare
 
 WINDOWS = 3
 HASH = read_card(find_weights("dsb18"))["sha256"]
@@ -53,9 +53,9 @@ class FakeCore:
 def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
     """Replace the network."""
     fake = FakeCore()
-    monkeypatch.setattr(planes, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr(stack, "segment_steps", fake.segment_steps)
     monkeypatch.setattr(
-        "napari_pmrnet.pretrained.load_model",
+        "napari_pmrnet.models.load_model",
         lambda *_: SimpleNamespace(card={"sha256": HASH}, device="cpu", runs_on="cpu"),
     )
     return fake

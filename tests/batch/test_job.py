@@ -14,8 +14,9 @@ from hypothesis import settings as options
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from napari_pmrnet import cli
-from napari_pmrnet.batch import BatchJob, console
+from napari_pmrnet.batch import BatchJob
+from napari_pmrnet.cli import app as app_module
+from napari_pmrnet.cli import batch_progress
 from napari_pmrnet.segmentation import Settings
 
 WORDS = st.text(
@@ -57,9 +58,9 @@ def parsed(words: list[str], monkeypatch: pytest.MonkeyPatch) -> BatchJob:
     """The job that the command line makes of words."""
     jobs = []
     monkeypatch.setattr(
-        console, "segment_in_terminal", lambda job, *_: jobs.append(job) or 0
+        batch_progress, "segment_in_terminal", lambda job, *_: jobs.append(job) or 0
     )
-    result = CliRunner().invoke(cli.app, words)
+    result = CliRunner().invoke(app_module.app, words)
     assert result.exit_code == 0, result.output
     return jobs[0]
 

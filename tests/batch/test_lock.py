@@ -12,10 +12,10 @@ import time
 import psutil
 import pytest
 
-from napari_pmrnet.batch import BatchJob, batch_steps, lock, record
+from napari_pmrnet.batch import BatchJob, batch_steps, lock, run_log
 from napari_pmrnet.errors import DataError
 
-LOCK = f"{record.FOLDER}/{lock.NAME}"
+LOCK = f"{run_log.FOLDER}/{lock.NAME}"
 
 
 def started(folder, output):
@@ -35,7 +35,7 @@ def write_lock(output, **values):
         "begun": me.create_time(),
         "since": "2026-11-25 10:00:00",
     }
-    (output / record.FOLDER).mkdir(parents=True)
+    (output / run_log.FOLDER).mkdir(parents=True)
     (output / LOCK).write_text(json.dumps(said | values))
 
 

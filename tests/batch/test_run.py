@@ -14,9 +14,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_pmrnet.batch import BatchJob, batch_steps, record, segment_files
+from napari_pmrnet.batch import BatchJob, batch_steps, run_log, segment_files
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io import atomic
+from napari_pmrnet.io import write
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.segmentation import Settings
 
@@ -91,9 +91,9 @@ def test_what_changed_is_made_anew(run, folder, core, tmp_path, change):
 
 def test_other_weights_make_all_anew_and_another_device_does_not(folder):
     job = Settings()
-    key = record.file_key(folder / "a.png", job, "1")
-    assert key != record.file_key(folder / "a.png", job, "2")
-    assert key == record.file_key(folder / "a.png", replace(job, device="cpu"), "1")
+    key = run_log.file_key(folder / "a.png", job, "1")
+    assert key != run_log.file_key(folder / "a.png", job, "2")
+    assert key == run_log.file_key(folder / "a.png", replace(job, device="cpu"), "1")
 
 
 def test_corrected_labels_are_kept_unless_overwritten(run, folder, tmp_path):
@@ -183,7 +183,7 @@ def test_a_closed_or_interrupted_run_leaves_whole_files(run, folder, tmp_path, h
 
 def test_a_record_that_was_cut_short_is_read_on(run, folder, tmp_path):
     run(folder)
-    path = tmp_path / "out" / record.FOLDER / "record.jsonl"
+    path = tmp_path / "out" / run_log.FOLDER / "record.jsonl"
     path.write_bytes(path.read_bytes()[:-30])
     assert run(folder)[1] == dict.fromkeys(DONE, "unchanged") | {"d.png": "done"}
     assert set(run(folder)[1].values()) == {"unchanged"}
@@ -194,7 +194,7 @@ def test_a_record_that_was_cut_short_is_read_on(run, folder, tmp_path):
 def test_a_crash_between_labels_and_record_is_made_good(
     run, folder, tmp_path, monkeypatch
 ):
-    real, calls = record.Record.add, []
+    real, calls = run_log.Record.add, []
 
     def crash(self, entry, sync=True):
         calls.append(entry)
@@ -202,11 +202,11 @@ def test_a_crash_between_labels_and_record_is_made_good(
             raise KeyboardInterrupt
         real(self, entry, sync)
 
-    monkeypatch.setattr(record.Record, "add", crash)
+    monkeypatch.setattr(run_log.Record, "add", crash)
     with pytest.raises(KeyboardInterrupt):
         run(folder)
     assert (tmp_path / "out" / "b_labels.tif").is_file()
-    monkeypatch.setattr(record.Record, "add", real)
+    monkeypatch.setattr(run_log.Record, "add", real)
     report, _ = run(folder)
     assert [row.labels for row in report.rows] == [f"{n}_labels.tif" for n in "abcd"]
 
@@ -226,7 +226,7 @@ def test_a_full_disk_ends_the_run_with_one_message(run, folder, tmp_path, monkey
     assert not left_over(tmp_path)
     monkeypatch.setattr(os, "fsync", real)
     assert list(run(folder)[1].values()).count("unchanged") == 1
-    assert atomic.disk_is_full(OSError(errno.ENOSPC, "")) is True
+    assert write.disk_is_full(OSError(errno.ENOSPC, "")) is True
 
 
 def test_an_output_that_cannot_be_written_to_is_told_at_once(run, folder, tmp_path):

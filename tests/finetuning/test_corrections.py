@@ -20,7 +20,7 @@ from napari_pmrnet.finetuning.corrections import (
     corrections_of,
     known_labels,
 )
-from napari_pmrnet.finetuning.pieces import divide
+from napari_pmrnet.finetuning.holdout import divide
 from napari_pmrnet.finetuning.score import known_part
 from napari_pmrnet.network import PMRNetOutput
 from napari_pmrnet.training.data import make_sample

@@ -14,10 +14,12 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from napari_pmrnet.cli import app
+from napari_pmrnet.cli.app import app
 from napari_pmrnet.errors import DataError, PMRNetError
-from napari_pmrnet.finetuning import tuner, worker
+from napari_pmrnet.finetuning import finetune
+from napari_pmrnet.finetuning import run as run_module
 from napari_pmrnet.finetuning.corrections import UNKNOWN, Corrections
+from napari_pmrnet.finetuning.finetune import crop_source, mixed, steps_for
 from napari_pmrnet.finetuning.job import (
     AFTER,
     BEFORE,
@@ -29,10 +31,9 @@ from napari_pmrnet.finetuning.job import (
     TuneSettings,
 )
 from napari_pmrnet.finetuning.sources import corrections_of_files
-from napari_pmrnet.finetuning.tuner import crop_source, mixed, steps_for
-from napari_pmrnet.pretrained import load_model
+from napari_pmrnet.models import load_model
 from napari_pmrnet.proofreading.journal import Journal, fingerprint
-from napari_pmrnet.training import fit
+from napari_pmrnet.training import trainer
 
 QUICK = TuneSettings(minutes=0.001, crop_size=48, replay=0.0, keep=0.0)
 
@@ -40,7 +41,7 @@ QUICK = TuneSettings(minutes=0.001, crop_size=48, replay=0.0, keep=0.0)
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three epochs of three steps."""
-    monkeypatch.setattr(tuner, "EPOCHS", 3)
+    monkeypatch.setattr(finetune, "EPOCHS", 3)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def job(corrected, weights: Path, tmp_path: Path, quick) -> Job:
 
 
 def test_a_job_leaves_weights_scores_and_a_card(job: Job, weights: Path) -> None:
-    worker.run_job(job)
+    run_module.run_job(job)
     assert job.is_done
     model = load_model(job.weights, "cpu")
     parent = load_model(weights, "cpu")
@@ -63,7 +64,7 @@ def test_a_job_leaves_weights_scores_and_a_card(job: Job, weights: Path) -> None
 
 
 def test_frozen_statistics_stay_and_the_rest_learns(job: Job, weights: Path) -> None:
-    worker.run_job(job)
+    run_module.run_job(job)
     before = load_model(weights, "cpu").network.state_dict()
     after = load_model(job.weights, "cpu").network.state_dict()
     for name, value in before.items():
@@ -77,7 +78,7 @@ def test_a_killed_job_goes_on_to_the_same_weights(
     corrected, weights: Path, tmp_path: Path, quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Job.create(tmp_path / "whole", corrected, str(weights), QUICK, "cpu")
-    worker.run_job(whole)
+    run_module.run_job(whole)
     cut = Job.create(tmp_path / "cut", corrected, str(weights), QUICK, "cpu")
     say = Job.say
 
@@ -88,9 +89,9 @@ def test_a_killed_job_goes_on_to_the_same_weights(
 
     monkeypatch.setattr(Job, "say", say_and_die)
     with pytest.raises(KeyboardInterrupt):
-        worker.run_job(cut)
+        run_module.run_job(cut)
     monkeypatch.setattr(Job, "say", say)
-    worker.run_job(cut)
+    run_module.run_job(cut)
     done = [event["epoch"] for event in cut.events() if event["kind"] == EPOCH]
     assert done == [1, 2, 3]
     one, other = (
@@ -105,11 +106,11 @@ def test_a_loss_that_is_not_a_number_is_said(
 ) -> None:
     nothing = torch.tensor(float("nan"), requires_grad=True)
     monkeypatch.setattr(
-        "napari_pmrnet.training.fit.total_loss", lambda *_: (nothing, {})
+        "napari_pmrnet.training.trainer.total_loss", lambda *_: (nothing, {})
     )
     monkeypatch.setattr(sys, "argv", ["worker", str(job.folder)])
     with pytest.raises(SystemExit):
-        worker.main()
+        run_module.main()
     assert "became unstable" in job.last(FAILED)["message"]
     assert not job.is_done
 
@@ -117,15 +118,15 @@ def test_a_loss_that_is_not_a_number_is_said(
 def test_the_best_weights_before_a_loss_that_is_no_number_are_kept(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = fit.Trainer._step
+    step = trainer.Trainer._step
 
     def break_in_the_third_epoch(self, images, target, number):
         if self.epoch == 2:
             raise FloatingPointError("the loss is nan")
         return step(self, images, target, number)
 
-    monkeypatch.setattr(fit.Trainer, "_step", break_in_the_third_epoch)
-    worker.run_job(job)
+    monkeypatch.setattr(trainer.Trainer, "_step", break_in_the_third_epoch)
+    run_module.run_job(job)
     assert job.is_done
     assert "unstable in epoch 3" in job.last(NOTE)["message"]
     held_back = [e["held_back"] for e in job.events() if e["kind"] == EPOCH]
@@ -144,7 +145,7 @@ def test_the_command_says_what_went_wrong(
     def run(_: Job) -> None:
         raise RuntimeError("DefaultCPUAllocator: out of memory")
 
-    monkeypatch.setattr(worker, "run_job", run)
+    monkeypatch.setattr(run_module, "run_job", run)
     arguments = ["finetune", "0.png", "--output", str(tmp_path / "mine.safetensors")]
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, PMRNetError)
@@ -154,8 +155,8 @@ def test_the_command_says_what_went_wrong(
 
 def test_running_out_of_memory_is_said() -> None:
     for error in (MemoryError(), RuntimeError("CUDA out of memory. Tried to")):
-        assert "out of memory" in worker.in_words(error)
-    assert "broke" in worker.in_words(RuntimeError("it broke"))
+        assert "out of memory" in run_module.in_words(error)
+    assert "broke" in run_module.in_words(RuntimeError("it broke"))
 
 
 def test_a_line_that_is_not_whole_is_not_read(tmp_path: Path, corrected) -> None:
@@ -186,7 +187,7 @@ def test_steps_follow_from_the_time_allowed(corrected, model) -> None:
         steps_for(model, source, TuneSettings(minutes=m, crop_size=48))
         for m in (0.001, 10_000)
     )
-    assert few == tuner.LEAST_STEPS and many == tuner.MOST_STEPS
+    assert few == finetune.LEAST_STEPS and many == finetune.MOST_STEPS
 
 
 def test_generated_nuclei_are_replayed(corrected) -> None:
@@ -209,7 +210,7 @@ def test_the_worker_starts_as_a_process_and_says_what_is_wrong(tmp_path: Path) -
         json.dumps({"model": "nowhere", "device": "cpu", "settings": {}})
     )
     done = subprocess.run(
-        [sys.executable, "-m", "napari_pmrnet.finetuning.worker", str(tmp_path)],
+        [sys.executable, "-m", "napari_pmrnet.finetuning.run", str(tmp_path)],
         check=False,
         capture_output=True,
     )
@@ -266,7 +267,7 @@ def test_a_missing_package_is_named(
     def no_monai(*_: object) -> None:
         raise ModuleNotFoundError(name="monai")
 
-    monkeypatch.setattr(worker, "run_job", no_monai)
+    monkeypatch.setattr(run_module, "run_job", no_monai)
     arguments = ["--labels", tmp_path, "--output", tmp_path / "w.safetensors"]
     done = CliRunner().invoke(
         app, ["finetune", *map(str, [tmp_path / "0.png", *arguments])]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io import read_image, smallest_unsigned_dtype, write_labels
-from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.settings import Settings
 
 
 def labels_up_to(highest: int, *shape: int, dtype: str = "int32") -> np.ndarray:

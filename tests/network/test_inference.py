@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.datasets.synthetic import make_fluorescence, make_stained
+from napari_pmrnet.models import load_model
 from napari_pmrnet.network import PMRNet, PMRNetOutput
 from napari_pmrnet.network.inference import inference_form
-from napari_pmrnet.pretrained import load_model
-from napari_pmrnet.segmentation.prepare import prepare
+from napari_pmrnet.segmentation.plane import prepare
 
 PARTS = ("esconv", "memory_bank", "pgrf", "boundary_fusion")
 DSB18 = os.environ.get("PMRNET_DSB18")

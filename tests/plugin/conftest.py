@@ -15,11 +15,12 @@ from npe2 import PluginManifest
 from scipy import ndimage
 
 import napari_pmrnet
-from napari_pmrnet.plugin import _devices, _jobs
-from napari_pmrnet.segmentation import planes
-from napari_pmrnet.segmentation.instances import smallest_area
-from napari_pmrnet.segmentation.missed import Missed
-from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.plugin.segment import jobs
+from napari_pmrnet.plugin.widgets import model_chooser
+from napari_pmrnet.segmentation import stack
+from napari_pmrnet.segmentation.flow_labels import smallest_area
+from napari_pmrnet.segmentation.postprocess import Missed
+from napari_pmrnet.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,10 @@ class FakeCore:
     ) -> Iterator[Any]:
         self.calls.append({"settings": settings, **keywords})
         self.images.append(np.array(image))
-        yield _jobs.Progress(0, self.steps, "loading the network")
+        yield jobs.Progress(0, self.steps, "loading the network")
         while not self.gate.is_set():
             time.sleep(0.005)
-            yield _jobs.Progress(0, self.steps, "held")
+            yield jobs.Progress(0, self.steps, "held")
         if self.error is not None:
             raise self.error
         if keywords["rgb"]:
@@ -107,7 +108,7 @@ class FakeCore:
         elif keywords["channel_axis"] is not None:
             image = image[settings.channel or 0]
         for step in range(self.steps):
-            yield _jobs.Progress(step + 1, self.steps, "window")
+            yield jobs.Progress(step + 1, self.steps, "window")
         return make_segmentation(image / 255, settings)
 
 
@@ -124,13 +125,15 @@ def core(monkeypatch) -> Iterator[FakeCore]:
     """Replace the network and torch; runs go through unless ``gate`` is cleared."""
     fake = FakeCore()
     fake.gate.set()
-    report = _devices.DeviceReport([("auto", "Automatic: CPU"), ("cpu", "CPU")], None)
-    monkeypatch.setattr(_jobs, "segment_steps", fake.segment_steps)
-    monkeypatch.setattr(planes, "segment_steps", fake.segment_steps)
-    monkeypatch.setattr("napari_pmrnet.pretrained.shared_model", lambda *_: FakeModel())
-    monkeypatch.setattr(_jobs, "load_torch", lambda: None)
-    monkeypatch.setattr(_devices, "list_devices", lambda: report)
-    monkeypatch.setattr(_devices, "warm_up", lambda *_: None)
+    report = model_chooser.DeviceReport(
+        [("auto", "Automatic: CPU"), ("cpu", "CPU")], None
+    )
+    monkeypatch.setattr(jobs, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr(stack, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr("napari_pmrnet.models.shared_model", lambda *_: FakeModel())
+    monkeypatch.setattr(jobs, "load_torch", lambda: None)
+    monkeypatch.setattr(model_chooser, "list_devices", lambda: report)
+    monkeypatch.setattr(model_chooser, "warm_up", lambda *_: None)
     yield fake
     fake.gate.set()
 

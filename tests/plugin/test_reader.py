@@ -15,7 +15,7 @@ import napari_pmrnet
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io import write_labels
 from napari_pmrnet.io.label_zarr import create_label_zarr, open_label_zarr
-from napari_pmrnet.plugin._reader import get_reader
+from napari_pmrnet.plugin.reader import get_reader
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from npe2 import PluginManifest
 
 import napari_pmrnet
-from napari_pmrnet.plugin import _sample_data
+from napari_pmrnet.plugin import sample_data
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def offline(monkeypatch):
 @pytest.mark.parametrize("key", ["fluorescence", "stained"])
 def test_image_and_truth_lie_over_each_other(offline, key):
     viewer = ViewerModel()
-    for layer in getattr(_sample_data, key)():
+    for layer in getattr(sample_data, key)():
         viewer._add_layer_from_data(*layer)
     image, truth = viewer.layers
     assert (image._type_string, truth._type_string) == ("image", "labels")

@@ -15,7 +15,7 @@ from npe2 import PluginManifest
 
 import napari_pmrnet
 from napari_pmrnet.io import read_image
-from napari_pmrnet.plugin._writer import write_labels_layer
+from napari_pmrnet.plugin.writer import write_labels_layer
 
 VALUES = np.arange(12, dtype=np.int32).reshape(3, 4)
 

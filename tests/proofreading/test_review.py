@@ -15,7 +15,7 @@ from napari_pmrnet.proofreading.journal import Journal, read_journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions
-from napari_pmrnet.segmentation.missed import Missed
+from napari_pmrnet.segmentation.postprocess import Missed
 
 
 def squares() -> np.ndarray:

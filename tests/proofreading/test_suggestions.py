@@ -12,7 +12,7 @@ from napari_pmrnet.evaluation.suggestions import (
 )
 from napari_pmrnet.proofreading.suggestions import FEATURES, contacts, suggest
 from napari_pmrnet.segmentation.objects import FEATURES as OBJECT_FEATURES
-from napari_pmrnet.training.finish import fit_suggestions
+from napari_pmrnet.training.calibrate import fit_suggestions
 
 ROUND_IS_SURE = {
     **dict.fromkeys(OBJECT_FEATURES, 0.0),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_pmrnet import Segmentation, Settings, segment
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.pretrained import Model
+from napari_pmrnet.models import Model
 
 SETTINGS = Settings(diameter=25, probability_threshold=0.5, min_area=1)
 TYPES = ["?", "u1", "i1", ">u2", "<u2", ">i4", "u8", "f2", ">f4", "f8", "c8", "O"]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from napari_pmrnet import load_model
-from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.evaluation.instance import average_precision, match
-from napari_pmrnet.pretrained import available_models
+from napari_pmrnet.models import available_models
 
 FOLDER = os.environ.get("PMRNET_DSB18")
 
@@ -35,7 +35,7 @@ def test_ten_validation_images_are_segmented_well() -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.xfail(reason="0.921: docs/results.md")
 def test_shifting_the_grid_keeps_the_labels() -> None:
-    from napari_pmrnet.evaluation.stability import shifted_grid_precision
+    from lib.stability import shifted_grid_precision
 
     dataset, model = PackedDataset(Path(FOLDER), subset="val"), load_model()
     pooled, per_image = shifted_grid_precision(model, dataset, threshold=0.9)

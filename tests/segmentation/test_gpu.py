@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from napari_pmrnet import load_model, segment
-from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.evaluation.instance import average_precision, match
-from napari_pmrnet.pretrained.backends import HALF_PRECISION
+from napari_pmrnet.models.backends.choose import HALF_PRECISION
 
 FOLDER = os.environ.get("PMRNET_DSB18")
 

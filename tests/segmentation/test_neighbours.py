@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
 
-from napari_pmrnet.segmentation import instances
-from napari_pmrnet.segmentation.neighbours import highest_near, rims
+from napari_pmrnet.segmentation import flow_labels
+from napari_pmrnet.segmentation.flow_labels import highest_near, rims
 from napari_pmrnet.segmentation.objects import _Regions
 
 EIGHT = np.ones((3, 3), bool)
@@ -44,7 +44,7 @@ def test_gaps_go_to_the_nearest_nucleus_of_the_whole_image(
     foreground = spread & (rng.random(labels.shape) < 0.9) | (labels > 0)
     kept = np.where(labels % 3 == 1, 0, labels)
     np.testing.assert_array_equal(
-        instances._fill_gaps(kept, foreground, limit),
+        flow_labels._fill_gaps(kept, foreground, limit),
         gaps_filled_by_the_whole(kept, foreground, limit),
     )
 
@@ -74,7 +74,7 @@ def test_pixels_end_where_single_steps_lead(case: tuple) -> None:
     flows = rng.uniform(-1.2, 1.2, (2, *labels.shape)).astype(np.float32)
     pixels = np.flatnonzero(foreground)
     before = flows.copy()
-    actual = instances._follow(foreground, flows, pixels)
+    actual = flow_labels._follow(foreground, flows, pixels)
     np.testing.assert_array_equal(flows, before)
     np.testing.assert_array_equal(
         actual, followed_step_by_step(foreground, flows, pixels)
@@ -89,14 +89,14 @@ def followed_step_by_step(
     reached = []
     for number, pixel in enumerate(pixels):
         place = np.array(divmod(pixel, width), np.float32)
-        for _ in range(instances.STEPS):
+        for _ in range(flow_labels.STEPS):
             at = tuple(np.rint(place).astype(int))
             step = flows[(slice(None), *at)] if foreground[at] else np.float32(0)
             place = np.clip(place + step, 0, most).astype(np.float32)
         y, x = np.rint(place).astype(int)
         reached.append(numbers.get(y * width + x, number))
     reached = np.array(reached, int)
-    for _ in range(instances.DOUBLINGS):
+    for _ in range(flow_labels.DOUBLINGS):
         reached = reached[reached]
     return reached
 

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_pmrnet.segmentation import Settings
-from napari_pmrnet.segmentation.instances import drop_small, label_nuclei
-from napari_pmrnet.segmentation.missed import missed_nuclei
-from napari_pmrnet.segmentation.nuclei import missed_of, nuclei_of
+from napari_pmrnet.segmentation.flow_labels import drop_small, label_nuclei
 from napari_pmrnet.segmentation.objects import FEATURES, describe_objects
-from napari_pmrnet.segmentation.prepare import PreparedPlane, prepare
+from napari_pmrnet.segmentation.plane import PreparedPlane, prepare
+from napari_pmrnet.segmentation.postprocess import missed_nuclei, missed_of, nuclei_of
 from napari_pmrnet.segmentation.region import Region
 
 SHAPE = (230, 260)

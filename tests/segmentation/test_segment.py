@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from lib.robustness import rescaled
 
 from napari_pmrnet import Settings, load_model, segment, segment_steps
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.evaluation.instance import match
-from napari_pmrnet.evaluation.robustness import rescaled
-from napari_pmrnet.pretrained import Model
-from napari_pmrnet.segmentation import first_look
+from napari_pmrnet.models import Model
+from napari_pmrnet.segmentation import diameter as diameter_module
 from napari_pmrnet.segmentation.segment import EXTRA_MAPS
 
 NATIVE = Settings(diameter=25)
@@ -149,8 +149,8 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
     image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sized = replace(model, card=model.card | {"working_diameters": (1.0, 1000.0)})
-    monkeypatch.setattr(first_look, "THRESHOLDS", LOOSE)
-    monkeypatch.setattr(first_look, "ENOUGH", 0.0)
+    monkeypatch.setattr(diameter_module, "THRESHOLDS", LOOSE)
+    monkeypatch.setattr(diameter_module, "ENOUGH", 0.0)
     calls, predict_windows = [], Model.predict_windows
     monkeypatch.setattr(
         Model,

@@ -10,13 +10,12 @@ import torch
 from torch import nn
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.models.card import WINDOW, architecture
+from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.network import PMRNet
-from napari_pmrnet.pretrained.card import WINDOW, architecture
-from napari_pmrnet.pretrained.model import Model, load_model
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource, make_sample
-from napari_pmrnet.training.fit import Trainer
 from napari_pmrnet.training.networks import (
     PARTS,
     WithMaps,
@@ -25,6 +24,7 @@ from napari_pmrnet.training.networks import (
     take_weights,
 )
 from napari_pmrnet.training.targets import CHANNELS
+from napari_pmrnet.training.trainer import Trainer
 
 UNET = TrainConfig(network="unet")
 WITHOUT = [TrainConfig(without=(part,)) for part in PARTS["pmrnet"]]

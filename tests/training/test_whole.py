@@ -12,22 +12,22 @@ import tifffile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from lib.runs import is_trained
 from PIL import Image
 from scipy import ndimage
 
-from napari_pmrnet.datasets.packed import PackedDataset
+from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.report import write_report
 from napari_pmrnet.evaluation.semantic import dice
 from napari_pmrnet.evaluation.tables import NOT_APPLICABLE, summary
+from napari_pmrnet.models import load_model
 from napari_pmrnet.network import PMRNetOutput
-from napari_pmrnet.pretrained import load_model
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource, make_whole_sample, random_scale
-from napari_pmrnet.training.run import train
-from napari_pmrnet.training.runs import is_trained
+from napari_pmrnet.training.train import train
 from napari_pmrnet.training.validation import (
     _batches,
     validation_dice,

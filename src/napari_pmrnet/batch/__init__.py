@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from napari_pmrnet.batch.events import BatchReport
 from napari_pmrnet.batch.job import BatchJob
-from napari_pmrnet.batch.rows import Row
 from napari_pmrnet.batch.run import batch_steps, segment_files
+from napari_pmrnet.batch.summary import Row
 
 __all__ = ["BatchJob", "BatchReport", "Row", "batch_steps", "segment_files"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_pmrnet.batch.rows import Row
+from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.segmentation.predict import Progress
 
 DONE, UNCHANGED, KEPT, FAILED = "done", "unchanged", "kept", "failed"

@@ -12,7 +12,7 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.images import IMAGE_ENDINGS
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
-from napari_pmrnet.io.tag import read_label_tag
+from napari_pmrnet.io.provenance import read_label_tag
 from napari_pmrnet.io.tiff import TIFF_ENDINGS, open_tiff
 
 LABELS_ENDING = "_labels"

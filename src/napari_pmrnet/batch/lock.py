@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import psutil
 
-from napari_pmrnet.batch.record import cannot_write
+from napari_pmrnet.batch.run_log import cannot_write
 from napari_pmrnet.errors import DataError
 
 NAME = "lock.json"

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_pmrnet.batch.cluster.files import on_cluster
+from napari_pmrnet.batch.contact_sheet import write_sheet
 from napari_pmrnet.batch.events import (
     DONE,
     FAILED,
@@ -20,23 +22,21 @@ from napari_pmrnet.batch.events import (
     FilesFound,
     FileStarted,
 )
-from napari_pmrnet.batch.in_process import Ended, InProcess, Workers
 from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
+from napari_pmrnet.batch.local import Ended, InProcess, Workers
 from napari_pmrnet.batch.lock import FolderLock
-from napari_pmrnet.batch.on_cluster import on_cluster
-from napari_pmrnet.batch.record import Entry, Record, file_key, make_folder
-from napari_pmrnet.batch.rows import Row, write_summary
-from napari_pmrnet.batch.sheet import write_sheet
+from napari_pmrnet.batch.run_log import Entry, Record, file_key, make_folder
+from napari_pmrnet.batch.summary import Row, write_summary
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
-from napari_pmrnet.io.atomic import disk_is_full, replace_file
-from napari_pmrnet.pretrained.library import find_weights, read_card
+from napari_pmrnet.io.write import disk_is_full, replace_file
+from napari_pmrnet.models.library import find_weights, read_card
 from napari_pmrnet.segmentation.predict import run_to_end
-from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
-    from napari_pmrnet.pretrained import Model
+    from napari_pmrnet.models import Model
 
 KEPT_NOTE = "labels were changed since the run that made them, and kept"
 SUMMARY_SECONDS = 20.0

@@ -15,29 +15,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pmrnet.batch.record import cannot_write, hash_of, size_of
-from napari_pmrnet.batch.rows import DOUBTFUL, Row
-from napari_pmrnet.batch.rows_on_cluster import RowsOnCluster
+from napari_pmrnet.batch.cluster.blocks import RowsOnCluster
+from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker_model
+from napari_pmrnet.batch.run_log import cannot_write, hash_of, size_of
+from napari_pmrnet.batch.summary import DOUBTFUL, Row
 from napari_pmrnet.batch.thumbnail import thumbnail
-from napari_pmrnet.cluster import Demands, complaint, turn, worker_model
 from napari_pmrnet.errors import ClusterError, DataError, PMRNetError, WeightsError
-from napari_pmrnet.io.atomic import disk_is_full
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import ENDING, is_label_zarr
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.units import PIXEL
-from napari_pmrnet.large.store import LabelStore
-from napari_pmrnet.segmentation.kind import kind_of
-from napari_pmrnet.segmentation.planes import (
-    Stack,
-    StackSegmentation,
-    segment_planes,
-)
+from napari_pmrnet.io.write import disk_is_full
+from napari_pmrnet.models.card import kind_of
+from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.predict import Progress
-from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.segmentation.stack import Stack, StackSegmentation, segment_planes
+from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
-    from napari_pmrnet.pretrained import Model
+    from napari_pmrnet.models import Model
 
 TELL_SECONDS = 1.0
 LARGE_FILE = 4_000_000

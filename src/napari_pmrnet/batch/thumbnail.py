@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from napari_pmrnet.batch.rows import DOUBTFUL
+from napari_pmrnet.batch.summary import DOUBTFUL
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
+from napari_pmrnet.segmentation.normalise import intensity_limits, normalise
 
 SIDE = 256
 LARGEST = 20_480

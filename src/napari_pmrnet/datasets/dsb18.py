@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_pmrnet.datasets.layout import Item, Reader, visible
 from napari_pmrnet.datasets.pixels import grey_if_grey, read_image
-from napari_pmrnet.datasets.reader import Item, Reader, visible
 from napari_pmrnet.datasets.rle import labels_of_runs, read_runs
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.pictures import read_picture

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from napari_pmrnet.datasets.opened import OpenedDataset
+from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.certainty import entropy
 from napari_pmrnet.evaluation.instance import Match, best_iou, match
@@ -19,10 +19,7 @@ from napari_pmrnet.evaluation.semantic import (
     protocol_labels,
     semantic_scores,
 )
-from napari_pmrnet.pretrained.model import Model
-from napari_pmrnet.segmentation import Segmentation, Settings, segment
-from napari_pmrnet.segmentation.first_look import choose_scale
-from napari_pmrnet.segmentation.kind import (
+from napari_pmrnet.models.card import (
     INSTANCES,
     OBJECTS,
     class_names,
@@ -30,6 +27,9 @@ from napari_pmrnet.segmentation.kind import (
     kind_of,
     true_classes,
 )
+from napari_pmrnet.models.model import Model
+from napari_pmrnet.segmentation import Segmentation, Settings, segment
+from napari_pmrnet.segmentation.diameter import choose_scale
 from napari_pmrnet.segmentation.predict import predict, run_to_end
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
@@ -45,7 +45,7 @@ class ImageScore:
     ----------
     image_id, modality : str
     kind : str
-        What the model labels, see `segmentation.kind`.
+        What the model labels, see `models.card`.
     semantic : dict
         `semantic_scores` at 256 x 256.
     dice_native : float

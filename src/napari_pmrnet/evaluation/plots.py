@@ -13,7 +13,7 @@ from napari_pmrnet.evaluation.certainty import reliability
 from napari_pmrnet.evaluation.evaluate import THRESHOLDS
 from napari_pmrnet.evaluation.instance import average_precision
 from napari_pmrnet.evaluation.tables import Scores
-from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
+from napari_pmrnet.segmentation.normalise import intensity_limits, normalise
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
 
 TRUTH, FOUND = (0.2, 0.9, 0.3), (1.0, 0.3, 0.8)

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.datasets.opened import OpenedDataset
+from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.evaluation.plots import (
     plot_precision,
     plot_reliability,
     plot_worst,
 )
 from napari_pmrnet.evaluation.tables import Scores, has_objects, image_table
-from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation import Settings, segment
 
 WORST = 8

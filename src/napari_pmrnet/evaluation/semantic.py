@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_pmrnet.segmentation.intensity import intensity_limits, normalise
+from napari_pmrnet.segmentation.normalise import intensity_limits, normalise
 
 PROTOCOL_SIZE = 256
 Mask = NDArray[np.bool_]

@@ -15,7 +15,7 @@ from napari_pmrnet.evaluation.certainty import (
 from napari_pmrnet.evaluation.evaluate import THRESHOLDS, ImageScore
 from napari_pmrnet.evaluation.instance import Match, average_precision
 from napari_pmrnet.evaluation.semantic import PROTOCOL_SIZE
-from napari_pmrnet.segmentation.kind import CLASSES, INSTANCES, OBJECTS
+from napari_pmrnet.models.card import CLASSES, INSTANCES, OBJECTS
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
 
 MAIN_THRESHOLDS = (0.5, 0.75, 0.9)

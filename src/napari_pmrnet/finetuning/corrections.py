@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.io.write import replace_file
 
 UNKNOWN = -1
 AROUND = 5

@@ -14,7 +14,7 @@ from typing import Any
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
-from napari_pmrnet.io.atomic import replace_file
+from napari_pmrnet.io.write import replace_file
 
 ABOUT, LOG, WEIGHTS, CHECKPOINT = (
     "job.json",

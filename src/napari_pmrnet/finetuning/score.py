@@ -10,7 +10,7 @@ import pandas as pd
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.evaluation.semantic import dice
 from napari_pmrnet.finetuning.corrections import UNKNOWN, Corrections
-from napari_pmrnet.pretrained.model import Model
+from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation import Settings, segment
 
 THRESHOLDS = (0.5, 0.75)

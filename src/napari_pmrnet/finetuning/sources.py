@@ -11,7 +11,6 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections, corrections_of
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.tiff import read_tiff_array
-from napari_pmrnet.proofreading.folder import SavedReview, load_review
 from napari_pmrnet.proofreading.journal import (
     Restored,
     fingerprint,
@@ -19,7 +18,8 @@ from napari_pmrnet.proofreading.journal import (
     read_journal,
 )
 from napari_pmrnet.proofreading.origin import Origin, begin_review
-from napari_pmrnet.segmentation.prepare import choose_plane
+from napari_pmrnet.proofreading.saved_review import SavedReview, load_review
+from napari_pmrnet.segmentation.plane import choose_plane
 
 
 def corrections_of_files(

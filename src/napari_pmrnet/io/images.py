@@ -24,7 +24,7 @@ from napari_pmrnet.io.ome_zarr import (
     readable,
 )
 from napari_pmrnet.io.pictures import PICTURE_ENDINGS, read_picture
-from napari_pmrnet.io.tag import LabelTag, read_label_tag
+from napari_pmrnet.io.provenance import LabelTag, read_label_tag
 from napari_pmrnet.io.tiff import TIFF_ENDINGS, native_order, open_tiff
 from napari_pmrnet.io.units import PIXEL
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.ome_zarr import import_zarr
-from napari_pmrnet.io.tag import TAG
+from napari_pmrnet.io.provenance import TAG
 from napari_pmrnet.io.units import OME_UNITS, PIXEL, canonical_unit
 
 if TYPE_CHECKING:
     import zarr
 
-    from napari_pmrnet.segmentation.settings import Settings
+    from napari_pmrnet.settings import Settings
 
 ENDING = ".zarr"
 CHUNK = 1024

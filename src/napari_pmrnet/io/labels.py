@@ -18,13 +18,13 @@ import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.atomic import checked_target, replace_file
-from napari_pmrnet.io.tag import TAG, LabelTag
+from napari_pmrnet.io.provenance import TAG, LabelTag
 from napari_pmrnet.io.tiff import TIFF_ENDINGS
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, SECONDS, canonical_unit
+from napari_pmrnet.io.write import checked_target, replace_file
 
 if TYPE_CHECKING:
-    from napari_pmrnet.segmentation.settings import Settings
+    from napari_pmrnet.settings import Settings
 
 _LETTERS = "tzcyx"
 _AXIS_NAMES = {

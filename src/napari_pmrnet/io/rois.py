@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.atomic import checked_target, replace_file
 from napari_pmrnet.io.outlines import outlines
+from napari_pmrnet.io.write import checked_target, replace_file
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi

@@ -15,8 +15,8 @@ from torch import nn
 from napari_pmrnet.network.adaptive_scale import AdaptiveScale
 from napari_pmrnet.network.boundary_fusion import BoundaryFusion
 from napari_pmrnet.network.esconv import ESConv
-from napari_pmrnet.network.folding import folded, is_chain
-from napari_pmrnet.network.lean import (
+from napari_pmrnet.network.fold_batchnorm import folded, is_chain
+from napari_pmrnet.network.fused import (
     LeanAdaptiveScale,
     LeanBoundaryFusion,
     LeanESConv,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.segmentation.windows import Box
+from napari_pmrnet.segmentation.tiles import Box
 
 
 def box_of(labels: np.ndarray, label: int, within: Box | None = None) -> Box:

@@ -17,7 +17,7 @@ from skimage.segmentation import relabel_sequential, watershed
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.proofreading.boxes import box_of, grown
-from napari_pmrnet.segmentation.windows import Box
+from napari_pmrnet.segmentation.tiles import Box
 
 Point = tuple[float, float]
 

@@ -28,7 +28,7 @@ import numpy as np
 from platformdirs import user_data_path
 
 from napari_pmrnet.errors import JournalError
-from napari_pmrnet.segmentation.windows import Box
+from napari_pmrnet.segmentation.tiles import Box
 
 logger = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ import pandas as pd
 from skimage.measure import regionprops
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.atomic import checked_target, replace_file
 from napari_pmrnet.io.units import PIXEL
+from napari_pmrnet.io.write import checked_target, replace_file
 from napari_pmrnet.proofreading.boxes import number_labels
-from napari_pmrnet.segmentation.windows import Box
+from napari_pmrnet.segmentation.tiles import Box
 
 DOUBTFUL = 0.5
 INTENSITY = "intensity "

@@ -16,7 +16,7 @@ from scipy import ndimage
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.proofreading.boxes import grown, number_labels, union
 from napari_pmrnet.segmentation.objects import Whole, describe_objects
-from napari_pmrnet.segmentation.windows import Box
+from napari_pmrnet.segmentation.tiles import Box
 
 COLUMNS = (
     "certainty",

@@ -11,7 +11,7 @@ import numpy as np
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
-from napari_pmrnet.segmentation.missed import Missed
+from napari_pmrnet.segmentation.postprocess import Missed
 
 if TYPE_CHECKING:
     from napari_pmrnet.segmentation import Segmentation

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,11 +21,8 @@ from napari_pmrnet.proofreading.edits import Edit, add, merge, take_parts
 from napari_pmrnet.proofreading.journal import Journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.suggestions import MERGE, Suggestions
-from napari_pmrnet.segmentation.missed import Missed
-from napari_pmrnet.segmentation.windows import Box
-
-if TYPE_CHECKING:
-    pass
+from napari_pmrnet.segmentation.postprocess import Missed
+from napari_pmrnet.segmentation.tiles import Box
 
 Place = tuple[str, int]
 

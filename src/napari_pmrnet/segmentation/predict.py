@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from napari_pmrnet.segmentation.kind import sees_whole
-from napari_pmrnet.segmentation.windows import (
+from napari_pmrnet.models.card import sees_whole
+from napari_pmrnet.segmentation.tiles import (
     Blend,
     Box,
     WindowGrid,
@@ -18,7 +18,7 @@ from napari_pmrnet.segmentation.windows import (
 )
 
 if TYPE_CHECKING:
-    from napari_pmrnet.pretrained import Model
+    from napari_pmrnet.models import Model
 
 FLOWS = ("flow_y", "flow_x")
 

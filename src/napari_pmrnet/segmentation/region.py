@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.segmentation.windows import Box
+from napari_pmrnet.segmentation.tiles import Box
 
 MARGIN = 64
 """Pixels that are predicted around a region, so that nuclei on its rim are whole."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.segmentation.certainty import certainty_map
-from napari_pmrnet.segmentation.first_look import choose_scale
-from napari_pmrnet.segmentation.kind import refuse_parts, sees_whole
-from napari_pmrnet.segmentation.missed import Missed
-from napari_pmrnet.segmentation.noise import noise_notes
-from napari_pmrnet.segmentation.nuclei import missed_of, nuclei_of
+from napari_pmrnet.models.card import refuse_parts, sees_whole
+from napari_pmrnet.segmentation.diameter import choose_scale, choose_sight
+from napari_pmrnet.segmentation.normalise import noise_notes
+from napari_pmrnet.segmentation.objects import certainty_map
+from napari_pmrnet.segmentation.plane import LargePlane, PreparedPlane, choose_plane
+from napari_pmrnet.segmentation.postprocess import Missed, missed_of, nuclei_of
 from napari_pmrnet.segmentation.predict import (
     Planes,
     Prediction,
@@ -24,12 +24,12 @@ from napari_pmrnet.segmentation.predict import (
     run_to_end,
     take_flows,
 )
-from napari_pmrnet.segmentation.prepare import PreparedPlane, choose_plane
 from napari_pmrnet.segmentation.region import Region, checked_region
-from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.segmentation.tiles import window_reach
+from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
-    from napari_pmrnet.pretrained import Model
+    from napari_pmrnet.models import Model
 
 NEEDS_THE_NETWORK = ("model", "channel", "diameter", "flips")
 EXTRA_MAPS = ("pgrf", "gate_half", "gate_quarter", "esconv")
@@ -209,7 +209,7 @@ def segment_steps(
     planes: Planes = prepared.whole() if region is None else prepared
     if model is None:
         yield Progress(0, 0, "loading the network")
-        from napari_pmrnet.pretrained import shared_model
+        from napari_pmrnet.models import shared_model
 
         model = shared_model(settings.model, settings.device)
     if region is not None:
@@ -278,3 +278,63 @@ def assemble(
         flows=flows,
         region=region,
     )
+
+
+def segment_field_steps(
+    plane: LargePlane,
+    region: Region,
+    settings: Settings,
+    model: Model | None = None,
+) -> Generator[Progress, None, Segmentation]:
+    """Segment the nuclei of a region of a large image.
+
+    Read are an overview for the intensity limits, nine tiles for the noise, where the
+    diameter is not given a few parts that tell it, and the windows that touch the
+    region.
+
+    Parameters
+    ----------
+    plane : LargePlane
+    region : Region
+        Keep only nuclei whose centre lies inside.
+    settings : Settings
+        The channel is that of `plane`.
+    model : Model, optional
+        By default the model and device that the settings name.
+
+    Yields
+    ------
+    Progress
+        Before the network is loaded and after every batch of windows.
+
+    Returns
+    -------
+    Segmentation
+        Of the shape of the whole image, zero far from the region.
+
+    Raises
+    ------
+    ImageError
+        If the region does not fit the image, or the image cannot be segmented as it is.
+    WeightsError
+        If the model is missing or altered.
+    """
+    started = time.perf_counter()
+    region = checked_region(region, plane.shape, plane.name)
+    if model is None:
+        yield Progress(0, 0, "loading the network")
+        from napari_pmrnet.models import shared_model
+
+        model = shared_model(settings.model, settings.device)
+    sight = yield from choose_sight(plane, model, settings.diameter)
+    reach = window_reach(model.window, plane.shape, sight.scale)
+    around = tuple(slice(s.start - reach, s.stop + reach) for s in region.predicted)
+    part = plane.read(around)
+    prediction = yield from predict(
+        model, part, region.predicted, scale=sight.scale, flips=settings.flips
+    )
+    yield Progress(1, 1, "separating nuclei")
+    result = assemble(prediction, settings, model, region, diameter=sight.diameter)
+    seconds = time.perf_counter() - started
+    notes = (*noise_notes(sight.smoothing), *result.notes)
+    return replace(result, scale=sight.scale, seconds=seconds, notes=notes)

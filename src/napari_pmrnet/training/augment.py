@@ -15,7 +15,7 @@ class Augmentation:
     """Ranges and probabilities of the random changes.
 
     ``scale_low`` and ``scale_high`` count from the scale at which the network sees an
-    image in use (`segmentation.scale.working_scale`). With the probability ``far`` a
+    image in use (`segmentation.diameter.working_scale`). With the probability ``far`` a
     crop shows its image from further away, down to ``far_low`` or until it holds the
     whole image: so the network learns what is no nucleus although it has the size of
     one.

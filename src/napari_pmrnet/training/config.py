@@ -6,13 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.segmentation.kind import (
-    CLASSES,
-    INSTANCES,
-    KINDS,
-    class_channels,
-)
-from napari_pmrnet.segmentation.scale import LARGE, SMALL
+from napari_pmrnet.models.card import CLASSES, INSTANCES, KINDS, class_channels
+from napari_pmrnet.segmentation.diameter import LARGE, SMALL
 from napari_pmrnet.training.augment import Augmentation
 from napari_pmrnet.training.loss import LossWeights
 from napari_pmrnet.training.targets import CHANNELS
@@ -37,7 +32,7 @@ class TrainConfig:
     ``frozen_norm`` the statistics of every BatchNorm stay as they are: what the network
     learned of other images it does not forget by them.
 
-    ``labels`` is what the model is to label, see `segmentation.kind`, and ``classes``
+    ``labels`` is what the model is to label, see `models.card`, and ``classes``
     names classes, that of label 1 first; `for_labels` sets what follows from it.
 
     ``network`` and the parts it is built ``without`` are names that
@@ -89,7 +84,7 @@ class TrainConfig:
         Parameters
         ----------
         labels : str
-            One of `segmentation.kind.KINDS`.
+            One of `models.card.KINDS`.
         classes : tuple of str
             Names of the classes, that of label 1 first.
 

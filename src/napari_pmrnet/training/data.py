@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_pmrnet.segmentation.kind import whole_scale
-from napari_pmrnet.segmentation.prepare import prepare
-from napari_pmrnet.segmentation.scale import (
+from napari_pmrnet.models.card import whole_scale
+from napari_pmrnet.segmentation.diameter import (
     LEAST_SCALE,
     MOST_SCALE,
     SMALL,
     typical_diameter,
     working_scale,
 )
+from napari_pmrnet.segmentation.plane import prepare
 from napari_pmrnet.training.augment import (
     Augmentation,
     Sample,

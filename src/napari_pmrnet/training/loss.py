@@ -9,8 +9,8 @@ from monai.losses import DiceLoss
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_pmrnet.models.card import class_channels_in
 from napari_pmrnet.network import PMRNetOutput
-from napari_pmrnet.segmentation.kind import class_channels_in
 from napari_pmrnet.training.targets import CHANNELS
 
 _DICE = DiceLoss(batch=True, smooth_nr=1.0, smooth_dr=1.0)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.models.backends.devices import choose_device
+from napari_pmrnet.models.card import WINDOW, architecture
+from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
-from napari_pmrnet.pretrained.card import WINDOW, architecture
-from napari_pmrnet.pretrained.devices import choose_device
-from napari_pmrnet.pretrained.model import Model
-from napari_pmrnet.training.baselines import BASELINES, LogitsOnly
+from napari_pmrnet.research.baselines import BASELINES, LogitsOnly
 from napari_pmrnet.training.config import TrainConfig
 
 PARTS = {

@@ -1,0 +1,81 @@
+"""How much the place of the windows' grid matters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_pmrnet.datasets.base import OpenedDataset
+from napari_pmrnet.evaluation.instance import average_precision, match
+from napari_pmrnet.models.model import Model
+from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.segmentation.diameter import choose_scale
+from napari_pmrnet.segmentation.flow_labels import label_nuclei
+from napari_pmrnet.segmentation.plane import prepare
+from napari_pmrnet.segmentation.predict import predict, run_to_end, take_flows
+
+
+def labels_with_shift(
+    model: Model,
+    planes: np.ndarray,
+    shift: int,
+    settings: Settings,
+    scale: float = 1.0,
+    diameter: float | None = None,
+) -> np.ndarray:
+    """Labels with the grid moved up and left by `shift` pixels.
+
+    The image is continued by reflection on those sides and cut out of the result.
+    ``scale`` and ``diameter`` are what `choose_scale` gives.
+
+    Parameters
+    ----------
+    model : Model
+    planes : ndarray of float32, shape (3, H, W)
+    shift : int
+        Pixels.
+    settings : Settings
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+    """
+    padded = np.pad(planes, ((0, 0), (shift, 0), (shift, 0)), mode="reflect")
+    maps = run_to_end(predict(model, padded, scale=scale)).maps
+    maps = {name: values[shift:, shift:] for name, values in maps.items()}
+    return label_nuclei(maps["probability"], take_flows(maps), settings, diameter)
+
+
+def shifted_grid_precision(
+    model: Model, dataset: OpenedDataset, threshold: float = 0.9
+) -> tuple[float, float]:
+    """AP between the labels of the usual grid and of one moved by half a window.
+
+    Only images larger than one window in both directions count, as the network sees
+    them: smaller ones have no grid.
+
+    Parameters
+    ----------
+    model : Model
+    dataset : OpenedDataset
+    threshold : float
+        IoU threshold.
+
+    Returns
+    -------
+    tuple of float
+        Pooled over nuclei, and mean of the images.
+    """
+    settings, matches = Settings.for_card(model.card), []
+    for image_id in dataset.ids:
+        image, _ = dataset.load(image_id)
+        planes = prepare(image, name=image_id)
+        scale, diameter = run_to_end(choose_scale(model, planes, None))
+        if min(image.shape[:2]) * scale <= model.window:
+            continue
+        shift = round(model.window / 2 / scale)
+        usual, moved = (
+            labels_with_shift(model, planes, by, settings, scale, diameter)
+            for by in (0, shift)
+        )
+        matches += match(usual, moved, [threshold])
+    return average_precision(matches)

@@ -1,0 +1,144 @@
+"""Blocks of a large image on a cluster: one task a row of blocks.
+
+The task of a file hands out the rows and waits; the workers put the blocks where all
+see them, beside the labels. A worker that dies loses the block it was at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_pmrnet.batch.cluster.workers import (
+    Demands,
+    turn,
+    turn_given_up,
+    worker_model,
+)
+from napari_pmrnet.errors import ClusterError
+from napari_pmrnet.io.images import open_image
+from napari_pmrnet.segmentation.blocks import BlockGrid, BlockNuclei, Sight, label_row
+from napari_pmrnet.segmentation.label_store import Fill, Parts
+from napari_pmrnet.segmentation.predict import Progress
+from napari_pmrnet.segmentation.stack import Stack
+from napari_pmrnet.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_pmrnet.models import Model
+    from napari_pmrnet.segmentation.plane import LargePlane
+
+RETRIES = 2
+LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class RowsOnCluster:
+    """Hands out the rows of a plane from within the task of its file.
+
+    Attributes
+    ----------
+    path : Path
+        Of the image.
+    settings : Settings
+    demands : Demands
+        Of the run.
+    """
+
+    path: Path
+    settings: Settings
+    demands: Demands
+
+    def at(self, place: tuple[int, ...]) -> Fill:
+        """The `Fill` of the plane at a place of a stack."""
+
+        def fill(
+            parts: Parts,
+            plane: LargePlane,
+            model: Model,
+            settings: Settings,
+            sight: Sight,
+            grid: BlockGrid,
+        ) -> Generator[Progress, None, None]:
+            rows = sorted({row for row, _ in parts.missing(grid)})
+            tasks = [
+                RowTask(
+                    self, place, plane.name, parts.folder, parts.job, sight, grid, r
+                )
+                for r in rows
+            ]
+            yield from self._run(tasks, grid.rows)
+            if parts.missing(grid) and self.demands.is_current():
+                raise ClusterError(
+                    f"{self.path}: blocks are missing that workers said were done. "
+                    "Does every computer see the output folder at once? Run again."
+                )
+
+        return fill
+
+    def _run(self, tasks: list[RowTask], total: int) -> Generator[Progress, None, None]:
+        """Give the rows to the cluster and wait for them."""
+        from distributed import as_completed, worker_client
+
+        done = total - len(tasks)
+        with turn_given_up(), worker_client() as client:
+            futures = [
+                client.submit(label_row_task, task, retries=RETRIES, pure=False)
+                for task in tasks
+            ]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    done += 1
+                    yield Progress(done, total, f"row {done} of {total} of its blocks")
+            finally:
+                client.cancel(futures)
+
+
+@dataclass(frozen=True)
+class RowTask:
+    """A row of blocks of a plane; see `label_row_task`."""
+
+    rows: RowsOnCluster
+    place: tuple[int, ...]
+    name: str
+    folder: Path
+    job: dict[str, Any]
+    sight: Sight
+    grid: BlockGrid
+    row: int
+
+    @cached_property
+    def plane(self) -> LargePlane:
+        """The plane, opened here."""
+        image = open_image(self.rows.path)[0]
+        stack = Stack.of(image)
+        return stack.lazy_plane(self.place, self.rows.settings.channel, self.name)
+
+
+def label_row_task(task: RowTask) -> None:
+    """Make the blocks of a row that are not there, on a worker.
+
+    Ends early, without an error, when the run that wants them has ended.
+    """
+    settings, demands = task.rows.settings, task.rows.demands
+    with turn():
+        model = worker_model(settings.model, settings.device, demands.weights_hash)
+        parts = Parts(task.folder, task.job)
+        columns = [
+            column for row, column in parts.missing(task.grid) if row == task.row
+        ]
+        looked = time.monotonic()
+        steps = label_row(
+            task.plane, model, settings, task.sight, task.grid, task.row, columns
+        )
+        for step in steps:
+            if isinstance(step, BlockNuclei):
+                parts.save(step)
+            elif time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                if not demands.is_current():
+                    return

@@ -1,0 +1,281 @@
+"""An existing `dask.distributed` cluster: reaching it, and asking what its workers are.
+
+What work is done there is said elsewhere; here is what every kind of it needs. The
+package `distributed` is imported only when a cluster is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_pmrnet import __version__
+from napari_pmrnet.errors import ClusterError, PMRNetError
+from napari_pmrnet.models.library import find_weights, read_card
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from napari_pmrnet.models import Model
+
+CONNECT_SECONDS = 10.0
+WORKER_SECONDS = 30.0
+CLOSE_SECONDS = 3.0
+EXTRA = 'pip install "napari-pmrnet[cluster]"'
+
+_models: dict[tuple[str, str], Model] = {}
+_turn = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What a worker must have to take part.
+
+    Attributes
+    ----------
+    version : str
+        Of napari-pmrnet.
+    model : str
+        Name of a model or path of a file.
+    weights_hash : str
+        SHA-256 of its weights.
+    token : Path
+        A file in the folder of the results, which all must see and write to.
+    text : str
+        What is in that file, so that another file at the same path is no excuse.
+    folder : Path
+        The folder of the results.
+    image : Path or None
+        An image that must be there.
+    """
+
+    version: str
+    model: str
+    weights_hash: str
+    token: Path
+    text: str
+    folder: Path
+    image: Path | None = None
+
+    def is_current(self) -> bool:
+        """Whether the work is still wanted: the token is there and says the same."""
+        try:
+            return self.text in self.token.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return False
+        except OSError:  # a moment's trouble of shared storage ends no work
+            return True
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """A client of a running cluster; what it logs of a lost connection is kept quiet.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://10.0.0.5:8786``.
+
+    Raises
+    ------
+    ClusterError
+        If `distributed` is not installed, or no scheduler with workers answers.
+    """
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise ClusterError(
+            f"A cluster needs the package {error.name}, which is not installed: {EXTRA}"
+        ) from error
+    with _quiet():
+        try:
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise ClusterError(
+                f"{address}: no scheduler answers there. Check the address; "
+                "'dask scheduler' starts one and prints it."
+            ) from error
+        try:
+            _wait_for_a_worker(client, address)
+            yield client
+        finally:
+            with suppress(Exception):
+                client.close(timeout=CLOSE_SECONDS)
+
+
+def _wait_for_a_worker(client: Client, address: str) -> None:
+    """Wait until the cluster has a worker, but not for ever."""
+    try:
+        client.wait_for_workers(1, timeout=WORKER_SECONDS)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"{address}: the cluster has no worker. Start some with "
+            f"'dask worker {address} --nthreads 1'."
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let `distributed` log nothing meanwhile: what matters is raised."""
+    logger = logging.getLogger("distributed")
+    parts = [logging.getLogger(f"distributed.{name}") for name in ("client", "comm")]
+    before = [(part, part.level) for part in (logger, *parts)]
+    for part, _ in before:
+        part.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for part, level in before:
+            part.setLevel(level)
+
+
+def check_workers(client: Client, demands: Demands) -> int:
+    """Ask every worker whether it can take part.
+
+    Workers that join later are not asked; `complaint` in their first task tells.
+
+    Returns
+    -------
+    int
+        How many there are.
+
+    Raises
+    ------
+    ClusterError
+        If one cannot, with its address and the reason.
+    """
+    answers = client.run(complaint, demands, on_error="return")
+    for address, answer in answers.items():
+        if isinstance(answer, ImportError):
+            answer = f"cannot import napari-pmrnet ({answer}). {_install(demands)}"
+        elif isinstance(answer, BaseException):
+            answer = f"{type(answer).__name__}: {answer}"
+        if answer:
+            raise ClusterError(f"Worker {address}: {answer}")
+    return len(answers)
+
+
+def complaint(demands: Demands) -> str:
+    """Why this process cannot take part, in a sentence; empty if it can."""
+    if demands.version != __version__:
+        return f"has napari-pmrnet {__version__}. {_install(demands)}"
+    try:
+        found = read_card(find_weights(demands.model)).get("sha256")
+    except PMRNetError as error:
+        return f"does not have the model. {error}"
+    if found != demands.weights_hash:
+        return (
+            f"has other weights of the model {demands.model} ({str(found)[:12]}, not "
+            f"{demands.weights_hash[:12]}). Copy them from here."
+        )
+    if not demands.is_current():
+        return (
+            f"does not see the output folder {demands.folder}. It must lie on storage "
+            "that all computers see under the same path."
+        )
+    try:
+        with tempfile.TemporaryFile(dir=demands.folder):
+            pass
+    except OSError as error:
+        return (
+            f"cannot write to the output folder {demands.folder} "
+            f"({error.strerror or error}). Give its user the right to."
+        )
+    if demands.image is not None and not demands.image.exists():
+        return (
+            f"does not see the image {demands.image}. Images must lie on storage that "
+            "all computers see under the same path."
+        )
+    return ""
+
+
+def _install(demands: Demands) -> str:
+    """How to get the version that is needed."""
+    return f'Run pip install "napari-pmrnet=={demands.version}" there.'
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait until no other thread of this process runs the network.
+
+    A worker with several threads holds the maps of one image at a time. Lazy images
+    are read here meanwhile; Dask would send that to the cluster.
+    """
+    import dask
+
+    with _turn, dask.config.set(scheduler="threads"):
+        yield
+
+
+@contextmanager
+def turn_given_up() -> Iterator[None]:
+    """Let other threads of this process have their turn meanwhile."""
+    _turn.release()
+    try:
+        yield
+    finally:
+        _turn.acquire()
+
+
+def worker_model(name: str, device: str, weights_hash: str) -> Model:
+    """The network of this process, loaded when first asked for.
+
+    Parameters
+    ----------
+    name, device : str
+        As in `Settings`.
+    weights_hash : str
+        SHA-256 that the weights must have.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are missing or altered.
+    ClusterError
+        If they are others.
+    """
+    with _turn:
+        key = weights_hash, device
+        if key not in _models:
+            from napari_pmrnet.models import load_model
+
+            model = load_model(name, device)
+            if model.card.get("sha256") != weights_hash:
+                raise ClusterError(f"A worker has other weights of the model {name}.")
+            _models.clear()
+            _models[key] = model
+        return _models[key]
+
+
+def lost(address: str) -> ClusterError:
+    """What to say when the scheduler is gone."""
+    return ClusterError(
+        f"{address}: the connection to the scheduler was lost. Finished files are "
+        "whole; the same command goes on from here."
+    )
+
+
+def is_running(client: Client) -> bool:
+    """Whether a client is connected."""
+    return client.status == "running"
+
+
+def worker_count(client: Client, address: str) -> int:
+    """How many workers there are now.
+
+    Raises
+    ------
+    ClusterError
+        If the scheduler is gone.
+    """
+    try:
+        threads: dict[str, Any] = client.nthreads()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise lost(address) from error
+    return len(threads)

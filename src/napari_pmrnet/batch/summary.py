@@ -1,0 +1,106 @@
+"""One row a file, and the table of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from napari_pmrnet.io.write import replace_file
+from napari_pmrnet.models.card import INSTANCES
+
+DOUBTFUL = 0.5
+"""Certainty below which a nucleus is doubtful: its label is likelier wrong than right.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one file.
+
+    Attributes
+    ----------
+    file, labels : str
+        Image and label TIFF, relative to the output folder (on another drive: whole).
+    nuclei : int or None
+        How many were found, over all planes; see `kind`.
+    certainty : float or None
+        Mean certainty of the nuclei, 0 to 1; None without nuclei.
+    doubtful : float or None
+        Share of nuclei with a certainty below `DOUBTFUL`.
+    seconds : float or None
+        From reading the file to its labels on disk.
+    pixel_height, pixel_width : float or None
+        In `unit`; None where the file does not tell.
+    unit : str
+    planes : int or None
+        Planes of a stack or time series; 1 for a plain image.
+    kind : str
+        What was counted: ``instances`` are nuclei; see `models.card.KINDS`.
+    note, error : str
+        What the user should know; why there are no labels.
+    """
+
+    file: str
+    labels: str = ""
+    nuclei: int | None = None
+    certainty: float | None = None
+    doubtful: float | None = None
+    seconds: float | None = None
+    pixel_height: float | None = None
+    pixel_width: float | None = None
+    unit: str = ""
+    planes: int | None = None
+    kind: str = INSTANCES
+    note: str = ""
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the image file alone."""
+        return self.file.replace("\\", "/").rsplit("/", 1)[-1]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Row:
+        """A row from a dictionary that may hold more."""
+        known = {spec.name for spec in fields(cls)}
+        return cls(**{name: v for name, v in values.items() if name in known})
+
+
+def worst_first(row: Row) -> tuple[int, float]:
+    """Sorting key: errors, then files without nuclei, then by rising certainty."""
+    if row.error:
+        return 0, 0.0
+    return (1, 0.0) if row.certainty is None else (2, row.certainty)
+
+
+def write_summary(path: Path, rows: Iterable[Row]) -> Path:
+    """Write rows as a CSV file, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    """
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(
+        text, [spec.name for spec in fields(Row)], lineterminator="\n"
+    )
+    table.writeheader()
+    for row in rows:
+        table.writerow({name: _cell(value) for name, value in asdict(row).items()})
+    replace_file(path, lambda stream: stream.write(_bytes(text.getvalue())))
+    return path
+
+
+def _cell(value: Any) -> Any:
+    """A value as it stands in the table."""
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8, also of file names that are none."""
+    return text.encode(errors="backslashreplace")

@@ -1,0 +1,99 @@
+"""The commands ``napari-pmrnet evaluate`` and ``benchmark``."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_pmrnet._runtime import needs_extra
+from napari_pmrnet.cli.shared import (
+    Column,
+    Data,
+    Dataset,
+    MaxSide,
+    Split,
+    Strict,
+    console,
+    progress_bar,
+    with_settings,
+)
+from napari_pmrnet.settings import Settings
+
+
+@with_settings
+def evaluate(
+    *,
+    data: Data,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for tables, plots and the worst images.")
+    ] = None,
+    dataset: Dataset = None,
+    max_side: MaxSide = None,
+    split: Split = None,
+    column: Column = "split",
+    subset: Annotated[str, typer.Option(help="Value of that column.")] = "test",
+    strict: Strict = False,
+    settings: Settings,
+) -> None:
+    """Score a model: foreground, nuclei and certainty, overall and by modality."""
+    from napari_pmrnet.evaluation import evaluate as scoring
+    from napari_pmrnet.evaluation.tables import summary
+    from napari_pmrnet.models import load_model
+    from napari_pmrnet.research.registry import open_dataset
+
+    if output is not None:
+        with needs_extra("train", "the report"):
+            from napari_pmrnet.evaluation.report import write_report
+    model = load_model(settings.model, settings.device)
+    opened = open_dataset(
+        dataset, data, split, column, subset, strict, max_side=max_side
+    )
+    with progress_bar() as bar:
+        task = bar.add_task(f"{column} = {subset}", total=len(opened.ids))
+        scores = scoring.evaluate(
+            model, opened, settings, lambda done, _: bar.update(task, completed=done)
+        )
+    conditions = {
+        "weights": f"{model.name} {model.card['sha256'][:12]}",
+        "images": f"{len(scores)}, {column} = {subset} of {opened.split_name}",
+        "settings": json.dumps(settings.as_dict()),
+        "device": model.runs_on,
+        "date": f"{date.today():%Y-%m-%d}",
+    }
+    for name, value in conditions.items():
+        console.print(f"{name}: {value}", highlight=False)
+    tables = summary(scores)
+    for title, table in tables.items():
+        console.print(f"\n{title}", style="bold")
+        console.print(table.T.round(3).to_string(), highlight=False)
+    if output is not None:
+        for path in write_report(
+            output, scores, tables, model, opened, settings, conditions
+        ):
+            console.print(str(path))
+
+
+def benchmark(
+    model: Annotated[str, typer.Option(help="Name or .safetensors file.")] = "dsb18",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    rounds: Annotated[int, typer.Option(help="Turns a candidate takes.", min=1)] = 7,
+    output: Annotated[
+        Path | None, typer.Option(help="Markdown file for the tables.")
+    ] = None,
+) -> None:
+    """Measure the speed on this machine, against a U-Net where MONAI is installed."""
+    from napari_pmrnet.benchmark import as_markdown, run_benchmark
+
+    with progress_bar() as bar:
+        task = bar.add_task("loading the network", total=None)
+        report = run_benchmark(
+            model, device, rounds, lambda text: bar.update(task, description=text)
+        )
+    text = as_markdown(report)
+    console.print(text, markup=False, highlight=False)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")

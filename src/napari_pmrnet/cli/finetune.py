@@ -1,0 +1,97 @@
+"""The command ``napari-pmrnet finetune``: train on corrections in a terminal."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from napari_pmrnet._runtime import needs_extra
+from napari_pmrnet.errors import DataError, PMRNetError
+
+console = Console(soft_wrap=True)
+
+
+def finetune(
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Images that were reviewed.", metavar="IMAGE"),
+    ],
+    output: Annotated[Path, typer.Option(help="Weights to write (.safetensors).")],
+    review: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of a saved review; can be given several times."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with corrected labels, <image>.tif or <image>_labels.tif."
+        ),
+    ] = None,
+    start_from: Annotated[
+        str, typer.Option(help="Model to begin with.", metavar="MODEL")
+    ] = "dsb18",
+    minutes: Annotated[
+        float, typer.Option(help="What the training may take.", min=0.05)
+    ] = 1.5,
+    only_these: Annotated[
+        bool,
+        typer.Option(
+            "--only-these",
+            help="Learn more, and forget more: for images like these and no others.",
+        ),
+    ] = False,
+    channel: Annotated[
+        int | None, typer.Option(help="Channel of multi-channel images.", min=0)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Fine-tune a model on corrected images.
+
+    By default the journal that the dock Review nuclei leaves beside an image is read.
+
+    Started again after a kill, the command goes on from its last epoch.
+    """
+    from napari_pmrnet.finetuning.job import (
+        AFTER,
+        BEFORE,
+        KEPT,
+        KEPT_FOR_THESE,
+        NOTE,
+        Job,
+        TuneSettings,
+    )
+    from napari_pmrnet.finetuning.run import in_words, run_job
+    from napari_pmrnet.finetuning.sources import corrections_of_files
+
+    if output.suffix != ".safetensors":
+        raise DataError(f"{output}: weights end in .safetensors. Name such a file.")
+    folder = output.with_suffix(".training")
+    job = Job(folder)
+    if not job.exists:
+        found = corrections_of_files(images, review or (), labels, channel)
+        keep = KEPT_FOR_THESE if only_these else KEPT
+        settings = TuneSettings(minutes=minutes, keep=keep)
+        job = Job.create(folder, found, start_from, settings, device)
+    else:
+        console.print(f"{folder}: going on with the training that was begun there.")
+    try:
+        with needs_extra("train", "training"):
+            run_job(job)
+    except (ArithmeticError, MemoryError, RuntimeError) as error:
+        raise PMRNetError(in_words(error, "give the command again")) from error
+    if note := job.last(NOTE):
+        console.print(note["message"])
+    before, after = (job.last(kind)["scores"] for kind in (BEFORE, AFTER))
+    for name in before:
+        console.print(
+            f"{name}: {before[name]:.3f} before, {after[name]:.3f} after",
+            highlight=False,
+        )
+    for suffix in (".safetensors", ".json"):
+        shutil.move(job.weights.with_suffix(suffix), output.with_suffix(suffix))
+    shutil.rmtree(folder)
+    console.print(f"{output}", highlight=False)

@@ -1,0 +1,95 @@
+"""The command ``napari-pmrnet segment``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_pmrnet.cli.shared import (
+    Strict,
+    complain,
+    console,
+    with_settings,
+)
+from napari_pmrnet.settings import Settings
+
+
+class LinkAxis(Enum):
+    """Axes of a file through which nuclei can be linked."""
+
+    t = "t"
+    z = "z"
+
+
+@with_settings
+def segment(
+    *,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="TIFF, PNG, JPEG or OME-Zarr images, folders of them, and patterns "
+            "such as 'plate/*.tif'.",
+            metavar="INPUT",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(help="Folder for label TIFFs, summary.csv, contact_sheet.html."),
+    ],
+    settings: Settings,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Also search the subfolders of folders.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Segment finished files again, and replace labels that were corrected "
+            "since or made elsewhere.",
+        ),
+    ] = False,
+    strict: Strict = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Scheduler of a dask.distributed cluster whose workers do the work, "
+            "such as tcp://10.0.0.5:8786. By default this computer alone.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    link: Annotated[
+        LinkAxis | None,
+        typer.Option(
+            help="Axis of stacks, time or depth, through which a nucleus keeps its "
+            "number where it overlaps from plane to plane.",
+        ),
+    ] = None,
+) -> None:
+    """Segment images and folders: a label TIFF each, a table and a contact sheet.
+
+    A file that cannot be segmented is named and the others go on (exit status 1).
+
+    Started again, the command goes on where it stopped: files that are finished, with
+    the same settings and weights, are not segmented again. Ctrl+C leaves finished
+    files whole (exit status 130).
+    """
+    from napari_pmrnet.batch.job import BatchJob
+    from napari_pmrnet.cli.batch_progress import segment_in_terminal
+
+    job = BatchJob(
+        tuple(inputs),
+        output,
+        settings,
+        recursive,
+        overwrite,
+        strict,
+        scheduler=scheduler,
+        link=None if link is None else link.value,
+    )
+    status = segment_in_terminal(job, console, complain)
+    if status:
+        raise typer.Exit(status)

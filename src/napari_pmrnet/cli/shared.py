@@ -1,0 +1,108 @@
+"""What all commands share: the terminal, options, one option a setting."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import Field, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.settings import TUNED, Settings
+
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+Data = Annotated[
+    Path, typer.Option(help="Folder with images/, labels/ and a split table.")
+]
+Split = Annotated[
+    Path | None, typer.Option(help="Split table; by default split.csv of the folder.")
+]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        help="Published data set whose layout the folder has: a name of 'data list'. "
+        "By default the layout that --data describes.",
+        metavar="NAME",
+    ),
+]
+MaxSide = Annotated[
+    int | None,
+    typer.Option(
+        help="Shrink images of --dataset whose longer side has more pixels.", min=32
+    ),
+]
+Column = Annotated[str, typer.Option(help="Column of the split table.")]
+Strict = Annotated[
+    bool,
+    typer.Option(help="Stop if a file is faulty, rather than go on without it."),
+]
+
+
+def complain(line: str, style: str = "red") -> None:
+    """Print a line to standard error, above a progress bar that is shown.
+
+    The bar takes what is written to `sys.stderr` above itself; a console of rich
+    writes past it.
+    """
+    with errors.capture() as printed:
+        errors.print(line, style=style, markup=False, highlight=False)
+    sys.stderr.write(printed.get())
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for every field of `Settings`.
+
+    The command is called with the `Settings` made from them as ``settings``.
+    """
+    hints = get_type_hints(Settings)
+    options = {spec.name: _option(spec, hints[spec.name]) for spec in fields(Settings)}
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        values = {name: arguments.pop(name) for name in options}
+        given = {k: v for k, v in values.items() if k not in TUNED or v is not None}
+        card = read_card(find_weights(values["model"]))
+        command(settings=Settings.for_card(card, **given), **arguments)
+
+    own = inspect.signature(command, eval_str=True).parameters
+    kept = [p for name, p in own.items() if name != "settings"]
+    run.__signature__ = inspect.Signature([*kept, *options.values()])  # type: ignore[attr-defined]
+    run.__annotations__ = {
+        p.name: p.annotation for p in run.__signature__.parameters.values()
+    }
+    return run
+
+
+def _option(spec: Field[Any], hint: Any) -> inspect.Parameter:
+    """Command-line option of one settings field."""
+    bounds = {key: spec.metadata.get(key) for key in ("min", "max")}
+    text, default = spec.metadata["help"], spec.default
+    if spec.name in TUNED:
+        text, default, hint = (
+            f"{text} By default as tuned for the model.",
+            None,
+            hint | None,
+        )
+    option = typer.Option(help=text, **bounds)
+    return inspect.Parameter(
+        spec.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[hint, option],
+    )
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Progress bar with the time left, gone when done."""
+    with Progress(console=console, transient=True) as bar:
+        yield bar

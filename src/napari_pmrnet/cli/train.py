@@ -1,0 +1,124 @@
+"""The command ``napari-pmrnet train``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_pmrnet._runtime import needs_extra
+from napari_pmrnet.cli.shared import (
+    Column,
+    Data,
+    Dataset,
+    MaxSide,
+    Split,
+    Strict,
+    console,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from napari_pmrnet.training.trainer import EpochReport
+
+
+def train(
+    data: Data,
+    output: Annotated[Path, typer.Option(help="Weights to write (.safetensors).")],
+    dataset: Dataset = None,
+    max_side: MaxSide = None,
+    split: Split = None,
+    column: Column = "split",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="JSON with training settings; the rest keep their defaults."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="pmrnet, or for comparison unet, unetplusplus or attention_unet: "
+            "these leave a checkpoint (.ckpt) that the plugin cannot use.",
+            metavar="NETWORK",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="What to learn: instances (nuclei apart), objects (connected parts), "
+            "or classes (label k is the k-th class). Published data sets without "
+            "instances are learned as objects.",
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Names of the classes, that of label 1 first: polyp,tool."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    strict: Strict = False,
+    leave_out: Annotated[
+        str | None,
+        typer.Option(
+            help="Train and validate without the images of this modality.",
+            metavar="MODALITY",
+        ),
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin with these weights (dsb18, or a file) instead of random ones.",
+            metavar="MODEL",
+        ),
+    ] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile",
+            help="Fuse the network's kernels first: for long runs on a GPU.",
+        ),
+    ] = False,
+) -> None:
+    """Train a network; started again after a kill, it goes on where it stopped."""
+    from napari_pmrnet.models.backends.devices import choose_device
+    from napari_pmrnet.research.registry import labels_of
+
+    with needs_extra("train", "training"):
+        from napari_pmrnet.training.config import TrainConfig
+        from napari_pmrnet.training.train import train as run
+
+    in_file = json.loads(config.read_text()) if config else {}
+    names = tuple(name.strip() for name in classes.split(",")) if classes else ()
+    kind = labels or labels_of(dataset)
+    values = TrainConfig().for_labels(kind, names).as_dict() | in_file
+    given = {"network": model, "epochs": epochs, "seed": seed}
+    values |= {name: value for name, value in given.items() if value is not None}
+    with progress_bar() as bar:
+        task = bar.add_task("preparing images", total=None)
+        card = run(
+            data,
+            split,
+            output,
+            TrainConfig.from_dict(values),
+            dataset=dataset,
+            max_side=max_side,
+            column=column,
+            device=str(choose_device(device)),
+            strict=strict,
+            leave_out=leave_out,
+            start_from=start_from,
+            compiled=compiled,
+            report=lambda epoch: bar.console.print(_epoch_line(epoch)),
+            preparing=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    console.print(f"{output}: validation Dice {card['val']['Dice']}")
+
+
+def _epoch_line(epoch: EpochReport) -> str:
+    """One line of progress with the time left."""
+    losses = "  ".join(f"{name} {value:.3f}" for name, value in epoch.losses.items())
+    score = "" if epoch.val_dice is None else f"  val Dice {epoch.val_dice:.4f}"
+    left = f"{epoch.seconds_left / 60:.0f} min left"
+    return f"epoch {epoch.epoch}/{epoch.epochs}  {losses}{score}  {left}"

@@ -1,0 +1,126 @@
+"""Models on their way out: as they are, as ONNX, as a package of bioimage.io."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.export.archive import add_file
+from napari_pmrnet.io.write import checked_target, replace_file
+from napari_pmrnet.models.library import SUFFIX, find_weights, read_card
+
+ZIP, ONNX, BIOIMAGEIO = "zip", "onnx", "bioimageio"
+ENDINGS = {ZIP: ".zip", ONNX: ".onnx", BIOIMAGEIO: ".bioimageio.zip"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written.
+
+    Attributes
+    ----------
+    path : Path
+    checked : str
+        What running it has shown, in a sentence.
+    """
+
+    path: Path
+    checked: str
+
+
+def format_of(path: str | Path) -> str:
+    """The format that the ending of a file name stands for.
+
+    Raises
+    ------
+    WeightsError
+        If it stands for none.
+    """
+    name = Path(path).name.lower()
+    for kind in (BIOIMAGEIO, ONNX, ZIP):
+        if name.endswith(ENDINGS[kind]):
+            return kind
+    raise WeightsError(
+        f"{path}: choose a name that ends in {', '.join(ENDINGS.values())}, or name "
+        "the format."
+    )
+
+
+def export_model(name: str, path: str | Path, kind: str | None = None) -> Exported:
+    """Write a model to a file and check what was written.
+
+    Parameters
+    ----------
+    name : str
+        Name of a model, shipped or not.
+    path : str or Path
+        File to write.
+    kind : str, optional
+        ``zip``: weights and card, to be imported elsewhere. ``onnx``: the network with
+        its activations. ``bioimageio``: that in a model package. By default what the
+        ending of `path` says.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such model, or the exported one gives other maps than ours.
+    PMRNetError
+        If a package that the format needs is missing, or the file cannot be written.
+    """
+    kind = format_of(path) if kind is None else kind
+    if kind not in ENDINGS:
+        raise WeightsError(
+            f"There is no format '{kind}'. Choose one of: {', '.join(ENDINGS)}."
+        )
+    target = checked_target(path, (f".{ENDINGS[kind].rpartition('.')[2]}",))
+    if kind == ZIP:
+        return _export_zip(name, target)
+    if kind == ONNX:
+        from napari_pmrnet.export.onnx import export_onnx
+
+        return Exported(target, export_onnx(name, target))
+    from napari_pmrnet.export.bioimageio import export_package
+
+    return Exported(target, export_package(name, target))
+
+
+def verified_weights(name: str) -> tuple[bytes, dict[str, Any]]:
+    """Weights and card of a model, which belong together.
+
+    Raises
+    ------
+    WeightsError
+        If they do not.
+    """
+    path = find_weights(name)
+    card = read_card(path)
+    try:
+        weights = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}.") from error
+    if sha256(weights).hexdigest() != card.get("sha256"):
+        raise WeightsError(
+            f"{path} is not the file its card describes, so it is not exported. Copy "
+            "weights and card again from where they came."
+        )
+    return weights, card
+
+
+def _export_zip(name: str, target: Path) -> Exported:
+    """Weights and card, as `import_model` takes them."""
+    weights, card = verified_weights(name)
+    stem = find_weights(name).stem
+    text = json.dumps({**card, "name": stem}, indent=2) + "\n"
+
+    def write(stream: BinaryIO) -> None:
+        with zipfile.ZipFile(stream, "w") as archive:
+            for ending, content in ((SUFFIX, weights), (".json", text.encode())):
+                add_file(archive, f"{stem}{ending}", content)
+
+    replace_file(target, write)
+    return Exported(target, "Weights and card belong together.")

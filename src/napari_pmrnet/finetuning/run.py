@@ -1,0 +1,206 @@
+"""The process that trains on corrections, with low priority: one job, from its folder.
+
+python -m napari_pmrnet.finetuning.run FOLDER
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from napari_pmrnet._runtime import keep_freed_memory
+from napari_pmrnet.errors import DataError, PMRNetError
+from napari_pmrnet.finetuning.corrections import Corrections
+from napari_pmrnet.finetuning.holdout import Division, divide
+from napari_pmrnet.finetuning.job import (
+    AFTER,
+    BEFORE,
+    DONE,
+    EPOCH,
+    FAILED,
+    NOTE,
+    STARTED,
+    Job,
+)
+from napari_pmrnet.models.card import kind_of, sees_whole
+
+logger = logging.getLogger(__name__)
+
+_BROKE = (
+    "The training became unstable in epoch {} (its loss is not a number); these are "
+    "the best weights before that."
+)
+
+
+def run_job(job: Job) -> None:
+    """Train, score before and after, and write the weights.
+
+    Parameters
+    ----------
+    job : Job
+        New, or one that was interrupted.
+
+    Raises
+    ------
+    PMRNetError
+        If there is nothing to learn from, or model or folder are damaged.
+    FloatingPointError
+        If the loss is not finite in the first epoch; later, the best weights so far are
+        kept.
+    """
+    from napari_pmrnet.finetuning.finetune import (
+        crop_source,
+        steps_for,
+        tune,
+        tuned_model,
+    )
+    from napari_pmrnet.finetuning.score import score
+    from napari_pmrnet.models import load_model
+
+    about, settings = job.about, job.settings
+    model = load_model(about["model"], about["device"])
+    if sees_whole(model.card):
+        raise DataError(
+            f"'{model.name}' is a model of {kind_of(model.card)}; corrections are of "
+            "nuclei. Begin with a model of nuclei."
+        )
+    corrections = job.corrections()
+    division = divide(corrections, settings.seed)
+    job.say(STARTED, **_counts(division))
+    before = job.last(BEFORE)
+    if before is None:
+        job.say(BEFORE, scores=score(model, division.held_back))
+        before = job.last(BEFORE)
+    source = crop_source(division.learned, settings)
+    if "steps" not in about:
+        about["steps"] = steps_for(model, source, settings)
+        job.write(about)
+
+    def report(epoch: Any) -> None:
+        job.say(
+            EPOCH,
+            epoch=epoch.epoch,
+            epochs=epoch.epochs,
+            loss=_training_loss(epoch.losses),
+            held_back=None if epoch.val_dice is None else -epoch.val_dice,
+            seconds_left=epoch.seconds_left,
+        )
+
+    tuned = tune(
+        model,
+        source,
+        division.held_back if division.apart else (),
+        settings,
+        job.checkpoint,
+        report,
+        about["steps"],
+    )
+    if tuned.broke_at is not None:
+        job.say(NOTE, message=_BROKE.format(tuned.broke_at))
+    after = score(tuned_model(model, tuned.state), division.held_back)
+    _save(job, model.card, tuned.state, corrections, before["scores"], after)
+    job.say(AFTER, scores=after)
+    job.say(DONE)
+
+
+def _counts(division: Division) -> dict[str, Any]:
+    """How many nuclei are learned from and held back."""
+    return {
+        "learned": sum(one.reviewed.size for one in division.learned),
+        "held_back": sum(one.reviewed.size for one in division.held_back),
+        "apart": division.apart,
+    }
+
+
+def _training_loss(losses: dict[str, float]) -> float:
+    """The weighted sum of the terms."""
+    from napari_pmrnet.training.loss import LossWeights
+
+    weights = asdict(LossWeights())
+    return sum(weights[name] * value for name, value in losses.items())
+
+
+def _save(
+    job: Job,
+    card: dict[str, Any],
+    state: dict[str, Any],
+    corrections: list[Corrections],
+    before: dict[str, float],
+    after: dict[str, float],
+) -> None:
+    """Write weights and a card that says where they come from."""
+    from napari_pmrnet.models.card import save_model
+
+    digest = hashlib.sha256()
+    for one in corrections:
+        digest.update(one.image.tobytes() + one.labels.tobytes())
+    inherited = {k: v for k, v in card.items() if k not in ("val", "name", "sha256")}
+    save_model(
+        job.weights,
+        state,
+        {
+            **inherited,
+            "parent": card["sha256"],
+            "data": {
+                "name": "corrections",
+                "sha256": digest.hexdigest(),
+                "images": len(corrections),
+                "names": [one.name for one in corrections],
+                "reviewed": sum(one.reviewed.size for one in corrections),
+            },
+            "training": {**asdict(job.settings), "steps": job.about["steps"]},
+            "scores": {"before": before, "after": after},
+            "date": f"{date.today():%Y-%m-%d}",
+        },
+    )
+
+
+def main() -> None:
+    """Run the job of a folder; what goes wrong is the last event of its log."""
+    job = Job(Path(sys.argv[1]))
+    keep_freed_memory()
+    low = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", 10)
+    psutil.Process().nice(low)
+    try:
+        run_job(job)
+    except PMRNetError as error:
+        job.say(FAILED, message=str(error))
+        raise SystemExit(1) from error
+    except Exception as error:
+        logger.exception("training on corrections failed")
+        job.say(FAILED, message=in_words(error))
+        raise SystemExit(1) from error
+
+
+def in_words(error: Exception, again: str = "choose Continue") -> str:
+    """What went wrong, and what to do, for the user.
+
+    Parameters
+    ----------
+    error : Exception
+        Of `run_job`.
+    again : str
+        How the user starts the job once more.
+    """
+    if isinstance(error, FloatingPointError):
+        return (
+            "The training became unstable (its loss is not a number). Nothing was "
+            "kept. Check the corrected labels, then start it anew."
+        )
+    if isinstance(error, MemoryError) or "out of memory" in str(error):
+        return (
+            "The training ran out of memory. Close other images and programs, then "
+            f"{again}: it goes on from its last epoch."
+        )
+    return f"The training failed: {error}. To go on from its last epoch, {again}."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Where the network can run, and what keeps it from running on a GPU."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from napari_pmrnet._runtime import import_torch
+from napari_pmrnet.errors import PMRNetError
+
+if TYPE_CHECKING:
+    import torch
+
+CUDA_INDEX = "https://download.pytorch.org/whl/cu128"
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The torch device for a name.
+
+    Parameters
+    ----------
+    name : str
+        ``auto`` takes the first CUDA GPU, then Apple's GPU, then the CPU.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    PMRNetError
+        If the device is not there; names those that are.
+    """
+    torch = import_torch()
+    present = _present()
+    if name == "auto":
+        return torch.device(present[0][0])
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in (value for value, _ in present):
+        raise PMRNetError(
+            f"There is no device '{name}' here. Choose one of: auto, "
+            f"{', '.join(value for value, _ in present)}."
+        )
+    return torch.device(wanted)
+
+
+def available_devices() -> list[tuple[str, str]]:
+    """Values and readable names of the devices, ``auto`` first."""
+    present = _present()
+    return [("auto", f"Automatic: {present[0][1]}"), *present]
+
+
+def _present() -> list[tuple[str, str]]:
+    """The devices torch can use, fastest first."""
+    torch = import_torch()
+    devices = []
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            name = torch.cuda.get_device_name(index)
+            devices.append((f"cuda:{index}", f"{name} (cuda:{index})"))
+    if torch.backends.mps.is_available():
+        devices.append(("mps", "Apple GPU (mps)"))
+    devices.append(("cpu", "CPU"))
+    return devices
+
+
+def has_fast_bfloat16(kind: str) -> bool:
+    """Whether a kind of device computes in bfloat16 faster than in float32.
+
+    A CPU without instructions for it is ten times slower that way.
+
+    Parameters
+    ----------
+    kind : str
+        Type of a torch device: ``cpu``, ``cuda`` or ``mps``.
+    """
+    torch = import_torch()
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return (
+        kind == "cpu"
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+
+
+def device_advice() -> str | None:
+    """What to do about a GPU that this torch cannot use, or None."""
+    torch = import_torch()
+    if torch.cuda.is_available() or torch.version.cuda or torch.version.hip:
+        return None
+    gpu = _nvidia_gpu()
+    if gpu is None:
+        return None
+    pip = f"{sys.executable} -m pip"
+    return (
+        f"{gpu} is present, but this PyTorch was built for the CPU only. To use it, "
+        f"run '{pip} uninstall --yes torch' and then '{pip} install torch --index-url "
+        f"{CUDA_INDEX}', and start napari again."
+    )
+
+
+def _nvidia_gpu() -> str | None:
+    """Name of the first NVIDIA GPU its driver reports."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [tool, "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip().splitlines()[0] if answer.stdout.strip() else None

@@ -1,0 +1,187 @@
+"""Which models there are, shipped and the user's own, without importing torch."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from napari_pmrnet.errors import WeightsError
+
+SHIPPED = Path(__file__).parent
+SUFFIX = ".safetensors"
+LONGEST_NAME = 64
+_MOST_BYTES = 200
+_FORBIDDEN = '<>:"/\\|?*'
+_DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}
+_PORTS = {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
+_RESERVED = _DEVICES | _PORTS
+
+
+def user_folder() -> Path:
+    """Folder of the user's own models; made when the first one is written."""
+    return platformdirs.user_data_path("napari-pmrnet", appauthor=False) / "models"
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that come with the package, sorted."""
+    return sorted(path.stem for path in SHIPPED.glob(f"*{SUFFIX}"))
+
+
+def user_models() -> list[str]:
+    """Names of the user's own models, sorted.
+
+    A file that has the name of a shipped model is none: the shipped one goes first.
+    """
+    shipped = {_same(name) for name in shipped_models()}
+    names = (path.stem for path in user_folder().glob(f"*{SUFFIX}") if path.is_file())
+    return sorted(
+        (name for name in names if name and _same(name) not in shipped),
+        key=lambda name: (_same(name), name),
+    )
+
+
+def available_models() -> list[str]:
+    """Names of the shipped models, then of the user's own, each sorted."""
+    return [*shipped_models(), *user_models()]
+
+
+def find_weights(name: str | Path) -> Path:
+    """Path of the weights of a model, by its name, or of a file.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such model or file, or it is not a safetensors file.
+    """
+    text = str(name)
+    if text.endswith(SUFFIX):
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise WeightsError(f"{path} does not exist. Choose another model file.")
+        return path
+    for folder, names in ((SHIPPED, shipped_models()), (user_folder(), user_models())):
+        if text in names:
+            return folder / f"{text}{SUFFIX}"
+    raise WeightsError(
+        f"There is no model '{text}'. Models here: "
+        f"{', '.join(available_models()) or 'none'}; or give the path of a "
+        f"{SUFFIX} file. Other formats can run code when loaded and are refused."
+    )
+
+
+def check_name(name: str, instead_of: str | None = None) -> None:
+    """Refuse a name that a new model of the user cannot have.
+
+    Parameters
+    ----------
+    name : str
+        It becomes the name of a file, and has to be one on every system.
+    instead_of : str, optional
+        Name that is given up for it.
+
+    Raises
+    ------
+    WeightsError
+        If it is no legal file name of at most `LONGEST_NAME` characters, or is the
+        name of a model that is there already, upper and lower case being the same.
+    """
+    wrong = _fault(name)
+    if wrong:
+        raise WeightsError(f"{name!r} cannot be the name of a model: {wrong}.")
+    for kind, names in (
+        ("comes with the package", shipped_models()),
+        ("is in the library already", user_models()),
+    ):
+        for known in names:
+            if known != instead_of and _same(known) == _same(name):
+                raise WeightsError(
+                    f"'{name}' cannot be the name of a model: '{known}' {kind}."
+                )
+
+
+def place_for(name: str) -> Path:
+    """Where the weights of a new model go, its folder made.
+
+    Raises
+    ------
+    WeightsError
+        If a new model cannot have that name.
+    DataError
+        If the folder cannot be made.
+    """
+    from napari_pmrnet.io.write import unwritable
+
+    check_name(name)
+    folder = user_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    return folder / f"{name}{SUFFIX}"
+
+
+def _fault(name: str) -> str | None:
+    """Why a name is not a legal file name everywhere, or None."""
+    if not name:
+        return "it is empty"
+    if len(name) > LONGEST_NAME:
+        return f"it has {len(name)} characters, at most {LONGEST_NAME} are allowed"
+    if not name.isprintable():
+        return "it holds characters that cannot be printed"
+    found = [character for character in _FORBIDDEN if character in name]
+    if found:
+        return f"it holds {' '.join(found)}"
+    if name[0] in " .-~" or name[-1] in " .":
+        return "it begins with a space, '.', '-' or '~', or ends with a space or '.'"
+    if name.split(".")[0].strip().lower() in _RESERVED:
+        return "Windows keeps that name for a device"
+    if name.lower().endswith((SUFFIX, ".json")):
+        return "it has the ending of a file"
+    if len(unicodedata.normalize("NFD", name).encode()) > _MOST_BYTES:
+        return "it is too long for some file systems"
+    return None
+
+
+def _same(name: str) -> str:
+    """What is equal for names that some file system takes for one and the same."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def card_path(weights: Path) -> Path:
+    """Path of the card of a weights file."""
+    return weights.with_suffix(".json")
+
+
+def write_card(weights: Path, card: dict[str, Any]) -> None:
+    """Write the card of a weights file, whole or not at all."""
+    from napari_pmrnet.io.write import replace_file
+
+    content = (json.dumps(card, indent=2) + "\n").encode()
+    replace_file(card_path(weights), lambda stream: stream.write(content))
+
+
+def read_card(weights: Path) -> dict[str, Any]:
+    """Read the model card of a weights file.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing, unreadable or not a card.
+    """
+    path = card_path(weights)
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"{weights} has no model card: {path.name} is missing. Copy it from where "
+            "the weights came."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(card, dict) or "window" not in card:
+        raise WeightsError(f"{path} is not a model card: it names no window size.")
+    return card

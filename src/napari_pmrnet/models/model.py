@@ -1,0 +1,240 @@
+"""A network with its weights verified, on a device, ready for windows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.models.backends.choose import Backend, make_backend
+from napari_pmrnet.models.backends.devices import choose_device
+from napari_pmrnet.models.card import sha256
+from napari_pmrnet.models.card_checks import kind_fault
+from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.network import PMRNet
+
+OVERLAP = 64
+GPU_BATCH = 16
+FLIPS = ((), (2,), (3,), (2, 3))
+_EXTRA = ("gate_half", "gate_quarter", "esconv")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded network.
+
+    Attributes
+    ----------
+    name : str
+        Name of a model or of the file.
+    card : dict
+        The model card; ``card["sha256"]`` is the hash of the weights.
+    network : PMRNet
+        In evaluation mode, in channels_last memory format.
+    device : torch.device
+        Where the network is.
+    wanted_backend : str
+        One of `BACKENDS`; ``auto`` is the fastest.
+    """
+
+    name: str
+    card: dict[str, Any]
+    network: PMRNet
+    device: torch.device
+    wanted_backend: str = "auto"
+
+    @cached_property
+    def backend(self) -> Backend:
+        """What runs the network, made from its weights when first asked for."""
+        return make_backend(
+            self.network, self.device, self.wanted_backend, self.card.get("sha256")
+        )
+
+    @property
+    def runs_on(self) -> str:
+        """Device and backend, as the user is told."""
+        return f"{self.device} with {self.backend.name}"
+
+    @property
+    def window(self) -> int:
+        """Side of the windows the network sees, in pixels."""
+        return int(self.card["window"])
+
+    @property
+    def overlap(self) -> int:
+        """Overlap of neighbouring windows, in pixels."""
+        return int(self.card.get("overlap", OVERLAP))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the network's output channels."""
+        return tuple(self.card["architecture"]["channels"])
+
+    @property
+    def batch_size(self) -> int:
+        """Windows at once: one fits a processor's cache, a GPU wants many."""
+        return 1 if self.device.type == "cpu" else GPU_BATCH
+
+    def map_names(self, extra: bool = False) -> tuple[str, ...]:
+        """Names of the maps of `predict_windows`, in order."""
+        return (*self.channels, "boundary", "pgrf", *(_EXTRA if extra else ()))
+
+    def to(self, device: str) -> Model:
+        """A copy of the model on another device; this one stays where it is."""
+        target = torch.device(device)
+        return replace(self, network=deepcopy(self.network).to(target), device=target)
+
+    @torch.inference_mode()
+    def predict_windows(
+        self,
+        windows: np.ndarray | Tensor,
+        extra: bool = False,
+        size: int | None = None,
+        flips: bool = False,
+    ) -> np.ndarray:
+        """Run the network on windows.
+
+        Parameters
+        ----------
+        windows : ndarray or Tensor of float32, shape (N, 3, h, w)
+            Intensities in [0, 1].
+        extra : bool
+            Also the gates at 1/2 and 1/4 scale and ESConv's boundary map.
+        size : int, optional
+            Side at which the network sees a window, which is resized to it and the maps
+            back. By default h and w, which then are multiples of 8.
+        flips : bool
+            Mean over the window as it is, flipped along each axis and along both.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, len(map_names(extra)), h, w)
+            Every map in [0, 1], at full scale.
+        """
+        batch = _to_device(torch.as_tensor(windows), self.device)
+        shape = batch.shape[-2:]
+        if size is not None:
+            batch = _resize(batch, (size, size))
+        views = FLIPS if flips else FLIPS[:1]
+        maps = sum(self._maps(batch, extra, axes) for axes in views) / len(views)
+        return _to_host(_resize(maps, shape)).numpy()
+
+    def _maps(self, batch: Tensor, extra: bool, axes: tuple[int, ...]) -> Tensor:
+        """All maps (N, n, h, w) of windows that the network sees flipped."""
+        out = self.backend(batch.flip(axes))
+        maps = [
+            activate(out.logits, self.channels),
+            out.gates.full,
+            out.certainty,
+        ]
+        if extra:
+            coarse = (out.gates.half, out.gates.quarter)
+            maps += [_resize(gate, batch.shape[-2:]) for gate in coarse]
+            maps.append(out.gates.esconv)
+        back = torch.cat(maps, dim=1).flip(axes)
+        for axis, name in ((2, "flow_y"), (3, "flow_x")):
+            if axis in axes and name in self.channels:
+                back[:, self.channels.index(name)].neg_()
+        return back
+
+
+def activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
+    """Sigmoid of every channel but flows, which are vectors."""
+    flows = [name.startswith("flow_") for name in channels]
+    if not any(flows):
+        return torch.sigmoid(logits)
+    keep = torch.tensor(flows, device=logits.device)[:, None, None]
+    return torch.where(keep, logits, torch.sigmoid(logits))
+
+
+def _to_device(windows: Tensor, device: torch.device) -> Tensor:
+    """Windows in float32 and channels_last; to a GPU from pinned memory."""
+    if device.type == "cuda" and windows.device.type == "cpu":
+        pinned = windows.to(torch.float32).pin_memory()
+        windows = pinned.to(device, non_blocking=True)
+    return windows.to(device, torch.float32, memory_format=torch.channels_last)
+
+
+def _to_host(maps: Tensor) -> Tensor:
+    """Maps on the CPU; from a GPU into pinned memory, which is many times as fast."""
+    if maps.device.type != "cuda":
+        return maps.cpu()
+    host = torch.empty(maps.shape, dtype=maps.dtype, pin_memory=True)
+    host.copy_(maps, non_blocking=True)
+    torch.cuda.current_stream(maps.device).synchronize()
+    return host
+
+
+def _resize(planes: Tensor, size: Sequence[int]) -> Tensor:
+    """Planes (N, C, H, W) at another size, with antialiasing where they shrink."""
+    if planes.shape[-2:] == torch.Size(size):
+        return planes
+    return torch.nn.functional.interpolate(
+        planes, tuple(size), mode="bilinear", align_corners=False, antialias=True
+    )
+
+
+def load_model(
+    name: str | Path = "dsb18", device: str = "auto", backend: str = "auto"
+) -> Model:
+    """Load and verify weights.
+
+    Parameters
+    ----------
+    name : str or Path
+        Name of a model, or path of a ``.safetensors`` file with its card
+        (``.json``) beside it.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    backend : str
+        One of `BACKENDS`; see `make_backend`.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    WeightsError
+        If weights or card are missing, do not belong together, or are of another
+        network.
+    """
+    path = find_weights(name)
+    card = read_card(path)
+    digest = sha256(path)
+    if digest != card.get("sha256"):
+        raise WeightsError(
+            f"{path} is not the file its card describes: SHA-256 {digest[:12]}..., "
+            f"expected {str(card.get('sha256'))[:12]}... Copy weights and card again "
+            "from where they came; for a shipped model, reinstall napari-pmrnet."
+        )
+    try:
+        channels = card["architecture"]["channels"]
+        network = PMRNet(card["architecture"]["in_channels"], len(channels))
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path} does not hold weights of the PMRNet its card describes "
+            f"({_first_line(error)}). Choose another model."
+        ) from error
+    fault = kind_fault(card)
+    if fault:
+        raise WeightsError(f"{path}: its card {fault}. Copy it again.")
+    target = choose_device(device)
+    network = network.eval().to(target, memory_format=torch.channels_last)
+    return Model(path.stem, card, network, target, backend)
+
+
+def _first_line(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error))[:120]

@@ -1,0 +1,249 @@
+"""The dock "Segment a folder": an unattended run over many images.
+
+The engine is `napari_pmrnet.batch`, the same as the command's; here are its form and
+its table. The run goes on in a worker thread while the viewer is used.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import napari.viewer
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QApplication,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pmrnet.batch import BatchJob
+from napari_pmrnet.batch.events import (
+    SHEET,
+    BatchReport,
+    Event,
+    FileEnded,
+    FileProgress,
+    FilesFound,
+)
+from napari_pmrnet.models.card import kind_of, noun
+from napari_pmrnet.plugin.batch.panels import (
+    FoldersPanel,
+    FormScroll,
+    ResultsPanel,
+    SettingsPanel,
+)
+from napari_pmrnet.plugin.batch.run import open_result, report_text, run_batch
+from napari_pmrnet.plugin.batch.table import RUNNING, FileState
+from napari_pmrnet.plugin.widgets import preferences
+from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
+from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+from napari_pmrnet.plugin.widgets.status import row_of, show_tone
+from napari_pmrnet.plugin.widgets.theme import WheelGuard, tones
+from napari_pmrnet.plugin.widgets.worker import Runner
+
+FILE_STEPS = 100
+
+
+class SegmentFolder(Dock):
+    """Dock that segments the images of a folder.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Viewer in which results are opened.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+        self._runner = Runner(self)
+        self._stop = threading.Event()
+        self._output = Path()
+        self._files = 0
+        self.form = SettingsForm(self)
+        self.form.set_settings(preferences.recall())
+        fields, labels = self.form.fields, self.form.labels
+        self.folders = FoldersPanel()
+        self.settings_panel = SettingsPanel(self.form)
+        self.model_panel = ModelPanel(
+            fields["model"], fields["device"], fields["flips"], labels
+        )
+        self._tuned = TunedThresholds(self.form)
+        self.start_button = QPushButton("Start")
+        self.start_button.setObjectName("run")
+        self.cancel_button = QPushButton("Cancel")
+        self.progress = QProgressBar()
+        self.status = QLabel("Choose a folder and press Start.")
+        self.status.setObjectName("status")
+        self.status.setWordWrap(True)
+        ignored, minimum = QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum
+        self.status.setSizePolicy(ignored, minimum)
+        self.results = ResultsPanel()
+        self._guard = WheelGuard(self)
+        self._lay_out()
+        self._name_kind()
+        self._connect()
+        self._restyle()
+        self._set_running(False)
+
+    def job(self) -> BatchJob | None:
+        """The batch that the form spells; None if something is missing or wrong."""
+        settings = self.form.settings()
+        if settings is None:
+            self.settings_panel.unfold()
+            self._complain("A setting is out of bounds; the form says which.")
+            return None
+        if not self.folders.check():
+            self.say("A folder is missing.", "error")
+            return None
+        folders = self.folders
+        return BatchJob(
+            (folders.images.value(),),
+            Path(folders.results.value()).expanduser(),
+            settings,
+            recursive=folders.recursive.isChecked(),
+            overwrite=folders.overwrite.isChecked(),
+        )
+
+    def start(self) -> None:
+        """Segment the folder in a worker thread."""
+        job = self.job()
+        if job is None or self._runner.is_running:
+            return
+        preferences.remember(job.settings)
+        self._stop = threading.Event()
+        self._output = job.output
+        self._set_running(True)
+        self.say("Looking for images...")
+        self._runner.start("Segmenting the folder", run_batch, job, self._stop.is_set)
+
+    def cancel(self) -> None:
+        """Stop after the window at hand; finished files stay."""
+        self.cancel_button.setEnabled(False)
+        self.say("Cancelling...")
+        self._stop.set()
+
+    def copy_command(self) -> None:
+        """Copy the command that does the same in a terminal."""
+        job = self.job()
+        if job is not None:
+            QApplication.clipboard().setText(job.as_command())
+            self.say("The command is on the clipboard.", "good")
+
+    def open_sheet(self) -> None:
+        """Open the contact sheet in the browser."""
+        folder = self._output if self._files else Path(self.folders.results.value())
+        sheet = (folder.expanduser() / SHEET).resolve()
+        if not sheet.is_file():
+            self._complain("There is no contact sheet yet. Press Start to make one.")
+        elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(sheet))):
+            self._complain(f"No browser could be started. Open {sheet} yourself.")
+
+    def open_file(self, file: FileState) -> None:
+        """Open an image and its labels in the viewer."""
+        try:
+            open_result(self._viewer, file.path, file.row, self._output)
+        except Exception as error:  # noqa: BLE001  any reader may raise anything
+            told = str(file.path) in str(error)
+            name = "" if told else f"'{file.path.name}' could not be opened: "
+            self._complain(f"{name}{error}")
+
+    def say(self, text: str, tone: str = "plain") -> None:
+        """Show a sentence in one of the tones of the style sheet."""
+        show_tone(self.status, text, tone)
+
+    def _let_go(self) -> None:
+        self._stop.set()
+        self._runner.shut_down()
+
+    def _lay_out(self) -> None:
+        """Form on top, scrolling where the window is low; the table below."""
+        inner = QWidget()
+        form = QVBoxLayout(inner)
+        form.setContentsMargins(0, 0, 6, 0)
+        for part in (self.folders, self.settings_panel, self.model_panel):
+            form.addWidget(part)
+        form.addStretch(1)
+        whole = QVBoxLayout(self)
+        whole.addWidget(FormScroll(inner), 1)
+        whole.addLayout(row_of((self.start_button, 2), (self.cancel_button, 1)))
+        whole.addWidget(self.progress)
+        whole.addWidget(self.status)
+        whole.addWidget(self.results, 1)
+        self.setMinimumWidth(400)
+        self._guard.protect(inner)
+
+    def _connect(self) -> None:
+        """Wire the parts together."""
+        self.form.changed.connect(self._on_setting)
+        self.start_button.clicked.connect(self.start)
+        self.cancel_button.clicked.connect(self.cancel)
+        self.results.opened.connect(self.open_file)
+        self.results.copy_button.clicked.connect(self.copy_command)
+        self.results.sheet_button.clicked.connect(self.open_sheet)
+        self._runner.progressed.connect(self._on_event)
+        self._runner.succeeded.connect(self._on_done)
+        self._runner.failed.connect(self._complain)
+        self._runner.finished.connect(self._on_finished)
+
+    def _restyle(self, event: Any = None) -> None:
+        super()._restyle()
+        self.results.model.set_colours(tones(self._viewer.theme))
+
+    def _on_setting(self, name: str) -> None:
+        if name == "model":
+            self._tuned.follow()
+            self._name_kind()
+
+    def _name_kind(self) -> None:
+        """Name what the model labels."""
+        card = self._tuned.card
+        self.form.fit(kind_of(card))
+        self.model_panel.show_kind(card)
+        _, many = noun(kind_of(card))
+        self.results.model.name_found(many)
+        self.settings_panel.set_title(f"{many.capitalize()} settings")
+
+    def _set_running(self, running: bool) -> None:
+        """Swap which of start and cancel can be pressed."""
+        self.start_button.setEnabled(not running)
+        self.cancel_button.setEnabled(running)
+        self.progress.setVisible(running)
+        self.progress.setRange(0, 0)
+
+    def _on_event(self, event: Event) -> None:
+        """Follow the run in the table and the bar."""
+        model = self.results.model
+        if isinstance(event, FilesFound):
+            self._files = len(event.paths)
+            model.show_files(event.paths)
+            self.progress.setRange(0, FILE_STEPS * self._files)
+        elif isinstance(event, FileEnded):
+            model.update_file(event.number, event.status, event.row)
+            self.progress.setValue(FILE_STEPS * (event.number + 1))
+        elif isinstance(event, FileProgress):
+            done, total, message = event.progress
+            part = round(FILE_STEPS * done / total) if total else 0
+            self.progress.setValue(FILE_STEPS * event.number + part)
+            if not self._stop.is_set():
+                number = f"{event.number + 1} of {self._files}"
+                self.say(f"File {number}, {event.path.name}: {message}")
+        else:
+            model.update_file(event.number, RUNNING)
+
+    def _on_done(self, report: BatchReport) -> None:
+        """Say what came of it."""
+        if report.device:
+            self.model_panel.show_used(report.device)
+        self.say(*report_text(report))
+
+    def _on_finished(self) -> None:
+        self.results.model.stop_waiting()
+        self._set_running(False)

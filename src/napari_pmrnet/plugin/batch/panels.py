@@ -1,0 +1,252 @@
+"""Parts of the dock "Segment a folder": the folders, the settings, the results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QGroupBox,
+    QHeaderView,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
+from napari_pmrnet.plugin.widgets.collapsible import Fold
+from napari_pmrnet.plugin.widgets.fields import DecimalField, Field, OptionalField
+from napari_pmrnet.plugin.widgets.status import row_of
+
+if TYPE_CHECKING:
+    from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+
+RESULTS = "labels"
+FORM_HEIGHT = 460
+FRAME = 8
+"""What napari's themes put around the inside of a scroll area, and a little."""
+CHANNELS = 8
+NUCLEI_SETTINGS = (
+    "channel",
+    "diameter",
+    "probability_threshold",
+    "seed_threshold",
+    "min_area",
+    "exclude_border",
+)
+
+
+class FormScroll(QScrollArea):
+    """A form as high as it needs to be, up to a limit; it scrolls where that is less.
+
+    Qt's scroll areas keep the height they began with when a part is unfolded.
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidget(content)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        content.installEventFilter(self)
+
+    def sizeHint(self) -> QSize:
+        """Size of the content, no higher than `FORM_HEIGHT`."""
+        content = self.widget().sizeHint()
+        return QSize(content.width(), min(content.height() + FRAME, FORM_HEIGHT))
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        """Follow the content when it grows."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+
+class PathField(Field):
+    """A path to type, drop or choose."""
+
+    def __init__(self, title: str, hint: str) -> None:
+        super().__init__()
+        self._title = title
+        self.edit = QLineEdit()
+        self.edit.setPlaceholderText(hint)
+        self.edit.setMinimumWidth(60)
+        self.browse_button = QPushButton("...")
+        self.browse_button.setFixedWidth(32)
+        self.browse_button.setToolTip("Choose a folder")
+        self.row.addWidget(self.edit, 1)
+        self.row.addWidget(self.browse_button)
+        self.edit.textChanged.connect(self._on_text)
+        self.browse_button.clicked.connect(self.browse)
+
+    def value(self) -> str:
+        """The path as typed, without blanks around it."""
+        return self.edit.text().strip()
+
+    def set_value(self, value: str) -> None:
+        """Show another path."""
+        self.edit.setText(value)
+
+    def browse(self) -> None:
+        """Let the user choose a folder."""
+        start = self.value() or str(Path.home())
+        path = QFileDialog.getExistingDirectory(self, self._title, start)
+        if path:
+            self.set_value(path)
+
+    def _on_text(self, text: str) -> None:
+        self.edit.setToolTip(text)
+        self.set_reason("")
+        self.changed.emit()
+
+
+class FoldersPanel(QGroupBox):
+    """Where the images are and where the results go."""
+
+    def __init__(self) -> None:
+        super().__init__("Folders")
+        self.images = PathField("Folder of images", "folder, file or pattern")
+        self.images.setToolTip(
+            "<span>A folder of TIFF, PNG, JPEG or OME-Zarr images, one such file, or a "
+            "pattern such as plate/*.tif.</span>"
+        )
+        self.results = PathField("Folder of results", "folder")
+        self.results.setToolTip(
+            "<span>Gets a label TIFF for every image, summary.csv and "
+            "contact_sheet.html. What an earlier run finished there with the same "
+            "settings is not segmented again.</span>"
+        )
+        self.recursive = QCheckBox("With subfolders")
+        self.overwrite = QCheckBox("Overwrite")
+        self.overwrite.setToolTip(
+            "<span>Segment finished images again, and replace labels that were "
+            "corrected since or made elsewhere.</span>"
+        )
+        rows = QFormLayout(self)
+        rows.addRow("Images", self.images)
+        rows.addRow("Results", self.results)
+        rows.addRow("", row_of((self.recursive, 1), (self.overwrite, 1)))
+        self._proposed = ""
+        self.images.changed.connect(self._propose)
+
+    def check(self) -> bool:
+        """Whether both are given; a field that is wrong says why."""
+        named, target = self.images.value(), self.results.value()
+        self.images.set_reason("" if named else "Choose a folder of images.")
+        self.results.set_reason("" if target else "Choose a folder for the results.")
+        return bool(named and target)
+
+    def _propose(self) -> None:
+        """Offer a folder for the results, unless the user has chosen one."""
+        if self.results.value() not in ("", self._proposed):
+            return
+        path = Path(self.images.value()).expanduser()
+        self._proposed = str(path / RESULTS) if path.is_dir() else ""
+        self.results.set_value(self._proposed)
+
+
+class SettingsPanel(Fold):
+    """The settings of the nuclei, folded away until wanted."""
+
+    def __init__(self, form: SettingsForm) -> None:
+        content = QWidget()
+        rows = QFormLayout(content)
+        rows.setContentsMargins(0, 0, 0, 0)
+        channel = form.fields["channel"]
+        numbered = [(i, f"Channel {i}") for i in range(CHANNELS)]
+        channel.set_choices([(None, "Automatic"), *numbered])
+        for name in NUCLEI_SETTINGS:
+            field = form.fields[name]
+            if isinstance(field, DecimalField):
+                rows.addRow(form.title(name))
+                rows.addRow(field)
+            elif isinstance(field, OptionalField) or name == "channel":
+                rows.addRow(form.title(name), field)
+            else:
+                rows.addRow(field)
+        super().__init__("Nuclei settings", content)
+
+
+class ResultsPanel(QWidget):
+    """The table of files, and what can be done with a row of it."""
+
+    opened = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = FilesModel(self)
+        self.order = FilesOrder(self)
+        self.order.setSourceModel(self.model)
+        self.table = _table(self.order)
+        self.worst_first = QCheckBox("Worst first")
+        self.worst_first.setToolTip(
+            "<span>Files that failed on top, then those without nuclei, then by rising "
+            "certainty.</span>"
+        )
+        self.open_button = QPushButton("Open in viewer")
+        self.sheet_button = QPushButton("Contact sheet")
+        self.sheet_button.setToolTip("Open the contact sheet in the browser")
+        self.copy_button = QPushButton("Copy command")
+        self.copy_button.setToolTip(
+            "<span>Copy the command that does the same in a terminal.</span>"
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(self.table, 1)
+        column.addLayout(row_of((self.worst_first, 1), (self.open_button, 1)))
+        column.addLayout(row_of((self.sheet_button, 1), (self.copy_button, 1)))
+        self.worst_first.toggled.connect(self.order.set_worst_first)
+        self.table.doubleClicked.connect(lambda index: self._open())
+        self.open_button.clicked.connect(self._open)
+        self.table.selectionModel().selectionChanged.connect(self._on_selection)
+        self.model.modelReset.connect(self._on_selection)
+        self._on_selection()
+
+    def chosen(self) -> FileState | None:
+        """The file whose row is selected."""
+        rows = self.table.selectionModel().selectedRows()
+        if not rows:
+            return None
+        return self.model.file(self.order.mapToSource(rows[0]).row())
+
+    def _open(self) -> None:
+        file = self.chosen()
+        if file is not None:
+            self.opened.emit(file)
+
+    def _on_selection(self) -> None:
+        self.open_button.setEnabled(self.chosen() is not None)
+
+
+def _table(model: FilesOrder) -> QTableView:
+    """A table that shows whole rows and fits a narrow dock."""
+    table = QTableView()
+    table.setModel(model)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    table.setWordWrap(False)
+    table.setShowGrid(False)
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(24)
+    header = table.horizontalHeader()
+    header.setHighlightSections(False)
+    header.setResizeContentsPrecision(0)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(FILE, QHeaderView.ResizeMode.Stretch)
+    header.setMinimumSectionSize(52)
+    table.setMinimumHeight(140)
+    table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+    return table

@@ -1,0 +1,164 @@
+"""What the axes of an image layer mean, and the plane of it that is on show."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pmrnet.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+CHANNEL_NAMES = frozenset({"c", "channel", "channels"})
+_UNNAMED = re.compile(r"(axis )?-?\d+")
+
+
+def is_unnamed(label: str) -> bool:
+    """Whether an axis label is one of napari's defaults, a mere position."""
+    return _UNNAMED.fullmatch(label.strip()) is not None
+
+
+def axis_names(layer: Image, viewer_names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names of a layer's axes, the viewer's where the layer has none of its own.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Layer with ``ndim`` axes (the colour axis of an RGB layer is not one).
+    viewer_names : sequence of str
+        ``viewer.dims.axis_labels``, which the user edits beside the sliders.
+
+    Returns
+    -------
+    tuple of str
+        One name an axis, in lower case; empty where the axis has no name.
+    """
+    own = [str(label).strip().lower() for label in layer.axis_labels]
+    if all(is_unnamed(label) for label in own) and len(viewer_names) >= layer.ndim:
+        own = [str(name).strip().lower() for name in viewer_names[-layer.ndim :]]
+    return tuple("" if is_unnamed(label) else label for label in own)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A y-x plane of a layer, with all its channels.
+
+    Attributes
+    ----------
+    index : tuple of int or slice
+        What to take from the layer's data; channels and the plane are kept whole.
+    channel_axis : int or None
+        Axis of the channels in the array that ``index`` gives.
+    channels : int
+        How many channels the plane has (3 or 4 for RGB and RGBA, 1 for grey).
+    rgb : bool
+        Whether the last axis of the array holds colours.
+    title : str
+        Where the plane lies, such as ``"t=2 z=5"``; empty for a plain image.
+    shape : tuple of int
+        Height and width in pixels.
+    """
+
+    index: tuple[Any, ...]
+    channel_axis: int | None
+    channels: int
+    rgb: bool
+    title: str
+    shape: tuple[int, int]
+
+
+def first_level(layer: Image) -> Any:
+    """Full-resolution array of a layer, multiscale or not, without loading it."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def shown_plane(
+    layer: Image, point: Sequence[float] = (), viewer_names: Sequence[str] = ()
+) -> Plane:
+    """Plane of an image layer that the viewer shows.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Grey, RGB(A) or multi-channel; y and x are its last two axes.
+    point : sequence of float
+        ``viewer.dims.point``: world coordinates of what is shown.
+    viewer_names : sequence of str
+        ``viewer.dims.axis_labels``.
+
+    Raises
+    ------
+    ImageError
+        If the axes are not named well enough to know which plane is meant.
+    """
+    names = axis_names(layer, viewer_names)
+    check_names(layer, names)
+    shape = first_level(layer).shape
+    channel = next((i for i, name in enumerate(names) if name in CHANNEL_NAMES), None)
+    if len(point):
+        place = np.asarray(layer.world_to_data(point), dtype=float)
+    else:
+        place = np.zeros(layer.ndim)
+    index: list[Any] = [slice(None)] * len(shape)
+    where = []
+    for axis in range(layer.ndim - 2):
+        if axis == channel:
+            continue
+        step = int(np.clip(np.round(place[axis]), 0, shape[axis] - 1))
+        index[axis] = step
+        where.append(f"{names[axis] or f'axis {axis}'}={step}")
+    channel_count = 1 if channel is None else shape[channel]
+    return Plane(
+        index=tuple(index),
+        channel_axis=None if channel is None else 0,
+        channels=shape[-1] if layer.rgb else channel_count,
+        rgb=bool(layer.rgb),
+        title=" ".join(where),
+        shape=(shape[layer.ndim - 2], shape[layer.ndim - 1]),
+    )
+
+
+def check_names(layer: Image, names: tuple[str, ...]) -> None:
+    """Refuse a layer whose axes leave open what a plane is, by an `ImageError`."""
+    listed = ", ".join(name or "?" for name in names)
+    shape = first_level(layer).shape
+    if layer.ndim < 2:
+        raise ImageError(
+            f"The layer '{layer.name}' has {layer.ndim} axis; an image needs two. "
+            "Choose an image layer."
+        )
+    swapped = {"y", "x"} <= set(names) and set(names[-2:]) != {"y", "x"}
+    if swapped or CHANNEL_NAMES & set(names[-2:]):
+        raise ImageError(
+            f"The layer '{layer.name}' has the axes ({listed}); y and x must be the "
+            "last two. Move them there (numpy.moveaxis) or open the image with its "
+            "channels as layers."
+        )
+    stacked = [name for name in names[:-2] if name not in CHANNEL_NAMES]
+    if len(stacked) > 1 and not all(stacked):
+        raise ImageError(
+            f"The layer '{layer.name}' has {layer.ndim} axes and not all have a name "
+            f"({listed}), so it is unclear which plane is meant. Name them beside "
+            "the sliders under the image, such as t and z (c for channels), and "
+            "segment again."
+        )
+    flat = layer.ndim == 3 and not layer.rgb
+    if flat and not any(names) and shape[-1] <= 4 < shape[-2]:
+        raise ImageError(
+            f"The layer '{layer.name}' of shape {tuple(shape)} seems to have its "
+            "channels last. Split them into layers (right click on the layer, Split "
+            "Stack) or open it as RGB."
+        )
+
+
+def camera_of(viewer: ViewerModel) -> Any:
+    """The camera; since napari 0.9 it belongs to the viewer's scene."""
+    scene = getattr(viewer, "scene", None)
+    return viewer.camera if scene is None else scene.camera

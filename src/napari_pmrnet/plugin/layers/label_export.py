@@ -1,0 +1,60 @@
+"""Labels of a layer to a TIFF file, with all that the file should say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+_FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
+
+
+def default_path(layer: Labels, folder: str | Path | None = None) -> Path:
+    """Where labels go unless the user says otherwise: ``<image>_labels.tif``.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Result layers know the name of their image; others lend their own.
+    folder : str or Path, optional
+        By default the home folder.
+    """
+    name = layer.metadata.get(METADATA_KEY, {}).get("image") or layer.name
+    stem = _FORBIDDEN.sub("_", name).strip(" .") or "image"
+    stem = re.sub(r"\.(tiff?|png|jpe?g)$", "", stem, flags=re.IGNORECASE)
+    return Path(folder or Path.home()) / f"{stem}_labels.tif"
+
+
+def export_arguments(layer: Labels) -> tuple[Any, dict[str, Any]]:
+    """Labels of a layer as they are now, and what the file says about them.
+
+    Returns
+    -------
+    labels : array
+        A copy, so that painting may go on while it is written.
+    keywords : dict
+        For :func:`napari_pmrnet.io.labels.write_labels`.
+    """
+    made = layer.metadata.get(METADATA_KEY, {})
+    data = layer.data[0] if layer.multiscale else layer.data
+    return (data.copy() if isinstance(data, np.ndarray) else data), {
+        "axes": tuple(layer.axis_labels),
+        "scale": tuple(float(step) for step in layer.scale),
+        "units": tuple(str(unit) for unit in layer.units),
+        "settings": made.get("settings"),
+        "weights_hash": made.get("weights_hash"),
+    }
+
+
+def export(path: Path, labels: Any, keywords: dict[str, Any]) -> Path:
+    """Write labels; runs in a worker thread."""
+    from napari_pmrnet.io.labels import write_labels
+
+    return write_labels(path, np.asarray(labels), **keywords)

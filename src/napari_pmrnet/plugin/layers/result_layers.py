@@ -1,0 +1,203 @@
+"""Layers made from a segmentation, placed exactly over their image."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image, Labels
+
+from napari_pmrnet.models.card import INSTANCES, class_names, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari.layers import Layer
+
+    from napari_pmrnet.segmentation.stack import Labelled
+
+METADATA_KEY = "napari_pmrnet"
+
+MAP_STYLE: dict[str, dict[str, Any]] = {
+    "probability": {"colormap": "magma", "blending": "translucent", "opacity": 0.7},
+    "boundary": {"colormap": "bop orange", "blending": "additive", "opacity": 0.9},
+    "certainty": {"colormap": "viridis", "blending": "translucent", "opacity": 0.7},
+}
+KINDS = (*MAP_STYLE, "nuclei")
+CLASS = "class"
+"""Column with the names of classes."""
+
+
+def plain(layer: Layer) -> Layer:
+    """The layer itself, where a plugin's viewer hands out proxies."""
+    return getattr(layer, "__wrapped__", layer)
+
+
+def spatial_metadata(layer: Layer, axes: Sequence[int] | None = None) -> dict[str, Any]:
+    """Where a result of a layer's y-x plane, or of all its planes, belongs.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Layer whose last two axes are y and x.
+    axes : sequence of int, optional
+        Axes that the result has; by default those two.
+
+    Returns
+    -------
+    dict
+        ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units`` and
+        ``axis_labels`` of these axes, ready for a napari layer.
+    """
+    count = layer.ndim
+    kept = [count - 2, count - 1] if axes is None else list(axes)
+    shear = np.asarray(layer.shear)
+    if shear.ndim == 1:
+        pairs = list(combinations(range(count), 2))
+        shear = shear[[i for i, pair in enumerate(pairs) if set(pair) <= set(kept)]]
+    else:
+        shear = shear[np.ix_(kept, kept)]
+    return {
+        "scale": np.array(layer.scale)[kept],
+        "translate": np.array(layer.translate)[kept],
+        "rotate": np.array(layer.rotate)[np.ix_(kept, kept)],
+        "shear": shear,
+        "affine": np.array(layer.affine.affine_matrix)[
+            np.ix_([*kept, count], [*kept, count])
+        ],
+        "units": tuple(layer.units[axis] for axis in kept),
+        "axis_labels": tuple(layer.axis_labels[axis] for axis in kept),
+    }
+
+
+def features_table(segmentation: Labelled) -> pd.DataFrame:
+    """One row a nucleus, indexed the way napari looks labels up.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``index`` (the label), ``certainty`` and ``area`` (pixels), of classes
+        also ``class``. Of nuclei that have one number in several planes, the means.
+    """
+    objects = segmentation.objects[["label", "certainty", "area"]]
+    if objects["label"].duplicated().any():
+        objects = objects.groupby("label", as_index=False).mean()
+    names = class_names(segmentation.model.card)
+    classes = {CLASS: [names[k - 1] for k in objects["label"]]} if names else {}
+    return pd.DataFrame(
+        {
+            "index": objects["label"].to_numpy(),
+            **classes,
+            "certainty": objects["certainty"].to_numpy(),
+            "area": objects["area"].to_numpy(),
+        }
+    )
+
+
+def result_name(image_name: str, kind: str, plane: str = "") -> str:
+    """Name of a result layer, such as ``"cells z=3 nuclei"``."""
+    return " ".join(part for part in (image_name, plane, kind) if part)
+
+
+def result_metadata(segmentation: Labelled, image_name: str) -> dict[str, Any]:
+    """Collect what a writer needs to say how a layer was made."""
+    return {
+        METADATA_KEY: {
+            "image": image_name,
+            "settings": segmentation.settings.as_dict(),
+            "weights_hash": segmentation.model.card.get("sha256"),
+            "device": segmentation.device,
+            "diameter": segmentation.diameter,
+        }
+    }
+
+
+def build_layer(
+    segmentation: Labelled, kind: str, spatial: Mapping[str, Any] | None = None
+) -> Labels | Image:
+    """Make the layer of one kind of result; it gets its name when it is shown.
+
+    Parameters
+    ----------
+    segmentation : Segmentation or StackSegmentation
+        Its arrays stay untouched when the layer is painted.
+    kind : str
+        One of ``KINDS``: the nuclei become int32 labels that can be painted at once,
+        a map a float32 image in [0, 1], hidden until asked for.
+    spatial : mapping, optional
+        From :func:`spatial_metadata`.
+    """
+    spatial = spatial or {}
+    if kind == "nuclei":
+        layer = Labels(
+            own_labels(segmentation),
+            features=features_table(segmentation),
+            **spatial,
+        )
+        layer.selected_label = next_free_label(segmentation)
+        return layer
+    return Image(
+        np.asarray(segmentation.maps[kind], dtype=np.float32),
+        contrast_limits=(0, 1),
+        visible=False,
+        **MAP_STYLE[kind],
+        **spatial,
+    )
+
+
+def place_layer(
+    layer: Layer,
+    segmentation: Labelled,
+    image: Image,
+    kind: str,
+    plane: str,
+    axes: Sequence[int] | None = None,
+) -> None:
+    """Name a new layer after its image and put it exactly over it.
+
+    Each change of place redraws a layer, so only what differs is set.
+    """
+    labels = kind_of(segmentation.model.card)
+    title = labels if kind == "nuclei" and labels != INSTANCES else kind
+    layer.name = result_name(image.name, title, plane)
+    layer.metadata = result_metadata(segmentation, image.name)
+    present = spatial_metadata(layer, range(layer.ndim))
+    for name, value in spatial_metadata(image, axes).items():
+        if not np.array_equal(present[name], value):
+            setattr(layer, name, value)
+
+
+def replace_labels(layer: Labels, segmentation: Labelled, image_name: str) -> None:
+    """Give an unedited Labels layer new labels, keeping how the user set it up.
+
+    Turning ``editable`` off and on is napari's public way to drop the edit history,
+    which would otherwise redo old pixels into the new labels.
+    """
+    mode = layer.mode
+    layer.data = own_labels(segmentation)
+    layer.editable = False
+    layer.editable = True
+    layer.mode = mode
+    layer.features = features_table(segmentation)
+    layer.metadata = {
+        **layer.metadata,
+        **result_metadata(segmentation, image_name),
+    }
+    layer.selected_label = next_free_label(segmentation)
+
+
+def own_labels(segmentation: Labelled) -> np.ndarray:
+    """A copy of labels as int32, of a region without touching what is far from it."""
+    region = getattr(segmentation, "region", None)
+    if region is None:
+        return np.array(segmentation.labels, dtype=np.int32)
+    return region.place(segmentation.labels[region.view], region.view)
+
+
+def next_free_label(segmentation: Labelled) -> int:
+    """Smallest label above all that are in use; of classes, the first class."""
+    if class_names(segmentation.model.card):
+        return 1
+    return int(segmentation.labels.max(initial=0)) + 1

@@ -1,0 +1,215 @@
+"""Which layers belong to which image, and how a new result meets an old one.
+
+Labels that were corrected by hand are never written over: a new result then gets a
+layer of its own. Maps are no one's handiwork and are replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from napari_pmrnet.plugin.layers.result_layers import (
+    KINDS,
+    MAP_STYLE,
+    build_layer,
+    place_layer,
+    plain,
+    replace_labels,
+    result_metadata,
+)
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels, Layer
+
+    from napari_pmrnet.segmentation import Segmentation
+    from napari_pmrnet.segmentation.stack import Labelled
+
+_shown: WeakKeyDictionary[Layer, Result] = WeakKeyDictionary()
+
+
+def result_of(layer: Layer) -> Result | None:
+    """The result whose labels a layer shows; None for labels made elsewhere."""
+    result = _shown.get(plain(layer))
+    shown = result is not None and result.labels is not None
+    return result if shown and plain(result.labels) is plain(layer) else None
+
+
+@dataclass
+class Result:
+    """A segmentation and the layers that show it.
+
+    Attributes
+    ----------
+    image : napari.layers.Image
+        Layer that was segmented.
+    plane : str
+        Title of the plane; empty for a plain image and for all planes of a stack.
+    segmentation : Segmentation or StackSegmentation
+        What the layers were last filled with.
+    layers : dict
+        ``"nuclei"``, ``"probability"``, ``"boundary"``, ``"certainty"`` to a layer.
+    set_aside : list of napari.layers.Layer
+        Labels that were corrected by hand before a newer result came.
+    axes : sequence of int, or None
+        Axes of the image that the layers have; by default y and x.
+    """
+
+    image: Image
+    plane: str
+    segmentation: Labelled
+    layers: dict[str, Layer] = field(default_factory=dict)
+    set_aside: list[Layer] = field(default_factory=list)
+    axes: Sequence[int] | None = None
+
+    @property
+    def labels(self) -> Labels | None:
+        """Labels layer of the result, if it has one yet."""
+        return self.layers.get("nuclei")
+
+    def is_edited(self) -> bool:
+        """Whether the labels differ from what the segmentation gave."""
+        layer = self.labels
+        return layer is not None and not np.array_equal(
+            np.asarray(layer.data), self.segmentation.labels
+        )
+
+
+class Results:
+    """Results of this session, by image layer and plane.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Viewer whose layers they are.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._results: list[Result] = []
+
+    def find(self, image: Layer | None, plane: str) -> Result | None:
+        """Find the result of a plane of an image, less the layers the user removed."""
+        for result in self._results:
+            if result.image == image and result.plane == plane:
+                result.layers = {
+                    kind: layer
+                    for kind, layer in result.layers.items()
+                    if layer in self._viewer.layers
+                }
+                return result
+        return None
+
+    def layers_of(self, image: Layer) -> list[Layer]:
+        """Every result layer of an image that is still in the viewer."""
+        return [
+            layer
+            for result in self._results
+            if result.image == image
+            for layer in (*result.layers.values(), *result.set_aside)
+            if layer in self._viewer.layers
+        ]
+
+    def forget_removed(self) -> None:
+        """Let go of results whose image is gone, and of their maps in memory."""
+        layers = self._viewer.layers
+        self._results = [r for r in self._results if r.image in layers]
+
+    def missing(self, image: Image, plane: str) -> tuple[str, ...]:
+        """Kinds of layers that a new result of this plane has to add."""
+        result = self.find(image, plane)
+        present = {} if result is None else result.layers
+        return tuple(kind for kind in KINDS if kind not in present)
+
+    def show(
+        self,
+        image: Image,
+        plane: str,
+        segmentation: Labelled,
+        built: Mapping[str, Layer] | None = None,
+        axes: Sequence[int] | None = None,
+    ) -> Iterator[str | None]:
+        """Put a segmentation on show, one layer a step so the window stays alive.
+
+        Parameters
+        ----------
+        image : napari.layers.Image
+            Layer that was segmented.
+        plane : str
+            Title of its plane; empty for all planes.
+        segmentation : Segmentation or StackSegmentation
+            What to show. A stack may have no maps.
+        built : mapping, optional
+            Layers made beforehand, by kind; what is missing is made here.
+        axes : sequence of int, optional
+            Axes of the image that the layers have; by default y and x.
+
+        Yields
+        ------
+        str or None
+            After the last step, a sentence about corrections that were kept.
+        """
+        result = self.find(image, plane)
+        kept = None
+        if result is not None and result.is_edited():
+            kept = self._set_aside(result)
+        if result is None:
+            result = Result(image, plane, segmentation)
+            self._results.append(result)
+        result.segmentation, result.axes = segmentation, axes
+        built = built or {}
+        for kind in MAP_STYLE:
+            if kind in segmentation.maps:
+                self._show_map(result, kind, built.get(kind))
+                yield None
+        self._show_labels(result, built.get("nuclei"))
+        yield kept
+
+    def relabel(
+        self, result: Result, segmentation: Segmentation, new_layer: bool = False
+    ) -> str | None:
+        """Show other labels of the same maps; gives the sentence about kept edits."""
+        kept = None
+        if new_layer and result.labels is not None:
+            kept = self._set_aside(result)
+        result.segmentation = segmentation
+        self._show_labels(result)
+        return kept
+
+    def _set_aside(self, result: Result) -> str:
+        """Hide a corrected layer and stop tracking it, so that nothing changes it."""
+        layer = result.layers.pop("nuclei")
+        layer.visible = False
+        result.set_aside.append(layer)
+        return f"Your corrections are kept in '{layer.name}' (hidden)."
+
+    def _show_labels(self, result: Result, built: Layer | None = None) -> None:
+        """Fill the Labels layer of a result or add one on top, and select it."""
+        if result.labels is not None:
+            replace_labels(result.labels, result.segmentation, result.image.name)
+        else:
+            self._add(result, "nuclei", built)
+        _shown[plain(result.labels)] = result
+        self._viewer.layers.selection.active = result.labels
+
+    def _show_map(self, result: Result, kind: str, built: Layer | None) -> None:
+        """Fill or add one map layer; all of them stay hidden under the labels."""
+        segmentation, layer = result.segmentation, result.layers.get(kind)
+        if layer is None:
+            self._add(result, kind, built)
+            return
+        layer.data = np.asarray(segmentation.maps[kind], dtype=np.float32)
+        made = result_metadata(segmentation, result.image.name)
+        layer.metadata = {**layer.metadata, **made}
+
+    def _add(self, result: Result, kind: str, built: Layer | None) -> None:
+        """Add a layer of a result to the viewer, over its image."""
+        layer = built if built is not None else build_layer(result.segmentation, kind)
+        segmentation, image, plane = result.segmentation, result.image, result.plane
+        place_layer(layer, segmentation, image, kind, plane, result.axes)
+        result.layers[kind] = self._viewer.add_layer(layer)

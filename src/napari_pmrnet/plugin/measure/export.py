@@ -1,0 +1,135 @@
+"""The files that nuclei are exported to."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from napari_pmrnet.io.map_stack import write_stack
+from napari_pmrnet.io.rois import write_geojson, write_rois
+from napari_pmrnet.plugin.layers.label_export import default_path, export
+from napari_pmrnet.plugin.measure.snapshot import Specimen
+from napari_pmrnet.proofreading.measure import heads, write_table
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+TABLE, ROIS, GEOJSON, STACK, LABELS = "table", "rois", "geojson", "stack", "labels"
+PAGES = ("certainty", "boundary")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes
+    ----------
+    title : str
+        In the list of formats.
+    suffix : str
+        What its name ends in, after the name of the image.
+    files : str
+        Filter of the file dialog.
+    about : str
+        What is in it.
+    """
+
+    title: str
+    suffix: str
+    files: str
+    about: str
+
+
+FORMATS = {
+    TABLE: Format(
+        "Table (CSV)",
+        "nuclei.csv",
+        "Table (*.csv)",
+        "All measurements, one row a nucleus, units in the heads",
+    ),
+    ROIS: Format(
+        "ImageJ ROIs (zip)",
+        "rois.zip",
+        "ImageJ ROIs (*.zip)",
+        "Outlines for the ROI manager of ImageJ and Fiji",
+    ),
+    GEOJSON: Format(
+        "QuPath (GeoJSON)",
+        "nuclei.geojson",
+        "GeoJSON (*.geojson *.json)",
+        "Outlines as detections, with all measurements",
+    ),
+    STACK: Format(
+        "Labels and maps (TIFF)",
+        "maps.tif",
+        "TIFF (*.tif *.tiff)",
+        "One TIFF with a page each of labels, certainty and boundary",
+    ),
+    LABELS: Format(
+        "Labels (TIFF)",
+        "labels.tif",
+        "Label TIFF (*.tif *.tiff)",
+        "The label image with its pixel size",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that was written, and what was measured for it."""
+
+    path: Path
+    table: pd.DataFrame | None = None
+    remark: str = ""
+
+
+def proposed_path(layer: Labels, kind: str, folder: Path | None = None) -> Path:
+    """Name of a file unless the user says otherwise, such as ``<image>_rois.zip``."""
+    path = default_path(layer, folder)
+    return path.with_name(f"{path.stem.removesuffix('labels')}{FORMATS[kind].suffix}")
+
+
+def exporting(
+    path: Path, kind: str, specimen: Specimen, whole: Any, keywords: dict[str, Any]
+) -> Generator[tuple[int, int], None, Written]:
+    """Steps of an export; runs in a worker thread.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        A key of `FORMATS`.
+    specimen : Specimen
+        The plane on show, frozen.
+    whole : array
+        Labels of all planes, which a label TIFF gets.
+    keywords : dict
+        For `write_labels`.
+    """
+    if kind == LABELS:
+        return Written(export(path, whole, keywords))
+    labels = specimen.labels.read()
+    if kind == ROIS:
+        return Written(write_rois(path, labels))
+    if kind == STACK:
+        return _write_pages(path, specimen, labels)
+    table = yield from specimen.measuring(labels)
+    if kind == TABLE:
+        return Written(write_table(path, table, specimen.unit), table)
+    named = table.rename(columns=heads(specimen.unit))
+    return Written(write_geojson(path, labels, named), table)
+
+
+def _write_pages(path: Path, specimen: Specimen, labels: Any) -> Written:
+    """Labels and those maps that there are."""
+    maps = {name: specimen.maps[name] for name in PAGES if name in specimen.maps}
+    written = write_stack(
+        path, {"labels": labels, **maps}, specimen.pixel_size, specimen.unit
+    )
+    missing = [name for name in PAGES if name not in maps]
+    remark = f" without {' and '.join(missing)}, which is not known" if missing else ""
+    return Written(written, None, remark)

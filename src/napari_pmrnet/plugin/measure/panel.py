@@ -1,0 +1,434 @@
+"""Counts, measures and exports the nuclei of a Labels layer.
+
+Measurements live in the features of the layer and nowhere else. While a review is
+under way they follow every edit, on the boxes of the nuclei that changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.plugin.layers.label_export import export_arguments
+from napari_pmrnet.plugin.layers.pixel_size import pixel_size
+from napari_pmrnet.plugin.layers.result_layers import plain
+from napari_pmrnet.plugin.layers.review_session import ReviewSession, session_of
+from napari_pmrnet.plugin.measure.export import (
+    FORMATS,
+    Written,
+    exporting,
+    proposed_path,
+)
+from napari_pmrnet.plugin.measure.formatting import listed, summary
+from napari_pmrnet.plugin.measure.snapshot import (
+    Pixels,
+    Specimen,
+    keep,
+    known_flags,
+    labels_on_show,
+    measured_of,
+    unit_of,
+    with_flags,
+)
+from napari_pmrnet.plugin.widgets.worker import Runner
+from napari_pmrnet.proofreading.measure import (
+    INTENSITY,
+    count_pixels,
+    measure_boxes,
+    totals,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import napari.viewer
+    from napari.layers import Labels
+
+DELAY = 150
+MANY = 100
+_MISSING = "The certainty of these nuclei is not known, so no range is given."
+_RANGE = (
+    "<span>In brackets: without the doubtful nuclei, and with all of them. Doubtful is "
+    "what is less certain than 0.5 and was not reviewed.</span>"
+)
+
+
+class MeasurePanel(QWidget):
+    """Totals, measurements and exports of one Labels layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Viewer that shows it, and the image it is of.
+    """
+
+    said = Signal(str, str)
+    refreshed = Signal()
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._layer: Labels | None = None
+        self._session: ReviewSession | None = None
+        self._job: tuple[Labels, Specimen] | None = None
+        self._dirty: set[int] = set()
+        self._areas: pd.Series | None = None
+        self._counted: Any = None
+        self._folder: Path | None = None
+        self._working, self._counting = Runner(self), Runner(self)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DELAY)
+        self._timer.timeout.connect(self._follow)
+        self._lay_out()
+        self._connect()
+        self.set_layer(None)
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer whose nuclei are measured."""
+        return self._layer
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something is being measured or written."""
+        return self._working.is_running
+
+    def set_layer(self, layer: Labels | None) -> None:
+        """Turn to another layer, or to none."""
+        layer = None if layer is None else plain(layer)
+        self._listen(layer)
+        self._layer, self._areas, self._counted = layer, None, None
+        self._dirty.clear()
+        self._meet_session()
+        self._show()
+        if layer is not None:
+            self._follow()
+
+    def measure(self) -> None:
+        """Measure all nuclei anew, in the background; pressed again, stop."""
+        if self._working.is_running:
+            self._working.cancel()
+        elif (specimen := self._snapshot()) is not None:
+            plane = f" at {specimen.plane}" if specimen.plane else ""
+            self._start(f"Measuring '{specimen.name}'{plane}", _measured, specimen)
+
+    def ask(self) -> None:
+        """Ask for a file and export to it."""
+        kind = self.format.currentData()
+        if self._layer is None or self._working.is_running:
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self,
+            f"Export '{self._layer.name}'",
+            str(proposed_path(self._layer, kind, self._folder)),
+            FORMATS[kind].files,
+        )
+        if path:
+            self._folder = Path(path).parent
+            self.export(Path(path), kind)
+
+    def export(self, path: Path, kind: str) -> None:
+        """Write nuclei to a file, in the background.
+
+        Parameters
+        ----------
+        path : Path
+        kind : str
+            A key of `FORMATS`.
+        """
+        specimen = self._snapshot()
+        if specimen is not None:
+            whole, keywords = export_arguments(self._layer)
+            self._start(
+                f"Writing '{path}'", exporting, path, kind, specimen, whole, keywords
+            )
+
+    def release(self) -> None:
+        """Let go of the viewer and of running work."""
+        self.set_layer(None)
+        self._timer.stop()
+        for runner in (self._working, self._counting):
+            runner.shut_down()
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def _lay_out(self) -> None:
+        self.totals, self.hint = QLabel(), QLabel()
+        self.hint.setObjectName("hint")
+        for label in (self.totals, self.hint):
+            label.setWordWrap(True)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.totals.setToolTip(_RANGE)
+        self.button = QPushButton("Measure")
+        self.format = QComboBox()
+        for kind, known in FORMATS.items():
+            self.format.addItem(known.title, kind)
+        self.export_button = QPushButton("Export...")
+        self.bar = QProgressBar()
+        self.bar.hide()
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.button, 2)
+        row.addWidget(self.format, 3)
+        row.addWidget(self.export_button, 2)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 0, 0, 0)
+        column.setSpacing(4)
+        for part in (self.totals, self.hint):
+            column.addWidget(part)
+        column.addLayout(row)
+        column.addWidget(self.bar)
+
+    def _connect(self) -> None:
+        self.button.clicked.connect(self.measure)
+        self.export_button.clicked.connect(self.ask)
+        self.format.currentIndexChanged.connect(self._on_format)
+        self._on_format()
+        self._working.succeeded.connect(self._on_done)
+        self._working.progressed.connect(self._on_progress)
+        self._working.failed.connect(lambda text: self.said.emit(text, "error"))
+        self._working.cancelled.connect(lambda: self.said.emit("Stopped.", "plain"))
+        self._working.finished.connect(self._on_finished)
+        self._counting.succeeded.connect(self._on_counted)
+        self._counting.failed.connect(lambda text: self.said.emit(text, "error"))
+        self._counting.finished.connect(self._timer.start)
+        self._viewer.layers.events.removed.connect(self._on_removed)
+
+    def _listen(self, layer: Labels | None) -> None:
+        """Follow the events of a layer and no longer those of the one before."""
+        pairs = (
+            ("paint", self._on_pixels),
+            ("data", self._on_pixels),
+            ("set_data", self._on_redraw),
+            ("features", self._on_other),
+            ("scale", self._on_other),
+            ("units", self._on_other),
+        )
+        for name, slot in pairs:
+            if self._layer is not None:
+                getattr(self._layer.events, name).disconnect(slot)
+            if layer is not None:
+                getattr(layer.events, name).connect(slot)
+
+    def _meet_session(self) -> None:
+        """Follow the review that is under way, if there is one."""
+        session = None if self._layer is None else session_of(self._layer)
+        if session is self._session:
+            return
+        if self._session is not None:
+            self._session.changed.disconnect(self._on_changed)
+        self._session, self._counted = session, None
+        if session is not None:
+            session.changed.connect(self._on_changed)
+
+    def _snapshot(self) -> Specimen | None:
+        """The nuclei as they are now; None, and why, if they cannot be had."""
+        layer = self._layer
+        if layer is None or self._working.is_running:
+            return None
+        self._meet_session()
+        if self._session is not None:
+            self._session.settle()
+        try:
+            viewer = self._viewer
+            specimen = Specimen.of(layer, viewer.layers, viewer.dims).frozen()
+        except (PMRNetError, OSError) as error:
+            self.said.emit(str(error), "error")
+            return None
+        self._dirty.clear()
+        self._job = layer, specimen
+        return specimen
+
+    def _start(self, task: str, job: Callable[..., Any], *args: Any) -> None:
+        self.said.emit(f"{task}...", "plain")
+        self.button.setText("Stop")
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self.export_button.setEnabled(False)
+        self._working.start(task, job, *args)
+
+    def _on_progress(self, progress: tuple[int, int]) -> None:
+        done, total = progress
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+
+    def _on_done(self, outcome: Written | pd.DataFrame) -> None:
+        """Keep what was measured, and say what was done."""
+        layer, specimen = self._job
+        there = layer in self._viewer.layers
+        table = outcome.table if isinstance(outcome, Written) else outcome
+        if table is not None and there:
+            self._keep(layer, table, specimen.unit)
+        if isinstance(outcome, Written):
+            self.said.emit(f"Written to {outcome.path}{outcome.remark}", "good")
+        elif not there:
+            self.said.emit(f"'{specimen.name}' was removed meanwhile.", "warning")
+        elif specimen.fault:
+            self.said.emit(f"Measured {len(table)} nuclei. {specimen.fault}", "warning")
+        else:
+            self.said.emit(f"Measured {len(table)} nuclei.", "good")
+
+    def _keep(self, layer: Labels, table: pd.DataFrame, unit: str) -> None:
+        """Keep measurements with the status that the nuclei have by now."""
+        session = session_of(layer)
+        if session is not None:
+            flags = session.review.flags()
+            table = with_flags(table[table.index.isin(flags.index)], flags)
+        keep(layer, table.sort_index(), unit)
+
+    def _on_finished(self) -> None:
+        self._job = None
+        self.button.setText("Measure")
+        self.bar.hide()
+        self.export_button.setEnabled(self._layer is not None)
+        self._timer.start()
+
+    def _on_changed(self, labels: set[int]) -> None:
+        self._dirty |= labels
+        self._timer.start()
+
+    def _on_pixels(self, event: Any = None) -> None:
+        self._counted = None
+        self._on_other()
+
+    def _on_redraw(self, event: Any = None) -> None:
+        """Undo tells of itself by a redraw only, but so does much else."""
+        if isinstance(self._layer.data, np.ndarray):
+            self._counted = None
+        self._on_other()
+
+    def _on_other(self, event: Any = None) -> None:
+        self._meet_session()
+        self._timer.start()
+
+    def _on_format(self, _: int = 0) -> None:
+        about = FORMATS[self.format.currentData()].about
+        self.format.setToolTip(f"<span>{about}</span>")
+
+    def _on_removed(self, event: Any = None) -> None:
+        if self._layer is not None and self._layer not in self._viewer.layers:
+            self.set_layer(None)
+
+    def _follow(self) -> None:
+        """Bring totals and measurements to where the labels are."""
+        if self._layer is None:
+            return
+        self._meet_session()
+        if self._session is None:
+            self._count()
+        elif self._dirty and not self._working.is_running:
+            self._measure_changed()
+        self._show()
+
+    def _count(self) -> None:
+        """Count pixels in the background, unless the labels are as counted before."""
+        pixels = labels_on_show(self._layer, self._viewer.dims.point)
+        key = id(pixels.data), pixels.before
+        if key == self._counted or self._counting.is_running:
+            return
+        self._counted = key
+        name = self._layer.name
+        self._counting.start(f"Counting '{name}'", _counted, self._layer, pixels)
+
+    def _on_counted(self, counted: tuple[Labels, pd.Series]) -> None:
+        layer, areas = counted
+        if layer is self._layer:
+            self._areas = areas
+
+    def _measure_changed(self) -> None:
+        """Measure those nuclei anew that an edit has changed."""
+        changed, layer = set(self._dirty), self._layer
+        known = measured_of(layer)
+        if known is None or known[1] != unit_of(layer):
+            self._dirty.clear()
+            return
+        if len(changed) > MANY:
+            self.measure()
+            return
+        self._dirty.clear()
+        specimen = Specimen.of(layer, self._viewer.layers, self._viewer.dims)
+        fresh = measure_boxes(
+            self._session.review.labels,
+            self._session.review.nuclei.boxes(changed),
+            {name: pixels.read for name, pixels in specimen.channels.items()},
+            specimen.pixel_size,
+        )
+        table = known[0]
+        kept = table.drop(index=table.index.intersection(list(changed)))
+        table = pd.concat([kept, with_flags(fresh, specimen.flags)])
+        self._keep(layer, table, specimen.unit)
+
+    def _show(self) -> None:
+        """Show totals, and how the measurements stand."""
+        layer = self._layer
+        for part in (self.button, self.format):
+            part.setEnabled(layer is not None)
+        self.export_button.setEnabled(layer is not None and not self.is_running)
+        if layer is None:
+            self.totals.setText("No labels to measure.")
+            self.hint.setText("")
+            self.refreshed.emit()
+            return
+        areas = self._areas
+        if self._session is not None:
+            areas = self._session.review.nuclei.table["area"]
+        if areas is None:
+            self.totals.setText("Counting...")
+            self.hint.setText("")
+        else:
+            self._show_totals(areas)
+        self.refreshed.emit()
+
+    def _show_totals(self, areas: pd.Series) -> None:
+        layer = self._layer
+        height, width = pixel_size(layer)
+        table = with_flags(
+            pd.DataFrame({"area": areas * (height * width)}), known_flags(layer)
+        )
+        known = bool(table["certainty"].notna().any())
+        self.totals.setText(summary(totals(table), unit_of(layer), known))
+        missing = [] if known or table.empty else [_MISSING]
+        self.hint.setText(" ".join([*missing, self._standing(table["area"])]))
+
+    def _standing(self, areas: pd.Series) -> str:
+        """Whether the nuclei were measured as they are now, in words."""
+        known = measured_of(self._layer)
+        if known is None:
+            return "Not measured yet."
+        table, unit = known
+        before = table["area"].reindex(areas.index)
+        same = (
+            len(table) == len(areas) and (before - areas).abs().le(1e-6 * areas).all()
+        )
+        if not (same and unit == unit_of(self._layer)) and not self._dirty:
+            return "Not as they were measured: measure again."
+        names = [name.removeprefix(INTENSITY) for name in table if INTENSITY in name]
+        shape = "Measured: shape"
+        return f"{shape}, mean of {listed(names)}." if names else f"{shape}."
+
+
+def _measured(specimen: Specimen) -> Generator[tuple[int, int], None, pd.DataFrame]:
+    """Steps of measuring a plane; runs in a worker thread."""
+    return (yield from specimen.measuring(specimen.labels.read()))
+
+
+def _counted(layer: Labels, pixels: Pixels) -> tuple[Labels, pd.Series]:
+    """Pixels of every nucleus; the layer says whose. Runs in a worker thread."""
+    return layer, count_pixels(pixels.read())

@@ -1,0 +1,317 @@
+"""What is measured of a Labels layer, and its features, where measurements are kept.
+
+Everything here runs without a window. `Specimen.of` copies what the user could change;
+what it gives is worked on in another thread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image
+
+from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.units import canonical_unit
+from napari_pmrnet.plugin.layers.axes import Plane, first_level, shown_plane
+from napari_pmrnet.plugin.layers.pixel_size import (
+    on_same_pixels,
+    pixel_size,
+    pixel_unit,
+)
+from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
+from napari_pmrnet.plugin.layers.results import result_of
+from napari_pmrnet.plugin.layers.review_session import session_of
+from napari_pmrnet.plugin.layers.source_image import image_for
+from napari_pmrnet.proofreading.measure import INTENSITY, SHAPE, heads, measure_steps
+
+if TYPE_CHECKING:
+    from napari.components import Dims
+    from napari.layers import Labels
+
+    from napari_pmrnet.plugin.layers.results import Result
+    from napari_pmrnet.segmentation.tiles import Box
+
+FLAGS = ("certainty", "reviewed", "edited")
+_COLOURS = ("red", "green", "blue")
+_EVERYWHERE = slice(None), slice(None)
+_HEAD = re.compile(r"(area|diameter|centroid_y|centroid_x) \[(.+?)(\^2)?\]")
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A plane of an array that may lie on disk.
+
+    Attributes
+    ----------
+    data : array
+    before, after : tuple of int
+        Where the plane lies on the axes before and after y and x.
+    """
+
+    data: Any
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height and width."""
+        start = len(self.before)
+        return tuple(int(n) for n in self.data.shape[start : start + 2])
+
+    def read(self, box: Box = _EVERYWHERE) -> np.ndarray:
+        """Pixels of the plane or of a box in it."""
+        return np.asarray(self.data[(*self.before, *box, *self.after)])
+
+    def frozen(self) -> Pixels:
+        """The plane as it is now; what lies on disk is left there."""
+        in_memory = isinstance(self.data, np.ndarray)
+        return Pixels(self.read().copy()) if in_memory else self
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """Nuclei to be measured, and what they are measured on.
+
+    Attributes
+    ----------
+    name : str
+        Of the Labels layer.
+    labels : Pixels
+    channels : dict of Pixels
+        By name.
+    pixel_size : (float, float)
+    unit : str
+        Of `pixel_size`.
+    flags : DataFrame
+        The columns `FLAGS` by label, as far as they are known.
+    maps : mapping of ndarray
+        Such as ``certainty`` and ``boundary``; empty for labels made elsewhere.
+    plane : str
+        Which plane of a stack of labels this is; empty for a plain one.
+    fault : str
+        Why there is no channel, if there is none.
+    """
+
+    name: str
+    labels: Pixels
+    channels: dict[str, Pixels]
+    pixel_size: tuple[float, float]
+    unit: str
+    flags: pd.DataFrame
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    plane: str = ""
+    fault: str = ""
+
+    @classmethod
+    def of(cls, layer: Labels, layers: Iterable[Any], dims: Dims) -> Specimen:
+        """The plane of a Labels layer on show, not copied yet."""
+        session, result = session_of(layer), result_of(layer)
+        maps: Mapping[str, np.ndarray] = {}
+        if session is not None:
+            labels, maps = Pixels(session.review.labels), session.review.nuclei.maps
+        else:
+            labels = labels_on_show(layer, dims.point)
+            if result is not None:
+                # Maps of a stack, of which one plane is measured.
+                maps = {
+                    name: values[labels.before] if values.ndim > 2 else values
+                    for name, values in result.segmentation.maps.items()
+                }
+        channels, fault = _channels(layer, labels.shape, result, list(layers), dims)
+        names = [str(name) for name in layer.axis_labels]
+        plane = " ".join(
+            f"{name}={step}" for name, step in zip(names, labels.before, strict=False)
+        )
+        return cls(
+            layer.name,
+            labels,
+            channels,
+            pixel_size(layer),
+            unit_of(layer),
+            known_flags(layer),
+            maps,
+            plane,
+            fault,
+        )
+
+    def frozen(self) -> Specimen:
+        """A copy of what may be changed while it is worked on."""
+        channels = {name: pixels.frozen() for name, pixels in self.channels.items()}
+        return replace(self, labels=self.labels.frozen(), channels=channels)
+
+    def measuring(
+        self, labels: np.ndarray
+    ) -> Generator[tuple[int, int], None, pd.DataFrame]:
+        """Steps of measuring all nuclei; gives the table with the flags."""
+        channels = {name: pixels.read() for name, pixels in self.channels.items()}
+        table = yield from measure_steps(labels, channels, self.pixel_size)
+        return with_flags(table, self.flags)
+
+
+def unit_of(layer: Labels) -> str:
+    """Unit of the pixel size, as files have it: ``"um"``, or ``"pixel"``."""
+    return canonical_unit(pixel_unit(layer))
+
+
+def labels_on_show(layer: Labels, point: Sequence[float]) -> Pixels:
+    """The plane of a Labels layer that the viewer shows, at its finest level."""
+    data = first_level(layer)
+    if layer.ndim == 2:
+        return Pixels(data)
+    place = np.round(layer.world_to_data(point))[: layer.ndim - 2]
+    last = np.array(data.shape[: layer.ndim - 2]) - 1
+    return Pixels(data, tuple(int(n) for n in np.clip(place, 0, last)))
+
+
+def known_flags(layer: Labels) -> pd.DataFrame:
+    """Certainty and status of the nuclei by label, as far as they are known."""
+    session = session_of(layer)
+    if session is not None:
+        return session.review.flags()
+    known = _by_label(layer.features)
+    return known[[name for name in FLAGS if name in known]]
+
+
+def with_flags(table: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
+    """A table with the columns `FLAGS`; where nothing is known certainty is missing."""
+    flags = flags[~flags.index.duplicated()].reindex(table.index)
+    table = table.drop(columns=[name for name in FLAGS if name in table])
+    table["certainty"] = flags.get("certainty", pd.Series(np.nan, table.index))
+    table["certainty"] = pd.to_numeric(table["certainty"], errors="coerce")
+    for name in FLAGS[1:]:
+        known = flags.get(name, pd.Series(False, table.index))
+        table[name] = known.eq(True)
+    return table
+
+
+def measured_of(layer: Labels) -> tuple[pd.DataFrame, str] | None:
+    """Measurements kept in the features of a layer, and their unit.
+
+    Returns
+    -------
+    (DataFrame, str) or None
+        By label, with the columns of `measure` and `FLAGS`; without the nuclei that
+        were not measured. None if nothing was measured.
+    """
+    known = _by_label(layer.features)
+    found = {head: _HEAD.fullmatch(head) for head in map(str, known.columns)}
+    plain = {head: match[1] for head, match in found.items() if match}
+    if set(SHAPE[:2]) - set(plain.values()):
+        return None
+    unit = next(match[2] for match in found.values() if match)
+    table = known.drop(columns="area", errors="ignore").rename(columns=plain)
+    intensities = [name for name in table if str(name).startswith(INTENSITY)]
+    there = [name for name in (*SHAPE, *intensities) if name in table]
+    return with_flags(table[there], known).dropna(subset=["area"]), unit
+
+
+def keep(layer: Labels, table: pd.DataFrame, unit: str) -> None:
+    """Write measurements into the features of a layer; columns of others stay.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Its features get the columns ``index`` (the label, by which napari looks them
+        up), ``certainty``, ``area`` in pixels, ``reviewed``, ``edited``, and those of
+        `measure` under heads that say their unit.
+    table : DataFrame
+        Of `Specimen.measuring`; nuclei that are not in it are dropped.
+    unit : str
+    """
+    others = _by_label(layer.features).drop(columns=["area", *FLAGS], errors="ignore")
+    others = others.drop(columns=[name for name in others if _is_ours(str(name))])
+    base = table[list(FLAGS)].copy()
+    height, width = pixel_size(layer)
+    area = (table["area"] / (height * width)).round().astype(int)
+    base.insert(1, "area", area)
+    ours = table.drop(columns=list(FLAGS)).rename(columns=heads(unit))
+    joined = base.join(ours).join(others[~others.index.duplicated()])
+    layer.features = joined.rename_axis("index").reset_index()
+
+
+def _is_ours(head: str) -> bool:
+    return (
+        _HEAD.fullmatch(head) is not None
+        or head in ("eccentricity", "solidity")
+        or head.startswith(INTENSITY)
+    )
+
+
+def _by_label(features: pd.DataFrame) -> pd.DataFrame:
+    """Features by label; without a column ``index`` napari counts them from 0."""
+    return features.set_index("index") if "index" in features else features
+
+
+def _channels(
+    layer: Labels,
+    shape: tuple[int, ...],
+    result: Result | None,
+    layers: list[Any],
+    dims: Dims,
+) -> tuple[dict[str, Pixels], str]:
+    """Channels of the image that labels are of, or why there are none."""
+    images = [
+        other
+        for other in layers
+        if isinstance(other, Image) and METADATA_KEY not in other.metadata
+    ]
+    image = image_for(layer, result, layers)
+    candidates = [] if image is None else [image]
+    if result is None:
+        named = [other for other in images if layer.name.startswith(other.name)]
+        candidates += [*named, *images]
+    fault = "" if images else "There is no image layer"
+    for image in candidates:
+        try:
+            plane = _plane_of(image, result, dims)
+        except ImageError as error:
+            fault = fault or str(error).removesuffix(".")
+            continue
+        if plane.shape == shape:
+            return _channels_of(image, plane, layers), ""
+    if result is not None and image is not None:
+        fault = fault or f"'{image.name}' has another shape than '{layer.name}'"
+    size = " x ".join(map(str, shape))
+    fault = fault or f"No image layer has the shape of '{layer.name}' ({size})"
+    return {}, f"{fault}, so no intensity is measured."
+
+
+def _plane_of(image: Image, result: Result | None, dims: Dims) -> Plane:
+    """The plane that a result is of, or else the one on show."""
+    plane = shown_plane(image, dims.point, dims.axis_labels)
+    if result is None or not result.plane:
+        return plane
+    steps = iter(re.findall(r"=(\d+)", result.plane))
+    index = [int(next(steps)) if isinstance(n, int) else n for n in plane.index]
+    return replace(plane, index=tuple(index))
+
+
+def _channels_of(image: Image, plane: Plane, layers: list[Any]) -> dict[str, Pixels]:
+    """Every channel of a plane by name."""
+    data = first_level(image)
+    leading = plane.index[: image.ndim - 2]
+    if plane.rgb:
+        return {name: Pixels(data, leading, (i,)) for i, name in enumerate(_COLOURS)}
+    channel = next((i for i, n in enumerate(leading) if isinstance(n, slice)), None)
+    if channel is not None:
+        return {
+            f"channel {i}": Pixels(
+                data, (*leading[:channel], i, *leading[channel + 1 :])
+            )
+            for i in range(plane.channels)
+        }
+    others = [
+        other
+        for other in on_same_pixels(image, layers)
+        if isinstance(other, Image)
+        and not other.rgb
+        and first_level(other).shape == data.shape
+    ]
+    return {
+        other.name: Pixels(first_level(other), leading) for other in (image, *others)
+    }

@@ -1,0 +1,236 @@
+"""The dock "Models": the library, and a way in and out of it.
+
+What takes its time, verifying and exporting, goes on in a worker thread.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import napari.viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QInputDialog,
+    QMessageBox,
+    QPushButton,
+    QSplitter,
+    QTextBrowser,
+    QVBoxLayout,
+)
+
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.export.write import ENDINGS, Exported
+from napari_pmrnet.models.card_text import entries
+from napari_pmrnet.models.importing import Incoming
+from napari_pmrnet.models.user_models import delete_model, keep_model, rename_model
+from napari_pmrnet.plugin.models.table import ModelsTable, details_html
+from napari_pmrnet.plugin.models.tasks import (
+    FORMATS,
+    exporting,
+    free_name,
+    refusal,
+    verifying,
+    with_ending,
+)
+from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.model_events import model_events
+from napari_pmrnet.plugin.widgets.status import StatusPanel, row_of
+from napari_pmrnet.plugin.widgets.theme import WheelGuard
+from napari_pmrnet.plugin.widgets.worker import Runner
+
+IMPORTED = "Models (*.zip *.safetensors)"
+SHIPPED = "This model comes with the package: it can be neither renamed nor deleted"
+ABOUT_IMPORT = (
+    "Add a model from a .zip that was exported here, or from a .safetensors file with "
+    "its card beside it. It is verified first"
+)
+NONE_CHOSEN = "Choose a model first"
+WORKING = "Wait until the work in hand is done"
+
+
+class Models(Dock):
+    """Dock that lists the models and imports, exports, renames and deletes them.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Viewer whose theme it follows.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+        self._runner = Runner(self)
+        self._folder = Path.home()
+        self.table, self.details = ModelsTable(), QTextBrowser()
+        self.import_button = QPushButton("Import...")
+        self.rename_button = QPushButton("Rename...")
+        self.delete_button = QPushButton("Delete...")
+        self.format = QComboBox()
+        self.export_button = QPushButton("Export...")
+        self.status = StatusPanel()
+        self._guard = WheelGuard(self)
+        self._lay_out()
+        self._connect()
+        self._restyle()
+        self.refresh()
+
+    def refresh(self, old: str = "", new: str = "") -> None:
+        """List the models anew; one that was renamed or came in is chosen."""
+        chosen = self.table.entry
+        name = new or ("" if chosen is None else chosen.name)
+        self.table.show_entries(entries(), name)
+        self._on_chosen()
+
+    def ask_import(self) -> None:
+        """Ask for a model and bring it in."""
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Import a model", str(self._folder), IMPORTED
+        )
+        if path and not self._runner.is_running:
+            self._folder = Path(path).parent
+            self._start(f"Importing '{path}'", verifying, Path(path))
+
+    def ask_export(self) -> None:
+        """Ask for a file and export the chosen model to it."""
+        entry, kind = self.table.entry, self.format.currentData()
+        if entry is None or self._runner.is_running:
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self,
+            f"Export '{entry.name}'",
+            str(self._folder / f"{entry.name}{ENDINGS[kind]}"),
+            FORMATS[kind].files,
+        )
+        if path:
+            target = with_ending(Path(path), kind)
+            self._folder = target.parent
+            self._start(
+                f"Exporting '{entry.name}'", exporting, entry.name, target, kind
+            )
+
+    def ask_rename(self) -> None:
+        """Ask for another name of the chosen model."""
+        entry = self.table.entry
+        name = self._ask_name(f"Rename '{entry.name}'", entry.name)
+        if name and name != entry.name and self._do(rename_model, entry.name, name):
+            self.status.say(f"'{entry.name}' is now '{name}'.", "good")
+            model_events.changed.emit(entry.name, name)
+
+    def ask_delete(self) -> None:
+        """Delete the chosen model, if that is really wanted."""
+        entry = self.table.entry
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        answer = QMessageBox.question(
+            self,
+            f"Delete '{entry.name}'",
+            f"Delete the model '{entry.name}' from the disk? It cannot be undone.",
+            yes | no,
+            no,
+        )
+        if answer == yes and self._do(delete_model, entry.name):
+            self.status.say(f"'{entry.name}' was deleted.", "good")
+            model_events.changed.emit(entry.name, "")
+
+    def showEvent(self, event: Any) -> None:
+        """Qt's: what was done in a terminal meanwhile is listed, too."""
+        super().showEvent(event)
+        self.refresh()
+
+    def _let_go(self) -> None:
+        self._runner.shut_down()
+        model_events.changed.disconnect(self.refresh)
+
+    def _lay_out(self) -> None:
+        for kind, form in FORMATS.items():
+            self.format.addItem(form.title, kind)
+        self.details.setOpenLinks(False)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.addWidget(self.table)
+        split.addWidget(self.details)
+        split.setChildrenCollapsible(False)
+        split.setStretchFactor(1, 1)
+        column = QVBoxLayout(self)
+        column.addWidget(split, 1)
+        buttons = (self.import_button, self.rename_button, self.delete_button)
+        column.addLayout(row_of(*((button, 1) for button in buttons)))
+        column.addLayout(row_of((self.format, 2), (self.export_button, 1)))
+        column.addWidget(self.status)
+        self.setMinimumWidth(450)
+        self._guard.protect(self)
+
+    def _connect(self) -> None:
+        self.table.chosen.connect(self._on_chosen)
+        self.import_button.clicked.connect(self.ask_import)
+        self.export_button.clicked.connect(self.ask_export)
+        self.rename_button.clicked.connect(self.ask_rename)
+        self.delete_button.clicked.connect(self.ask_delete)
+        self.format.currentIndexChanged.connect(self._on_format)
+        self._runner.succeeded.connect(self._on_done)
+        self._runner.failed.connect(self._complain)
+        self._runner.finished.connect(self._on_finished)
+        model_events.changed.connect(self.refresh)
+        self._on_format()
+
+    def _on_chosen(self) -> None:
+        """Show the card of the chosen model, and what can be done with it."""
+        entry = self.table.entry
+        self.details.setHtml(details_html(entry, self.table.models.entries))
+        busy = WORKING if self._runner.is_running else ""
+        why = busy or (NONE_CHOSEN if entry is None else "")
+        bound = why or (SHIPPED if entry.shipped else "")
+        _allow(self.import_button, busy, ABOUT_IMPORT)
+        _allow(self.export_button, why, "Write the chosen model to a file")
+        _allow(self.rename_button, bound, "Give the chosen model another name")
+        _allow(self.delete_button, bound, "Delete the chosen model from the disk")
+
+    def _on_format(self) -> None:
+        self.format.setToolTip(
+            f"<span>{FORMATS[self.format.currentData()].about}</span>"
+        )
+
+    def _start(self, task: str, job: Any, *args: Any) -> None:
+        self._runner.start(task, job, *args)
+        self.status.say(f"{task}...")
+        self.status.bar.show()
+        self._on_chosen()
+
+    def _on_done(self, result: Incoming | Exported) -> None:
+        """Keep what was verified, or say what was written."""
+        if isinstance(result, Exported):
+            self.status.say(f"Written to {result.path}. {result.checked}", "good")
+            return
+        name = result.name
+        if refusal(name):
+            name = self._ask_name(f"'{name}' cannot be its name here", free_name(name))
+        if not name:
+            self.status.say("Nothing was imported.")
+        elif self._do(keep_model, result, name):
+            self.status.say(f"'{name}' was verified and imported.", "good")
+            model_events.changed.emit("", name)
+
+    def _on_finished(self) -> None:
+        self.status.bar.hide()
+        self._on_chosen()
+
+    def _ask_name(self, title: str, proposed: str) -> str:
+        """The name that the user types; empty if none is wanted."""
+        name, wanted = QInputDialog.getText(self, title, "Name", text=proposed)
+        return name.strip() if wanted else ""
+
+    def _do(self, action: Any, *args: Any) -> bool:
+        """Whether something small was done; if not, why is told."""
+        try:
+            action(*args)
+        except PMRNetError as error:
+            self._complain(str(error))
+            return False
+        return True
+
+
+def _allow(button: QPushButton, why_not: str, about: str) -> None:
+    """Enable a button, or grey it and say why."""
+    button.setEnabled(not why_not)
+    button.setToolTip(f"<span>{why_not or about}</span>")

@@ -1,0 +1,258 @@
+"""The review on the canvas: clicks and drawn lines in, outline and camera out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_pmrnet.errors import EditError
+from napari_pmrnet.plugin.layers.axes import camera_of
+from napari_pmrnet.plugin.review.overlay import Marks
+from napari_pmrnet.proofreading.boxes import union
+from napari_pmrnet.proofreading.edits import Edit
+from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_pmrnet.plugin.layers.review_session import ReviewSession
+    from napari_pmrnet.segmentation.tiles import Box
+
+Point = tuple[float, float]
+
+HINTS = {
+    "split": "Click where each part is; press Enter to split, Escape to leave.",
+    "cut": "Draw a line across a nucleus; press Enter to cut, Escape to leave.",
+    "merge": "Click the neighbour that belongs to this nucleus; Escape leaves.",
+    "join": "Draw a line over all nuclei that are one; Escape leaves.",
+    "rectangle": "Draw a box over the nuclei to delete; Escape leaves.",
+}
+DRAWING = ("cut", "join", "rectangle")
+CLICK_REACH = 4
+SHARES = (0.08, 0.5)
+SHARE = 0.2
+
+
+class ReviewCanvas(QObject):
+    """Shows the place under review and turns gestures into edits.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    session : ReviewSession
+    room : callable
+        Gives width and height of the canvas, in pixels of the screen.
+    parent : QObject, optional
+    """
+
+    picked = Signal(object)
+    said = Signal(str, str)
+    tool_changed = Signal(str)
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: ReviewSession,
+        room: Callable[[], tuple[int, int]],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self.session, self._room = viewer, session, room
+        self.marks = Marks(viewer, session.layer)
+        self.tool = ""
+        self.current: Place | None = None
+        self._clicks: list[Point] = []
+        self._label = 0
+        self._edit: Edit | None = None
+        viewer.mouse_drag_callbacks.append(self._on_mouse)
+
+    def release(self) -> None:
+        """Let go of the viewer."""
+        self.use("")
+        self._viewer.mouse_drag_callbacks.remove(self._on_mouse)
+        self.marks.release()
+
+    def show(self, place: Place | None, move: bool = False) -> None:
+        """Outline a place; with `move` bring it into view."""
+        self.current = place
+        if place is None:
+            self.marks.clear("current")
+            return
+        try:
+            box = self.session.review.box(place)
+        except EditError:
+            self.current = None
+            self.marks.clear("current")
+            return
+        if move:
+            self._move_to(box)
+        self.marks.outline(self._mask(place, box), box)
+
+    def use(self, tool: str) -> None:
+        """Take up a tool, or none (empty)."""
+        if not tool and not self.tool:
+            return
+        self.marks.clear("preview", "drawn")
+        self._clicks, self._label, self._edit = [], 0, None
+        self.tool = tool
+        camera_of(self._viewer).mouse_pan = tool not in DRAWING
+        self.tool_changed.emit(tool)
+        if tool:
+            self.said.emit(HINTS[tool], "plain")
+
+    def commit(self) -> None:
+        """Do what the preview shows."""
+        edit = self._edit
+        if edit is None:
+            self.said.emit(HINTS.get(self.tool, ""), "plain")
+            return
+        self.use("")
+        self._apply(lambda: edit)
+
+    def abandon(self) -> None:
+        """Put the tool away and change nothing."""
+        self.use("")
+        self.said.emit("", "plain")
+
+    def _mask(self, place: Place, box: Box) -> np.ndarray:
+        review = self.session.review
+        if place[0] == MISSED:
+            return review.missed.labels[box] == place[1]
+        return np.isin(review.labels[box], review.labels_at(place))
+
+    def _move_to(self, box: Box) -> None:
+        """Centre a box; zoom only if it would be tiny or fill the canvas."""
+        layer, camera = self.session.layer, camera_of(self._viewer)
+        corners = [[s.start - 0.5 for s in box], [s.stop - 0.5 for s in box]]
+        world = np.array([layer.data_to_world(corner) for corner in corners])
+        camera.center = (*camera.center[:-2], *world.mean(axis=0))
+        extent = max(float(np.abs(world[1] - world[0]).max()), 1e-9)
+        room = max(min(self._room()), 1)
+        share = extent * camera.zoom / room
+        if not SHARES[0] <= share <= SHARES[1]:
+            camera.zoom = SHARE * room / extent
+
+    def _listens(self, event: Any) -> bool:
+        """Whether a press is meant for the review and not for a tool of napari's."""
+        active = self._viewer.layers.selection.active
+        return event.button == 1 and getattr(active, "mode", "pan_zoom") == "pan_zoom"
+
+    def _on_mouse(self, viewer: Any, event: Any) -> Iterator[None]:
+        if not self._listens(event):
+            return
+        start, pressed = self._point(event), tuple(event.pos)
+        path, moved = [start], False
+        yield
+        while event.type == "mouse_move":
+            moved = moved or np.hypot(*np.subtract(event.pos, pressed)) > CLICK_REACH
+            if moved and self.tool in DRAWING:
+                path.append(self._point(event))
+                self.marks.line(path if self.tool != "rectangle" else _frame(path))
+            yield
+        if self.tool in DRAWING:
+            self._drawn(path)
+        elif not moved:
+            self._clicked(start, event.modifiers)
+
+    def _point(self, event: Any) -> Point:
+        """Where the mouse is, (y, x) in pixels of the labels."""
+        y, x = self.session.layer.world_to_data(event.position)[-2:]
+        return float(y), float(x)
+
+    def _clicked(self, point: Point, modifiers: Sequence[str]) -> None:
+        self.session.settle()
+        label = self.session.label_at(point)
+        if "Control" in modifiers and self.tool != "split":
+            self.use("split")
+        if self.tool == "split":
+            self._add_click(point, label)
+        elif self.tool == "merge" or "Shift" in modifiers:
+            self._merge(label)
+        else:
+            self.picked.emit(self.session.place_at(point))
+
+    def _add_click(self, point: Point, label: int) -> None:
+        """One more part of a split; from the second on there is a preview."""
+        if not self._clicks:
+            own = self.current is not None and self.current[0] == NUCLEUS
+            self._label = label or (self.current[1] if own else 0)
+            if not self._label:
+                self.said.emit("Click on a nucleus to split it.", "warning")
+                return
+        self._clicks.append(point)
+        self.marks.dots(self._clicks)
+        if len(self._clicks) >= 2:
+            self._preview(lambda: self.session.split(self._label, self._clicks))
+
+    def _merge(self, label: int) -> None:
+        own = self.current is not None and self.current[0] == NUCLEUS
+        if not own or not label or label == self.current[1]:
+            text = "Choose a nucleus first, then click the neighbour to merge."
+            self.said.emit(text, "warning")
+            return
+        into = self.current[1]
+        self.use("")
+        self._apply(lambda: self.session.merge(into, [label]))
+
+    def _drawn(self, path: list[Point]) -> None:
+        """A line or box is complete."""
+        if len(path) < 2:
+            self.said.emit(HINTS[self.tool], "plain")
+        elif self.tool == "cut":
+            self._label = self._crossed(path)
+            self._preview(lambda: self.session.cut(self._label, path))
+        elif self.tool == "join":
+            self.use("")
+            self._apply(lambda: self.session.merge_under(path))
+        else:
+            inside = self.session.inside(path[0], path[-1])
+            self.use("")
+            self._apply(lambda: self.session.delete(inside))
+
+    def _crossed(self, path: list[Point]) -> int:
+        """The nucleus a line is meant to cut: the current one, or that it crosses."""
+        met = self.session.under(path)
+        if self.current is not None and self.current[0] == NUCLEUS:
+            met.sort(key=lambda label: label != self.current[1])
+        ends = {self.session.label_at(path[0]), self.session.label_at(path[-1])}
+        return next((label for label in met if label not in ends), (met or [0])[0])
+
+    def _preview(self, make: Callable[[], Edit]) -> None:
+        """Show what an edit of one nucleus would give."""
+        try:
+            edit = make()
+            box = union([edit.box, self.session.review.nuclei.box(self._label)])
+        except EditError as error:
+            self._edit = None
+            self.marks.clear("preview")
+            self.said.emit(_sentence(error), "warning")
+            return
+        self._edit = edit
+        part = self.session.review.labels[box]
+        parts = np.where(part == self._label, 1, 0)
+        ys, xs = edit.ys - box[0].start, edit.xs - box[1].start
+        parts[ys, xs] = 1 + np.unique(edit.values, return_inverse=True)[1] + 1
+        self.marks.preview(parts, box)
+        count = len(np.unique(parts[parts > 0]))
+        self.said.emit(f"{count} parts. Enter does it, Escape leaves.", "good")
+
+    def _apply(self, make: Callable[[], Edit]) -> None:
+        try:
+            self.session.apply(make())
+        except EditError as error:
+            self.said.emit(_sentence(error), "warning")
+
+
+def _frame(path: Sequence[Point]) -> list[Point]:
+    """The corners of a box from where a line begins to where it ends."""
+    (top, left), (bottom, right) = path[0], path[-1]
+    return [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
+
+
+def _sentence(error: Exception) -> str:
+    """An error as a sentence."""
+    text = str(error)
+    return text[:1].upper() + text[1:]

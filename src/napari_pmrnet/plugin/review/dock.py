@@ -1,0 +1,403 @@
+"""The dock "Review nuclei": puts its parts together and passes words between them.
+
+The desk begins and ends reviews, the session holds the labels, the canvas takes
+gestures; here the queue moves on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari.viewer
+from napari.layers import Image, Labels
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from napari_pmrnet.errors import EditError
+from napari_pmrnet.plugin.layers.result_layers import CLASS, METADATA_KEY
+from napari_pmrnet.plugin.layers.review_session import ReviewSession
+from napari_pmrnet.plugin.measure.panel import MeasurePanel
+from napari_pmrnet.plugin.review.canvas import ReviewCanvas
+from napari_pmrnet.plugin.review.colormap import certainty_colormap
+from napari_pmrnet.plugin.review.controller import ReviewDesk
+from napari_pmrnet.plugin.review.panels import (
+    BulkPanel,
+    EditPanel,
+    OfferPanel,
+    QueuePanel,
+)
+from napari_pmrnet.plugin.review.shortcuts import ACTIONS, Keys
+from napari_pmrnet.plugin.review.table import PlacesView
+from napari_pmrnet.plugin.widgets.collapsible import Fold
+from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.status import StatusPanel, labelled_row
+from napari_pmrnet.plugin.widgets.theme import WheelGuard
+from napari_pmrnet.proofreading import edits
+from napari_pmrnet.proofreading.edits import Edit
+from napari_pmrnet.proofreading.queue import DOUBTFUL, listed, next_row
+from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
+from napari_pmrnet.proofreading.suggestions import MERGE
+
+COLOUR_DELAY = 300
+CANVAS = (600, 600)
+_ACCEPTS = {NUCLEUS: "Accept", MISSED: "Add", MERGE: "Merge"}
+
+
+class ReviewNuclei(Dock):
+    """Dock in which nuclei are looked at one by one, the least certain first.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Viewer whose labels are reviewed.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+        self.canvas: ReviewCanvas | None = None
+        self.current: Place | None = None
+        self._colormap: Any = None
+        self.desk = ReviewDesk(viewer, self)
+        slots = {action.name: self._slot(action.name) for action in ACTIONS}
+        self.layers, self.offer = QComboBox(), OfferPanel()
+        self.queue, self.edits = QueuePanel(), EditPanel(slots)
+        self.table = PlacesView(self._labels_at)
+        self.bulk, self.status = BulkPanel(), StatusPanel()
+        self.measure = MeasurePanel(viewer)
+        self._keys = Keys(viewer, self, slots)
+        self._colour_timer = self._timer(COLOUR_DELAY, self._colour)
+        self._guard = WheelGuard(self)
+        self._lay_out()
+        self._connect()
+        self._restyle()
+        self._on_ended()
+        self._list_layers()
+
+    @property
+    def session(self) -> ReviewSession | None:
+        """The review under way."""
+        return self.desk.session
+
+    def go(self, place: Place | None, move: bool = True) -> None:
+        """Make a place the current one, here and on the canvas."""
+        self.current = place
+        if self.canvas is None:
+            return
+        if place is not None:
+            self.table.choose(place)
+        self.canvas.show(place, move)
+        if place is not None and place[0] == NUCLEUS:
+            self.session.layer.selected_label = place[1]
+        kind = NUCLEUS if place is None else place[0]
+        verb = "Delete" if kind == NUCLEUS else "Dismiss"
+        self.edits.buttons["accept"].setText(f"{_ACCEPTS.get(kind, 'Split')} (A)")
+        self.edits.buttons["reject"].setText(f"{verb} (D)")
+
+    def move(self, way: int) -> None:
+        """Go to the nearest place after (1) or before (-1) that wants a look."""
+        self._go_on(self.table.currentIndex().row(), way)
+
+    def delete_below(self, column: str, bound: float) -> None:
+        """Delete all nuclei whose area or certainty lies below a bound."""
+        table = self.session.review.nuclei.table
+        chosen = table.index[table[column] < bound].tolist()
+        self._do(lambda: self.session.delete(chosen))
+
+    def _let_go(self) -> None:
+        self.desk.release()
+        self.measure.release()
+
+    def _slot(self, name: str) -> Callable[[], None]:
+        """What an action does while a review is under way."""
+
+        def act() -> None:
+            if self.session is not None:
+                getattr(self, f"_do_{name}")()
+
+        return act
+
+    def _do_next(self) -> None:
+        self.move(1)
+
+    def _do_previous(self) -> None:
+        self.move(-1)
+
+    def _do_accept(self) -> None:
+        self._answer(self.session.accept)
+
+    def _do_reject(self) -> None:
+        self._answer(self.session.reject)
+
+    def _do_split(self) -> None:
+        self._take_up("split")
+
+    def _do_cut(self) -> None:
+        self._take_up("cut")
+
+    def _do_merge(self) -> None:
+        self._take_up("merge")
+
+    def _do_join(self) -> None:
+        self._take_up("join")
+
+    def _do_rectangle(self) -> None:
+        self._take_up("rectangle")
+
+    def _do_snap(self) -> None:
+        self._do_to_nucleus(self.session.snap)
+        self.session.layer.mode = "pan_zoom"
+
+    def _do_fill(self) -> None:
+        self._do_to_nucleus(lambda n: self.session.mended(n, edits.fill_holes))
+
+    def _do_smooth(self) -> None:
+        self._do_to_nucleus(lambda n: self.session.mended(n, edits.smooth))
+
+    def _do_new(self) -> None:
+        layer = self.session.layer
+        self.canvas.use("")
+        self._viewer.layers.selection.active = layer
+        layer.selected_label = self.session.review.nuclei.next_label()
+        layer.mode = "paint"
+        self.status.say("Paint the nucleus roughly, then press T to snap its rim.")
+
+    def _do_undo(self) -> None:
+        self.session.undo()
+
+    def _do_redo(self) -> None:
+        self.session.redo()
+
+    def _take_up(self, tool: str) -> None:
+        """Take up a tool; pressed again, put it away."""
+        self.session.layer.mode = "pan_zoom"
+        self.canvas.use("" if self.canvas.tool == tool else tool)
+
+    def _do_to_nucleus(self, make: Callable[[int], Edit]) -> None:
+        if self.current is None or self.current[0] != NUCLEUS:
+            self.status.say("Choose a nucleus first.", "warning")
+        else:
+            self._do(lambda: make(self.current[1]))
+
+    def _do(self, make: Callable[[], Edit]) -> None:
+        """Make an edit and apply it, or say why not."""
+        try:
+            self.session.apply(make())
+        except EditError as error:
+            self.status.say(str(error), "warning")
+
+    def _answer(self, how: Callable[[Place], None]) -> None:
+        """Accept or reject the current place and go on to the next."""
+        if self.current is None:
+            self.status.say("Choose a place in the table first.", "warning")
+            return
+        row, place = self.table.currentIndex().row(), self.current
+        self.canvas.use("")
+        try:
+            how(place)
+        except EditError as error:
+            self.status.say(str(error), "warning")
+            return
+        self._go_on(row if self.table.choose(place) is not None else row - 1, 1)
+
+    def _go_on(self, row: int, way: int) -> None:
+        """Go to the next place that wants a look, counted from a row."""
+        places = self.table.places_model.places
+        new = next_row(places, row, way)
+        if new is None and way > 0:
+            new = next_row(places, -1, 1)
+        if new is None:
+            self.status.say("Every place listed here was reviewed.", "good")
+            return
+        self.go(self.table.places_model.place(new))
+
+    def _labels_at(self, place: Place) -> tuple[int, ...]:
+        return () if self.session is None else self.session.review.labels_at(place)
+
+    def _lay_out(self) -> None:
+        save, open_ = QPushButton("Save review..."), QPushButton("Open review...")
+        save.clicked.connect(self.save_review)
+        open_.clicked.connect(self.open_review)
+        row = QHBoxLayout()
+        row.addWidget(save)
+        row.addWidget(open_)
+        column = QVBoxLayout(self)
+        column.setSpacing(6)
+        column.addLayout(labelled_row("Labels", self.layers))
+        column.addWidget(self.offer)
+        self._parts = (
+            self.queue,
+            self.table,
+            self.edits,
+            Fold("Many at once", self.bulk),
+            Fold("Measure and export", self.measure),
+        )
+        for part in self._parts:
+            column.addWidget(part, 1 if part is self.table else 0)
+        column.addWidget(self.status)
+        column.addLayout(row)
+        self._save = save
+        self.setMinimumWidth(410)
+        self._guard.protect(self)
+
+    def _connect(self) -> None:
+        desk = self.desk
+        desk.began.connect(self._on_began)
+        desk.ended.connect(self._on_ended)
+        desk.offered.connect(self.offer.offer)
+        desk.said.connect(self.status.say)
+        desk.busy.connect(self.status.bar.setVisible)
+        self.measure.said.connect(self.status.say)
+        self.table.chosen.connect(self.go)
+        self.table.sorting.connect(self._refresh)
+        self.queue.changed.connect(self._refresh)
+        self.queue.colouring.connect(self._colour)
+        self.bulk.delete_below.connect(self.delete_below)
+        self.bulk.renumber.connect(lambda: self.session.renumber())
+        self.layers.activated.connect(self._on_layer)
+        self._follow_layers(self._list_layers)
+
+    def _list_layers(self) -> None:
+        """List the Labels layers; begin with one if no review is under way."""
+        found = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
+        self.layers.clear()
+        for layer in reversed(found):
+            self.layers.addItem(layer.name, layer)
+        wanted = self.desk.layer
+        if wanted is not None:
+            self.layers.setCurrentIndex(self.layers.findText(wanted.name))
+        elif found:
+            active = self._viewer.layers.selection.active
+            self.begin(active if active in found else found[-1])
+        else:
+            images = [
+                layer
+                for layer in self._viewer.layers
+                if isinstance(layer, Image) and METADATA_KEY not in layer.metadata
+            ]
+            if images:
+                self.desk.look_for_lost(images[-1])
+            self.status.say("Segment an image first, or open labels.")
+
+    def begin(self, layer: Labels) -> None:
+        """Review a Labels layer, unless its labels are classes."""
+        self.layers.setCurrentIndex(self.layers.findText(layer.name))
+        if CLASS in layer.features:
+            self.status.say(
+                f"'{layer.name}' holds classes: there is nothing to review one by one. "
+                "Correct them with napari's brush.",
+                "warning",
+            )
+            return
+        self.desk.begin(layer)
+
+    def _on_layer(self, index: int) -> None:
+        layer = self.layers.itemData(index)
+        if self.session is None or layer is not self.session.layer:
+            self.begin(layer)
+
+    def _on_began(self) -> None:
+        session = self.session
+        self.canvas = ReviewCanvas(self._viewer, session, self._room, self)
+        self.canvas.picked.connect(self._on_picked)
+        self.canvas.said.connect(self.status.say)
+        self.canvas.tool_changed.connect(self._on_tool)
+        session.changed.connect(self._on_changed)
+        session.said.connect(self.status.say)
+        self._keys.bind(session.layer)
+        self._colormap = session.layer.colormap
+        self.measure.set_layer(session.layer)
+        for part in (*self._parts, self._save):
+            part.setEnabled(True)
+        self._refresh()
+        self._list_layers()
+        self._colour()
+
+    def _on_ended(self) -> None:
+        if self.canvas is not None:
+            self._keys.unbind()
+            self._uncolour(self.canvas.session.layer)
+            self.canvas.release()
+            self.canvas = None
+        self.current = None
+        self.measure.set_layer(None)
+        self.queue.progress.setText("")
+        self.table.places_model.set_places(self.table.places_model.places.iloc[:0])
+        for part in (*self._parts, self._save):
+            part.setEnabled(False)
+
+    def _on_tool(self, tool: str) -> None:
+        self.edits.show_tool(tool)
+        slots = (self.canvas.commit, self.canvas.abandon) if tool else (None, None)
+        self._keys.bind_preview(*slots)
+
+    def _on_picked(self, place: Place | None) -> None:
+        if place is not None:
+            self.go(place, move=False)
+
+    def _on_changed(self, labels: set[int]) -> None:
+        layer = self.session.layer
+        if layer.mode == "paint" and layer.selected_label in labels:
+            self.current = NUCLEUS, int(layer.selected_label)
+        self._refresh()
+        if self.queue.colour.isChecked():
+            self._colour_timer.start()
+
+    def _refresh(self, *_: Any) -> None:
+        """List the places anew; the current one stays if it is still there."""
+        if self.session is None:
+            return
+        review = self.session.review
+        column, ascending = self.table.order()
+        which, doubt = self.queue.which.currentData(), self.queue.least_doubt()
+        places = listed(review.places(), which, doubt, column, ascending)
+        self.table.show_places(places, self.current)
+        self.queue.progress.setText(review.progress())
+        self.canvas.show(self.current)
+        self.current = self.canvas.current
+
+    def _colour(self, *_: Any) -> None:
+        """Colour the labels by certainty, or give them their own colours back."""
+        if self.session is None:
+            return
+        if not self.queue.colour.isChecked():
+            self._uncolour(self.session.layer)
+            return
+        certainty = self.session.review.nuclei.table["certainty"]
+        faint = None
+        if self.queue.which.currentData() == DOUBTFUL:
+            faint = (1 - certainty < self.queue.least_doubt()).to_numpy()
+        self.session.layer.colormap = certainty_colormap(certainty, faint)
+
+    def _uncolour(self, layer: Labels) -> None:
+        if self._colormap is not None and layer.colormap is not self._colormap:
+            layer.colormap = self._colormap
+
+    def _room(self) -> tuple[int, int]:
+        """Width and height of the canvas."""
+        window = self.window()
+        if isinstance(window, QMainWindow) and window.centralWidget() is not None:
+            size = window.centralWidget().size()
+            return size.width(), size.height()
+        return CANVAS
+
+    def save_review(self) -> None:
+        """Ask for a folder and save the review there."""
+        if self.session is not None:
+            title = "Save the review to a new or empty folder"
+            folder = QFileDialog.getExistingDirectory(self, title)
+            if folder:
+                self.desk.save(Path(folder))
+
+    def open_review(self) -> None:
+        """Ask for the folder of a saved review and open it."""
+        folder = QFileDialog.getExistingDirectory(self, "Open a saved review")
+        if folder:
+            self.desk.open(Path(folder))

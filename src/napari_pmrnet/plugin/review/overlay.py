@@ -1,0 +1,158 @@
+"""What stands out over the image: the current outline, a preview, a drawn line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Vectors
+from napari.utils.colormaps.standardize_color import transform_color
+from qtpy.QtCore import QTimer
+
+from napari_pmrnet.io.outlines import outlines
+from napari_pmrnet.plugin.layers.axes import camera_of
+from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Labels
+
+    from napari_pmrnet.segmentation.tiles import Box
+
+NAME = "review outline"
+SCREEN_WIDTH = 3.0
+TOLERANCE = 0.1
+DOT = 0.35
+CURRENT = "#ffe14d"
+DRAWN = "#ffffff"
+PARTS = ("#4dd2ff", "#ff4df0", "#8dff4d", "#ff9a3d", "#b98dff")
+
+
+class Marks:
+    """Lines over a Labels layer, in a layer of their own that goes with the review.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    labels : napari.layers.Labels
+        Layer whose pixels the marks are on.
+    """
+
+    def __init__(self, viewer: ViewerModel, labels: Labels) -> None:
+        self._viewer, self._labels = viewer, labels
+        self._layer: Vectors | None = None
+        self._parts: dict[str, list[tuple[np.ndarray, str]]] = {}
+        # A gesture may change the marks several times; they are drawn once.
+        self._soon = QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._draw)
+
+    def outline(self, mask: np.ndarray, box: Box) -> None:
+        """Mark the rim of a mask that lies in a box as the current place."""
+        self._show("current", [(rims(mask, box), CURRENT)])
+
+    def preview(self, parts: np.ndarray, box: Box) -> None:
+        """Mark the rims of parts, numbered from 1, as what an edit would give."""
+        self._show(
+            "preview",
+            [
+                (rims(parts == number, box), PARTS[turn % len(PARTS)])
+                for turn, number in enumerate(np.unique(parts[parts > 0]))
+            ],
+        )
+
+    def line(self, path: Sequence[Sequence[float]]) -> None:
+        """Mark a drawn line."""
+        self._show("drawn", [(segments(path), DRAWN)])
+
+    def dots(self, points: Sequence[Sequence[float]]) -> None:
+        """Mark places that were clicked, with crosses."""
+        arms = [
+            segments([np.add(point, arm), np.subtract(point, arm)])
+            for point in points
+            for arm in ((DOT, DOT), (DOT, -DOT))
+        ]
+        self._show("drawn", [(arm, DRAWN) for arm in arms])
+
+    def clear(self, *kinds: str) -> None:
+        """Take marks away: ``current``, ``preview``, ``drawn``; by default all."""
+        gone = [self._parts.pop(kind, None) for kind in kinds or tuple(self._parts)]
+        if any(gone):
+            self._soon.start()
+
+    def flush(self) -> None:
+        """Draw now what is waiting to be drawn."""
+        if self._soon.isActive():
+            self._soon.stop()
+            self._draw()
+
+    def release(self) -> None:
+        """Take the layer away."""
+        self._soon.stop()
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self._viewer.layers.remove(self._layer)
+        self._layer = None
+
+    def _show(self, kind: str, parts: list[tuple[np.ndarray, str]]) -> None:
+        self._parts[kind] = parts
+        self._soon.start()
+
+    def _draw(self) -> None:
+        """Draw all marks; the layer is made when it is needed, or needed again."""
+        parts = [part for some in self._parts.values() for part in some if len(part[0])]
+        if self._layer is not None and self._layer not in self._viewer.layers:
+            self._layer = None
+        if self._layer is None and not parts:
+            return
+        if self._layer is None:
+            self._layer = self._make()
+        layer = self._layer
+        empty = np.zeros((0, 2, 2))
+        layer.data = np.concatenate([lines for lines, _ in parts]) if parts else empty
+        if parts:
+            colours = transform_color([colour for _, colour in parts])
+            layer.edge_color = np.repeat(colours, [len(p) for p, _ in parts], axis=0)
+            step = float(np.mean(np.abs(self._labels.scale)))
+            width = SCREEN_WIDTH / max(camera_of(self._viewer).zoom * step, 1e-9)
+            if abs(width / layer.edge_width - 1) > TOLERANCE:
+                layer.edge_width = width
+
+    def _make(self) -> Vectors:
+        active = self._viewer.layers.selection.active
+        layer = Vectors(
+            np.zeros((0, 2, 2)),
+            ndim=2,
+            name=NAME,
+            vector_style="line",
+            opacity=1.0,
+            **spatial_metadata(self._labels),
+        )
+        self._viewer.add_layer(layer)
+        self._viewer.layers.selection.active = active
+        return layer
+
+
+def rims(mask: np.ndarray, box: Box) -> np.ndarray:
+    """Edges of the pixels at the rim of a mask, as vectors (n, 2, 2).
+
+    Parameters
+    ----------
+    mask : ndarray of bool, of the shape of `box`
+    box : tuple of slice
+        Where the mask lies in the image.
+    """
+    found = next(outlines(mask.astype(np.uint8)), None)
+    if found is None:
+        return np.zeros((0, 2, 2))
+    # The corner of a pixel lies half a pixel before its middle.
+    corner = np.array([box[0].start, box[1].start]) - 0.5
+    rings = [ring + corner for polygon in found.polygons for ring in polygon]
+    return np.concatenate([segments([*ring, ring[0]]) for ring in rings])
+
+
+def segments(path: Sequence[Sequence[float]]) -> np.ndarray:
+    """Pieces of a line through places (y, x), as start and direction (n, 2, 2)."""
+    corners = np.asarray(path, float).reshape(-1, 2)
+    return np.stack([corners[:-1], np.diff(corners, axis=0)], axis=1)

@@ -1,0 +1,173 @@
+"""The parts of the dock "Review nuclei" that only show and ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
+from napari_pmrnet.proofreading.queue import DOUBT, LISTS
+
+MOVES = ("previous", "next", "accept", "reject")
+PREVIEWED = ("split", "cut")
+COLUMNS = 3
+
+
+class QueuePanel(QWidget):
+    """Which places are listed, how far one has come, and colours."""
+
+    changed = Signal()
+    colouring = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.which = QComboBox()
+        for name, text in LISTS.items():
+            self.which.addItem(text, name)
+        self.doubt = QDoubleSpinBox()
+        self.doubt.setRange(0, 1)
+        self.doubt.setSingleStep(0.05)
+        self.doubt.setDecimals(2)
+        self.doubt.setValue(1 - DOUBT)
+        self.doubt.setToolTip("<span>Places less certain than this are doubtful</span>")
+        self.colour = QCheckBox("Colour by certainty")
+        self.colour.setToolTip(
+            "<span>Dark nuclei are doubtful, bright ones certain. With 'Only doubtful' "
+            "the others stand back</span>"
+        )
+        self.progress = QLabel("")
+        self.progress.setObjectName("hint")
+        row = QHBoxLayout()
+        row.addWidget(self.which, 1)
+        row.addWidget(QLabel("doubtful below"))
+        row.addWidget(self.doubt)
+        below = QHBoxLayout()
+        below.addWidget(self.progress, 1)
+        below.addWidget(self.colour)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addLayout(below)
+        self.which.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self.doubt.valueChanged.connect(lambda _: self.changed.emit())
+        self.colour.toggled.connect(self.colouring)
+
+    def least_doubt(self) -> float:
+        """Doubt from which on a place is doubtful."""
+        return 1 - self.doubt.value()
+
+
+class EditPanel(QWidget):
+    """The buttons of all actions, in the order of `ACTIONS`."""
+
+    def __init__(self, slots: Mapping[str, Callable[[], Any]]) -> None:
+        super().__init__()
+        self.buttons: dict[str, QPushButton] = {}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        moves, grid = QGridLayout(), QGridLayout()
+        for layout in (moves, grid):
+            layout.setSpacing(4)
+            column.addLayout(layout)
+        place = 0
+        for action in ACTIONS:
+            button = self.buttons[action.name] = make_button(action, slots[action.name])
+            if action.name in MOVES:
+                turn = MOVES.index(action.name)
+                moves.addWidget(button, turn // 2, turn % 2)
+            else:
+                grid.addWidget(button, place // COLUMNS, place % COLUMNS)
+                place += 1
+
+    def show_tool(self, tool: str) -> None:
+        """Mark the button of the tool in use."""
+        for name, button in self.buttons.items():
+            button.setDown(name == tool)
+
+
+class BulkPanel(QWidget):
+    """Edits of many nuclei at once."""
+
+    delete_below = Signal(str, float)
+    renumber = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.what = QComboBox()
+        self.what.addItem("area (px)", "area")
+        self.what.addItem("certainty", "certainty")
+        self.bound = QDoubleSpinBox()
+        self.bound.setRange(0, 1e6)
+        self.bound.setDecimals(0)
+        self.bound.setValue(20)
+        delete = QPushButton("Delete")
+        number = QPushButton("Number the nuclei 1 to n")
+        row = QHBoxLayout()
+        for widget in (QLabel("All nuclei with"), self.what, QLabel("below")):
+            row.addWidget(widget)
+        row.addWidget(self.bound, 1)
+        row.addWidget(delete)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(number)
+        self.what.currentIndexChanged.connect(self._on_what)
+        delete.clicked.connect(
+            lambda: self.delete_below.emit(self.what.currentData(), self.bound.value())
+        )
+        number.clicked.connect(self.renumber)
+
+    def _on_what(self, _: int) -> None:
+        fraction = self.what.currentData() == "certainty"
+        self.bound.setDecimals(2 if fraction else 0)
+        self.bound.setRange(0, 1 if fraction else 1e6)
+        self.bound.setSingleStep(0.05 if fraction else 5)
+        self.bound.setValue(0.2 if fraction else 20)
+
+
+class OfferPanel(QFrame):
+    """A sentence with some ways on from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("notice")
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self._row = QHBoxLayout()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 6, 8, 6)
+        column.addWidget(self.text)
+        column.addLayout(self._row)
+        self.hide()
+
+    def offer(
+        self, text: str, ways: Sequence[tuple[str, Callable[[], Any]]] = ()
+    ) -> None:
+        """Show a sentence and a button for each way on; each hides the panel."""
+        while self._row.count():
+            self._row.takeAt(0).widget().deleteLater()
+        self.text.setText(text)
+        for title, slot in ways:
+            button = QPushButton(title)
+            button.clicked.connect(lambda _=False, slot=slot: (self.hide(), slot()))
+            self._row.addWidget(button)
+        self.setVisible(bool(text))
+
+    def buttons(self) -> list[QPushButton]:
+        """The buttons on show."""
+        return [self._row.itemAt(i).widget() for i in range(self._row.count())]

@@ -1,0 +1,260 @@
+"""What a review leaves on disk and how it comes back: journal, folder, restored layers.
+
+Everything here runs without a window, and what takes time in a worker thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+
+from napari_pmrnet.errors import JournalError, PMRNetError
+from napari_pmrnet.models.library import available_models, find_weights, read_card
+from napari_pmrnet.plugin.layers.axes import first_level
+from napari_pmrnet.plugin.layers.result_layers import (
+    MAP_STYLE,
+    METADATA_KEY,
+    spatial_metadata,
+)
+from napari_pmrnet.plugin.layers.source_image import grey_plane
+from napari_pmrnet.proofreading.journal import (
+    Restored,
+    fingerprint,
+    journal_path,
+    read_journal,
+)
+from napari_pmrnet.proofreading.origin import Origin, begin_review
+from napari_pmrnet.proofreading.review import Review
+from napari_pmrnet.proofreading.saved_review import SavedReview, load_review
+from napari_pmrnet.segmentation.postprocess import missed_nuclei
+from napari_pmrnet.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_pmrnet.segmentation import Segmentation
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An image whose nuclei are reviewed, as the journal knows it.
+
+    Attributes
+    ----------
+    data : array
+        All its pixels; of a large one some are read.
+    file : Path or None
+    plane : str
+        Title of the plane; empty for a plain image.
+    rgb : bool
+        Whether the last axis holds colours.
+    """
+
+    data: Any
+    file: Path | None = None
+    plane: str = ""
+    rgb: bool = False
+
+    @classmethod
+    def of(cls, image: Image, plane: str = "") -> Subject:
+        """The subject an image layer shows."""
+        path = image.source.path
+        file = None if path is None else Path(path)
+        there = file if file and file.exists() else None
+        return cls(first_level(image), there, plane, bool(image.rgb))
+
+    def fingerprint(self) -> str:
+        """Hash of the image and the plane."""
+        whole = fingerprint(self.data)
+        if not self.plane:
+            return whole
+        return hashlib.blake2b(f"{whole} {self.plane}".encode()).hexdigest()[:32]
+
+    def journal(self, image: str) -> Path:
+        """Where its journal belongs."""
+        file = self.file
+        if file is not None and self.plane:
+            file = file.with_name(f"{file.name} {self.plane}")
+        return journal_path(file, image)
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image known by its pixels, and the journal there is of it.
+
+    Attributes
+    ----------
+    image : str
+        Its fingerprint.
+    path : Path
+        Where its journal is or belongs.
+    journal : Restored or None
+        What the journal there holds.
+    fault : str
+        Why it cannot be used, if there is one that cannot.
+    """
+
+    image: str
+    path: Path
+    journal: Restored | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A review ready to be tied to its layer, and the journal there is of its image."""
+
+    review: Review
+    found: Found | None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A saved review with the layers to show it in."""
+
+    saved: SavedReview
+    labels: Labels
+    maps: list[Image]
+    origin: Origin
+
+
+def look_for_journal(subject: Subject) -> Found:
+    """Find the journal of an image."""
+    image = subject.fingerprint()
+    path = subject.journal(image)
+    if not path.exists():
+        return Found(image, path)
+    try:
+        there = read_journal(path)
+    except JournalError as error:
+        return Found(image, path, fault=str(error))
+    if there.image != image:
+        return Found(image, path, fault=f"{path} is the journal of another image.")
+    return Found(image, path, there if there.changes else None)
+
+
+def prepare(
+    labels: Any,
+    source: Segmentation | Origin | None,
+    subject: Subject | None,
+) -> Prepared:
+    """Begin a review of a copy of the labels; takes seconds for large images.
+
+    Parameters
+    ----------
+    labels : array of int, shape (H, W)
+        Read here, if it lies on disk.
+    source : Segmentation, Origin or None
+        Where they come from.
+    subject : Subject, optional
+        The image, if its layer is there.
+    """
+    labels = np.asarray(labels)
+    known = source is None or isinstance(source, Origin)
+    pixels = None
+    if subject is not None:
+        pixels = grey_plane(subject.data, subject.rgb, labels.shape)
+    review = begin_review(labels, source if known else Origin.of(source), pixels)
+    return Prepared(review, None if subject is None else look_for_journal(subject))
+
+
+def origin_of_journal(journal: Restored) -> Origin:
+    """Where restored labels come from, of which the maps are gone."""
+    return Origin(journal.found, {}, None, {})
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a journal so that another can begin; nothing is deleted."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    try:
+        return path.rename(aside)
+    except OSError as error:
+        raise JournalError(
+            f"{path}: cannot be set aside ({error.strerror or error}). Move it by "
+            "hand, or review without a journal."
+        ) from error
+
+
+def restored_layer(journal: Restored, image: Image) -> Labels:
+    """A Labels layer over an image with what a journal holds."""
+    return Labels(
+        journal.labels.copy(),
+        name=f"{image.name} nuclei (restored)",
+        metadata={METADATA_KEY: journal.made} if journal.made else {},
+        **spatial_metadata(image),
+    )
+
+
+def open_folder(folder: Path) -> Opened:
+    """Read a saved review and make its layers; runs in a worker thread.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no saved review.
+    """
+    saved = load_review(folder)
+    maps = {name: np.asarray(plane) for name, plane in saved.maps.items()}
+    flows = None
+    if {"flow_y", "flow_x"} <= maps.keys():
+        flows = np.stack([maps.pop("flow_y"), maps.pop("flow_x")])
+    spatial = {"scale": saved.pixel_size, "units": (saved.unit,) * 2}
+    name = saved.made.get("image") or folder.name
+    about = {METADATA_KEY: saved.made}
+    layer = Labels(
+        saved.labels.copy(), name=f"{name} nuclei", metadata=about, **spatial
+    )
+    images = [
+        Image(
+            plane,
+            name=f"{name} {kind}",
+            contrast_limits=(0, 1),
+            visible=False,
+            metadata=about,
+            **MAP_STYLE[kind],
+            **spatial,
+        )
+        for kind, plane in maps.items()
+        if kind in MAP_STYLE
+    ]
+    return Opened(saved, layer, images, _origin(saved, maps, flows))
+
+
+def _origin(
+    saved: SavedReview, maps: Mapping[str, np.ndarray], flows: np.ndarray | None
+) -> Origin:
+    """Where the labels of a saved review came from, as far as it says."""
+    card = card_of(saved.made.get("weights_hash"))
+    try:
+        settings = Settings.from_dict(saved.made["settings"])
+    except (KeyError, TypeError, ValueError):
+        settings = Settings()
+    missed = None
+    if {"probability", "certainty"} <= maps.keys():
+        missed = missed_nuclei(
+            saved.found,
+            maps,
+            flows,
+            settings,
+            card.get("missed_certainty"),
+            saved.made.get("diameter"),
+        )
+    return Origin(saved.found, maps, flows, card, missed)
+
+
+def card_of(weights_hash: str | None) -> Mapping[str, Any]:
+    """Card of the model here that has these weights; empty if there is none."""
+    for name in available_models():
+        try:
+            card = read_card(find_weights(name))
+        except PMRNetError:
+            continue
+        if weights_hash and card.get("sha256") == weights_hash:
+            return card
+    return {}

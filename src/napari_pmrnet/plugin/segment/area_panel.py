@@ -1,0 +1,321 @@
+"""The lower part of the image form: which area, and what that comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Shapes
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QFormLayout, QLabel
+
+from napari_pmrnet.errors import ImageError
+from napari_pmrnet.plugin.layers.axes import (
+    CHANNEL_NAMES,
+    axis_names,
+    camera_of,
+    check_names,
+    first_level,
+)
+from napari_pmrnet.plugin.layers.shapes import region_polygons
+from napari_pmrnet.plugin.segment.jobs import describe_disk, goes_to_disk
+from napari_pmrnet.plugin.widgets.fields import ChoiceField
+from napari_pmrnet.segmentation.stack import Stack, check_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_pmrnet.plugin.layers.axes import Plane
+    from napari_pmrnet.segmentation.stack import Stack
+
+
+SETTLE = 100
+
+
+class AreaRows(QObject):
+    """Rows of a form that say what of the chosen image is segmented.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    parent : QObject
+        Owner.
+    """
+
+    def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layer: Image | None = None
+        self._plane: Plane | None = None
+        self._shapes: list[tuple[Any, str]] = []
+        self.area = ChoiceField([(None, "Whole image")])
+        self.area.setObjectName("area")
+        self.area.setToolTip(
+            "<span>The whole image (of a stack, the plane on show), the part that "
+            "the canvas shows, all planes of a stack, or the closed shapes of a Shapes "
+            "layer. Of a part, nuclei whose centre lies inside are kept.</span>"
+        )
+        self.link = ChoiceField([(None, "In no two planes")])
+        self.link.setObjectName("link")
+        self.link.setToolTip(
+            "<span>Whether a nucleus keeps its number from plane to plane where it "
+            "overlaps with itself.</span>"
+        )
+        self.about = QLabel()
+        self.about.setObjectName("hint")
+        self.about.setWordWrap(True)
+        self._link_label = QLabel("Same number")
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(SETTLE)
+        self._soon.timeout.connect(self._describe)
+        self.area.changed.connect(self._describe)
+        self._follow_view(connect=True)
+
+    def add_to(self, rows: QFormLayout) -> None:
+        """Put the rows below those that a form has."""
+        rows.addRow("Area", self.area)
+        rows.addRow("", self.about)
+        rows.addRow(self._link_label, self.link)
+        self._describe()
+
+    @property
+    def shapes(self) -> Shapes | None:
+        """Shapes layer that outlines the region, if that is the area."""
+        area = self.area.value()
+        return None if area is None or isinstance(area, Area) else area
+
+    @property
+    def all_planes(self) -> bool:
+        """Whether every plane of a stack is to be segmented."""
+        return self.area.value() is Area.PLANES
+
+    def stack(self) -> Stack:
+        """All planes of the chosen image.
+
+        Raises
+        ------
+        ImageError
+            If they cannot be segmented plane by plane.
+        """
+        return stack_of(self._layer, self._viewer.dims.axis_labels)
+
+    def polygons(self) -> tuple[np.ndarray, ...]:
+        """Outline of the area in pixels; empty for the whole plane.
+
+        Raises
+        ------
+        ImageError
+            If the shapes outline nothing, or the canvas shows no flat image.
+        """
+        if self.area.value() is Area.SEEN:
+            return (seen_polygon(self._viewer, self._layer),)
+        if self.shapes is None:
+            return ()
+        point = self._viewer.dims.point
+        return tuple(region_polygons(self.shapes, self._layer, point))
+
+    def offer(self, shapes: Sequence[Shapes]) -> None:
+        """Offer these Shapes layers beside what is always there."""
+        self._shapes = [(layer, f"In '{layer.name}'") for layer in shapes]
+        self._offer()
+
+    def show(self, layer: Image | None, plane: Plane | None) -> None:
+        """Follow another image or plane; None if there is none to segment."""
+        self._layer, self._plane = layer, plane
+        self._offer()
+        self._describe()
+
+    def release(self) -> None:
+        """Stop following the viewer."""
+        self._soon.stop()
+        self._follow_view(connect=False)
+
+    def _offer(self) -> None:
+        several = self._plane is not None and bool(self._plane.title)
+        areas = (Area.SEEN, Area.PLANES) if several else (Area.SEEN,)
+        fixed = [(None, "Whole image"), *((area, area.value) for area in areas)]
+        self.area.set_choices([*fixed, *self._shapes])
+
+    def _follow_view(self, connect: bool) -> None:
+        """Hear of what moves the visible field."""
+        camera, dims = camera_of(self._viewer).events, self._viewer.dims.events
+        emitters = [camera.center, camera.zoom, dims.ndisplay, dims.order]
+        canvas = getattr(self._viewer, "canvas", None)
+        if canvas is not None:
+            emitters.append(canvas.events.size)
+        for emitter in emitters:
+            (emitter.connect if connect else emitter.disconnect)(self._on_view)
+
+    def _on_view(self, event: Any = None) -> None:
+        if self.area.value() is Area.SEEN:
+            self._soon.start()
+
+    def _describe(self) -> None:
+        """Say what will be segmented, or why it cannot be."""
+        text, reason, axes = "", "", ()
+        try:
+            if self._plane is None:
+                pass
+            elif self.area.value() is Area.SEEN:
+                polygon = seen_polygon(self._viewer, self._layer)
+                text = describe_seen(polygon, self._plane)
+            elif self.all_planes:
+                stack = self.stack()
+                text, axes = describe_stack(stack), stack.axes[:-2]
+            elif self.shapes is None and goes_to_disk(self._layer, self._plane):
+                text = describe_disk(self._plane)
+        except ImageError as error:
+            reason = str(error)
+        self.area.set_reason(reason)
+        self.about.setText(text)
+        self.about.setVisible(bool(text))
+        through = [(axis, f"Through {axis}") for axis in axes]
+        self.link.set_choices([(None, "In no two planes"), *through])
+        for widget in (self._link_label, self.link):
+            widget.setVisible(bool(axes))
+
+
+MOST_MAP_BYTES = 1 << 30
+"""Maps of a stack that would take more are left out."""
+
+
+class Area(Enum):
+    """Areas that are no layer."""
+
+    SEEN = "Only what I see"
+    PLANES = "All planes"
+
+
+def stack_of(layer: Image, viewer_names: Sequence[str] = ()) -> Stack:
+    """All planes of an image layer, none of them read yet.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+    viewer_names : sequence of str
+        ``viewer.dims.axis_labels``.
+
+    Raises
+    ------
+    ImageError
+        If the axes leave open what a plane is, are too many, or lie so that labels
+        without channels would not move with the image's sliders.
+    """
+    names = axis_names(layer, viewer_names)
+    check_names(layer, names)
+    channel = next((i for i, name in enumerate(names) if name in CHANNEL_NAMES), None)
+    if channel:
+        raise ImageError(
+            f"The layer '{layer.name}' has its channels between its other axes "
+            f"({', '.join(names)}). Split them into layers to segment all planes "
+            "(right click on the layer, Split Stack)."
+        )
+    axes = tuple(
+        name or f"axis {axis}" for axis, name in enumerate(names) if axis != channel
+    )
+    stack = Stack(first_level(layer), axes, channel, bool(layer.rgb))
+    check_stack(stack, layer.name)
+    return stack
+
+
+def kept_axes(layer: Image, viewer_names: Sequence[str] = ()) -> tuple[int, ...]:
+    """Axes of an image layer that labels of all its planes have: all but channels."""
+    names = axis_names(layer, viewer_names)
+    return tuple(i for i, name in enumerate(names) if name not in CHANNEL_NAMES)
+
+
+def keeps_maps(stack: Stack) -> bool:
+    """Whether there is room for the maps of all planes."""
+    return stack.map_bytes <= MOST_MAP_BYTES
+
+
+def describe_stack(stack: Stack) -> str:
+    """What segmenting all planes means, in a sentence or two."""
+    *steps, height, width = stack.shape
+    counts = " x ".join(map(str, steps))
+    axes = ", ".join(stack.axes[:-2])
+    text = f"Segments {counts} planes ({axes}) of {width} x {height} pixels"
+    if stack.is_large:
+        return (
+            f"{text}. The labels go to a folder that you are asked for, and maps are "
+            "left out."
+        )
+    if keeps_maps(stack):
+        return f"{text}."
+    return (
+        f"{text}. Labels only: the three maps of all planes would take "
+        f"{stack.map_bytes / 1e9:.1f} GB."
+    )
+
+
+def seen_polygon(viewer: ViewerModel, layer: Image) -> NDArray[np.float64]:
+    """What the canvas shows, in the pixels of an image layer.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    layer : napari.layers.Image
+        Its transform is applied; it may be turned against the canvas.
+
+    Returns
+    -------
+    ndarray, shape (4, 2)
+        Rows and columns of the corners.
+
+    Raises
+    ------
+    ImageError
+        If the viewer does not show y and x as a flat image.
+    """
+    dims = viewer.dims
+    if dims.ndisplay != 2:
+        raise ImageError(
+            "The viewer shows three dimensions. Switch to two to segment what you see."
+        )
+    if tuple(dims.order[-2:]) not in ((dims.ndim - 2, dims.ndim - 1),):
+        raise ImageError(
+            "The viewer shows other axes than y and x. Reset the order of the axes to "
+            "segment what you see."
+        )
+    canvas = getattr(viewer, "canvas", None)
+    if canvas is None:
+        return _corners(layer)
+    camera = camera_of(viewer)
+    half = np.asarray(canvas.size) / camera.zoom / 2
+    centre = np.asarray(camera.center[-2:])
+    point = np.asarray(dims.point, float)
+    polygon = []
+    for across in ((-1, -1), (-1, 1), (1, 1), (1, -1)):
+        point[-2:] = centre + half * across
+        polygon.append(layer.world_to_data(point)[-2:])
+    return np.array(polygon)
+
+
+def _corners(layer: Image) -> NDArray[np.float64]:
+    """What napari before 0.9, which hides the size of its canvas, says of the view."""
+    factors = layer.downsample_factors[layer.data_level] if layer.multiscale else 1
+    (top, left), (bottom, right) = (layer.corner_pixels * factors)[:, -2:]
+    return np.array([(top, left), (top, right), (bottom, right), (bottom, left)], float)
+
+
+def seen_size(polygon: NDArray[np.float64], shape: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the pixels of an image that lie in a polygon's box."""
+    low = np.clip(np.ceil(polygon.min(axis=0)), 0, shape)
+    high = np.clip(np.floor(polygon.max(axis=0)) + 1, 0, shape)
+    height, width = np.maximum(high - low, 0).astype(int)
+    return int(height), int(width)
+
+
+def describe_seen(polygon: NDArray[np.float64], plane: Plane) -> str:
+    """What segmenting the visible field means, in a sentence."""
+    height, width = seen_size(polygon, plane.shape)
+    if not height or not width:
+        return "Nothing of the image is in view."
+    return f"Segments {width} x {height} pixels of {plane.shape[1]} x {plane.shape[0]}."

@@ -1,0 +1,359 @@
+"""The dock "Segment nuclei": puts its parts together and passes words between them.
+
+What is segmented is asked of the image panel, how of the form; the session does the
+work. Nothing heavy runs here: torch is imported and the network run in worker threads
+only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari.viewer
+from napari.layers import Labels
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QGroupBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pmrnet.errors import ImageError
+from napari_pmrnet.models.card import kind_of, noun, refuse_parts
+from napari_pmrnet.plugin.layers.label_export import (
+    default_path,
+    export,
+    export_arguments,
+)
+from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels, write_size
+from napari_pmrnet.plugin.segment.area_panel import kept_axes
+from napari_pmrnet.plugin.segment.controller import RELABELLED, Session
+from napari_pmrnet.plugin.segment.image_panel import ImagePanel
+from napari_pmrnet.plugin.segment.jobs import goes_to_disk, plane_stack, proposed_path
+from napari_pmrnet.plugin.segment.run_panel import RunPanel
+from napari_pmrnet.plugin.widgets import (
+    model_chooser,
+    preferences,
+)
+from napari_pmrnet.plugin.widgets.dock import Dock, scrolling
+from napari_pmrnet.plugin.widgets.fields import DecimalField, OptionalField
+from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
+from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+from napari_pmrnet.plugin.widgets.theme import WheelGuard
+from napari_pmrnet.plugin.widgets.worker import Runner
+from napari_pmrnet.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_pmrnet.plugin.layers.axes import Plane
+    from napari_pmrnet.segmentation.stack import Stack
+
+RELABEL_DELAY = 10
+PROGRESS_DELAY = 200
+REMEMBER_DELAY = 800
+LIST_DELAY = 100
+
+
+class SegmentNuclei(Dock):
+    """Dock that segments the nuclei of an image layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Viewer whose layers are segmented and that gets the results.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+        self.form = SettingsForm(self)
+        self.form.set_settings(preferences.recall())
+        fields, labels = self.form.fields, self.form.labels
+        self._listing = Runner(self)
+        self._exporting = Runner(self, gate=self._listing)
+        self.session = Session(viewer, self, gate=self._listing)
+        titles = {**labels, "diameter": self.form.title("diameter")}
+        self.image_panel = ImagePanel(
+            viewer, fields["channel"], fields["diameter"], titles
+        )
+        self.model_panel = ModelPanel(
+            fields["model"], fields["device"], fields["flips"], labels
+        )
+        self.run_panel = RunPanel()
+        self._tuned = TunedThresholds(self.form)
+        self._relabel_timer = self._timer(RELABEL_DELAY, self._relabel)
+        self._remember_timer = self._timer(REMEMBER_DELAY, self._remember)
+        self._list_timer = self._timer(LIST_DELAY, self._list_devices)
+        self._progress: tuple[int, int, str] = (0, 0, "")
+        self._progress_timer = self._timer(PROGRESS_DELAY, self._show_progress)
+        self._listed = False
+        self._guard = WheelGuard(self)
+        self._lay_out()
+        self._name_kind()
+        self._connect()
+        self._restyle()
+        self._list_timer.start()
+
+    def run(self) -> None:
+        """Segment the chosen image in a worker thread."""
+        settings = self.form.settings()
+        if settings is None:
+            self._complain("A setting is out of bounds; the form says which.")
+            return
+        layer, areas = self.image_panel.layer, self.image_panel.areas
+        try:
+            plane: Plane = self.image_panel.plane()
+            if areas.all_planes:
+                axes = kept_axes(layer, self._viewer.dims.axis_labels)
+                link, stack = areas.link.value(), areas.stack()
+                if stack.is_large:
+                    self._run_to_disk(stack, axes, settings, link)
+                else:
+                    self.session.segment_stack(layer, stack, axes, settings, link)
+                return
+            polygons = areas.polygons()
+            if not polygons and goes_to_disk(layer, plane):
+                data = list(layer.data) if layer.multiscale else layer.data
+                self._run_to_disk(plane_stack(data, plane), None, settings)
+                return
+        except ImageError as error:
+            self._complain(str(error))
+            return
+        self.session.segment(layer, plane, settings, polygons)
+
+    def _run_to_disk(
+        self,
+        stack: Stack,
+        axes: Sequence[int] | None,
+        settings: Settings,
+        link: str | None = None,
+    ) -> None:
+        """Ask where labels are to go that are too large for memory, and begin."""
+        layer = self.image_panel.layer
+        if stack.has_large_planes:
+            refuse_parts(
+                self._tuned.card, layer.name, "Shrink it, and segment it at once."
+            )
+        proposed = proposed_path(layer, self.image_panel.folder())
+        path, _ = QFileDialog.getSaveFileName(
+            self,
+            f"Labels of '{layer.name}'",
+            str(proposed),
+            "Label Zarr, a folder (*.zarr)",
+        )
+        if path:
+            self.session.segment_to_disk(layer, stack, axes, settings, Path(path), link)
+
+    def cancel(self) -> None:
+        """Stop the run at its next window batch; no layer is added."""
+        self.run_panel.cancel_button.setEnabled(False)
+        self.run_panel.say("Cancelling...")
+        self.session.cancel()
+
+    def restore_defaults(self) -> None:
+        """Put every setting back to its default."""
+        self.form.set_settings(Settings())
+
+    def export_labels(self) -> None:
+        """Ask for a file and write the labels to it in a worker thread."""
+        layer = self.labels_to_export()
+        if layer is None:
+            self._complain("There are no labels yet. Segment an image first.")
+            return
+        if self._exporting.is_running:
+            return
+        proposed = default_path(layer, self.image_panel.folder())
+        path, _ = QFileDialog.getSaveFileName(
+            self, f"Export '{layer.name}'", str(proposed), "Label TIFF (*.tif *.tiff)"
+        )
+        if not path:
+            return
+        labels, keywords = export_arguments(layer)
+        self.run_panel.say(f"Writing '{layer.name}'...")
+        task = f"Writing '{path}'"
+        self._exporting.start(task, export, Path(path), labels, keywords)
+
+    def labels_to_export(self) -> Labels | None:
+        """Labels layer that is selected, or else the result of the chosen image."""
+        active = self._viewer.layers.selection.active
+        if isinstance(active, Labels):
+            return active
+        image = self.image_panel.layer
+        ours = self.session.results.layers_of(image) if image is not None else []
+        candidates = [layer for layer in ours if isinstance(layer, Labels)]
+        if not candidates:
+            candidates = [la for la in self._viewer.layers if isinstance(la, Labels)]
+        return candidates[0] if candidates else None
+
+    def _let_go(self) -> None:
+        if self._remember_timer.isActive():
+            self._remember()
+        for timer in (
+            self._relabel_timer,
+            self._remember_timer,
+            self._list_timer,
+            self._progress_timer,
+        ):
+            timer.stop()
+        self.session.release()
+        for runner in (self._exporting, self._listing):
+            runner.shut_down()
+        self.image_panel.release()
+
+    def _lay_out(self) -> None:
+        """Form on top, scrolling where the window is low; buttons always in view."""
+        self._box = QGroupBox()
+        rows = QFormLayout(self._box)
+        for name in RELABELLED:
+            field = self.form.fields[name]
+            if isinstance(field, OptionalField):
+                rows.addRow(self.form.title(name), field)
+                continue
+            if isinstance(field, DecimalField):
+                rows.addRow(self.form.title(name))
+            rows.addRow(field)
+        image = QGroupBox("Image")
+        QVBoxLayout(image).addWidget(self.image_panel)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 6, 0)
+        for part in (image, self._box, self.model_panel):
+            column.addWidget(part)
+        column.addStretch(1)
+        whole = QVBoxLayout(self)
+        whole.addWidget(scrolling(inner), 1)
+        whole.addWidget(self.run_panel)
+        self.setMinimumWidth(320)
+        self._guard.protect(inner)
+
+    def _connect(self) -> None:
+        """Wire the parts together."""
+        panel, run, session = self.image_panel, self.run_panel, self.session
+        panel.failed.connect(self._complain)
+        panel.pixel_size.committed.connect(self._correct_pixel_size)
+        self.form.changed.connect(self._on_setting)
+        run.run_button.clicked.connect(self.run)
+        run.cancel_button.clicked.connect(self.cancel)
+        run.export_button.clicked.connect(self.export_labels)
+        run.defaults_button.clicked.connect(self.restore_defaults)
+        run.relabel_requested.connect(self._relabel_in_new_layer)
+        session.started.connect(self._on_started)
+        session.progressed.connect(self._on_progress)
+        session.said.connect(run.say)
+        session.failed.connect(self._complain)
+        session.withheld.connect(run.notice.show_text)
+        session.used.connect(self.model_panel.show_used)
+        session.ended.connect(self._on_ended)
+        self._exporting.succeeded.connect(self._on_exported)
+        self._exporting.failed.connect(self._complain)
+        self._listing.succeeded.connect(self._on_listed)
+        self._listing.failed.connect(self.model_panel.show_advice)
+        self._listing.finished.connect(self._warm_up)
+
+    def _list_devices(self) -> None:
+        """Ask torch for its devices, in the background; a run goes first."""
+        if self.session.is_running:
+            self._list_timer.start()
+        else:
+            self._listing.start("Loading torch", model_chooser.list_devices)
+
+    def _on_listed(self, report: model_chooser.DeviceReport | None) -> None:
+        """Offer the devices; then load the network before it is asked for."""
+        if report is not None:
+            self.model_panel.show_devices(report)
+            self._listed = True
+
+    def _warm_up(self) -> None:
+        """Load the network in the background, once torch and devices are there."""
+        if self._listed and not self.session.is_running:
+            self._listed = False
+            chosen = self.form.settings() or Settings()
+            self._listing.start(
+                "Loading the network",
+                model_chooser.warm_up,
+                chosen.model,
+                chosen.device,
+            )
+
+    def _remember(self) -> None:
+        settings = self.form.settings()
+        if settings is not None:
+            preferences.remember(settings)
+
+    def say(self, text: str, tone: str = "plain") -> None:
+        """Show a sentence in one of the tones of the style sheet."""
+        self.run_panel.say(text, tone)
+
+    def _on_setting(self, name: str) -> None:
+        self._remember_timer.start()
+        if name == "model":
+            self._tuned.follow()
+            self._name_kind()
+        if name in RELABELLED and not self._relabel_timer.isActive():
+            self._relabel_timer.start()
+
+    def _name_kind(self) -> None:
+        """Name what the model labels, in the form and on the button."""
+        card = self._tuned.card
+        self.form.fit(kind_of(card))
+        self.model_panel.show_kind(card)
+        _, many = noun(kind_of(card))
+        self._box.setTitle(many.capitalize())
+        self.run_panel.name_run(f"Segment {many}")
+
+    def _relabel(self, new_layer: bool = False) -> None:
+        """Bring the labels of the image on show in line with the thresholds."""
+        settings, layer = self.form.settings(), self.image_panel.layer
+        if settings is None or layer is None:
+            return
+        try:
+            plane = self.image_panel.plane()
+        except ImageError:
+            return
+        title = "" if self.image_panel.areas.all_planes else plane.title
+        self.session.relabel(layer, title, settings, new_layer)
+
+    def _relabel_in_new_layer(self) -> None:
+        self._relabel(new_layer=True)
+
+    def _on_started(self) -> None:
+        self.run_panel.set_running(True)
+        self.run_panel.say("Starting...")
+
+    def _on_progress(self, done: int, total: int, message: str) -> None:
+        """Keep the latest; the bar moves a few times a second.
+
+        Whatever changes in a window with an OpenGL canvas is painted with all of it,
+        which takes processors without a GPU longer than a batch of windows.
+        """
+        self._progress = done, total, message
+        if not self._progress_timer.isActive():
+            self._progress_timer.start()
+
+    def _show_progress(self) -> None:
+        if self.session.is_running:
+            done, total, message = self._progress
+            self.run_panel.set_progress(done, total)
+            self.run_panel.say(message[:1].upper() + message[1:])
+
+    def _on_ended(self) -> None:
+        """Ready again; thresholds may have moved meanwhile."""
+        self._progress_timer.stop()
+        self.run_panel.set_running(self.session.is_running)
+        self._relabel_timer.start()
+
+    def _on_exported(self, path: Path) -> None:
+        self.run_panel.say(f"Written to {path}", "good")
+
+    def _correct_pixel_size(self, size: tuple[float, float], unit: str) -> None:
+        """Write a corrected pixel size to the image and to all that lies on it."""
+        image = self.image_panel.layer
+        region = self.image_panel.areas.shapes
+        layers = [image, *on_same_pixels(image, self._viewer.layers)]
+        layers += self.session.results.layers_of(image)
+        if region is not None:
+            layers.append(region)
+        write_size(layers, size, unit)
+        self.run_panel.say(f"Pixel size of '{image.name}' corrected.", "good")

@@ -1,0 +1,268 @@
+"""The image part of the dock: which layer, channel, pixel size and region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Shapes
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
+
+from napari_pmrnet.errors import ImageError
+from napari_pmrnet.plugin.layers.axes import Plane, shown_plane
+from napari_pmrnet.plugin.layers.pixel_size import (
+    UNITS,
+    format_size,
+    parse_size,
+    pixel_size,
+    pixel_unit,
+)
+from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
+from napari_pmrnet.plugin.segment.area_panel import AreaRows
+from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+PLUGIN = "napari-pmrnet"
+OUR_ENDINGS = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"})
+FILE_FILTER = "Images (*.tif *.tiff *.png *.jpg *.jpeg);;All files (*)"
+EDIT_WIDTH = 64
+COLOURS = ("Red", "Green", "Blue", "Alpha")
+
+
+def channel_choices(plane: Plane | None) -> list[tuple[int | None, str]]:
+    """Channels of a plane as choices; None lets the segmentation decide."""
+    if plane is None or plane.channels < 2:
+        return [(None, "The only one")]
+    if plane.rgb:
+        return [(None, "All colours"), *enumerate(COLOURS[:3])]
+    names = [(i, f"Channel {i}") for i in range(plane.channels)]
+    return [(None, "Automatic (the first)"), *names]
+
+
+class PixelSizeField(Field):
+    """Pixel size and unit; ``committed`` is sent when both make sense."""
+
+    committed = Signal(tuple, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.edit = QLineEdit()
+        self.edit.setObjectName("pixel_size")
+        self.edit.setMinimumWidth(EDIT_WIDTH)
+        self.unit = ChoiceField(list(UNITS.items()))
+        self.unit.combo.setMinimumContentsLength(2)
+        self.row.addWidget(self.edit, 1)
+        self.row.addWidget(self.unit, 1)
+        self.setToolTip(
+            "<span>Height (x width) of a pixel. A correction is written to the layer "
+            "and goes into the exported file.</span>"
+        )
+        self._shown: tuple[str, str] = ("", "")
+        self.edit.textEdited.connect(self._check)
+        self.edit.editingFinished.connect(self._commit)
+        self.unit.changed.connect(self._commit)
+
+    def value(self) -> tuple[float, float]:
+        """Height and width; a ValueError says what is wrong with the text."""
+        return parse_size(self.edit.text())
+
+    def set_value(self, value: tuple[float, float], unit: str = "pixel") -> None:
+        """Show the pixel size of a layer without writing it back."""
+        self._shown = (format_size(value), unit)
+        self.edit.setText(self._shown[0])
+        blocked = self.unit.blockSignals(True)
+        self.unit.set_value(unit)
+        self.unit.blockSignals(blocked)
+        self.set_reason("")
+
+    def _check(self) -> bool:
+        try:
+            self.value()
+        except ValueError as error:
+            self.set_reason(str(error))
+            return False
+        self.set_reason("")
+        return True
+
+    def _commit(self) -> None:
+        typed = (self.edit.text(), self.unit.value())
+        if typed != self._shown and self._check():
+            self._shown = typed
+            self.committed.emit(self.value(), self.unit.value())
+
+
+class ImagePanel(QWidget):
+    """Chooses what is segmented and follows the layer list of the viewer."""
+
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        channel: ChoiceField,
+        diameter: Field,
+        labels: Mapping[str, str],
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._watched: Any = None
+        self.open_button = QPushButton("Open image...")
+        self.image = ChoiceField()
+        self.about = QLabel()
+        self.about.setObjectName("hint")
+        self.about.setWordWrap(True)
+        self.channel = channel
+        self.pixel_size = PixelSizeField()
+        self.areas = AreaRows(viewer, self)
+        self.image.setToolTip("Image layer to segment; results are named after it.")
+        rows = QFormLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow(self.open_button)
+        rows.addRow("Image", self.image)
+        rows.addRow("", self.about)
+        rows.addRow(labels["channel"], channel)
+        rows.addRow(labels["diameter"], diameter)
+        rows.addRow("Pixel size", self.pixel_size)
+        self.areas.add_to(rows)
+        self.open_button.clicked.connect(self.ask_and_open)
+        self.image.changed.connect(self._on_image)
+        self._follow_viewer(connect=True)
+        self.refresh()
+
+    @property
+    def layer(self) -> Image | None:
+        """Image layer that is chosen."""
+        return self.image.value()
+
+    def plane(self) -> Plane:
+        """Plane of the chosen layer that is on show.
+
+        Raises
+        ------
+        ImageError
+            If no image is chosen, or its axes leave the plane open.
+        """
+        if self.layer is None:
+            raise ImageError("There is no image layer. Open an image first.")
+        dims = self._viewer.dims
+        return shown_plane(self.layer, dims.point, dims.axis_labels)
+
+    def ask_and_open(self) -> None:
+        """Let the user pick files and open them as layers."""
+        paths, _ = QFileDialog.getOpenFileNames(
+            self, "Open image", str(self.folder()), FILE_FILTER
+        )
+        if paths:
+            self.open(paths)
+
+    def open(self, paths: list[str]) -> None:
+        """Open files, ours with our reader because it knows the pixel size."""
+        for path in paths:
+            ours = Path(path).suffix.lower() in OUR_ENDINGS
+            try:
+                layers = self._viewer.open(path, plugin=PLUGIN if ours else None)
+            except Exception as error:  # noqa: BLE001  any reader may raise anything
+                self.failed.emit(f"'{Path(path).name}' could not be opened: {error}")
+                continue
+            images = [layer for layer in layers if isinstance(layer, Image)]
+            if images:
+                self.image.set_value(images[0])
+
+    def folder(self) -> Path:
+        """Folder of the chosen image, the home folder if it has none."""
+        path = self.layer.source.path if self.layer is not None else None
+        return Path(path).parent if path else Path.home()
+
+    def refresh(self, event: Any = None) -> None:
+        """Offer the layers that are there now, under their present names."""
+        layers = list(self._viewer.layers)
+        for layer in layers:
+            layer.events.name.connect(self.refresh)
+        images = [
+            (layer, layer.name)
+            for layer in layers
+            if isinstance(layer, Image) and METADATA_KEY not in layer.metadata
+        ]
+        self.image.set_choices(images or [(None, "No image layer yet")])
+        self.areas.offer([layer for layer in layers if isinstance(layer, Shapes)])
+        self._describe()
+
+    def release(self) -> None:
+        """Stop following the viewer."""
+        self.areas.release()
+        self._follow_viewer(connect=False)
+        for layer in self._viewer.layers:
+            layer.events.name.disconnect(self.refresh)
+        self._watch(None)
+
+    def _follow_viewer(self, connect: bool) -> None:
+        layers, dims = self._viewer.layers.events, self._viewer.dims.events
+        pairs = (
+            (layers.inserted, self._on_inserted),
+            (layers.removed, self.refresh),
+            (layers.reordered, self.refresh),
+            (dims.current_step, self._describe),
+            (dims.axis_labels, self._on_image),
+        )
+        for emitter, slot in pairs:
+            (emitter.connect if connect else emitter.disconnect)(slot)
+
+    def _on_inserted(self, event: Any) -> None:
+        """Choose a new image, unless it is one more channel of the chosen file."""
+        self.refresh()
+        new, chosen = event.value, self.layer
+        if not isinstance(new, Image) or METADATA_KEY in new.metadata:
+            return
+        path = new.source.path
+        if chosen is None or path is None or path != chosen.source.path:
+            self.image.set_value(new)
+
+    def _on_image(self, event: Any = None) -> None:
+        """Show what is known about the image that is chosen now."""
+        self._watch(self.layer)
+        self._describe()
+        self.changed.emit()
+
+    def _watch(self, layer: Any) -> None:
+        """Follow the pixel size and axis names of one layer only."""
+        for each, connect in ((self._watched, False), (layer, True)):
+            if each is None:
+                continue
+            for name in ("scale", "units", "axis_labels", "data"):
+                emitter = getattr(each.events, name)
+                (emitter.connect if connect else emitter.disconnect)(self._describe)
+        self._watched = layer
+
+    def _describe(self, event: Any = None) -> None:
+        """Size, plane, channels and pixel size; or what is wrong with the layer."""
+        layer, plane, reason = self.layer, None, ""
+        try:
+            plane = self.plane()
+        except ImageError as error:
+            reason = str(error) if layer is not None else ""
+        self.image.set_reason(reason)
+        if plane is None:
+            self.about.setText("")
+        else:
+            height, width = plane.shape
+            where = f", plane {plane.title}" if plane.title else ""
+            self.about.setText(f"{width} x {height} pixels{where}")
+        self.about.setVisible(plane is not None)
+        self.areas.show(layer, plane)
+        self.channel.set_choices(channel_choices(plane))
+        self.channel.setEnabled(plane is not None and plane.channels > 1)
+        self.pixel_size.setEnabled(layer is not None)
+        if layer is not None and layer.ndim >= 2:
+            self.pixel_size.set_value(pixel_size(layer), pixel_unit(layer))

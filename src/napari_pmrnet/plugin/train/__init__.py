@@ -1,0 +1,1 @@
+"""The dock "Train on my corrections"."""

@@ -1,0 +1,93 @@
+"""Before and after in one layer: what one model finds left of a seam, another right."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+
+from napari_pmrnet.plugin.layers.result_layers import plain
+from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
+from napari_pmrnet.segmentation import Progress, Settings, segment_steps
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+CONTOUR = 2
+
+
+@dataclass(frozen=True)
+class Both:
+    """Labels of one image from two models, int32 (H, W)."""
+
+    before: np.ndarray
+    after: np.ndarray
+
+
+def segment_with_both(
+    image: np.ndarray, name: str, before: str, after: str
+) -> Generator[Progress, None, Both]:
+    """Segment an image with two models, in a worker thread.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W) or (H, W, 3)
+    name : str
+        Of the image, for messages.
+    before, after : str
+        Names or paths of the models.
+    """
+    from napari_pmrnet.models import load_model
+
+    found = []
+    with quiet_collector():
+        load_torch()
+        for model in (load_model(before), load_model(after)):
+            settings = Settings.for_card(model.card)
+            result = yield from segment_steps(image, settings, model, image_name=name)
+            found.append(result.labels)
+    return Both(*found)
+
+
+class Swipe:
+    """A Labels layer whose seam moves.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    both : Both
+    name : str
+        Of the image.
+    spatial : mapping
+        Where the layer belongs, see `_layers.spatial_metadata`.
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, both: Both, name: str, spatial: Mapping[str, Any]
+    ) -> None:
+        self._viewer, self._both = viewer, both
+        layer = Labels(
+            both.after.copy(), name=f"{name}: before | after", opacity=1.0, **spatial
+        )
+        layer.contour = CONTOUR
+        layer.editable = False
+        self.layer = plain(viewer.add_layer(layer))
+        self.move(0.5)
+
+    def move(self, share: float) -> None:
+        """Put the seam at a share of the width, 0 to 1: left of it is before."""
+        if self.layer not in self._viewer.layers:
+            return
+        seam = round(share * self._both.before.shape[1])
+        data = self.layer.data
+        data[:, :seam] = self._both.before[:, :seam]
+        data[:, seam:] = self._both.after[:, seam:]
+        self.layer.refresh()
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if self.layer in self._viewer.layers:
+            self._viewer.layers.remove(self.layer)

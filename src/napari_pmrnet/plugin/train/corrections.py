@@ -1,0 +1,117 @@
+"""Which images of a viewer were reviewed, and what their corrections are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image, Labels
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.finetuning.corrections import Corrections, corrections_of
+from napari_pmrnet.plugin.layers.axes import first_level, shown_plane
+from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
+from napari_pmrnet.plugin.layers.results import result_of
+from napari_pmrnet.plugin.layers.review_session import session_of
+from napari_pmrnet.plugin.layers.source_image import image_for
+from napari_pmrnet.segmentation.plane import choose_plane
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """Labels that were reviewed, and their image.
+
+    Attributes
+    ----------
+    labels : napari.layers.Labels
+    image : napari.layers.Image
+    reviewed, nuclei : int
+        Nuclei that were accepted or edited, and all of them.
+    """
+
+    labels: Labels
+    image: Image
+    reviewed: int
+    nuclei: int
+
+    @property
+    def text(self) -> str:
+        """What the list says."""
+        return f"{self.labels.name}: {self.reviewed} of {self.nuclei} reviewed"
+
+
+def corrected_layers(viewer: ViewerModel) -> list[Corrected]:
+    """Labels of a viewer with a reviewed nucleus, whose image is there."""
+    found = []
+    for layer in viewer.layers:
+        if not isinstance(layer, Labels) or layer.ndim != 2 or layer.multiscale:
+            continue
+        reviewed = int(_reviewed(layer.features).sum())
+        if not reviewed:
+            continue
+        image = image_for(layer, result_of(layer), viewer.layers)
+        if image is not None:
+            found.append(Corrected(layer, image, reviewed, len(layer.features)))
+    return found
+
+
+def _reviewed(features: pd.DataFrame) -> pd.Series:
+    """Whether each nucleus was accepted or edited; False where nothing says so."""
+    if "reviewed" not in features:
+        return pd.Series(False, index=features.index)
+    return features["reviewed"].fillna(False).astype(bool)
+
+
+def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:
+    """Copy what was corrected, with the pixels that were segmented.
+
+    Parameters
+    ----------
+    corrected : Corrected
+    viewer : napari.components.ViewerModel
+
+    Raises
+    ------
+    DataError, ImageError
+        If the image does not fit its labels, or nothing in them was reviewed.
+    """
+    layer, image = corrected.labels, corrected.image
+    result, session = result_of(layer), session_of(layer)
+    plane = shown_plane(image, viewer.dims.point, viewer.dims.axis_labels)
+    if result is not None and result.plane != plane.title:
+        raise DataError(
+            f"'{layer.name}' is of the plane {result.plane}, and {plane.title} is on "
+            "show. Bring its plane into view."
+        )
+    pixels = choose_plane(
+        np.asarray(first_level(image)[plane.index]),
+        channel=_channel(layer),
+        channel_axis=plane.channel_axis,
+        rgb=plane.rgb,
+        name=image.name,
+    )
+    flags = layer.features.dropna(subset="index").set_index("index")
+    flags = flags.assign(reviewed=_reviewed(flags))
+    maps: Any = {} if result is None else result.segmentation.maps
+    original = None if result is None else result.segmentation.labels
+    if session is not None:
+        maps, original = session.review.nuclei.maps, session.review.nuclei.original
+    return corrections_of(
+        image.name,
+        np.array(pixels),
+        np.array(layer.data),
+        flags,
+        None if original is None else np.asarray(original),
+        maps.get("certainty"),
+    )
+
+
+def _channel(layer: Labels) -> int | None:
+    """Channel that was segmented."""
+    made = layer.metadata.get(METADATA_KEY) or {}
+    return (made.get("settings") or {}).get("channel")

@@ -1,0 +1,374 @@
+"""The dock "Train on my corrections": from reviewed nuclei to a model of one's own."""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari.viewer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QGroupBox,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.finetuning.job import KEPT, KEPT_FOR_THESE, TuneSettings
+from napari_pmrnet.models.library import available_models
+from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
+from napari_pmrnet.plugin.train.comparison import Both, Swipe, segment_with_both
+from napari_pmrnet.plugin.train.corrections import (
+    Corrected,
+    corrected_layers,
+    corrections_from,
+)
+from napari_pmrnet.plugin.train.panels import ImageList, ProgressPanel, ResultPanel
+from napari_pmrnet.plugin.train.process import State, TrainingRun
+from napari_pmrnet.plugin.widgets.dock import Dock, scrolling
+from napari_pmrnet.plugin.widgets.model_events import model_events
+from napari_pmrnet.plugin.widgets.status import StatusPanel, row_of
+from napari_pmrnet.plugin.widgets.theme import WheelGuard
+from napari_pmrnet.plugin.widgets.worker import Runner
+
+if TYPE_CHECKING:
+    from napari_pmrnet.finetuning.corrections import Corrections
+
+LOOK_AGAIN = 1500
+NEEDED = ("monai",)
+HINT = (
+    "Accept or edit nuclei in the dock Review nuclei; those are learned from. A fifth "
+    "of them is held back, to see what the training was good for."
+)
+
+
+GOOD_FOR = {"these and other images": KEPT, "images like these only": KEPT_FOR_THESE}
+"""What the new model is to be good for, and the share of the old one that stays."""
+GOOD_FOR_TIP = (
+    "For images like these only, the model learns more and forgets more of what it knew"
+)
+
+
+class TrainOnCorrections(Dock):
+    """Dock that fine-tunes a model on reviewed nuclei, in a process of its own.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Viewer whose reviewed images are learned from.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+        self._corrected: list[Corrected] = []
+        self._swipe: Swipe | None = None
+        self._spoken = ""
+        self.run, self._comparing = TrainingRun(self), Runner(self)
+        self.images, self.model = ImageList(), QComboBox()
+        self.minutes = QDoubleSpinBox()
+        self.minutes.setRange(0.2, 120.0)
+        self.minutes.setSingleStep(0.5)
+        self.minutes.setDecimals(1)
+        self.minutes.setValue(TuneSettings().minutes)
+        self.minutes.setSuffix(" min")
+        self.good_for = QComboBox()
+        self.good_for.addItems(list(GOOD_FOR))
+        self.good_for.setToolTip(GOOD_FOR_TIP)
+        self.train_button = QPushButton("Train")
+        self.train_button.setObjectName("run")
+        self.continue_button = QPushButton("Continue")
+        self.progress, self.result = ProgressPanel(), ResultPanel()
+        self.status = StatusPanel()
+        self._again = self._timer(LOOK_AGAIN, self._list_images)
+        self._guard = WheelGuard(self)
+        self._lay_out()
+        self._connect()
+        self._restyle()
+        self.offer_models()
+        self._list_images()
+        self._greet()
+
+    def train(self) -> None:
+        """Begin a training with the images that are ticked."""
+        if self.run.is_running:
+            return
+        missing = [name for name in NEEDED if find_spec(name) is None]
+        if missing:
+            self._complain(
+                f"Training needs the package {missing[0]}: pip install "
+                '"napari-pmrnet[train]", then start napari again.'
+            )
+            return
+        chosen = [self._corrected[row] for row in self.images.ticked()]
+        if not chosen:
+            self._complain(
+                "No reviewed image is ticked. Accept or edit some nuclei in the dock "
+                "Review nuclei first."
+            )
+            return
+        try:
+            corrections: list[Corrections] = [
+                corrections_from(one, self._viewer) for one in chosen
+            ]
+            settings = TuneSettings(
+                minutes=self.minutes.value(),
+                keep=GOOD_FOR[self.good_for.currentText()],
+            )
+            self._end_comparison()
+            self.run.begin(corrections, self.model.currentText(), settings)
+        except (PMRNetError, OSError) as error:
+            self._complain(str(error))
+            return
+        self.status.say("Starting: the model is scored as it is...")
+        self._show()
+
+    def go_on(self) -> None:
+        """Go on with a training that was interrupted."""
+        job = self.run.unfinished()
+        if job is not None and not self.run.is_running:
+            self.run.go_on(job)
+            self.status.say("Going on from the last epoch...")
+            self._show()
+
+    def cancel(self) -> None:
+        """Stop the training; it can be gone on with."""
+        self.run.stop()
+        self.status.say("Stopped. Continue goes on from the last epoch.", "warning")
+        self._show()
+
+    def toggle_pause(self) -> None:
+        """Pause, or go on."""
+        self.run.pause(not self.run.paused)
+        self._show()
+        if self.run.paused:
+            self.status.say("Paused.")
+
+    def keep(self) -> None:
+        """Put the model into the library."""
+        from napari_pmrnet.models.user_models import import_model
+
+        job = self.run.job
+        if job is None:
+            return
+        try:
+            name = import_model(job.weights, self.result.name.text().strip())
+        except PMRNetError as error:
+            self._complain(str(error))
+            return
+        self._end_comparison()
+        self.run.discard()
+        self._show()
+        self.status.say(
+            f"'{name}' is in your library. Choose it as Model in Segment nuclei.",
+            "good",
+        )
+        model_events.changed.emit("", name)
+
+    def discard(self) -> None:
+        """Delete the model that was trained."""
+        self._end_comparison()
+        self.run.discard()
+        self._show()
+        self.status.say("Discarded.")
+
+    def compare(self) -> None:
+        """Segment the image on show with both models."""
+        job = self.run.job
+        one = self._on_show()
+        if job is None or one is None or self._comparing.is_running:
+            self.status.say("Choose a reviewed image (its labels) first.", "warning")
+            return
+        try:
+            corrections = corrections_from(one, self._viewer)
+        except PMRNetError as error:
+            self._complain(str(error))
+            return
+        self._end_comparison()
+        self.result.compare_button.setEnabled(False)
+        self.status.say(f"Segmenting '{one.image.name}' with both models...")
+        self._comparing.start(
+            "Comparing",
+            segment_with_both,
+            corrections.image,
+            one.image.name,
+            job.about["model"],
+            str(job.weights),
+        )
+
+    def offer_models(self, old: str = "", new: str = "") -> None:
+        """List the models; one that was renamed stays chosen."""
+        chosen = self.model.currentText()
+        self.model.clear()
+        self.model.addItems(available_models())
+        wanted = new if new and chosen == old else chosen
+        self.model.setCurrentIndex(max(0, self.model.findText(wanted)))
+
+    def _let_go(self) -> None:
+        self._again.stop()
+        self._comparing.shut_down()
+        self.run.stop()
+        model_events.changed.disconnect(self.offer_models)
+
+    def _lay_out(self) -> None:
+        hint = QLabel(HINT)
+        hint.setObjectName("hint")
+        hint.setWordWrap(True)
+        source = QGroupBox("Learn from")
+        column = QVBoxLayout(source)
+        column.addWidget(hint)
+        column.addWidget(self.images)
+        rows = QFormLayout()
+        rows.addRow("Begin with", self.model)
+        rows.addRow("Good for", self.good_for)
+        rows.addRow("Time", self.minutes)
+        column.addLayout(rows)
+        self.outcome = QGroupBox("Result")
+        QVBoxLayout(self.outcome).addWidget(self.result)
+        inner = QWidget()
+        stack = QVBoxLayout(inner)
+        stack.setContentsMargins(0, 0, 6, 0)
+        for part in (source, self.progress, self.outcome):
+            stack.addWidget(part)
+        stack.addStretch(1)
+        whole = QVBoxLayout(self)
+        whole.addWidget(scrolling(inner), 1)
+        whole.addLayout(row_of((self.train_button, 2), (self.continue_button, 1)))
+        whole.addWidget(self.status)
+        self.setMinimumWidth(380)
+        self._guard.protect(inner)
+
+    def _connect(self) -> None:
+        self.train_button.clicked.connect(self.train)
+        self.continue_button.clicked.connect(self.go_on)
+        self.progress.pause_button.clicked.connect(self.toggle_pause)
+        self.progress.cancel_button.clicked.connect(self.cancel)
+        self.result.keep_button.clicked.connect(self.keep)
+        self.result.discard_button.clicked.connect(self.discard)
+        self.result.compare_button.clicked.connect(self.compare)
+        self.result.moved.connect(self._move_seam)
+        self.run.moved.connect(self._on_moved)
+        self.run.ended.connect(self._show)
+        self._comparing.succeeded.connect(self._on_compared)
+        self._comparing.failed.connect(self._complain)
+        self._comparing.finished.connect(
+            lambda: self.result.compare_button.setEnabled(True)
+        )
+        model_events.changed.connect(self.offer_models)
+        self._follow_layers(self._list_images)
+
+    def _greet(self) -> None:
+        """Find a training that was left behind."""
+        job = self.run.unfinished()
+        if job is not None:
+            self.run.job = job
+            self._on_moved(self.run.state())
+            if not job.is_done:
+                self.status.say(
+                    "A training was interrupted. Continue goes on from its last epoch.",
+                    "warning",
+                )
+        self._show()
+
+    def _list_images(self) -> None:
+        """List what was reviewed, now and again: features tell nobody of a change."""
+        self._corrected = corrected_layers(self._viewer)
+        texts = [one.text for one in self._corrected]
+        if texts != [self.images.item(i).text() for i in range(self.images.count())]:
+            self.images.show_texts(texts)
+        if not self._released:
+            self._again.start()
+
+    def _show(self) -> None:
+        """Show the parts that now mean something."""
+        state, running = self.run.state(), self.run.is_running
+        known = self.run.job is not None
+        self.train_button.setEnabled(not running)
+        self.continue_button.setVisible(known and not running and not state.done)
+        self.progress.setVisible(known)
+        self.progress.pause_button.setEnabled(running)
+        self.progress.pause_button.setText("Go on" if self.run.paused else "Pause")
+        self.progress.cancel_button.setEnabled(running)
+        self.outcome.setVisible(state.done and not running)
+        if state.done and not self.result.name.text():
+            parent = self.run.job.about["model"] if known else "model"
+            self.result.name.setText(f"{Path(parent).stem} mine {date.today():%d %b}")
+
+    def _on_moved(self, state: State) -> None:
+        """Follow the log."""
+        self.progress.show_epochs(len(state.losses), state.epochs)
+        self.progress.curve.show_losses(state.losses, state.held_back, state.epochs)
+        if state.done:
+            self.result.table.show_scores(state.before, state.after)
+            self._show()
+        text, tone = words(state)
+        if text != self._spoken:
+            self._spoken = text
+            self.status.say(text, tone)
+
+    def _on_compared(self, both: Both) -> None:
+        one = self._on_show()
+        if one is None:
+            return
+        spatial = spatial_metadata(one.image)
+        self._swipe = Swipe(self._viewer, both, one.image.name, spatial)
+        self.result.seam.setValue(500)
+        self.result.seam_row.show()
+        one.labels.visible = False
+        self.status.say(
+            f"Left of the seam '{one.image.name}' is as before: {both.before.max()} "
+            f"nuclei in all; right of it as after: {both.after.max()}."
+        )
+
+    def _move_seam(self, share: float) -> None:
+        if self._swipe is not None:
+            self._swipe.move(share)
+
+    def _end_comparison(self) -> None:
+        if self._swipe is not None:
+            self._swipe.remove()
+            self._swipe = None
+        self.result.seam_row.hide()
+
+    def _on_show(self) -> Corrected | None:
+        """The reviewed image that is selected, or else the topmost visible one."""
+        self._corrected = corrected_layers(self._viewer)
+        active = self._viewer.layers.selection.active
+        for one in self._corrected:
+            if active in (one.labels, one.image):
+                return one
+        seen = [one for one in self._corrected if one.image.visible]
+        return seen[-1] if seen else None
+
+
+def words(state: State) -> tuple[str, str]:
+    """What a state means for the user, and its tone."""
+    if state.failure:
+        return state.failure, "error"
+    if state.done:
+        gained = state.after["AP0.5"] - state.before["AP0.5"]
+        tone = "good" if gained > 0 else "warning"
+        text = "Better" if gained > 0 else "Not better"
+        text += " on the nuclei that were held back. Compare, then keep or discard it."
+        if not state.started.get("apart", True):
+            text = (
+                "Done. Too few nuclei were reviewed to hold some back, so the scores "
+                "tell little. Compare, then keep or discard it."
+            )
+            tone = "warning"
+        return f"{text} {state.note}".rstrip(), tone
+    if not state.losses:
+        if not state.started:
+            return "Starting...", "plain"
+        learned, held = state.started["learned"], state.started["held_back"]
+        return f"Learning from {learned} nuclei; {held} are held back.", "plain"
+    left = state.seconds_left or 0.0
+    what = f"{max(1, round(left))} s left" if left < 90 else f"{left / 60:.0f} min left"
+    if len(state.losses) == state.epochs:
+        what = "scoring the new model"
+    return f"Epoch {len(state.losses)} of {state.epochs}, {what}.", "plain"

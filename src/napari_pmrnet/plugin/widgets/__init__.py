@@ -1,0 +1,1 @@
+"""Widgets that all docks are made of."""

@@ -1,0 +1,244 @@
+"""The model and device part of the dock, folded away until wanted."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pmrnet.errors import PMRNetError, WeightsError
+from napari_pmrnet.models.card import class_names, kind_of, sees_whole
+from napari_pmrnet.models.library import available_models, find_weights, read_card
+from napari_pmrnet.plugin.widgets.collapsible import Fold
+from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
+from napari_pmrnet.plugin.widgets.model_events import model_events
+from napari_pmrnet.plugin.widgets.status import sentences
+from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
+from napari_pmrnet.settings import TUNED, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+
+
+def model_choices() -> list[tuple[str, str]]:
+    """Models that come with the package and the user's own, as choices."""
+    return [(name, name) for name in available_models()]
+
+
+def card_of(model: str) -> dict[str, Any]:
+    """A model's card; empty where it cannot be read."""
+    try:
+        return read_card(find_weights(model))
+    except WeightsError:
+        return {}
+
+
+def tuned_thresholds(card: Mapping[str, Any]) -> dict[str, float]:
+    """Thresholds of a model's card; the defaults where it names none."""
+    settings = Settings.for_card(card)
+    return {name: getattr(settings, name) for name in TUNED}
+
+
+def words_on(card: Mapping[str, Any]) -> str:
+    """What a user has to know of a model that does not label nuclei, else nothing."""
+    if not sees_whole(card):
+        return ""
+    names = enumerate(class_names(card), start=1)
+    classes = ", ".join(f"{number} {name}" for number, name in names)
+    return (
+        f"Labels {kind_of(card)}{': ' if classes else ''}{classes}. The image is seen "
+        "whole, so it takes neither diameter nor seed threshold."
+    )
+
+
+class TunedThresholds:
+    """Thresholds that follow the model until the user moves them.
+
+    Attributes
+    ----------
+    card : dict
+        Of the model chosen; empty where it cannot be read.
+    """
+
+    def __init__(self, form: SettingsForm) -> None:
+        self._fields = form.fields
+        self.card = card_of(self._fields["model"].value())
+        self._tuned = tuned_thresholds(self.card)
+
+    def follow(self) -> None:
+        """Take those of the model chosen now, if the former model's are untouched."""
+        fields = self._fields
+        untouched = all(fields[k].value() == v for k, v in self._tuned.items())
+        self.card = card_of(fields["model"].value())
+        self._tuned = tuned_thresholds(self.card)
+        if untouched:
+            for name, value in self._tuned.items():
+                fields[name].set_value(value)
+
+
+class ModelPanel(QWidget):
+    """Which weights run where, and where they really ran."""
+
+    def __init__(
+        self,
+        model: ChoiceField,
+        device: ChoiceField,
+        flips: Field,
+        labels: dict[str, str],
+    ) -> None:
+        super().__init__()
+        self.model, self.device = model, device
+        chosen = model.value()
+        model.set_choices(model_choices())
+        model.set_value(chosen)
+        device.set_choices(AUTOMATIC)
+        self.browse_button = QPushButton("...")
+        self.browse_button.setFixedWidth(32)
+        self.browse_button.setToolTip("Use weights of your own (.safetensors)")
+        model.row.addWidget(self.browse_button)
+        self.used = QLabel("not known before the first run")
+        self.used.setObjectName("hint")
+        self.used.setWordWrap(True)
+        self.kind = QLabel()
+        self.kind.setObjectName("hint")
+        self.kind.setWordWrap(True)
+        self.advice = QLabel()
+        self.advice.setObjectName("advice")
+        self.advice.setWordWrap(True)
+        self.advice.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+        )
+        self.advice.hide()
+        content = QWidget()
+        rows = QFormLayout(content)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow(labels["model"], model)
+        rows.addRow(labels["device"], device)
+        rows.addRow("Used", self.used)
+        rows.addRow("", flips)
+        self.fold = Fold("Model and device", content)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.fold)
+        column.addWidget(self.kind)
+        column.addWidget(self.advice)
+        self._used_name = ""
+        self.browse_button.clicked.connect(self.browse)
+        model.changed.connect(self._retitle)
+        device.changed.connect(self._retitle)
+        model_events.changed.connect(self.offer_models)
+        self._retitle()
+
+    def offer_models(self, old: str = "", new: str = "") -> None:
+        """Offer the models that there are now; the one chosen stays chosen.
+
+        Parameters
+        ----------
+        old, new : str
+            Of a model that was renamed, which is followed, or deleted (`new` is empty),
+            for which the first of those left stands in.
+        """
+        before, choices = self.model.value(), model_choices()
+        chosen = (new or choices[0][0]) if old and before == old else before
+        blocked = self.model.blockSignals(True)
+        self.model.set_choices(choices)
+        self.model.set_value(chosen)
+        self.model.blockSignals(blocked)
+        if chosen != before:
+            self.model.changed.emit()
+
+    def browse(self) -> None:
+        """Let the user pick weights."""
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Weights", str(Path.home()), "Weights (*.safetensors)"
+        )
+        if path:
+            self.model.set_value(path)
+
+    def show_devices(self, report: DeviceReport) -> None:
+        """Offer the devices that torch has found, and say what lies idle."""
+        self.device.set_choices(report.devices or AUTOMATIC)
+        self.show_advice(report.advice or "")
+
+    def show_advice(self, text: str) -> None:
+        """Show advice about torch, outside the fold so that it is seen."""
+        self.advice.setText(text)
+        self.advice.setVisible(bool(text))
+
+    def show_kind(self, card: Mapping[str, Any]) -> None:
+        """Say what the model of a card labels, if not nuclei."""
+        words = words_on(card)
+        self.kind.setText(words)
+        self.kind.setVisible(bool(words))
+
+    def show_used(self, device: str, notes: tuple[str, ...] = ()) -> None:
+        """Say where the network really ran, and why if that was not as asked.
+
+        The heading has room for the device, not for the backend after it.
+        """
+        self._used_name = device.partition(" ")[0]
+        self.used.setText(". ".join(filter(None, (device, sentences(notes)))))
+        self._retitle()
+
+    def _retitle(self) -> None:
+        """Put what is chosen into the heading, so that it shows while folded."""
+        model = Path(str(self.model.value())).name
+        device = self._used_name or self.device.value() or "auto"
+        self.fold.set_title(f"Model and device: {model}, {device}")
+
+
+AUTOMATIC = (("auto", "Automatic"),)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeviceReport:
+    """Devices as (value, label) pairs, and advice on one that lies idle."""
+
+    devices: list[tuple[str, str]]
+    advice: str | None
+
+
+def list_devices() -> DeviceReport:
+    """Devices of this machine; imports torch, so never call it in the GUI thread."""
+    with quiet_collector():
+        load_torch()
+        from napari_pmrnet.models.backends.devices import (
+            available_devices,
+            device_advice,
+        )
+
+        return DeviceReport(list(available_devices()), device_advice())
+
+
+def warm_up(model: str, device: str) -> None:
+    """Load the network and run one window, so that the first press need not wait.
+
+    What cannot be loaded is said when the button is pressed.
+    """
+    with quiet_collector():
+        load_torch()
+        import numpy as np
+
+        from napari_pmrnet.models import shared_model
+
+        try:
+            loaded = shared_model(model, device)
+            shape = (1, 3, loaded.window, loaded.window)
+            loaded.predict_windows(np.zeros(shape, np.float32))
+        except (PMRNetError, RuntimeError) as error:
+            logger.debug("the network was not loaded ahead: %s", error)

@@ -1,0 +1,175 @@
+"""The form of the settings, made from the fields of the Settings dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QLabel
+
+from napari_pmrnet.models.card import CLASSES, INSTANCES, OBJECTS, noun
+from napari_pmrnet.plugin.widgets.fields import (
+    ChoiceField,
+    DecimalField,
+    Field,
+    OptionalField,
+    OptionalWholeField,
+    TickField,
+)
+from napari_pmrnet.settings import Settings
+
+OF_NUCLEI = ("diameter", "seed_threshold")
+"""Settings that only models of nuclei read."""
+
+_KINDS: dict[Any, type[Field]] = {
+    bool: TickField,
+    float: DecimalField,
+    float | None: OptionalField,
+}
+
+
+def make_field(kind: Any, spec: Any) -> Field:
+    """Field for a setting of a type; text and optional indices become a choice."""
+    if kind == int | None and "start" in spec:
+        field: Field = OptionalWholeField(spec)
+    else:
+        field = _KINDS[kind](spec) if kind in _KINDS else ChoiceField()
+    field.setToolTip(f"<span>{spec['help']}</span>")
+    return field
+
+
+class SettingsForm(QObject):
+    """Fields of all settings and the settings they spell.
+
+    Attributes
+    ----------
+    fields : dict
+        Name of a setting to its field; the dock puts them in place.
+    labels : dict
+        Name of a setting to its label.
+    """
+
+    changed = Signal(str)
+    _titles: dict[str, QLabel]
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        hints = get_type_hints(Settings)
+        self.fields: dict[str, Field] = {}
+        self.labels: dict[str, str] = {}
+        self._titles = {}
+        for spec in fields(Settings):
+            self.labels[spec.name] = spec.metadata["label"]
+            field = make_field(hints[spec.name], spec.metadata)
+            field.setObjectName(spec.name)
+            self.fields[spec.name] = field
+        self.set_settings(Settings())
+        for name, field in self.fields.items():
+            field.changed.connect(self._announcer(name))
+
+    def values(self) -> dict[str, Any]:
+        """Value of every field, right or wrong."""
+        return {name: field.value() for name, field in self.fields.items()}
+
+    def settings(self) -> Settings | None:
+        """Give the settings; None if a field is wrong, which then says why."""
+        values = self.values()
+        reasons = {name: self._reason(name, value) for name, value in values.items()}
+        for name, reason in reasons.items():
+            self.fields[name].set_reason(reason)
+        return None if any(reasons.values()) else Settings.from_dict(values)
+
+    def set_settings(self, settings: Settings) -> None:
+        """Show other settings."""
+        for name, value in settings.as_dict().items():
+            self.fields[name].set_value(value)
+
+    def title(self, name: str) -> QLabel:
+        """The label of a field for a layout, which `fit` changes."""
+        if name not in self._titles:
+            self._titles[name] = QLabel(self.labels[name])
+        return self._titles[name]
+
+    def fit(self, kind: str) -> None:
+        """Name the fields after what a model labels, and hide those it does not use.
+
+        To be called once they are laid out.
+
+        Parameters
+        ----------
+        kind : str
+            One of `models.card.KINDS`.
+        """
+        words = renamed(kind)
+        for spec in fields(Settings):
+            name, field = spec.name, self.fields[spec.name]
+            plain = spec.metadata["label"], spec.metadata["help"]
+            label, text = words.get(name, plain)
+            field.setToolTip(f"<span>{text}</span>")
+            if isinstance(field, TickField):
+                field.box.setText(label)
+            elif name in self._titles:
+                self._titles[name].setText(label)
+        applies = kind == INSTANCES
+        for name in OF_NUCLEI:
+            self.fields[name].setEnabled(applies)
+            for widget in (self.fields[name], self._titles.get(name)):
+                # A widget that no layout holds yet would open as a window.
+                if widget is not None and widget.parent() is not None:
+                    widget.setVisible(applies)
+
+    def _announcer(self, name: str) -> Any:
+        """Slot that checks the form and names the field that changed."""
+
+        def announce() -> None:
+            self.settings()
+            self.changed.emit(name)
+
+        return announce
+
+    @staticmethod
+    def _reason(name: str, value: Any) -> str:
+        """Why a value will not do, empty if it will."""
+        try:
+            Settings.from_dict({name: value})
+        except (TypeError, ValueError) as error:
+            return str(error)
+        return ""
+
+
+_OF_PARTS = {OBJECTS: noun(OBJECTS), CLASSES: ("part", "parts")}
+
+
+def renamed(kind: str) -> dict[str, tuple[str, str]]:
+    """Label and help of the settings that are named after nuclei, for other kinds.
+
+    Parameters
+    ----------
+    kind : str
+        One of `models.card.KINDS`.
+
+    Returns
+    -------
+    dict
+        Name of a setting to its label and help; empty for nuclei.
+    """
+    if kind not in _OF_PARTS:
+        return {}
+    one, many = _OF_PARTS[kind]
+    return {
+        "probability_threshold": (
+            "Probability threshold",
+            "A pixel is foreground above this probability. Lower it for larger or "
+            "fainter parts.",
+        ),
+        "min_area": (
+            f"Smallest {one}",
+            f"{many.capitalize()} of fewer pixels are dropped. Empty: 20 pixels as the "
+            "network sees them.",
+        ),
+        "exclude_border": (
+            f"Exclude cut {many}",
+            f"Drop {many} that touch the border of the image.",
+        ),
+    }

@@ -1,0 +1,1 @@
+"""What only a researcher needs: published data sets and networks to compare with."""

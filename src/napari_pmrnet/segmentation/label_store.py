@@ -1,0 +1,409 @@
+"""Labels on disk while they are made: the Zarr, the blocks that are done, the table."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.label_zarr import ENDING, create_label_zarr
+from napari_pmrnet.io.write import checked_folder, replace_file, unwritable
+from napari_pmrnet.segmentation.blocks import (
+    SIDE,
+    BlockGrid,
+    BlockNuclei,
+    Sight,
+    Stitcher,
+    label_row,
+)
+from napari_pmrnet.segmentation.diameter import choose_sight
+from napari_pmrnet.segmentation.normalise import noise_notes
+from napari_pmrnet.segmentation.plane import LargePlane
+from napari_pmrnet.segmentation.predict import Progress
+from napari_pmrnet.segmentation.tiles import WindowStore, window_reach
+from napari_pmrnet.settings import Settings
+
+if TYPE_CHECKING:
+    import zarr
+
+    from napari_pmrnet.models import Model
+    from napari_pmrnet.segmentation.plane import LargePlane
+
+LARGE_PLANE = 16_777_216
+"""Pixels of a plane above which it is segmented block by block: 4096 x 4096."""
+
+
+def is_large(shape: Sequence[int]) -> bool:
+    """Whether a plane is to be segmented block by block."""
+    return int(np.prod(shape)) > LARGE_PLANE
+
+
+class LabelStore:
+    """A label Zarr that takes its place, with its table, when it is whole.
+
+    Parameters
+    ----------
+    output : str or Path
+        Folder to make or replace, ending in ``.zarr``. Beside it lies the table, with
+        the same name and the ending ``.csv``.
+    axes : sequence of str
+        Letters of the axes, y and x last.
+    scale : sequence of float, optional
+        Step along each axis, in `units`.
+    units : sequence of str, optional
+        Unit of each axis.
+    settings : Settings, optional
+    weights_hash : str, optional
+        Kept with the labels.
+    block : int
+        Most pixels along a side of a block; memory grows with its square.
+    identity : mapping, optional
+        As for `label_plane`.
+    fill : callable, optional
+        Gives the ``fill`` of `label_plane` for the plane at a place.
+
+    Raises
+    ------
+    DataError
+        If the output cannot be what it is to be.
+    """
+
+    def __init__(
+        self,
+        output: str | Path,
+        axes: Sequence[str] = ("y", "x"),
+        scale: Sequence[float] | None = None,
+        units: Sequence[str] | None = None,
+        settings: Settings | None = None,
+        weights_hash: str | None = None,
+        block: int = SIDE,
+        identity: Mapping[str, Any] | None = None,
+        fill: Callable[[tuple[int, ...]], Fill] | None = None,
+    ) -> None:
+        self.output = checked_folder(output, ENDING)
+        self._about = {
+            "name": self.output.stem,
+            "axes": axes,
+            "scale": scale,
+            "units": units,
+            "settings": settings,
+            "weights_hash": weights_hash,
+        }
+        self._block, self._identity, self._fill = block, identity, fill
+        self._labels: zarr.Array | None = None
+        self._shape: tuple[int, ...] = ()
+
+    @property
+    def table(self) -> Path:
+        """The CSV with one row a nucleus."""
+        return self.output.with_suffix(".csv")
+
+    def create(self, shape: Sequence[int]) -> Within:
+        """The labels to fill, all zero; nothing is made before something is written."""
+        self._shape = tuple(shape)
+        return Within(self)
+
+    def label(
+        self,
+        plane: LargePlane,
+        place: tuple[int, ...],
+        settings: Settings,
+        model: Model,
+        first: int = 0,
+    ) -> Generator[Progress, None, LabelledPlane]:
+        """Segment a plane block by block; see `label_plane`."""
+        name = "-".join(["plane", *map(str, place)])
+        with self._writing():
+            return (
+                yield from label_plane(
+                    plane,
+                    Within(self, place),
+                    self._beside(".parts") / name,
+                    settings,
+                    model,
+                    self._block,
+                    self._identity,
+                    None if self._fill is None else self._fill(place),
+                    first,
+                )
+            )
+
+    def finish(self, objects: pd.DataFrame) -> None:
+        """Write the table and put the labels in their place.
+
+        Raises
+        ------
+        DataError
+            If there is no room, or the place is taken by what cannot be removed.
+        """
+        text = objects.round(4).to_csv(index=False)
+        with self._writing():
+            self.array()
+            replace_file(self.table, lambda stream: stream.write(text.encode()))
+            if self.output.exists():
+                shutil.rmtree(self.output)
+            os.replace(self._beside(".unfinished"), self.output)
+        shutil.rmtree(self._beside(".parts"), ignore_errors=True)
+
+    def array(self) -> zarr.Array:
+        """The array on disk, made when first asked for."""
+        if self._labels is None:
+            folder = self._beside(".unfinished")
+            self._labels = create_label_zarr(folder, self._shape, **self._about)
+        return self._labels
+
+    def _beside(self, ending: str) -> Path:
+        """A folder of ours beside the output, on the same disk."""
+        return self.output.with_name(f".{self.output.name}{ending}")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say which folder could not be written when the system refuses."""
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(self.output, error) from error
+
+
+class Within:
+    """A plane of a store's labels, read and written by rows and columns."""
+
+    def __init__(self, store: LabelStore, place: tuple[int, ...] = ()) -> None:
+        self._store, self._place = store, place
+
+    def __getitem__(self, where: tuple[Any, ...]) -> np.ndarray:
+        return self._store.array()[(*self._place, *where)]
+
+    def __setitem__(self, where: tuple[Any, ...], labels: np.ndarray) -> None:
+        self._store.array()[(*self._place, *where)] = labels
+
+
+JOB = "job.json"
+_DAMAGED = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+class Parts:
+    """A folder with one file a block.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there. Emptied if it holds parts of another job.
+    job : mapping
+        All that the blocks depend on, ready for JSON.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: Path, job: Mapping[str, Any]) -> None:
+        self.folder, self.job = folder, job
+        text = json.dumps(job, sort_keys=True)
+        if self._job() == text:
+            return
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise DataError(
+                f"{folder}: cannot be made anew ({error.strerror or error}). Choose "
+                "another folder."
+            ) from error
+        self._write(JOB, text.encode())
+
+    def missing(self, grid: BlockGrid) -> list[tuple[int, int]]:
+        """Row and column of the blocks that are not there."""
+        return [place for place in grid.places() if not self._path(*place).is_file()]
+
+    def save(self, block: BlockNuclei) -> None:
+        """Keep a block, whole or not at all.
+
+        Raises
+        ------
+        DataError
+            If there is no room for it.
+        """
+        self._write(self._path(block.row, block.column).name, block.to_bytes())
+
+    def load(self, row: int, column: int) -> BlockNuclei | None:
+        """A block; None if it is not there or damaged, and then it is dropped."""
+        path = self._path(row, column)
+        try:
+            return BlockNuclei.from_bytes(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except _DAMAGED:
+            path.unlink(missing_ok=True)
+            return None
+
+    def _job(self) -> str | None:
+        """The job whose parts the folder holds."""
+        with suppress(OSError, UnicodeDecodeError):
+            return (self.folder / JOB).read_text()
+        return None
+
+    def _path(self, row: int, column: int) -> Path:
+        return self.folder / f"block-{row}-{column}.npz"
+
+    def _write(self, name: str, content: bytes) -> None:
+        replace_file(self.folder / name, lambda stream: stream.write(content))
+
+
+Fill = Callable[..., Generator[Progress, None, None]]
+
+VERSION = 1
+"""Of the way blocks are made; parts of another are not used."""
+
+
+class LabelledPlane(NamedTuple):
+    """What `label_plane` found: the table of nuclei, how it saw, what is to be said."""
+
+    objects: pd.DataFrame
+    sight: Sight
+    notes: tuple[str, ...]
+
+
+def label_plane(
+    plane: LargePlane,
+    labels: Any,
+    work: Path,
+    settings: Settings,
+    model: Model,
+    block: int = SIDE,
+    identity: Mapping[str, Any] | None = None,
+    fill: Fill | None = None,
+    first: int = 0,
+) -> Generator[Progress, None, LabelledPlane]:
+    """Segment a large plane into an array.
+
+    Parameters
+    ----------
+    plane : LargePlane
+    labels : array-like of int32, shape (H, W)
+        All zero; not touched before all blocks are done.
+    work : Path
+        Folder for the blocks that are done; it stays, for a run that is stopped.
+    settings : Settings
+    model : Model
+    block : int
+        Most pixels along a side of a block.
+    identity : mapping, optional
+        What tells the image's pixels from others, ready for JSON. Blocks of an earlier
+        run count only if it is the same; by default name and intensity limits do.
+    fill : callable, optional
+        Makes the blocks that are missing; by default `fill_here`.
+    first : int
+        Number after which those of the nuclei begin.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    LabelledPlane
+    """
+    sight = yield from choose_sight(plane, model, settings.diameter)
+    grid = BlockGrid.for_scale(plane.shape, sight.scale, block)
+    parts = Parts(work, _job(plane, identity, settings, model, sight, grid))
+    yield from (fill or fill_here)(parts, plane, model, settings, sight, grid)
+    stitcher = Stitcher(labels, first)
+    yield from _stitch(parts, grid, stitcher)
+    objects = stitcher.table(model.card.get("object_certainty"))
+    notes = (*noise_notes(sight.smoothing), *stitcher.notes)
+    return LabelledPlane(objects, sight, notes)
+
+
+def _job(
+    plane: LargePlane,
+    identity: Mapping[str, Any] | None,
+    settings: Settings,
+    model: Model,
+    sight: Sight,
+    grid: BlockGrid,
+) -> dict[str, Any]:
+    """All that the blocks depend on."""
+    return {
+        "version": VERSION,
+        "image": plane.name,
+        "identity": None if identity is None else dict(identity),
+        "settings": {**settings.as_dict(), "device": None},
+        "weights": model.card.get("sha256"),
+        "scale": sight.scale,
+        "diameter": sight.diameter,
+        "limits": sight.limits,
+        "smoothing": sight.smoothing,
+        "blocks": [*grid.shape, grid.margin, grid.side],
+    }
+
+
+def fill_here(
+    parts: Parts,
+    plane: LargePlane,
+    model: Model,
+    settings: Settings,
+    sight: Sight,
+    grid: BlockGrid,
+) -> Generator[Progress, None, None]:
+    """Make the blocks that are not there yet, one after the other in this thread.
+
+    Parameters
+    ----------
+    parts : Parts
+        Where blocks are kept.
+    plane : LargePlane
+    model : Model
+    settings : Settings
+    sight : Sight
+    grid : BlockGrid
+
+    Yields
+    ------
+    Progress
+        After every batch of windows.
+    """
+    total = grid.rows * grid.columns
+    done = total - len(parts.missing(grid))
+    store = WindowStore(parts.folder)
+    for row in range(grid.rows):
+        columns = [c for r, c in parts.missing(grid) if r == row]
+        row_steps = label_row(plane, model, settings, sight, grid, row, columns, store)
+        for step in row_steps:
+            if isinstance(step, BlockNuclei):
+                parts.save(step)
+                done += 1
+                continue
+            now = done + step.done / max(step.total, 1)
+            message = f"block {done + 1} of {total}: {step.message}"
+            yield Progress(round(100 * now), 100 * total, message)
+        if row + 1 < grid.rows:
+            reach = window_reach(model.window, plane.shape, sight.scale)
+            store.forget_before(grid.strip(row + 1)[0].start - reach + 1)
+
+
+def _stitch(
+    parts: Parts, grid: BlockGrid, stitcher: Stitcher
+) -> Generator[Progress, None, None]:
+    """Put all blocks together."""
+    total = grid.rows * grid.columns
+    for done, (row, column) in enumerate(grid.places()):
+        yield Progress(done, total, f"writing block {done + 1} of {total}")
+        block = parts.load(row, column)
+        if block is None:
+            raise DataError(
+                f"{parts.folder}: block {row}-{column} is damaged and was dropped. "
+                "Segment the image again: only that block is made anew."
+            )
+        stitcher.add(block)

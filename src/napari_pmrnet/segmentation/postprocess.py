@@ -1,0 +1,235 @@
+"""Nuclei, objects or classes of an image, or of a region of it, from its maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from napari_pmrnet.models.card import class_names, classes_of, sees_whole, whole_scale
+from napari_pmrnet.segmentation.flow_labels import (
+    SMALLEST_AREA,
+    drop_small,
+    label_nuclei,
+    numbered,
+    smallest_area,
+)
+from napari_pmrnet.segmentation.objects import Whole, describe_objects
+from napari_pmrnet.segmentation.region import Region
+from napari_pmrnet.settings import LARGEST_MIN_AREA, Settings
+
+
+def nuclei_of(
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray | None,
+    settings: Settings,
+    region: Region | None,
+    diameter: float | None,
+    card: Mapping[str, Any],
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Label nuclei, or what else the model labels, and measure them.
+
+    Parameters
+    ----------
+    maps : mapping of ndarray, each (H, W)
+        ``probability``, ``boundary`` and ``certainty``.
+    flows : ndarray of float32, shape (2, H, W), or None
+    settings : Settings
+    region : Region or None
+        Only nuclei whose centre lies inside; nothing outside its view is looked at.
+        None for a model that sees images whole, see `refuse_parts`.
+    diameter : float or None
+        Of a typical nucleus, in pixels.
+    card : mapping
+        The model card: what it labels, and the calibration of the certainty.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+    DataFrame
+        See `describe_objects`. Of classes, one row for each that is present, with its
+        name as ``class``.
+    """
+    calibration = card.get("object_certainty")
+    names = class_names(card)
+    settings = whole_settings(settings, maps["probability"].shape, card)
+    flows = None if sees_whole(card) else flows
+    if region is None:
+        labels = label_nuclei(maps["probability"], flows, settings, diameter)
+        if names:
+            return _classes(labels, maps, names)
+        return labels, describe_objects(labels, maps, flows, calibration)
+    maps, flows = _cut(maps, flows, region)
+    labels = label_nuclei(maps["probability"], flows, settings, diameter)
+    labels = _kept(labels, region)
+    whole = _whole(labels, maps["certainty"], region)
+    objects = describe_objects(labels, maps, flows, calibration, whole)
+    return region.place(labels, region.view), _in_the_image(objects, region)
+
+
+def whole_settings(
+    settings: Settings, shape: tuple[int, int], card: Mapping[str, Any]
+) -> Settings:
+    """Settings with the smallest area that an image seen whole calls for.
+
+    Where it is open it is `SMALLEST_AREA` in pixels as the network sees them: what is
+    smaller is noise of one of them, enlarged.
+    """
+    if settings.min_area is not None or not sees_whole(card):
+        return settings
+    area = round(SMALLEST_AREA / whole_scale(int(card["window"]), shape) ** 2)
+    return replace(settings, min_area=min(area, LARGEST_MIN_AREA))
+
+
+def _classes(
+    parts: np.ndarray, maps: Mapping[str, np.ndarray], names: tuple[str, ...]
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Labels of classes from the parts of the foreground, and a row for each."""
+    labels = classes_of(parts, maps)
+    present = np.unique(labels[labels > 0])
+    table = describe_objects(numbered(labels, present), maps)
+    table.insert(1, "class", [names[k - 1] for k in present])
+    return labels, table.assign(label=present)
+
+
+def missed_of(
+    labels: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray | None,
+    settings: Settings,
+    region: Region | None,
+    diameter: float | None,
+    card: Mapping[str, Any],
+) -> Missed:
+    """Propose nuclei where nothing was labelled, see `missed_nuclei`.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (H, W)
+        The nuclei that were found.
+    maps, flows, settings, region, diameter, card
+        As for `nuclei_of`.
+    """
+    if class_names(card):
+        none = np.zeros(labels.shape, np.int32)
+        return Missed(none, describe_objects(none, maps))
+    settings = whole_settings(settings, labels.shape, card)
+    calibration = card.get("missed_certainty")
+    if region is None:
+        return missed_nuclei(labels, maps, flows, settings, calibration, diameter)
+    maps, flows = _cut(maps, flows, region)
+    missed = missed_nuclei(
+        labels[region.view], maps, flows, settings, calibration, diameter
+    )
+    objects = _in_the_image(missed.objects, region)
+    centres = objects[["centroid_y", "centroid_x"]].to_numpy()
+    objects = objects[region.holds(np.round(centres).astype(int))]
+    kept = np.where(np.isin(missed.labels, objects["label"]), missed.labels, 0)
+    return Missed(region.place(kept, region.view), objects)
+
+
+def _cut(
+    maps: Mapping[str, np.ndarray], flows: np.ndarray | None, region: Region
+) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    """What lies in the view of a region."""
+    view = region.view
+    cut = {name: values[view] for name, values in maps.items()}
+    return cut, None if flows is None else flows[:, *view]
+
+
+def _kept(labels: np.ndarray, region: Region) -> np.ndarray:
+    """Labels (h, w) of a region's view whose centre lies in the region, from 1 on."""
+    if not labels.any():
+        return labels
+    index = np.arange(1, labels.max() + 1)
+    centres = np.array(ndimage.center_of_mass(labels > 0, labels, index))
+    centres += [s.start for s in region.view]
+    outside = index[~region.holds(np.round(centres).astype(int))]
+    return drop_small(np.where(np.isin(labels, outside), 0, labels), 0)
+
+
+def _whole(labels: np.ndarray, certainty: np.ndarray, region: Region) -> Whole:
+    """What the nuclei of a region are compared with: each other."""
+    top, left = (s.start for s in region.view)
+    areas = np.bincount(labels.ravel())[1:]
+    some = len(areas) > 0
+    return Whole(
+        (top, left),
+        region.shape,
+        float(np.median(np.log(areas))) if some else 0.0,
+        float(certainty[labels > 0].mean()) if some else 0.0,
+    )
+
+
+def _in_the_image(objects: pd.DataFrame, region: Region) -> pd.DataFrame:
+    """A table whose centroids count from the first pixel of the image."""
+    top, left = (s.start for s in region.view)
+    return objects.assign(
+        centroid_y=objects["centroid_y"] + top, centroid_x=objects["centroid_x"] + left
+    )
+
+
+LOW_THRESHOLD = 0.2
+
+
+class Missed(NamedTuple):
+    """Proposed nuclei and a table of them.
+
+    ``labels`` is int32 (H, W), numbered 1 to n; ``objects`` has the columns of
+    `describe_objects`, ``certainty`` being the estimated probability that the proposal
+    is a nucleus, least doubtful first.
+    """
+
+    labels: np.ndarray
+    objects: pd.DataFrame
+
+
+def missed_nuclei(
+    labels: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray | None,
+    settings: Settings,
+    calibration: Mapping[str, float] | None = None,
+    diameter: float | None = None,
+) -> Missed:
+    """Propose nuclei where nothing was labelled.
+
+    A proposal is what the thresholds would find at `LOW_THRESHOLD`, apart from the
+    labels there are: at least half of it must lie off them.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (H, W)
+        The nuclei that were found.
+    maps : mapping of ndarray, each (H, W)
+        ``probability``, ``certainty`` and ``boundary``.
+    flows : ndarray of float32, shape (2, H, W), or None
+        Vectors towards the centres.
+    settings : Settings
+        Those that gave the labels.
+    calibration : mapping, optional
+        ``missed_certainty`` of the model card.
+    diameter : float, optional
+        Of a typical nucleus, in pixels.
+
+    Returns
+    -------
+    Missed
+    """
+    loose = replace(
+        settings,
+        probability_threshold=min(LOW_THRESHOLD, settings.probability_threshold),
+        seed_threshold=min(LOW_THRESHOLD, settings.seed_threshold),
+    )
+    proposals = label_nuclei(maps["probability"], flows, loose, diameter)
+    areas = np.bincount(proposals.ravel())
+    proposals = np.where(labels > 0, 0, proposals)
+    free = np.bincount(proposals.ravel(), minlength=len(areas))
+    kept = np.where(2 * free >= areas, np.arange(len(areas)), 0)
+    proposals = drop_small(kept[proposals], smallest_area(settings, diameter))
+    objects = describe_objects(proposals, maps, flows, calibration)
+    return Missed(proposals, objects.sort_values("certainty", ascending=False))

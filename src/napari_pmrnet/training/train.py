@@ -1,0 +1,303 @@
+"""A whole training run: data set in, weights and model card out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_pmrnet.datasets.base import OpenedDataset
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.evaluation.evaluate import evaluate
+from napari_pmrnet.evaluation.tables import rows_of
+from napari_pmrnet.models.card import (
+    INSTANCES,
+    architecture,
+    class_channels_in,
+    save_model,
+    sees_whole,
+    write_card,
+)
+from napari_pmrnet.models.model import Model, load_model
+from napari_pmrnet.research.registry import labels_of, open_dataset
+from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.training.augment import Sample
+from napari_pmrnet.training.calibrate import (
+    fit_certainties,
+    fit_pixels,
+    prune_channels,
+    segment_all,
+    tune_foreground,
+    tune_thresholds,
+    used_channels,
+)
+from napari_pmrnet.training.config import TrainConfig
+from napari_pmrnet.training.data import (
+    CropSource,
+    make_sample,
+    make_samples,
+    make_whole_sample,
+    sampling_weights,
+)
+from napari_pmrnet.training.trainer import EpochReport, Trainer
+from napari_pmrnet.training.validation import (
+    Pairs,
+    validation_pair,
+    whole_validation_pair,
+)
+
+
+def train(
+    data: Path,
+    split: Path | None,
+    output: Path,
+    config: TrainConfig | None = None,
+    *,
+    dataset: str | None = None,
+    max_side: int | None = None,
+    column: str = "split",
+    device: str = "cpu",
+    strict: bool = False,
+    leave_out: str | None = None,
+    start_from: str | Path | None = None,
+    compiled: bool = False,
+    report: Callable[[EpochReport], None] = lambda _: None,
+    preparing: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Train on the ``train`` rows of a split and keep the best epoch on ``val``.
+
+    Parameters
+    ----------
+    data : Path
+        Folder with ``images/``, ``labels/`` and a split table, or one of `dataset`.
+    split : Path or None
+        Split table; by default ``split.csv`` of the folder, or the split of `dataset`.
+    output : Path
+        Weights (``.safetensors``) to write; the model card goes beside it as
+        ``.json``, checkpoint and CSV log as ``.ckpt`` and ``.csv``. If the checkpoint
+        exists, training goes on from it.
+    config : TrainConfig, optional
+        By default the recipe for the labels of `dataset`.
+    dataset : str, optional
+        Name of the published data set whose layout the folder has.
+    max_side : int, optional
+        Images of `dataset` with a longer side, in pixels, are shrunk to it.
+    column : str
+        Column of the split table.
+    device : str
+        A torch device.
+    strict : bool
+        Stop if there is a faulty file, rather than go on without it.
+    leave_out : str, optional
+        Modality of which no image is used.
+    start_from : str or Path, optional
+        Model to begin with rather than random weights: a name or path that
+        `load_model` knows. The card names its hash.
+    compiled : bool
+        Make the network faster with ``torch.compile``, see `Trainer`.
+    report, preparing : callable
+        Called after every epoch, and for every image prepared.
+
+    Returns
+    -------
+    dict
+        The model card; of a network for comparison its best validation Dice alone,
+        under ``val``, since it leaves a checkpoint and no weights for the plugin.
+
+    Raises
+    ------
+    DataError
+        If the data set is faulty, the checkpoint has other settings, or a network for
+        comparison is to be written as weights.
+    """
+    config = config or TrainConfig().for_labels(labels_of(dataset))
+    comparing = config.network != "pmrnet" or bool(config.without)
+    if comparing and output.suffix != ".ckpt":
+        raise DataError(
+            f"{output}: the plugin can use the whole PMRNet only. To train "
+            "another network for comparison, name an output that ends in .ckpt."
+        )
+    if config.labels == INSTANCES and labels_of(dataset) != INSTANCES:
+        raise DataError(
+            f"{data}: does not tell objects apart, so there are no nuclei to learn. "
+            "Train on objects or classes: --labels, or TrainConfig.for_labels."
+        )
+    subsets = ("train", "val")
+    opened = open_dataset(
+        dataset, data, split, column, subsets, strict, leave_out, max_side
+    )
+    train_set, val_set = opened.only("train"), opened.only("val")
+    parent = None if start_from is None else load_model(start_from, "cpu")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    source = training_data(train_set, val_set, preparing, config)
+    checkpoint = output.with_suffix(".ckpt")
+    trainer = make_trainer(source, config, checkpoint, device, parent, compiled)
+    state = trainer.run(report)
+    if comparing:
+        return {"val": {"Dice": round(trainer.best_dice, 4)}}
+    keep = used_channels(config.channels)
+    card = {
+        "architecture": architecture(keep),
+        **config.card_fields(),
+        "data": {
+            "name": data.resolve().name,
+            **({} if dataset is None else {"dataset": opened.split_name}),
+            "sha256": train_set.data_hash(),
+            "split": column,
+            "images": {"train": len(train_set), "val": len(val_set)},
+            **({} if leave_out is None else {"left_out": leave_out}),
+        },
+        "training": {**config.as_dict(), "torch": torch.__version__},
+        **({} if parent is None else {"parent": parent.card["sha256"]}),
+    }
+    save_model(output, prune_channels(state, config.channels, keep), card)
+    return finish(output, val_set)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a trainer learns from, prepared once.
+
+    Attributes
+    ----------
+    samples : list of Sample
+    modalities : list of str
+        Imaging type of each sample.
+    validation : list
+        Of `validation_pair`.
+    """
+
+    samples: list[Sample]
+    modalities: list[str]
+    validation: Pairs
+
+
+def training_data(
+    train_set: OpenedDataset,
+    val_set: OpenedDataset,
+    preparing: Callable[[int, int], None] | None = None,
+    config: TrainConfig | None = None,
+) -> TrainingData:
+    """Prepare the images of two data sets; `preparing` is called after each.
+
+    Raises
+    ------
+    DataError
+        If a label is of none of the classes of the configuration.
+    """
+    config = config or TrainConfig()
+    make, pair = make_sample, validation_pair
+    if config.labels != INSTANCES:
+        side, most = config.crop_size, config.augmentation.scale_high
+        make = partial(make_whole_sample, side=side, most=most)
+        pair = partial(whole_validation_pair, side=side)
+    check = _ClassCheck(config.classes)
+    samples = make_samples(check.through(train_set), len(train_set), preparing, make)
+    check.finish()
+    modalities = train_set.table.get("modality", ["all"] * len(samples))
+    validation = [pair(image, labels) for _, image, labels in check.through(val_set)]
+    return TrainingData(samples, list(modalities), validation)
+
+
+class _ClassCheck:
+    """Refuses labels that are of no class, and classes that no image shows."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes = classes
+        self._seen: set[int] = set()
+
+    def through(
+        self, dataset: OpenedDataset
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """The images of a data set, whose labels are of a class each."""
+        for image_id, image, labels in dataset:
+            if self._classes:
+                self._look(image_id, labels)
+            yield image_id, image, labels
+
+    def _look(self, image_id: str, labels: np.ndarray) -> None:
+        found = set(np.unique(labels[labels > 0]).tolist())
+        beyond = found - set(range(1, len(self._classes) + 1))
+        if beyond:
+            raise DataError(
+                f"{image_id}: has the label {min(beyond)}, and there are "
+                f"{len(self._classes)} classes ({', '.join(self._classes)}). Name all "
+                "of them."
+            )
+        self._seen |= found
+
+    def finish(self) -> None:
+        """Refuse classes that no image has shown so far."""
+        for number, name in enumerate(self._classes, start=1):
+            if number not in self._seen:
+                raise DataError(
+                    f"no training image shows the class '{name}'. Leave it out, or "
+                    "add images of it."
+                )
+
+
+def make_trainer(
+    data: TrainingData,
+    config: TrainConfig,
+    checkpoint: Path,
+    device: str,
+    parent: Model | None = None,
+    compiled: bool = False,
+) -> Trainer:
+    """A trainer that draws crops as the configuration says."""
+    areas = [sample.labels.numel() * sample.scale**2 for sample in data.samples]
+    weights = sampling_weights(data.modalities, areas, config.balance)
+    source = CropSource(
+        data.samples,
+        weights,
+        config.augmentation,
+        config.seed,
+        len(class_channels_in(config.channels)),
+    )
+    validation = data.validation
+    return Trainer(config, source, validation, checkpoint, device, parent, compiled)
+
+
+def finish(
+    weights: Path, val_set: OpenedDataset, thresholds: dict[str, float] | None = None
+) -> dict[str, Any]:
+    """Fit thresholds and certainties on the validation images; add their scores.
+
+    Parameters
+    ----------
+    weights : Path
+        Weights with a card, as `train` leaves them.
+    val_set : OpenedDataset
+    thresholds : dict, optional
+        Those to keep, rather than the best of a grid.
+
+    Returns
+    -------
+    dict
+        The card as written.
+    """
+    model = load_model(weights, "cpu")
+    cases = segment_all(model, val_set)
+    whole = sees_whole(model.card)
+    tune = tune_foreground if whole else tune_thresholds
+    thresholds = thresholds or tune(cases)
+    settings = Settings(**thresholds)
+    if whole:
+        fitted = {"certainty": fit_pixels(cases)}
+    else:
+        cases = [(truth, result.relabel(settings)) for truth, result in cases]
+        fitted = fit_certainties(cases)
+    model = replace(model, card={**model.card, "thresholds": thresholds, **fitted})
+    scores = evaluate(model, val_set, settings)
+    rows = rows_of(scores).values()
+    val = {name: v for row in rows for name, v in row(scores).items()}
+    val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
+    card = {**model.card, "val": val}
+    write_card(weights, card)
+    return card

@@ -1,0 +1,153 @@
+"""The command: what it prints, how it stops, with which status it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
+from typer.testing import CliRunner
+
+from napari_pmrnet.cli import app as app_module
+from napari_pmrnet.io.images import read_image
+from napari_pmrnet.segmentation import stack
+
+from ..batch.conftest import blobs, left_over
+
+
+@pytest.fixture
+def segment(core, tmp_path):
+    """Run the command into ``out``; status and what it printed."""
+
+    def run(*words):
+        command = ["segment", *map(str, words), "--output", str(tmp_path / "out")]
+        result = CliRunner().invoke(app_module.app, command)
+        return result.exit_code, result.output
+
+    return run
+
+
+def test_a_folder_and_again(segment, folder, core, tmp_path):
+    status, said = segment(folder)
+    assert status == 0
+    assert "a.png: 1 nucleus, certainty" in said
+    assert "4 files: 4 segmented on cpu." in said
+    assert str(tmp_path / "out" / "contact_sheet.html") in said
+    core.names.clear()
+    status, said = segment(folder)
+    assert status == 0 and not core.names
+    assert "4 files: 4 finished before." in said
+    _, said = segment(folder, "--overwrite")
+    assert "4 files: 4 segmented" in said and "    overwrite=True," in said
+
+
+def test_subfolders_are_asked_for(segment, folder):
+    (folder / "sub").mkdir()
+    Image.fromarray(blobs()).save(folder / "sub" / "e.png")
+    assert "4 files" in segment(folder)[1]
+    assert (
+        "5 files: 1 segmented on cpu, 4 finished before"
+        in segment(folder, "--recursive")[1]
+    )
+
+
+def test_status_tells_that_a_file_failed(segment, folder):
+    (folder / "b.png").write_bytes(b"junk")
+    status, said = segment(folder)
+    assert status == 1
+    assert said.count("b.png: not a PNG or JPEG") == 1
+    assert "4 files: 3 segmented on cpu, 1 could not be segmented" in said
+    status, said = segment(folder, "--strict", "--overwrite")
+    assert status == 1 and "2 segmented" not in said and "Stopped" in said
+
+
+def test_kept_labels_are_told(segment, folder, tmp_path):
+    segment(folder)
+    target = tmp_path / "out" / "a_labels.tif"
+    target.write_bytes(target.read_bytes() + b" ")
+    status, said = segment(folder, "--seed-threshold", "0.3")
+    assert status == 0 and "a.png: labels were changed" in said
+    assert "3 segmented on cpu, 1 with changed labels kept" in said
+
+
+def test_an_interrupt_stops_and_the_same_command_goes_on(
+    segment, folder, core, tmp_path, monkeypatch
+):
+    real, before = core.segment_steps, signal.getsignal(signal.SIGINT)
+
+    def interrupted(image, settings, model, **keywords):
+        if keywords["image_name"] == "c.png":
+            os.kill(os.getpid(), signal.SIGINT)
+        return (yield from real(image, settings, model, **keywords))
+
+    monkeypatch.setattr(stack, "segment_steps", interrupted)
+    status, said = segment(folder)
+    assert status == 130 and "The same command goes on from here" in said
+    assert signal.getsignal(signal.SIGINT) is before
+    assert len(pd.read_csv(tmp_path / "out" / "summary.csv")) == 2
+    assert not left_over(tmp_path)
+    monkeypatch.setattr(stack, "segment_steps", real)
+    status, said = segment(folder)
+    assert status == 0 and "2 segmented on cpu, 2 finished before" in said
+
+
+def test_the_printed_python_makes_the_same_labels(folder, weights, tmp_path):
+    options = ("--model", str(weights), "--device", "cpu", "--min-area", "3")
+    command = ["segment", str(folder / "d.png"), "--output", str(tmp_path / "one")]
+    said = CliRunner().invoke(app_module.app, [*command, *options]).output
+    code = said.partition("The same in Python:")[2].strip()
+    assert code.startswith("from napari_pmrnet import Settings")
+    code = code.replace(str(tmp_path / "one"), str(tmp_path / "two"))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    one, two = (
+        read_image(tmp_path / name / "d_labels.tif")[0] for name in ("one", "two")
+    )
+    assert (one.data == two.data).all()
+    made = [image.metadata["napari_pmrnet"] for image in (one, two)]
+    assert made[0] == made[1] and made[0]["settings"]["min_area"] == 3
+
+
+def test_complaints_stand_above_the_progress_bar(monkeypatch):
+    screen, stderr = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    console = Console(file=screen, force_terminal=True, width=80)
+    with Progress(console=console, transient=True) as bar:
+        bar.add_task("working", total=2)
+        bar.refresh()
+        app_module.complain("bad.png: is damaged")
+        bar.refresh()
+        lines = screen.getvalue().split("\n")
+    assert not stderr.getvalue()
+    (line,) = (line for line in lines if "is damaged" in line)
+    assert "working" not in line.split("bad.png")[1]
+    app_module.complain("later")
+    assert "later" in stderr.getvalue()
+
+
+def test_help_needs_neither_torch_nor_a_viewer():
+    code = (
+        "import sys\nfrom napari_pmrnet.cli import app\n"
+        "try: app(['segment', '--help'])\nexcept SystemExit: pass\n"
+        "print('LOADED', {'torch', 'napari', 'zarr'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+    )
+    assert "LOADED set()" in done.stdout, done.stderr
+
+
+def test_paths_are_printed_as_they_were_given(segment, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    _, said = segment(Path("a.png"))
+    assert "['a.png']" in said

@@ -1,0 +1,49 @@
+"""A stack of labels and maps: what was written is read back, by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.map_stack import read_stack, write_stack
+
+
+def pages() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {
+        "labels": rng.integers(0, 70_000, (20, 30)).astype(np.int32),
+        "certainty": rng.random((20, 30), np.float32),
+        "boundary": rng.random((20, 30), np.float32),
+    }
+
+
+def test_pages_come_back_by_name(tmp_path: Path) -> None:
+    path = write_stack(tmp_path / "all", pages(), (0.5, 0.25), "um")
+    back = read_stack(path)
+    assert list(back) == ["labels", "certainty", "boundary"]
+    for name, image in pages().items():
+        np.testing.assert_array_equal(back[name], image)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.is_imagej and len(tiff.pages) == 3
+        assert tiff.imagej_metadata["unit"] == "um"
+        assert tiff.pages[0].tags["XResolution"].value == (4, 1)
+        assert tiff.pages[0].tags["YResolution"].value == (2, 1)
+
+
+def test_one_page_has_its_name_too(tmp_path: Path) -> None:
+    path = write_stack(tmp_path / "one.tif", {"labels": pages()["labels"]})
+    assert list(read_stack(path)) == ["labels"]
+
+
+def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="differ in shape"):
+        write_stack(tmp_path / "a", {**pages(), "more": np.zeros((2, 2))})
+    with pytest.raises(DataError, match="sequentially"):
+        write_stack(tmp_path / "a", {"labels": np.full((2, 2), 1 << 24)})
+    with pytest.raises(DataError, match="ends in .tif"):
+        write_stack(tmp_path / "a.png", pages())
+    tifffile.imwrite(tmp_path / "other.tif", np.zeros((2, 4, 4), np.float32))
+    with pytest.raises(DataError, match="no names"):
+        read_stack(tmp_path / "other.tif")

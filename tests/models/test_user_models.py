@@ -1,0 +1,347 @@
+"""What comes into the library is verified, and what leaves it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save
+
+from napari_pmrnet.errors import DataError, PMRNetError, WeightsError
+from napari_pmrnet.export.write import export_model
+from napari_pmrnet.models import available_models, importing, load_model
+from napari_pmrnet.models.card_checks import card_fault
+from napari_pmrnet.models.card_text import Entry, describe, entries, summary
+from napari_pmrnet.models.library import (
+    SUFFIX,
+    card_path,
+    find_weights,
+    read_card,
+    write_card,
+)
+from napari_pmrnet.models.user_models import delete_model, import_model, rename_model
+from napari_pmrnet.settings import Settings
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = (
+    "labels",
+    "classes",
+    *("architecture", "certainty", "data", "date", "images", "licences", "name"),
+    *("overlap", "parent", "scores", "sha256", "suggestions", "thresholds"),
+    *("training", "val", "window", "working_diameters"),
+)
+VALID = {
+    "sha256": "0" * 64,
+    "architecture": {"in_channels": 3, "channels": ["probability"]},
+    "window": 64,
+}
+
+
+@pytest.fixture
+def source(weights: Path, tmp_path: Path) -> Path:
+    """A copy of the weights and card, outside the library, that a test may spoil."""
+    folder = tmp_path / "download"
+    folder.mkdir()
+    for suffix in (SUFFIX, ".json"):
+        shutil.copy(weights.with_suffix(suffix), folder)
+    return folder / weights.name
+
+
+def respell(source: Path, **fields: Any) -> None:
+    """Change fields of a card."""
+    write_card(source, {**read_card(source), **fields})
+
+
+def restate(source: Path, state: dict[str, torch.Tensor]) -> None:
+    """Put other weights in, with the right hash."""
+    content = save(state)
+    source.write_bytes(content)
+    respell(source, sha256=sha256(content).hexdigest())
+
+
+def pack(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_model_goes_out_in_and_about(
+    source: Path, library: Path, tmp_path: Path
+) -> None:
+    assert import_model(source) == "untrained"
+    exported = export_model("untrained", tmp_path / "untrained.zip")
+    assert import_model(exported.path, "Zürich 2") == "Zürich 2"
+    rename_model("Zürich 2", "zürich 2")
+    assert available_models() == ["dsb18", "untrained", "zürich 2"]
+    model = load_model("zürich 2", "cpu")
+    assert model.name == model.card["name"] == "zürich 2"
+    assert model.card | {"name": ""} == read_card(source) | {"name": ""}
+    for name, tensor in load_file(source).items():
+        torch.testing.assert_close(model.network.state_dict()[name], tensor)
+    delete_model("zürich 2")
+    delete_model("untrained")
+    assert available_models() == ["dsb18"] and not list(library.iterdir())
+
+
+def test_exports_of_one_model_are_the_same_bytes(source: Path, tmp_path: Path) -> None:
+    first = export_model(str(source), tmp_path / "a.zip").path.read_bytes()
+    assert export_model(str(source), tmp_path / "b.zip").path.read_bytes() == first
+
+
+def test_shipped_models_stay(library: Path) -> None:
+    for change in (delete_model, lambda name: rename_model(name, "mine")):
+        with pytest.raises(WeightsError, match="comes with the package"):
+            change("dsb18")
+    assert find_weights("dsb18").is_file()
+
+
+def test_taken_and_missing_names_are_refused(source: Path, library: Path) -> None:
+    import_model(source)
+    for change in (
+        lambda: import_model(source),
+        lambda: import_model(source, "Untrained"),
+        lambda: import_model(source, "DSB18"),
+        lambda: rename_model("untrained", "dsb18"),
+        lambda: rename_model("untrained", "../out"),
+        lambda: rename_model("nonesuch", "other"),
+        lambda: delete_model("nonesuch"),
+        lambda: delete_model(str(source)),
+    ):
+        with pytest.raises(WeightsError):
+            change()
+    assert available_models() == ["dsb18", "untrained"] and source.is_file()
+
+
+def refused(path: Path, library: Path, reason: str) -> None:
+    """Assert that a file is refused in one sentence, and nothing is kept."""
+    with pytest.raises(WeightsError, match=reason) as caught:
+        import_model(path, "new")
+    text = str(caught.value)
+    assert str(path) in text and text.endswith(".") and "\n" not in text
+    assert not library.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"sha256": "0" * 64}, "not those that its card describes"),
+        ({"sha256": None}, "names no SHA-256"),
+        ({"architecture": None}, "describes no network"),
+        ({"architecture": {"name": "U-Net"}}, "not known here"),
+        ({"architecture": {"in_channels": True}}, "input channels"),
+        ({"window": 100}, "no multiple of 8"),
+        ({"window": "256"}, "no multiple of 8"),
+        ({"overlap": 64}, "overlap"),
+        ({"thresholds": {"probability_threshold": 7}}, "out of bounds"),
+        ({"thresholds": {"probability_threshold": "high"}}, "no numbers"),
+        ({"certainty": {"pgrf": 1.0}}, "'certainty'"),
+        ({"suggestions": {"merge": [1]}}, "suggestions"),
+        ({"working_diameters": [40, 20]}, "diameters"),
+    ],
+)
+def test_a_card_that_is_not_right_is_refused(
+    source: Path, library: Path, fields: dict[str, Any], reason: str
+) -> None:
+    respell(source, **fields)
+    refused(source, library, reason)
+
+
+@pytest.mark.parametrize(
+    ("channels", "reason"),
+    [
+        (["probability"], "another network: head.2.weight is float32 3 x"),
+        ([], "1 to 16"),
+        (["probability"] * 3, "twice"),
+        (["probability", "a/b", "c"], "plain words"),
+        (["border", "flow_y", "flow_x"], "'probability'"),
+        (["probability", "flow_y", "x"], "without the other"),
+    ],
+)
+def test_channels_that_do_not_fit_are_refused(
+    source: Path, library: Path, channels: list[str], reason: str
+) -> None:
+    respell(source, architecture={"in_channels": 3, "channels": channels})
+    refused(source, library, reason)
+
+
+def test_weights_that_are_not_right_are_refused(source: Path, library: Path) -> None:
+    state = load_file(source)
+    name = "stem.0.0.weight"
+    broken = {**state, name: state[name].clone()}
+    broken[name][0, 0, 0, 0] = float("nan")
+    restate(source, broken)
+    refused(source, library, f"NaN or infinite values in {name}")
+    restate(source, {**state, name: state[name].half()})
+    refused(source, library, "is float16 3 x 1 x 3 x 3 where")
+    restate(source, {k: v for k, v in state.items() if k != name})
+    refused(source, library, f"1 of {len(state)} tensors are missing")
+    restate(source, {**state, "evil": torch.zeros(1)})
+    refused(source, library, "1 are not of it, such as 'evil'")
+    source.write_bytes(b"\x80\x04pickle")
+    respell(source, sha256=sha256(source.read_bytes()).hexdigest())
+    refused(source, library, "no safetensors file")
+
+
+def test_files_of_other_kinds_and_without_a_card_are_refused(
+    source: Path, library: Path, tmp_path: Path
+) -> None:
+    torch.save({}, tmp_path / "w.pt")
+    refused(tmp_path / "w.pt", library, "neither a .safetensors file nor a .zip")
+    refused(tmp_path / "no.zip", library, "no such file")
+    deep = '{"a": ' * 980 + "1" + "}" * 980
+    for text in ('{"window": NaN}', '{"window": 1e999}', "[" * 100_000, deep, ""):
+        card_path(source).write_text(text)
+        refused(source, library, "is not JSON")
+    card_path(source).write_text("[1]")
+    refused(source, library, "holds no fields")
+    card_path(source).unlink()
+    refused(source, library, "untrained.json is not beside it")
+
+
+def test_zips_that_are_no_export_are_refused(
+    source: Path, library: Path, tmp_path: Path
+) -> None:
+    weights, card = source.read_bytes(), card_path(source).read_bytes()
+    path = tmp_path / "m.zip"
+    for members, reason in (
+        ({}, "one .safetensors file and one .json"),
+        ({"m.safetensors": weights}, "one .safetensors file and one .json"),
+        ({"m.safetensors": weights, "m.json": card, "n.json": card}, "no more"),
+        ({"m.safetensors": weights, "m.json": card, "run.py": b""}, "'run.py'"),
+        ({"../m.safetensors": weights, "m.json": card}, "files in folders"),
+        ({"..\\m.safetensors": weights, "m.json": card}, "files in folders"),
+    ):
+        refused(pack(path, **members), library, reason)
+    path.write_bytes(b"PK no zip")
+    refused(path, library, "no zip file that can be read")
+    content = pack(path, **{"m.safetensors": weights, "m.json": card}).read_bytes()
+    path.write_bytes(content[:100] + b"\0" * 100 + content[200:])
+    refused(path, library, "no zip file that can be read")
+
+
+def test_a_zip_bomb_is_never_unpacked(
+    source: Path, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = card_path(source).read_bytes()
+    most = importing.MOST_WEIGHTS
+    bomb = pack(
+        tmp_path / "b.zip", **{"b.safetensors": b"\0" * (most + 1), "b.json": card}
+    )
+    assert bomb.stat().st_size < most / 500
+    refused(bomb, library, "larger than 64 MB")
+    # A directory that understates the size of what it leads to.
+    monkeypatch.setattr(importing, "MOST_WEIGHTS", 1000)
+    small = pack(tmp_path / "s.zip", **{"b.safetensors": b"\0" * 1001, "b.json": card})
+    lying = small.read_bytes().replace((1001).to_bytes(4, "little"), b"\x01\0\0\0")
+    small.write_bytes(lying)
+    refused(small, library, "cannot be imported")
+    monkeypatch.setattr(importing, "MOST_CARD", 10)
+    refused(source, library, "larger than")
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    source: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(target: Path, write: Any) -> None:
+        raise DataError(f"{target}: no room.")
+
+    monkeypatch.setattr("napari_pmrnet.models.user_models.replace_file", full)
+    with pytest.raises(DataError, match="no room"):
+        import_model(source)
+    assert not list(library.iterdir()) and available_models() == ["dsb18"]
+
+
+def test_a_name_stays_if_the_weights_cannot_be_renamed(
+    source: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_model(source)
+    replace = os.replace
+
+    def busy(old: Path, new: Path) -> None:
+        if str(old).endswith(SUFFIX):
+            raise PermissionError(13, "in use")
+        replace(old, new)
+
+    monkeypatch.setattr("napari_pmrnet.models.user_models.os.replace", busy)
+    with pytest.raises(DataError, match="in use"):
+        rename_model("untrained", "other")
+    assert available_models() == ["dsb18", "untrained"]
+    assert load_model("untrained", "cpu").card == read_card(source)
+
+
+@given(card=st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON)))
+def test_any_card_is_judged_and_described(card: dict[str, Any]) -> None:
+    fault = card_fault({**VALID, **card})
+    if fault is None:
+        Settings.for_card({**VALID, **card})
+    assert fault is None or not fault.endswith(".")
+    entry = Entry("mine", False, card)
+    texts = [*summary(entry, [entry]).values()]
+    texts += [part for row in describe(card, [entry]) for part in row]
+    assert all(isinstance(text, str) and "\n" not in text for text in texts)
+
+
+def test_the_parent_is_named_where_it_is_here(source: Path, library: Path) -> None:
+    shipped = read_card(find_weights("dsb18"))["sha256"]
+    scores = {"before": {"AP": 0.5, "Dice": 0.8}, "after": {"AP": 0.75, "Dice": 0.9}}
+    respell(
+        source,
+        parent=shipped,
+        date="2026-11-25",
+        data={"name": "mine", "sha256": "ab" * 32, "images": {"train": 5}},
+        scores=scores,
+        training={"epochs": 12, "loss": {"gate": 1}},
+    )
+    import_model(source, "mine")
+    found = entries()
+    assert summary(found[1], found) == {
+        "name": "mine",
+        "parent": "dsb18",
+        "date": "2026-11-25",
+        "images": "5",
+        "score": "AP 0.75",
+    }
+    rows = dict(describe(found[1].card, found))
+    assert rows["Scores before"] == "AP 0.5, Dice 0.8"
+    assert rows["Data"] == f"mine, SHA-256 {'ab' * 6}"
+    assert rows["Settings"] == "epochs 12"
+    assert rows["Licences"] == "code BSD-3-Clause, weights CC0-1.0"
+    assert dict(describe(found[1].card))["Parent"] == f"{shipped[:12]} (not here)"
+
+
+def test_a_model_without_card_is_listed_and_can_be_deleted(
+    source: Path, library: Path
+) -> None:
+    import_model(source)
+    card_path(library / source.name).unlink()
+    (_, broken) = entries()
+    assert broken.name == "untrained" and "has no model card" in broken.fault
+    assert summary(broken)["score"] == "faulty"
+    with pytest.raises(PMRNetError, match="has no model card"):
+        rename_model("untrained", "other")
+    delete_model("untrained")
+    assert len(entries()) == 1
+
+
+def test_the_card_is_written_with_its_own_name(source: Path, library: Path) -> None:
+    import_model(source, "a")
+    rename_model("a", "b")
+    assert json.loads((library / "b.json").read_text())["name"] == "b"
+    assert sorted(path.name for path in library.iterdir()) == ["b.json", f"b{SUFFIX}"]

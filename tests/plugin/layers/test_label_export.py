@@ -1,0 +1,124 @@
+"""Labels from the dock to a file, and the pixel size that goes with them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtWidgets import QFileDialog
+
+from napari_pmrnet.io.images import read_image
+from napari_pmrnet.plugin.layers.label_export import default_path
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """Answer the file dialog; gives what it proposed."""
+    asked = {}
+
+    def set_answer(path):
+        def get(parent, title, proposed, *rest):
+            asked["proposed"] = proposed
+            return str(path), ""
+
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", get)
+        return asked
+
+    return set_answer
+
+
+def test_export_writes_corrections_and_calibration(
+    open_dock, run_and_wait, blobs, tmp_path, answer, qtbot
+):
+    viewer, dock = open_dock()
+    viewer.add_image(blobs, name="cells.tif")
+    dock.image_panel.pixel_size.edit.setText("0.5 x 0.25")
+    dock.image_panel.pixel_size.unit.set_value("micrometer")
+    run_and_wait(dock)
+    labels = viewer.layers["cells.tif nuclei"]
+    assert tuple(labels.scale) == (0.5, 0.25)
+    labels.data_setitem((np.array([0]), np.array([0])), 300)
+
+    target = tmp_path / "out.tif"
+    asked = answer(target)
+    dock.run_panel.export_button.click()
+    qtbot.waitUntil(lambda: "Written to" in dock.run_panel.status.text())
+    assert asked["proposed"].endswith("cells_labels.tif")
+    assert str(target) in dock.run_panel.status.text()
+    (back,) = read_image(target)
+    assert back.data.dtype == np.uint16
+    assert np.array_equal(back.data, labels.data)
+    assert back.scale == pytest.approx((0.5, 0.25))
+    with tifffile.TiffFile(target) as tiff:
+        description = tiff.pages[0].description
+    assert "0" * 64 in description
+    assert "probability_threshold" in description
+
+
+def test_export_that_fails_says_why(
+    open_dock, run_and_wait, blobs, tmp_path, answer, qtbot
+):
+    viewer, dock = open_dock()
+    viewer.add_image(blobs, name="cells")
+    run_and_wait(dock)
+    answer(tmp_path / "missing" / "out.tif")
+    dock.run_panel.export_button.click()
+    qtbot.waitUntil(lambda: dock.run_panel.status.property("tone") == "error")
+    assert "out.tif" in dock.run_panel.status.text()
+    assert not list(tmp_path.rglob("*.tif*"))
+    assert dock.run_panel.run_button.isEnabled()
+
+
+def test_the_selected_labels_are_exported(open_dock, run_and_wait, blobs):
+    viewer, dock = open_dock()
+    viewer.add_image(blobs, name="cells")
+    run_and_wait(dock)
+    other = viewer.add_labels(np.zeros((4, 4), int), name="mine")
+    assert dock.labels_to_export() == other
+    viewer.layers.selection.active = viewer.layers["cells"]
+    assert dock.labels_to_export() == viewer.layers["cells nuclei"]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("a/b: c", "a_b_ c_labels.tif"), ("cells.TIFF", "cells_labels.tif")],
+)
+def test_default_name_is_a_file_name(name, file, tmp_path):
+    from napari.layers import Labels
+
+    layer = Labels(np.zeros((2, 2), int), name=name)
+    assert default_path(layer, tmp_path) == tmp_path / file
+
+
+def test_wrong_pixel_size_is_explained_and_not_written(open_dock, blobs, qtbot):
+    viewer, dock = open_dock()
+    image = viewer.add_image(blobs, name="cells")
+    field = dock.image_panel.pixel_size
+    field.edit.setText("big")
+    field.edit.textEdited.emit("big")
+    assert "Type one number" in field.reason.text()
+    field.edit.editingFinished.emit()
+    assert tuple(image.scale) == (1, 1)
+    field.edit.setText("0.4")
+    field.edit.editingFinished.emit()
+    assert tuple(image.scale) == (0.4, 0.4)
+
+
+def test_opened_file_brings_its_pixel_size(open_dock, blobs, tmp_path):
+    path = tmp_path / "cells.tif"
+    tifffile.imwrite(
+        path, blobs, imagej=True, resolution=(4, 4), metadata={"unit": "um"}
+    )
+    viewer, dock = open_dock()
+    dock.image_panel.open([str(path)])
+    assert dock.image_panel.layer.name == "cells"
+    assert dock.image_panel.pixel_size.edit.text() == "0.25"
+    assert dock.image_panel.pixel_size.unit.value() == "micrometer"
+    broken = tmp_path / "broken.tif"
+    broken.write_bytes(b"II*\0 no tiff at all")
+    dock.image_panel.open([str(broken)])
+    assert "broken.tif" in dock.run_panel.status.text()
+    assert len(viewer.layers) == 1
+    assert json.dumps(dock.form.values())

@@ -1,0 +1,416 @@
+"""Measuring and exporting in a real viewer; files are read back by other libraries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import roifile
+import tifffile
+from napari.components import ViewerModel
+from napari.layers import Labels
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_pmrnet.plugin.layers.axes import camera_of
+from napari_pmrnet.plugin.layers.results import Results
+from napari_pmrnet.plugin.layers.review_session import ReviewSession
+from napari_pmrnet.plugin.measure import snapshot
+from napari_pmrnet.plugin.measure.export import FORMATS, proposed_path
+from napari_pmrnet.plugin.measure.formatting import head_of, listed, summary
+from napari_pmrnet.plugin.measure.panel import MeasurePanel
+from napari_pmrnet.plugin.measure.snapshot import (
+    Specimen,
+    keep,
+    measured_of,
+    with_flags,
+)
+from napari_pmrnet.plugin.measure.table import MeasurementsView, cell_text
+from napari_pmrnet.proofreading import journal as journal_module
+from napari_pmrnet.proofreading.measure import Range, measure
+
+from ..review.test_dock import found
+
+MICRON = {"scale": (0.5, 0.5), "units": ("um", "um")}
+
+
+def squares() -> np.ndarray:
+    """Nuclei 2 and 5 of 6 x 8 and 10 x 10 pixels."""
+    labels = np.zeros((40, 50), np.int32)
+    labels[4:10, 5:13], labels[20:30, 30:40] = 2, 5
+    return labels
+
+
+def channels_of(viewer: ViewerModel, layer: Labels) -> dict[str, np.ndarray]:
+    specimen = Specimen.of(layer, viewer.layers, viewer.dims)
+    return {name: pixels.read() for name, pixels in specimen.channels.items()}
+
+
+@pytest.fixture
+def aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where journals of images without a file go."""
+    monkeypatch.setattr(journal_module, "user_data_path", lambda name: tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def open_dock(make_napari_viewer_proxy, manifest, qtbot):
+    """Open the dock in a viewer that `fill` has put layers into."""
+
+    def open_(fill: Any) -> tuple[Any, Any]:
+        viewer = make_napari_viewer_proxy()
+        fill(viewer)
+        _, dock = viewer.window.add_plugin_dock_widget(
+            "napari-pmrnet", "Measure nuclei"
+        )
+        qtbot.waitUntil(lambda: settled(dock.panel))
+        return viewer, dock
+
+    return open_
+
+
+def settled(panel: MeasurePanel) -> bool:
+    """Whether nothing is under way in a panel."""
+    busy = panel._counting.is_running or panel._working.is_running
+    return not busy and not panel._timer.isActive()
+
+
+def run(panel: MeasurePanel, qtbot: Any) -> None:
+    """Press Measure and wait for the end."""
+    panel.button.click()
+    qtbot.waitUntil(lambda: settled(panel))
+
+
+def plain_labels(viewer: Any) -> None:
+    viewer.add_image(squares() * 10.0, name="cells", **MICRON)
+    viewer.add_labels(squares(), name="cells truth", **MICRON)
+
+
+def test_channels_of_every_kind_of_image() -> None:
+    values = np.arange(2000, dtype=np.float32).reshape(40, 50)
+    viewer = ViewerModel()
+    labels = viewer.add_labels(squares(), name="nuclei")
+    assert (
+        "There is no image layer"
+        in Specimen.of(labels, viewer.layers, viewer.dims).fault
+    )
+    viewer.add_image(values, name="DAPI")
+    assert list(channels_of(viewer, labels)) == ["DAPI"]
+
+    viewer = ViewerModel()
+    rgb = np.stack([values, values + 1, values + 2, values], axis=-1).astype(np.uint8)
+    viewer.add_image(rgb, rgb=True)
+    labels = viewer.add_labels(squares())
+    found = channels_of(viewer, labels)
+    assert list(found) == ["red", "green", "blue"]
+    assert (found["green"] == rgb[..., 1]).all()
+
+    viewer = ViewerModel()
+    stack = np.stack([values, values * 2, values * 3])
+    viewer.add_image(stack, axis_labels=("c", "y", "x"))
+    labels = viewer.add_labels(squares())
+    found = channels_of(viewer, labels)
+    assert list(found) == ["channel 0", "channel 1", "channel 2"]
+    assert (found["channel 2"] == stack[2]).all()
+
+
+def test_an_image_of_another_shape_is_named_and_shape_is_still_measured() -> None:
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((7, 9)), name="other")
+    labels = viewer.add_labels(squares(), name="nuclei")
+    specimen = Specimen.of(labels, viewer.layers, viewer.dims)
+    assert specimen.channels == {}
+    assert "No image layer has the shape of 'nuclei' (40 x 50)" in specimen.fault
+
+
+def test_one_plane_of_a_stack_and_the_finest_level() -> None:
+    viewer = ViewerModel()
+    planes = np.stack([squares(), squares().T.copy().reshape(40, 50)])
+    viewer.add_image(planes * 3.0, name="stack", axis_labels=("z", "y", "x"))
+    stack = viewer.add_labels(planes, name="stack nuclei", axis_labels=("z", "y", "x"))
+    viewer.dims.set_point(0, 1)
+    specimen = Specimen.of(stack, viewer.layers, viewer.dims)
+    assert specimen.plane == "z=1"
+    assert (specimen.labels.read() == planes[1]).all()
+    assert (specimen.channels["stack"].read() == planes[1] * 3).all()
+
+    levels = viewer.add_labels([squares(), squares()[::2, ::2]], multiscale=True)
+    specimen = Specimen.of(levels, viewer.layers, viewer.dims)
+    assert (specimen.labels.read() == squares()).all()
+
+
+def test_a_snapshot_is_not_painted_into() -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_labels(squares())
+    frozen = Specimen.of(layer, viewer.layers, viewer.dims).frozen()
+    layer.data_setitem((np.array([0]), np.array([0])), 9)
+    assert (frozen.labels.read() == squares()).all()
+
+
+def test_features_keep_columns_of_others() -> None:
+    layer = Labels(squares(), **MICRON)
+    layer.features = pd.DataFrame({"index": [5, 2, 7], "class": ["b", "a", "c"]})
+    flags = pd.DataFrame({"certainty": [0.25]}, index=[5])
+    table = with_flags(measure(squares(), pixel_size=(0.5, 0.5)), flags)
+    for _ in range(2):
+        keep(layer, table, "um")
+    features = layer.features
+    assert features.columns[0] == "index" and features["index"].tolist() == [2, 5]
+    assert features["class"].tolist() == ["a", "b"]
+    assert features["area"].tolist() == [48, 100]
+    assert features["area [um^2]"].tolist() == [12, 25]
+    assert not features["reviewed"].any()
+    again, unit = measured_of(layer)
+    assert unit == "um"
+    pd.testing.assert_frame_equal(again, table, check_names=False)
+    keep(layer, table, "nm")
+    assert "area [um^2]" not in layer.features and measured_of(layer)[1] == "nm"
+
+
+def test_totals_in_words() -> None:
+    totals = {
+        "count": Range(312, 291, 312),
+        "area": Range(420000.0, 400000.0, 420000.0),
+    }
+    words = "312 nuclei (291 to 312), 0.420 mm² (0.400 to 0.420)"
+    assert summary(totals, "um", True) == words
+    assert summary(totals, "um", False) == "312 nuclei, 0.420 mm²"
+    assert summary(totals, "pixel", False) == "312 nuclei, 420,000 px²"
+    one = {"count": Range(1, 1, 1), "area": Range(12.5, 12.5, 12.5)}
+    assert summary(one, "um", True) == "1 nucleus, 12.5 µm²"
+    assert head_of("area", "um")[0] == "Area (µm²)"
+    assert head_of("intensity red", "um")[0] == "Mean red"
+    assert listed(["a"]) == "a" and listed(["a", "b", "c"]) == "a, b and c"
+    assert [cell_text(v) for v in (np.True_, 3, np.nan, 12.0, 4095.5)] == [
+        "yes",
+        "3",
+        "-",
+        "12.00",
+        "4096",
+    ]
+
+
+def test_labels_made_elsewhere_are_measured(open_dock, qtbot) -> None:
+    viewer, dock = open_dock(plain_labels)
+    panel = dock.panel
+    assert panel.totals.text() == "2 nuclei, 37.0 µm²"
+    assert "certainty of these nuclei is not known" in panel.hint.text()
+    assert dock.table.measurements.rowCount() == 0
+    run(panel, qtbot)
+    features = viewer.layers["cells truth"].features
+    assert features["index"].tolist() == [2, 5]
+    assert features["intensity cells"].tolist() == [20, 50]
+    assert features["centroid_x [um]"].tolist() == [4.25, 17.25]
+    assert features["certainty"].isna().all()
+    assert "Measured 2 nuclei." in dock.status.text.text()
+    assert "mean of cells" in panel.hint.text()
+
+    viewer.layers["cells truth"].data_setitem((np.array([0]), np.array([0])), 8)
+    qtbot.waitUntil(lambda: panel.totals.text().startswith("3 nuclei"))
+    assert "measure again" in panel.hint.text()
+
+
+def test_the_table_sorts_and_leads_to_a_nucleus(open_dock, qtbot) -> None:
+    viewer, dock = open_dock(plain_labels)
+    run(dock.panel, qtbot)
+    model, layer = dock.table.measurements, viewer.layers["cells truth"]
+    zoom = camera_of(viewer).zoom
+    dock.table.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+    assert [model.label(row) for row in range(2)] == [5, 2]
+    dock.table.selectRow(0)
+    assert layer.selected_label == 5
+    assert camera_of(viewer).center[-2:] == pytest.approx((24.5 * 0.5, 34.5 * 0.5))
+    assert camera_of(viewer).zoom == zoom
+    layer.selected_label = 2
+    assert dock.table.currentIndex().row() == 1
+    dock.table.sortByColumn(2, Qt.SortOrder.AscendingOrder)
+    assert dock.table.currentIndex().row() == 0 and layer.selected_label == 2
+
+
+def test_many_rows_sort_with_missing_values_last(qtbot) -> None:
+    view = MeasurementsView()
+    qtbot.addWidget(view)
+    certainty = np.random.default_rng(0).random(10_000)
+    certainty[17] = np.nan
+    view.show_table(pd.DataFrame({"certainty": certainty}, np.arange(1, 10_001)))
+    for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
+        view.sortByColumn(1, order)
+        assert view.measurements.label(9_999) == 18
+    assert view.measurements.label(0) == int(np.nanargmax(certainty)) + 1
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_exports_are_read_back(kind, open_dock, qtbot, tmp_path, monkeypatch) -> None:
+    labels = found().labels
+
+    def fill(viewer: Any) -> None:
+        image = viewer.add_image(found().maps["probability"], name="cells", **MICRON)
+        list(Results(viewer).show(image, "", found()))
+
+    viewer, dock = open_dock(fill)
+    asked = []
+
+    def answer(parent: Any, title: str, name: str, files: str) -> tuple[str, str]:
+        asked.append(name)
+        return str(tmp_path / Path(name).name), files
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    dock.panel.format.setCurrentIndex(dock.panel.format.findData(kind))
+    dock.panel.export_button.click()
+    qtbot.waitUntil(lambda: settled(dock.panel))
+    path = tmp_path / f"cells_{FORMATS[kind].suffix}"
+    assert asked == [str(Path.home() / path.name)]
+    assert dock.status.text.text() == f"Written to {path}"
+    read = {"table": as_csv, "rois": as_rois, "geojson": as_geojson}
+    read |= {"stack": as_stack, "labels": as_label_image}
+    read[kind](path, labels)
+    assert proposed_path(viewer.layers["cells nuclei"], kind, tmp_path) == path
+
+
+def as_csv(path: Path, labels: np.ndarray) -> None:
+    table = pd.read_csv(path, index_col="label")
+    pixels = np.bincount(labels.ravel())[table.index]
+    assert table.index.tolist() == [1, 2]
+    assert table["area [um^2]"].tolist() == (pixels * 0.25).tolist()
+    assert table["intensity cells"].tolist() == pytest.approx([0.9, 0.9])
+    assert table["certainty"].tolist() == [0.9, 0.9]
+    assert not table["edited"].any()
+
+
+def as_rois(path: Path, labels: np.ndarray) -> None:
+    rois = {int(roi.name): roi for roi in roifile.roiread(path)}
+    assert set(rois) == {1, 2}
+    for label, roi in rois.items():
+        rows, columns = np.nonzero(labels == label)
+        assert (roi.top, roi.left) == (rows.min(), columns.min())
+        assert (roi.bottom, roi.right) == (rows.max() + 1, columns.max() + 1)
+
+
+def as_geojson(path: Path, labels: np.ndarray) -> None:
+    nuclei = json.loads(path.read_text())["features"]
+    assert [one["properties"]["name"] for one in nuclei] == ["1", "2"]
+    measured = nuclei[0]["properties"]["measurements"]
+    assert measured["area [um^2]"] == (labels == 1).sum() * 0.25
+    assert measured["certainty"] == 0.9 and measured["reviewed"] == 0
+
+
+def as_stack(path: Path, labels: np.ndarray) -> None:
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.imagej_metadata["Labels"] == ["labels", "certainty", "boundary"]
+        pages = tiff.asarray()
+    assert (pages[0] == labels).all()
+    assert (pages[1] == found().maps["certainty"]).all()
+
+
+def as_label_image(path: Path, labels: np.ndarray) -> None:
+    assert (tifffile.imread(path) == labels).all()
+
+
+def test_a_stack_of_labels_made_elsewhere_says_what_is_missing(
+    open_dock, qtbot, tmp_path
+) -> None:
+    _, dock = open_dock(plain_labels)
+    dock.panel.export(tmp_path / "pages.tif", "stack")
+    qtbot.waitUntil(lambda: settled(dock.panel))
+    assert "without certainty and boundary" in dock.status.text.text()
+    assert (tifffile.imread(tmp_path / "pages.tif").squeeze() == squares()).all()
+
+
+def test_a_file_that_cannot_be_written_is_said(open_dock, qtbot, tmp_path) -> None:
+    _, dock = open_dock(plain_labels)
+    dock.panel.export(tmp_path / "nuclei.png", "rois")
+    qtbot.waitUntil(lambda: settled(dock.panel))
+    assert "choose a name that ends in .zip" in dock.status.text.text()
+    assert dock.status.text.property("tone") == "error"
+    assert dock.panel.export_button.isEnabled()
+
+
+def test_measuring_can_be_stopped(open_dock, qtbot, monkeypatch) -> None:
+    viewer, dock = open_dock(plain_labels)
+
+    def forever(*_: Any) -> Any:
+        while True:
+            yield 1, 2
+
+    monkeypatch.setattr(snapshot, "measure_steps", forever)
+    dock.panel.button.click()
+    assert dock.panel.button.text() == "Stop"
+    dock.panel.button.click()
+    qtbot.waitUntil(lambda: settled(dock.panel))
+    assert dock.status.text.text() == "Stopped."
+    assert dock.panel.button.text() == "Measure"
+    assert measured_of(viewer.layers["cells truth"]) is None
+
+
+def test_a_removed_layer_empties_the_panel(open_dock, qtbot) -> None:
+    viewer, dock = open_dock(plain_labels)
+    run(dock.panel, qtbot)
+    viewer.layers.remove("cells truth")
+    assert dock.panel.layer is None and not dock.panel.button.isEnabled()
+    assert dock.panel.totals.text() == "No labels to measure."
+    qtbot.waitUntil(lambda: "was removed" in dock.status.text.text())
+    assert dock.table.measurements.rowCount() == 0 and dock.layers.count() == 0
+
+
+def test_features_follow_edits_and_undo_while_reviewed(
+    make_napari_viewer_proxy, manifest, qtbot, aside
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    image = viewer.add_image(found().maps["probability"] * 100, name="c", **MICRON)
+    list(Results(viewer).show(image, "", found()))
+    _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Review nuclei")
+    qtbot.waitUntil(lambda: dock.session is not None)
+    session, panel = dock.session, dock.measure
+    layer = session.layer
+    assert panel.totals.text() == "2 nuclei (1 to 2), 169 µm² (112 to 169)"
+    run(panel, qtbot)
+    before = layer.features.copy()
+    assert before["area [um^2]"].tolist() == [450 / 4, 225 / 4]
+
+    session.apply(session.split(1, [(12, 10), (12, 30)]))
+    qtbot.waitUntil(lambda: settled(panel) and len(layer.features) == 3)
+    assert_measured(layer, image)
+    assert layer.features.set_index("index").loc[3, "edited"]
+    assert panel.totals.text().startswith("3 nuclei (2 to 3)")
+    session.apply(session.delete([2]))
+    qtbot.waitUntil(lambda: settled(panel) and len(layer.features) == 2)
+    assert_measured(layer, image)
+    session.undo()
+    session.undo()
+    qtbot.waitUntil(lambda: settled(panel) and len(layer.features) == 2)
+    qtbot.waitUntil(lambda: not session._describing.isActive())
+    pd.testing.assert_frame_equal(layer.features, before, check_dtype=False)
+    session.accept(("nucleus", 2))
+    qtbot.waitUntil(lambda: panel.totals.text() == "2 nuclei, 169 µm²")
+
+
+def assert_measured(layer: Labels, image: Any) -> None:
+    """The features are what measuring everything anew gives."""
+    kept, _ = measured_of(layer)
+    fresh = measure(layer.data, {"c": np.asarray(image.data)}, (0.5, 0.5))
+    pd.testing.assert_frame_equal(
+        kept[list(fresh)], fresh, check_names=False, check_dtype=False
+    )
+
+
+def test_a_review_that_begins_later_is_followed(
+    make_napari_viewer_proxy, qtbot
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    layer = viewer.add_labels(found().labels, name="nuclei")
+    panel = MeasurePanel(viewer)
+    qtbot.addWidget(panel)
+    panel.set_layer(layer)
+    qtbot.waitUntil(lambda: settled(panel))
+    run(panel, qtbot)
+    session = ReviewSession(layer, None, None)
+    session.apply(session.delete([1]))
+    qtbot.waitUntil(lambda: settled(panel) and "1 nucleus" in panel.totals.text())
+    assert layer.features["index"].tolist() == [2]
+    assert "measure again" not in panel.hint.text()
+    session.release()
+    panel.release()

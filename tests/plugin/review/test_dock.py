@@ -1,0 +1,381 @@
+"""The dock "Review nuclei" in a real viewer: clicks and keys in, pixels out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from napari.utils.action_manager import action_manager
+from napari.utils.shortcuts import default_shortcuts
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_pmrnet.plugin.layers.axes import camera_of
+from napari_pmrnet.plugin.layers.results import Results
+from napari_pmrnet.plugin.layers.review_session import session_of
+from napari_pmrnet.plugin.review import persistence
+from napari_pmrnet.plugin.review.shortcuts import ACTIONS
+from napari_pmrnet.proofreading import journal as journal_module
+from napari_pmrnet.proofreading.journal import ENDING, read_journal
+
+from ..conftest import Found, make_segmentation
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+PLAIN = Qt.KeyboardModifier.NoModifier
+
+
+def found() -> Found:
+    """Two nuclei, the first with a ridge in its middle; a gate around the second."""
+    probability = np.zeros((60, 80), np.float32)
+    probability[5:20, 5:35] = probability[30:45, 10:25] = 0.9
+    made = make_segmentation(probability)
+    maps = {**made.maps, "boundary": np.zeros_like(probability)}
+    maps["boundary"][:, 20] = 1
+    maps["certainty"] = np.where(made.labels == 2, 0.4, 0.95).astype(np.float32)
+    return Found(made.labels, maps, made.objects, made.settings)
+
+
+class Driver:
+    """A viewer with the dock, and hands on mouse and keyboard."""
+
+    def __init__(self, viewer: Any, dock: Any, qtbot: Any) -> None:
+        self.viewer, self.dock, self._qtbot = viewer, dock, qtbot
+        self.canvas = viewer.__wrapped__.window._qt_viewer.canvas.native
+
+    @property
+    def data(self) -> np.ndarray:
+        return self.dock.session.layer.data
+
+    def point(self, y: float, x: float) -> QPoint:
+        """Where a pixel is on the canvas."""
+        camera, size = camera_of(self.viewer), self.canvas.size()
+        world = self.dock.session.layer.data_to_world((y, x))
+        offset = (np.array(world) - camera.center[-2:]) * camera.zoom
+        return QPoint(
+            round(size.width() / 2 + offset[1]), round(size.height() / 2 + offset[0])
+        )
+
+    def click(self, y: float, x: float, modifiers: Any = PLAIN) -> None:
+        QTest.mouseClick(
+            self.canvas, Qt.MouseButton.LeftButton, modifiers, self.point(y, x)
+        )
+        self._qtbot.wait(10)
+
+    def draw(self, *corners: tuple[float, float]) -> None:
+        points = [self.point(*corner) for corner in corners]
+        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, PLAIN, points[0])
+        for point in points[1:]:
+            QTest.mouseMove(self.canvas, point)
+            self._qtbot.wait(10)
+        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, PLAIN, points[-1])
+        self._qtbot.wait(10)
+
+    def key(self, key: Any, modifiers: Any = PLAIN) -> None:
+        QTest.keyClick(self.canvas, key, modifiers)
+        self._qtbot.wait(10)
+
+
+@pytest.fixture
+def aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where journals of images without a file go."""
+    monkeypatch.setattr(journal_module, "user_data_path", lambda name: tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def open_review(make_napari_viewer_proxy, manifest, qtbot, aside):
+    """Open a viewer with an image, its labels and the dock."""
+
+    def open_(segmentation: Any = None, image: Any = None) -> Driver:
+        viewer = make_napari_viewer_proxy(show=True)
+        segmentation = segmentation or found()
+        if image is None:
+            image = viewer.add_image(segmentation.maps["probability"] * 100, name="c")
+        else:
+            image = viewer.add_layer(image)
+        list(Results(viewer).show(image, "", segmentation))
+        _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Review nuclei")
+        qtbot.waitUntil(lambda: dock.session is not None)
+        viewer.reset_view()
+        qtbot.wait(50)
+        return Driver(viewer, dock, qtbot)
+
+    return open_
+
+
+def test_no_key_is_one_of_naparis() -> None:
+    ours = {action.spelled for action in ACTIONS}
+    bound = {ViewerModel: set(), Labels: set(), Image: set()}
+    for name, action in action_manager._actions.items():
+        keys = map(str, default_shortcuts.get(name, ()))
+        bound.get(action.keymapprovider, set()).update(keys)
+    assert (
+        "P" in bound[Labels] and "C" in bound[Image] and "Ctrl+R" in bound[ViewerModel]
+    )
+    assert not ours & set().union(*bound.values()) and len(ours) == len(ACTIONS)
+
+
+def test_the_queue_leads_through_the_nuclei(open_review) -> None:
+    hands = open_review()
+    dock = hands.dock
+    places = dock.table.places_model.places
+    assert list(zip(places["kind"], places["number"], strict=True)) == [
+        ("missed", 1),
+        ("nucleus", 2),
+        ("nucleus", 1),
+    ]
+    hands.click(58, 78)
+    hands.key(Qt.Key.Key_W)
+    assert dock.current == ("missed", 1)
+    assert dock.edits.buttons["accept"].text() == "Add (A)"
+    centre = camera_of(hands.viewer).center[-2:]
+    assert centre == pytest.approx((52.5, 72.5))
+    hands.key(Qt.Key.Key_A)
+    assert (hands.data[50:56, 70:76] == 3).all()
+    assert dock.current == ("nucleus", 2)
+    hands.key(Qt.Key.Key_A)
+    assert dock.queue.progress.text() == "2 of 3 reviewed, 1 edited"
+    assert dock.current == ("nucleus", 1)
+    hands.key(Qt.Key.Key_D)
+    assert not (hands.data == 1).any() and dock.current is None
+    assert "reviewed" in dock.status.text.text()
+    for _ in range(3):
+        hands.key(Qt.Key.Key_Z, CONTROL)
+    assert (hands.data == found().labels).all()
+    assert dock.queue.progress.text() == "0 of 2 reviewed, 0 edited"
+    for _ in range(3):
+        hands.key(Qt.Key.Key_Z, CONTROL | SHIFT)
+    assert dock.queue.progress.text() == "2 of 2 reviewed, 1 edited"
+    assert (hands.data[50:56, 70:76] == 3).all() and not (hands.data == 1).any()
+
+
+def test_a_click_selects_the_row_and_the_row_moves_the_camera(
+    open_review, qtbot
+) -> None:
+    hands = open_review()
+    dock = hands.dock
+    hands.click(35, 15)
+    assert dock.current == ("nucleus", 2) and dock.table.currentIndex().row() == 1
+    assert dock.session.layer.selected_label == 2
+    dock.table.selectRow(2)
+    assert dock.current == ("nucleus", 1)
+    qtbot.wait(20)
+    assert camera_of(hands.viewer).center[-2:] == pytest.approx((12, 19.5))
+    marks = hands.viewer.layers["review outline"]
+    starts = marks.data[:, 0]
+    assert starts.min(axis=0).tolist() == [4.5, 4.5]
+    assert starts.max(axis=0).tolist() == [19.5, 34.5]
+
+
+def test_two_clicks_split_after_a_preview(open_review) -> None:
+    hands = open_review()
+    before = hands.data.copy()
+    hands.click(12, 10)
+    hands.key(Qt.Key.Key_S)
+    hands.click(12, 10)
+    hands.click(12, 30)
+    assert (hands.data == before).all() and "2 parts" in hands.dock.status.text.text()
+    hands.key(Qt.Key.Key_Return)
+    names = {int(hands.data[12, 10]), int(hands.data[12, 30])}
+    assert names == {1, 3} and len(np.unique(hands.data)) == 4
+    assert (hands.data[5:20, 5:20] == hands.data[12, 10]).all()
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    assert (hands.data == before).all()
+    hands.key(Qt.Key.Key_S)
+    hands.click(12, 10)
+    hands.click(12, 30)
+    hands.key(Qt.Key.Key_Escape)
+    assert (hands.data == before).all() and hands.dock.canvas.tool == ""
+    hands.click(12, 10, CONTROL)
+    hands.click(12, 30, CONTROL)
+    hands.key(Qt.Key.Key_Return)
+    assert len(np.unique(hands.data)) == 4
+
+
+def test_a_line_cuts_and_a_click_merges(open_review) -> None:
+    hands = open_review()
+    before = hands.data.copy()
+    hands.key(Qt.Key.Key_K)
+    assert not camera_of(hands.viewer).mouse_pan
+    hands.draw((2, 15), (10, 15), (24, 15))
+    hands.key(Qt.Key.Key_Return)
+    assert camera_of(hands.viewer).mouse_pan
+    assert hands.data[12, 10] != hands.data[12, 30]
+    hands.click(12, 30)
+    hands.click(12, 8, SHIFT)
+    assert len(np.unique(hands.data)) == 3
+    assert (hands.data > 0).tolist() == (before > 0).tolist()
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    hands.key(Qt.Key.Key_J)
+    hands.draw((12, 8), (12, 30))
+    assert len(np.unique(hands.data)) == 3
+    hands.key(Qt.Key.Key_R)
+    hands.draw((1, 1), (50, 50))
+    assert not hands.data.any()
+    for _ in range(3):
+        hands.key(Qt.Key.Key_Z, CONTROL)
+    assert (hands.data == before).all()
+
+
+def test_many_are_deleted_and_numbered_in_a_step_each(open_review) -> None:
+    hands = open_review()
+    dock, before = hands.dock, hands.data.copy()
+    hands.click(35, 15)
+    hands.key(Qt.Key.Key_A)
+    dock.bulk.bound.setValue(226)
+    dock.bulk.what.setCurrentIndex(dock.bulk.what.findData("area"))
+    dock.bulk.delete_below.emit("certainty", 0.1)
+    assert "no nucleus" in dock.status.text.text()
+    hands.viewer.layers["c nuclei"].selected_label = 9
+    dock.session.apply(dock.session.merge(2, [1]))
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    dock.session.apply(dock.session.delete([1]))
+    dock.bulk.renumber.emit()
+    assert set(np.unique(hands.data)) == {0, 1}
+    assert dock.session.review.statuses == {("nucleus", 1): "accepted"}
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    assert dock.session.review.statuses == {("nucleus", 2): "accepted"}
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    assert (hands.data == before).all()
+    dock.bulk.delete_below.emit("area", 300)
+    assert set(np.unique(hands.data)) == {0, 1}
+
+
+def test_a_painted_nucleus_is_followed_and_snapped(open_review) -> None:
+    hands = open_review()
+    dock, layer = hands.dock, hands.dock.session.layer
+    hands.key(Qt.Key.Key_N)
+    assert layer.mode == "paint" and layer.selected_label == 3
+    layer.brush_size = 5
+    hands.draw((40, 50), (40, 60))
+    assert (hands.data == 3).any() and dock.current == ("nucleus", 3)
+    assert (
+        3 in layer.features["index"].to_numpy() or dock.session._describing.isActive()
+    )
+    hands.key(Qt.Key.Key_T)
+    assert layer.mode == "pan_zoom"
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    assert (hands.data == found().labels).all()
+
+
+def test_colours_follow_certainty_and_go_with_the_review(open_review, qtbot) -> None:
+    hands = open_review()
+    dock, layer = hands.dock, hands.dock.session.layer
+    own = layer.colormap
+    dock.queue.colour.setChecked(True)
+    doubtful, certain = (layer.get_color(label) for label in (2, 1))
+    assert sum(doubtful[:3]) < sum(certain[:3])
+    dock.queue.which.setCurrentIndex(dock.queue.which.findData("doubtful"))
+    assert len(dock.table.places_model.places) == 2
+    dock._colour()
+    assert layer.get_color(1)[3] < 0.5 < layer.get_color(2)[3]
+    dock.release()
+    assert layer.colormap is own and session_of(layer) is None
+    assert "review outline" not in hands.viewer.layers
+    assert not hands.viewer.__wrapped__.keymap and not layer.keymap
+
+
+def test_a_lost_review_comes_back(open_review, aside, qtbot) -> None:
+    hands = open_review()
+    hands.click(35, 15)
+    hands.key(Qt.Key.Key_A)
+    hands.click(12, 10)
+    hands.key(Qt.Key.Key_D)
+    journal = hands.dock.session.review.journal
+    assert journal.wait(2)
+    left = hands.data.copy()
+    assert (read_journal(journal.path).labels == left).all()
+    hands.dock.release()
+
+    again = open_review()
+    assert "2 changes" in again.dock.offer.text.text()
+    restore, _ = again.dock.offer.buttons()
+    restore.click()
+    assert (again.data == left).all()
+    assert again.dock.session.review.statuses == {("nucleus", 2): "accepted"}
+    again.key(Qt.Key.Key_Z, CONTROL)
+    assert (again.data == found().labels).all()
+    again.dock.release()
+    assert (read_journal(journal.path).labels == found().labels).all()
+
+
+def test_an_edit_sets_an_undecided_journal_aside(open_review, aside) -> None:
+    hands = open_review()
+    hands.click(35, 15)
+    hands.key(Qt.Key.Key_D)
+    hands.dock.release()
+    again = open_review()
+    path = again.dock.desk._found.path
+    again.click(12, 10)
+    again.key(Qt.Key.Key_D)
+    again.dock.release()
+    aside_path = path.with_name(f"{path.name}.1")
+    assert set(np.unique(read_journal(aside_path).labels)) == {0, 1}
+    assert set(np.unique(read_journal(path).labels)) == {0, 2}
+
+
+def test_a_review_is_saved_and_opened(open_review, aside, qtbot) -> None:
+    hands = open_review()
+    hands.click(35, 15)
+    hands.key(Qt.Key.Key_A)
+    hands.click(12, 10)
+    hands.key(Qt.Key.Key_D)
+    left = hands.data.copy()
+    hands.dock.desk.save(aside / "saved")
+    qtbot.waitUntil(lambda: "Saved to" in hands.dock.status.text.text())
+    hands.dock.desk.open(aside / "saved")
+    before = hands.dock.session
+    qtbot.waitUntil(lambda: hands.dock.session not in (None, before))
+    session = hands.dock.session
+    assert (session.layer.data == left).all()
+    assert session.review.statuses == {("nucleus", 2): "accepted"}
+    assert session.review.nuclei.maps["certainty"][35, 15] == pytest.approx(0.4)
+    assert hands.dock.queue.progress.text() == "1 of 1 reviewed, 0 edited"
+
+
+def test_a_removed_layer_ends_the_review(open_review, qtbot) -> None:
+    hands = open_review()
+    hands.viewer.layers.remove("c nuclei")
+    assert hands.dock.session is None and not hands.dock.table.isEnabled()
+    assert "was removed" in hands.dock.status.text.text()
+
+
+def test_labels_made_elsewhere_and_of_several_levels(
+    make_napari_viewer_proxy, manifest, qtbot, aside
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    labels = np.kron(np.arange(4).reshape(2, 2), np.ones((9, 9), int))
+    viewer.add_labels([labels, labels[::2, ::2]], name="levels", multiscale=True)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Review nuclei")
+    assert "several resolutions" in dock.offer.text.text()
+    dock.offer.buttons()[0].click()
+    qtbot.waitUntil(lambda: dock.session is not None)
+    assert dock.session.layer.name == "levels (finest level)"
+    assert dock.session.layer.data.shape == (18, 18)
+    assert (
+        "without maps" in dock.status.text.text()
+        or "No image" in dock.status.text.text()
+    )
+    dock.go(("nucleus", 3))
+    dock._do_snap()
+    assert "no boundary gate" in dock.status.text.text()
+
+
+def test_the_journal_of_an_image_file_lies_beside_it(
+    open_review, tmp_path: Path
+) -> None:
+    subject = persistence.Subject.of(Image(np.ones((4, 4))))
+    assert subject.file is None
+    file = tmp_path / "cells.png"
+    file.write_bytes(b"")
+    beside = persistence.Subject(np.ones((4, 4)), file, "z=2")
+    assert beside.journal(beside.fingerprint()).name == f"cells.png z=2{ENDING}"
+    assert (
+        beside.fingerprint() != persistence.Subject(np.ones((4, 4)), file).fingerprint()
+    )

@@ -1,0 +1,36 @@
+"""The shipped network in the dock gives what it gives in a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_pmrnet
+from napari_pmrnet.datasets.synthetic import make_fluorescence
+from napari_pmrnet.plugin.segment.dock import SegmentNuclei
+
+WEIGHTS = Path(napari_pmrnet.__file__).parent / "models" / "dsb18.safetensors"
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason=f"there is no {WEIGHTS.name} here")
+def test_the_dock_and_a_script_agree(make_napari_viewer_proxy, manifest, qtbot):
+    image, truth = make_fluorescence((300, 280), n=20, seed=1)
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(image, name="cells", scale=(0.5, 0.5), units=("um", "um"))
+    dock = SegmentNuclei(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock.run_panel.run_button.click()
+    qtbot.waitUntil(dock.run_panel.run_button.isEnabled, timeout=240_000)
+
+    labels = viewer.layers["cells nuclei"].data
+    expected = napari_pmrnet.segment(image)
+    assert np.array_equal(labels, expected.labels)
+    assert abs(int(labels.max()) - int(truth.max())) <= 0.3 * truth.max()
+    for kind, values in expected.maps.items():
+        assert np.array_equal(viewer.layers[f"cells {kind}"].data, values)
+    qtbot.waitUntil(lambda: dock.model_panel.device.combo.count() > 1)
+    dock.run_panel.run_button.click()
+    qtbot.waitUntil(dock.run_panel.run_button.isEnabled, timeout=240_000)
+    assert np.array_equal(viewer.layers["cells nuclei"].data, expected.labels)

@@ -1,0 +1,162 @@
+"""The dock Train on my corrections, with real processes on a tiny network."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_pmrnet.finetuning.job import (
+    EPOCH,
+    KEPT,
+    KEPT_FOR_THESE,
+    TuneSettings,
+)
+from napari_pmrnet.models.library import user_models
+from napari_pmrnet.plugin.train import dock as dock_module
+from napari_pmrnet.plugin.train import process
+from napari_pmrnet.plugin.train.comparison import Both, Swipe
+
+
+@pytest.fixture
+def reviewed(manifest, make_napari_viewer_proxy, monkeypatch, weights, library):
+    """A viewer with an image and reviewed labels, and the dock in it."""
+    monkeypatch.setattr(
+        dock_module, "available_models", lambda: [str(weights), *user_models()]
+    )
+    monkeypatch.setattr(
+        dock_module,
+        "TuneSettings",
+        lambda minutes=0.02, keep=0.5: TuneSettings(0.0001, keep=keep, crop_size=32),
+    )
+    viewer = make_napari_viewer_proxy(show=True)
+    rng = np.random.default_rng(0)
+    labels = np.zeros((192, 192), np.int32)
+    for number in range(16):
+        top, left = 48 * (number // 4) + 12, 48 * (number % 4) + 12
+        labels[top : top + 20, left : left + 20] = number + 1
+    image = (labels > 0) * 120 + rng.integers(0, 40, labels.shape)
+    viewer.add_image(image.astype(np.uint8), name="cells")
+    features = pd.DataFrame({"index": range(1, 17), "reviewed": True})
+    layer = viewer.add_labels(labels, name="cells nuclei", features=features)
+    _, dock = viewer.window.add_plugin_dock_widget(
+        "napari-pmrnet", "Train on my corrections"
+    )
+    yield viewer, dock, layer
+    dock.run.discard()
+    dock.release()
+
+
+def test_reviewed_images_are_listed_and_others_are_not(reviewed, qtbot):
+    viewer, dock, layer = reviewed
+    assert [dock.images.item(i).text() for i in range(dock.images.count())] == [
+        "cells nuclei: 16 of 16 reviewed"
+    ]
+    layer.features = layer.features.assign(reviewed=False)
+    qtbot.waitUntil(lambda: dock.images.count() == 0)
+    dock.train()
+    assert "No reviewed image is ticked" in dock.status.text.text()
+    assert not dock.run.is_running
+
+
+def test_a_model_is_trained_compared_and_kept(reviewed, qtbot, library):
+    viewer, dock, layer = reviewed
+    dock.train()
+    assert dock.run.is_running and not dock.train_button.isEnabled()
+    qtbot.waitUntil(lambda: not dock.run.is_running, timeout=120_000)
+    state = dock.run.state()
+    assert state.done, (dock.run.job.folder / "errors.txt").read_text()
+    assert len(state.losses) == state.epochs == len(state.held_back)
+    assert not dock.outcome.isHidden()
+    assert dock.result.table.item(0, 1).text() == f"{state.before['AP0.5']:.3f}"
+    viewer.layers.selection.active = layer
+    dock.compare()
+    qtbot.waitUntil(lambda: not dock._comparing.is_running)
+    seam = viewer.layers["cells: before | after"]
+    assert seam.scale.tolist() == layer.scale.tolist()
+    dock.result.name.setText("mine")
+    dock.keep()
+    assert user_models() == ["mine"] and (library / "mine.json").exists()
+    assert "cells: before | after" not in viewer.layers
+    assert dock.model.findText("mine") >= 0
+    assert not dock.run.job and dock.outcome.isHidden()
+
+
+def test_a_training_is_paused_stopped_and_gone_on_with(reviewed, qtbot):
+    _, dock, _ = reviewed
+    dock.train()
+    qtbot.waitUntil(lambda: len(dock.run.state().losses) >= 1, timeout=120_000)
+    dock.toggle_pause()
+    assert dock.run.paused and dock.progress.pause_button.text() == "Go on"
+    seen = len(dock.run.state().losses)
+    qtbot.wait(1500)
+    assert len(dock.run.state().losses) <= seen + 1
+    dock.cancel()
+    assert not dock.run.is_running and not dock.continue_button.isHidden()
+    dock.go_on()
+    qtbot.waitUntil(lambda: not dock.run.is_running, timeout=120_000)
+    assert dock.run.state().done
+    epochs = [e["epoch"] for e in dock.run.job.events() if e["kind"] == EPOCH]
+    assert epochs == sorted(set(epochs))
+
+
+def test_a_training_left_behind_is_offered(reviewed, qtbot):
+    viewer, dock, _ = reviewed
+    dock.train()
+    qtbot.waitUntil(lambda: dock.run.state().started != {}, timeout=120_000)
+    dock.run.stop()
+    other = dock_module.TrainOnCorrections(viewer)
+    qtbot.addWidget(other)
+    assert "was interrupted" in other.status.text.text()
+    assert not other.continue_button.isHidden()
+    other.discard()
+    assert not process.training_folder().exists()
+    other.release()
+
+
+def test_a_model_for_these_images_only_keeps_less_of_the_old_one(reviewed):
+    _, dock, _ = reviewed
+    kept = []
+    for choice in range(2):
+        dock.good_for.setCurrentIndex(choice)
+        dock.train()
+        kept.append(dock.run.job.settings.keep)
+        dock.run.stop()
+    assert kept == [KEPT, KEPT_FOR_THESE] and KEPT_FOR_THESE < KEPT
+
+
+def test_a_process_that_dies_is_said(reviewed, qtbot):
+    _, dock, _ = reviewed
+    dock.train()
+    qtbot.waitUntil(lambda: dock.run.state().started != {}, timeout=120_000)
+    dock.run._process.kill()
+    qtbot.waitUntil(lambda: not dock.run.is_running)
+    assert "ended from outside" in dock.status.text.text()
+    dock.go_on()
+    qtbot.waitUntil(lambda: dock.run.state().failure == "", timeout=120_000)
+    dock.run._process.kill()
+    qtbot.waitUntil(lambda: not dock.run.is_running)
+    assert "ended from outside" in dock.run.state().failure
+    shutil.rmtree(process.training_folder())
+
+
+def test_the_seam_parts_before_and_after(make_napari_viewer_proxy):
+    viewer = make_napari_viewer_proxy(show=False)
+    both = Both(np.ones((4, 10), np.int32), np.full((4, 10), 2, np.int32))
+    swipe = Swipe(viewer, both, "cells", {})
+    for share, ones in ((0.0, 0), (0.3, 12), (1.0, 40)):
+        swipe.move(share)
+        assert (swipe.layer.data == 1).sum() == ones
+    assert not swipe.layer.editable
+    swipe.remove()
+    swipe.move(0.5)
+    assert len(viewer.layers) == 0
+
+
+def test_training_without_its_packages_is_explained(reviewed, monkeypatch):
+    _, dock, _ = reviewed
+    monkeypatch.setattr(dock_module, "find_spec", lambda _: None)
+    dock.train()
+    assert "napari-pmrnet[train]" in dock.status.text.text()

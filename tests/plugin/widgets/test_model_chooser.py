@@ -1,0 +1,84 @@
+"""The device list comes from torch, and torch stays off the GUI thread."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import napari_pmrnet
+from napari_pmrnet import models
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.plugin.widgets import model_chooser
+
+WEIGHTS = Path(napari_pmrnet.__file__).parent / "models" / "dsb18.safetensors"
+
+
+def test_devices_and_advice_are_shown(open_dock, core, monkeypatch):
+    report = model_chooser.DeviceReport(
+        [("auto", "Automatic: CPU"), ("cpu", "CPU")], "A GPU lies idle: do this."
+    )
+    monkeypatch.setattr(model_chooser, "list_devices", lambda: report)
+    _, dock = open_dock()
+    combo = dock.model_panel.device.combo
+    assert [combo.itemText(i) for i in range(combo.count())] == [
+        "Automatic: CPU",
+        "CPU",
+    ]
+    assert not dock.model_panel.advice.isHidden()
+    assert dock.model_panel.advice.text() == "A GPU lies idle: do this."
+
+
+def test_notes_on_a_result_are_sentences_after_the_device(open_dock):
+    _, dock = open_dock()
+    panel = dock.model_panel
+    panel.show_used("cpu with OpenVINO", ("the image is noisy: smoothed",))
+    assert panel.used.text() == "cpu with OpenVINO. The image is noisy: smoothed."
+    panel.show_used("cpu")
+    assert panel.used.text() == "cpu"
+
+
+def test_a_broken_torch_is_explained(open_dock, core, monkeypatch):
+    def broken():
+        raise PMRNetError("PyTorch could not load its libraries: do that.")
+
+    monkeypatch.setattr(model_chooser, "list_devices", broken)
+    _, dock = open_dock()
+    assert "do that" in dock.model_panel.advice.text()
+    assert dock.form.settings() is not None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not WEIGHTS.exists(), reason=f"there is no {WEIGHTS.name} here")
+def test_the_window_never_waits_during_a_run():
+    script = Path(__file__).with_name("latency_probe.py")
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    worst, gui_imports = done.stdout.split()[-2:]
+    assert float(worst) < 0.2, done.stdout
+    assert gui_imports == "0"
+
+
+def test_the_network_is_loaded_ahead_of_the_first_run(
+    open_dock, core, monkeypatch, qtbot
+):
+    asked = []
+    monkeypatch.setattr(model_chooser, "warm_up", lambda *args: asked.append(args))
+    _, dock = open_dock()
+    qtbot.waitUntil(lambda: asked == [("dsb18", "auto")])
+    qtbot.waitUntil(lambda: not dock._listing.is_running)
+    assert len(asked) == 1
+
+
+def test_a_run_does_not_load_the_network_again(weights, monkeypatch):
+    model_chooser.warm_up(str(weights), "cpu")
+    monkeypatch.setattr(models, "load_model", None)
+    assert models.shared_model(str(weights), "cpu").name == "untrained"
+
+
+def test_weights_that_are_gone_are_not_a_matter_of_the_start(tmp_path):
+    model_chooser.warm_up(str(tmp_path / "gone.safetensors"), "cpu")

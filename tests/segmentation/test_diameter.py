@@ -1,0 +1,205 @@
+"""The scale the network works at: from diameters, from a first look, and back."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.draw import disk
+from torch import nn
+
+from napari_pmrnet import Settings, segment
+from napari_pmrnet.models import Model
+from napari_pmrnet.network import PMRNetOutput
+from napari_pmrnet.network.pmrnet import Gates
+from napari_pmrnet.segmentation import diameter as diameter_module
+from napari_pmrnet.segmentation.diameter import (
+    LARGE,
+    LEAST_SCALE,
+    MOST_SCALE,
+    SMALL,
+    Look,
+    choose_scale,
+    liveliest,
+    look,
+    typical_diameter,
+    weighted_median,
+    working_scale,
+)
+from napari_pmrnet.segmentation.predict import predict, run_to_end
+
+
+@given(st.floats(1, 2000))
+@settings(deadline=None)
+def test_nuclei_come_to_the_working_range(diameter: float) -> None:
+    scale = working_scale(diameter)
+    assert LEAST_SCALE <= scale <= MOST_SCALE
+    if SMALL / MOST_SCALE <= diameter <= LARGE / LEAST_SCALE:
+        assert SMALL - 1e-6 <= diameter * scale <= LARGE + 1e-6
+    if SMALL <= diameter <= LARGE:
+        assert scale == 1
+
+
+def test_typical_diameter_is_that_of_the_median_nucleus() -> None:
+    labels = np.zeros((100, 200), np.int32)
+    for number, (x, radius) in enumerate([(20, 5), (60, 12), (120, 30)], start=3):
+        labels[disk((50, x), radius)] = number
+    assert typical_diameter(labels) == pytest.approx(24, rel=0.02)
+    assert typical_diameter(labels * 0) is None
+
+
+def test_the_liveliest_part_is_the_one_with_contrast() -> None:
+    planes = np.zeros((3, 400, 500), np.float32)
+    planes[:, 300:390:9, 210:260] = 1
+    part = liveliest(planes, 128)
+    assert part.shape == (3, 128, 128) and np.shares_memory(part, planes)
+    assert part.std() > 0
+    assert liveliest(planes, 450).shape == (3, 400, 450)
+    assert liveliest(planes, 999) is not None
+
+
+def test_weighted_median() -> None:
+    assert weighted_median(np.array([9.0, 1, 5]), np.array([1.0, 1, 1])) == 5
+    assert weighted_median(np.array([9.0, 1, 5]), np.array([9.0, 1, 1])) == 9
+
+
+class Echo(nn.Module):
+    """A network whose probability is the first plane of what it sees."""
+
+    def forward(self, images: torch.Tensor, maps: bool = False) -> PMRNetOutput:
+        plane = images[:, :1].clamp(1e-4, 1 - 1e-4)
+        logits = torch.cat([torch.logit(plane), 0 * plane, 0 * plane], dim=1)
+        return PMRNetOutput(logits, plane, Gates(plane, plane, plane, plane))
+
+
+@pytest.fixture(scope="session")
+def sized(model: Model) -> Model:
+    """The untrained network with a card that knows the size of nuclei."""
+    return replace(model, card={**model.card, "working_diameters": [SMALL, LARGE]})
+
+
+@pytest.fixture(scope="session")
+def echo(sized: Model) -> Model:
+    return replace(sized, network=Echo())
+
+
+@given(st.floats(0.3, 3), st.floats(30, 60), st.floats(40, 90))
+@settings(deadline=None, max_examples=25)
+def test_maps_at_another_scale_stay_in_place(
+    echo: Model, scale: float, y: float, x: float
+) -> None:
+    rows, columns = np.mgrid[:100, :130]
+    blob = np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * 8**2))
+    planes = np.broadcast_to(blob, (3, *blob.shape)).astype(np.float32)
+    maps = run_to_end(predict(echo, planes, scale=scale)).maps
+    seen = maps["probability"]
+    assert seen.shape == blob.shape
+    weight = np.where(seen > 0.2, seen, 0)
+    centre = [(axis * weight).sum() / weight.sum() for axis in (rows, columns)]
+    np.testing.assert_allclose(centre, [y, x], atol=0.1)
+    np.testing.assert_allclose(seen, blob, atol=0.1)
+
+
+def test_no_scale_changes_nothing(echo: Model) -> None:
+    plane = np.random.default_rng(0).random((90, 130), np.float32)
+    maps = run_to_end(predict(echo, np.stack([plane] * 3))).maps
+    np.testing.assert_allclose(maps["probability"], plane, atol=1e-3)
+
+
+def test_a_look_has_thresholds_of_its_own(
+    echo: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that another default does not change the scale chosen for an image."""
+    seen = []
+    real = diameter_module.label_nuclei
+    monkeypatch.setattr(
+        diameter_module, "label_nuclei", lambda *a: seen.append(a[2]) or real(*a)
+    )
+    diameter_module.look(echo, np.zeros((3, 64, 64), np.float32), 0.5)
+    assert (seen[0].probability_threshold, seen[0].seed_threshold) == (0.6, 0.6)
+    assert seen[0].min_area == 80
+
+
+def test_the_most_trusted_look_at_a_known_size_is_believed(
+    sized: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {1.0: Look(0.6, 9.0), 0.5: Look(0.4, 55.0), 0.25: Look(0.9, 260.0)}
+    told[2.0] = Look(0.3, 8.0)
+    nothing = Look(0.0, None)
+    monkeypatch.setattr(
+        diameter_module, "look", lambda model, part, scale: told.get(scale, nothing)
+    )
+    planes = np.zeros((3, 600, 600), np.float32)
+    scale, diameter = run_to_end(choose_scale(sized, planes, None))
+    assert diameter == 55 and scale == pytest.approx(LARGE / 55)
+    del told[0.5]
+    assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 8, 8)
+    del told[2.0]
+    assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 9, 9)
+    told.clear()
+    assert run_to_end(choose_scale(sized, planes, None)) == (1, None)
+
+
+def test_nuclei_that_are_trusted_as_they_are_get_no_further_look(
+    sized: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scales = []
+
+    def once(model: Model, part: np.ndarray, scale: float) -> Look:
+        scales.append(scale)
+        return Look(0.5, 16.0)
+
+    monkeypatch.setattr(diameter_module, "look", once)
+    planes = np.zeros((3, 600, 600), np.float32)
+    assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 16, 16)
+    assert scales == [1.0]
+
+
+def test_a_model_that_knows_no_sizes_sees_images_as_they_are(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diameter_module, "look", lambda *_: pytest.fail("looked"))
+    planes = np.zeros((3, 60, 60), np.float32)
+    assert run_to_end(choose_scale(model, planes, None)) == (1, None)
+    assert run_to_end(choose_scale(model, planes, 10.0)) == (1, 10)
+
+
+def test_a_given_diameter_needs_no_look(sized: Model, monkeypatch) -> None:
+    monkeypatch.setattr(diameter_module, "look", lambda *_: pytest.fail("looked"))
+    planes = np.zeros((3, 60, 60), np.float32)
+    assert run_to_end(choose_scale(sized, planes, 10.0)) == (SMALL / 10, 10)
+
+
+def test_trust_falls_with_flows_that_lead_elsewhere(
+    echo: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = np.stack(np.mgrid[:64, :64]).astype(np.float32) - 31.5
+    length = np.maximum(np.hypot(*place), 1)
+    probability = np.where(length < 10, 0.98, 0.02)
+    maps = {"probability": probability, "boundary": 0 * probability}
+
+    def maps_of(flows: np.ndarray) -> SimpleNamespace:
+        return SimpleNamespace(maps=maps | {"flow_y": flows[0], "flow_x": flows[1]})
+
+    def seen(flows: np.ndarray) -> Look:
+        monkeypatch.setattr(diameter_module, "predict", lambda *_, **__: iter(()))
+        monkeypatch.setattr(diameter_module, "run_to_end", lambda _: maps_of(flows))
+        return look(echo, np.zeros((3, 64, 64)), 1.0)
+
+    right = seen(-place / length)
+    weak = seen(-0.3 * place / length)
+    assert right.diameter == pytest.approx(20, rel=0.05)
+    assert right.trust > 2 * weak.trust > 0
+    assert seen(np.zeros_like(place)).trust < 0.1 * right.trust
+
+
+def test_the_scale_is_told(sized: Model) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (90, 130)).astype(np.uint8)
+    result = segment(image, Settings(diameter=10), sized)
+    assert result.scale == 2 and result.diameter == 10
+    assert result.labels.shape == image.shape
+    with pytest.raises(ValueError, match="diameter"):
+        result.relabel(Settings(diameter=11))

@@ -1,0 +1,260 @@
+"""Large images: whole nuclei, once, whatever the blocks, chunks and interruptions."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_pmrnet import Settings, segment
+from napari_pmrnet.datasets.synthetic import make_fluorescence
+from napari_pmrnet.errors import DataError, ImageError
+from napari_pmrnet.io.images import open_image
+from napari_pmrnet.io.label_zarr import label_origin, open_label_zarr
+from napari_pmrnet.segmentation import blocks, tiles
+from napari_pmrnet.segmentation.plane import LargePlane
+from napari_pmrnet.segmentation.stack import (
+    LargeSegmentation,
+    segment_large,
+    segment_large_steps,
+)
+
+from .conftest import Reader, discs, drawn, same_partition
+
+PLAIN = Settings(diameter=20, probability_threshold=0.5, seed_threshold=0.3, min_area=1)
+
+
+def run(image: Any, folder: Path, model: Any, **keywords: Any) -> np.ndarray:
+    """Labels of an image seen as it is, with colours from 0 to 255."""
+    result = result_of(image, folder, model, **keywords)
+    return open_label_zarr(result.labels, "r")[...]
+
+
+def result_of(
+    image: Any, folder: Path, model: Any, wanted: Settings = PLAIN, **keywords: Any
+) -> LargeSegmentation:
+    plane = image if isinstance(image, LargePlane) else LargePlane([image])
+    plane.limits = 0.0, 255.0
+    return segment_large(plane, folder / "out.zarr", wanted, model, **keywords)
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Margins that discs of the tests just fit into."""
+    monkeypatch.setattr(blocks, "MARGIN", 32)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    height=st.integers(65, 300),
+    width=st.integers(65, 300),
+    block=st.integers(48, 200),
+    seed=st.integers(0, 1000),
+)
+def test_every_nucleus_is_whole_and_there_once(
+    height: int, width: int, block: int, seed: int, tmp_path_factory: Any
+) -> None:
+    truth = discs((height, width), seed, (4, 14))
+    folder = tmp_path_factory.mktemp("large")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "MARGIN", 32)
+        found = run(drawn(truth), folder, Reader(), block=block)
+    assert same_partition(found, truth)
+    assert sorted(np.unique(found)) == list(range(truth.max() + 1))
+
+
+@pytest.mark.parametrize("block", [60, 110])
+def test_a_nucleus_larger_than_the_margin_comes_out_once(
+    block: int, tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "MARGIN", 10)
+    y, x = np.indices((200, 260))
+    truth = ((y - 102) ** 2 + (x - 131) ** 2 < 40**2).astype(np.int32)
+    result = result_of(drawn(truth), tmp_path, reader, block=block)
+    labels = open_label_zarr(result.labels, "r")[...]
+    areas = np.bincount(labels.ravel())[1:]
+    assert len(areas) == len(result.objects) == 1
+    assert result.objects["area"].tolist() == areas.tolist()
+
+
+def test_the_table_tells_of_the_labels(
+    tmp_path: Path, reader: Reader, narrow: None
+) -> None:
+    truth = discs((220, 260), 3, (4, 14))
+    result = result_of(drawn(truth), tmp_path, reader, block=90)
+    labels = open_label_zarr(result.labels, "r")[...]
+    assert result.table.read_text().count("\n") == len(result.objects) + 1
+    for row in result.objects.itertuples():
+        pixels = np.argwhere(labels == row.label)
+        assert row.area == len(pixels)
+        np.testing.assert_allclose(
+            (row.centroid_y, row.centroid_x), pixels.mean(axis=0), atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("chunks", [(37, 50), (300, 300), (1, 300)])
+def test_chunks_of_the_image_change_nothing(
+    chunks: tuple[int, int], tmp_path: Path, reader: Reader, narrow: None
+) -> None:
+    image = drawn(discs((200, 240), 5, (4, 14)))
+    (tmp_path / "lazy").mkdir()
+    lazy = da.from_array(image, chunks=(*chunks, 3))
+    np.testing.assert_array_equal(
+        run(lazy, tmp_path / "lazy", Reader(), block=90),
+        run(image, tmp_path, reader, block=90),
+    )
+
+
+class Watched:
+    """An array that may not be read whole; remembers the most that was read."""
+
+    def __init__(self, data: np.ndarray) -> None:
+        self.data, self.most = data, 0
+        self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise AssertionError("read whole")
+
+    def __getitem__(self, where: Any) -> np.ndarray:
+        part = self.data[where]
+        self.most = max(self.most, part.size)
+        return part
+
+
+def test_no_more_is_read_than_a_block_and_what_surrounds_it(
+    tmp_path: Path, reader: Reader, narrow: None
+) -> None:
+    watched = Watched(drawn(discs((600, 700), 5, (4, 14))))
+    run(watched, tmp_path, reader, block=64)
+    assert 0 < watched.most <= 3 * (64 + 2 * 32 + 2 * 64) ** 2
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path, narrow: None) -> None:
+    truth = discs((260, 300), 1, (4, 14))
+    (tmp_path / "other").mkdir()
+    first, second, alone = Reader(), Reader(), Reader()
+    plane = LargePlane([drawn(truth)])
+    plane.limits = 0.0, 255.0
+    output = tmp_path / "out.zarr"
+    steps = segment_large_steps(plane, output, PLAIN, first, block=80)
+    list(islice(steps, 20))
+    steps.close()
+    assert not output.exists()
+    found = run(plane, tmp_path, second, block=80)
+    undisturbed = run(drawn(truth), tmp_path / "other", alone, block=80)
+    np.testing.assert_array_equal(found, undisturbed)
+    assert 0 < second.windows < alone.windows
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "other",
+        "out.zarr",
+        "out.csv",
+    }
+
+
+def test_windows_are_predicted_once(tmp_path: Path, reader: Reader) -> None:
+    image = drawn(discs((300, 300), 1, (4, 14)))
+    run(image, tmp_path, reader, block=80)
+    assert reader.windows == len(tiles.WindowGrid((300, 300), 64, 16).boxes())
+
+
+def test_parts_of_other_settings_are_not_used(tmp_path: Path, narrow: None) -> None:
+    image = drawn(discs((260, 300), 1, (4, 14)))
+    plane = LargePlane([image])
+    plane.limits = 0.0, 255.0
+    steps = segment_large_steps(plane, tmp_path / "out.zarr", PLAIN, Reader(), block=80)
+    list(islice(steps, 20))
+    steps.close()
+    whole = Settings(**{**PLAIN.as_dict(), "exclude_border": True})
+    labels = run(plane, tmp_path, Reader(), wanted=whole, block=80)
+    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    assert labels.any() and not rim.any()
+
+
+def test_a_damaged_part_is_made_anew(tmp_path: Path, narrow: None) -> None:
+    truth = discs((260, 300), 1, (4, 14))
+    plane = LargePlane([drawn(truth)])
+    plane.limits = 0.0, 255.0
+    steps = segment_large_steps(plane, tmp_path / "out.zarr", PLAIN, Reader(), block=80)
+    list(islice(steps, 20))
+    steps.close()
+    part = next((tmp_path / ".out.zarr.parts").rglob("block-*.npz"))
+    part.write_bytes(part.read_bytes()[:50])
+    with pytest.raises(DataError, match="damaged"):
+        run(plane, tmp_path, Reader(), block=80)
+    assert same_partition(run(plane, tmp_path, Reader(), block=80), truth)
+
+
+def test_labels_before_are_replaced_only_at_the_end(
+    tmp_path: Path, reader: Reader
+) -> None:
+    one, two = (discs((120, 150), seed, (4, 14)) for seed in (1, 2))
+    first = run(drawn(one), tmp_path, reader)
+    plane = LargePlane([drawn(two)])
+    plane.limits = 0.0, 255.0
+    steps = segment_large_steps(plane, tmp_path / "out.zarr", PLAIN, reader)
+    next(steps), next(steps)
+    steps.close()
+    kept = open_label_zarr(tmp_path / "out.zarr", "r")[...]
+    np.testing.assert_array_equal(kept, first)
+    assert same_partition(run(drawn(two), tmp_path, reader), two)
+
+
+def test_pixel_size_and_origin_travel_with_the_labels(
+    tmp_path: Path, reader: Reader
+) -> None:
+    image = drawn(discs((120, 150), 1, (4, 14)))
+    result = result_of(image, tmp_path, reader, scale=(0.5, 0.25), units=("um", "um"))
+    (read,) = open_image(result.labels)
+    assert read.axes == ("y", "x")
+    assert read.scale == (0.5, 0.25) and read.units == ("um", "um")
+    origin = label_origin(result.labels)
+    assert origin["weights_hash"] == "f00d"
+    assert Settings.from_dict(origin["settings"]) == PLAIN
+
+
+def test_what_is_not_finite_is_named(tmp_path: Path, reader: Reader) -> None:
+    image = drawn(discs((200, 240), 1, (4, 14))).astype(np.float32)
+    image[150, 200] = np.nan
+    plane = LargePlane([image], name="slide 7")
+    plane.limits = 0.0, 255.0
+    with pytest.raises(ImageError, match=r"slide 7.*NaN"):
+        segment_large(plane, tmp_path / "out.zarr", PLAIN, reader, block=80)
+    assert not (tmp_path / "out.zarr").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("out.tif", "ends in .zarr"), ("no/out.zarr", "folder")]
+)
+def test_outputs_that_cannot_be_are_refused(
+    name: str, words: str, tmp_path: Path, reader: Reader
+) -> None:
+    image = drawn(discs((90, 90), 1, (4, 14)))
+    with pytest.raises(DataError, match=words):
+        segment_large(image, tmp_path / name, PLAIN, reader)
+
+
+def test_shipped_weights_give_what_the_image_in_memory_gives(tmp_path: Path) -> None:
+    from napari_pmrnet import load_model
+
+    model = load_model()
+    image, _ = make_fluorescence((400, 480), seed=3)
+    chosen = Settings.for_card(model.card, diameter=24.0)
+    whole = segment(image, chosen, model)
+    stored = zarr.create_array(tmp_path / "image.zarr", data=image, chunks=(100, 100))
+    result = segment_large(stored, tmp_path / "out.zarr", chosen, model, block=160)
+    labels = open_label_zarr(result.labels, "r")[...]
+    assert whole.labels.max() > 10
+    assert same_partition(labels, whole.labels)
+    order = ["centroid_y", "centroid_x"]
+    tables = (
+        t.sort_values(order)[["certainty", "area"]]
+        for t in (whole.objects, result.objects)
+    )
+    np.testing.assert_allclose(*tables, atol=1e-4)

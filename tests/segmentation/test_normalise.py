@@ -1,0 +1,128 @@
+"""Noise is told from nuclei, and smoothed alike whichever way an image is read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from napari_pmrnet import load_model
+from napari_pmrnet.datasets.synthetic import make_fluorescence, make_stained
+from napari_pmrnet.evaluation.instance import average_precision, match
+from napari_pmrnet.segmentation import segment
+from napari_pmrnet.segmentation.normalise import (
+    SIGMAS,
+    intensity_limits,
+    noise_level,
+    normalise,
+    smoothing_for,
+    with_rim,
+)
+from napari_pmrnet.segmentation.plane import LargePlane, PreparedPlane, prepare
+
+
+def level(image: np.ndarray) -> float:
+    """Noise of an image from 0 to 1."""
+    return noise_level(image.shape[:2], lambda box: image[box])
+
+
+def discs(side: int, radius: float, apart: int) -> np.ndarray:
+    """Discs on a dark background, from 0 to 1, as sharp as optics can be."""
+    y, x = np.mgrid[:side, :side] % apart - apart // 2
+    return gaussian_filter((np.hypot(y, x) <= radius).astype(np.float32), 0.7)
+
+
+@given(
+    st.floats(0.01, 0.2), st.integers(40, 700), st.integers(40, 700), st.integers(0, 99)
+)
+@settings(max_examples=25, deadline=None)
+def test_the_level_of_white_noise_is_its_standard_deviation(
+    sigma: float, height: int, width: int, seed: int
+) -> None:
+    noise = np.random.default_rng(seed).normal(0.5, sigma, (height, width))
+    gradient = np.linspace(0, 0.4, width)
+    assert level(noise) == pytest.approx(sigma, rel=0.12)
+    assert level(noise + gradient) == pytest.approx(sigma, rel=0.12)
+
+
+def test_photon_noise_is_measured_where_there_is_light() -> None:
+    light = gaussian_filter(discs(400, 12, 60), 1.5)
+    photons = np.random.default_rng(0).poisson(30 * light)
+    assert level(photons / 30) == pytest.approx(30**-0.5, rel=0.2)
+
+
+@pytest.mark.parametrize(("radius", "apart"), [(1.5, 7), (2, 9), (4, 12), (9, 25)])
+def test_sharp_nuclei_of_a_few_pixels_are_no_noise(radius: float, apart: int) -> None:
+    assert level(discs(200, radius, apart)) < min(SIGMAS) / 2
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((300, 300)), np.ones((300, 300)), np.ones((1, 4)), np.ones((3, 900))],
+)
+def test_nothing_to_measure_is_no_noise(image: np.ndarray) -> None:
+    assert level(image) == 0
+
+
+def test_the_images_that_come_with_the_plugin_are_left_as_they_are() -> None:
+    for image, _ in (make_fluorescence(seed=0), make_stained(seed=0)):
+        whole = np.moveaxis(prepare(image), 0, 2)
+        scaled = normalise(image, intensity_limits(image))
+        expected = scaled if scaled.ndim == 3 else np.dstack([scaled] * 3)
+        np.testing.assert_array_equal(whole, expected)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 2])
+def test_parts_of_a_noisy_image_are_smoothed_as_the_whole(axis: int | None) -> None:
+    shape = (700, 530)
+    image = np.random.default_rng(0).normal(100, 30, shape).astype(np.float32)
+    stack = (
+        image if axis is None else np.stack([image, image.T[:1].T + 0 * image], axis)
+    )
+    whole = prepare(stack, channel_axis=axis)
+    plane = LargePlane([stack], channel_axis=axis)
+    assert plane.smoothing == PreparedPlane(image, "image").smoothing == 1.5
+    expected = gaussian_filter(normalise(image, intensity_limits(image)), 1.5)
+    np.testing.assert_allclose(whole[0], expected, atol=1e-6)
+    for box in (
+        (slice(0, 40), slice(0, 3)),
+        (slice(650, 800), slice(100, 230)),
+        (slice(-20, 30), slice(500, 560)),
+    ):
+        rows, columns = (slice(max(0, s.start), s.stop) for s in box)
+        part = plane.read(box)[:, rows, slice(columns.start, min(530, columns.stop))]
+        np.testing.assert_array_equal(part, whole[:, rows, columns])
+
+
+@given(st.integers(0, 60), st.integers(1, 60), st.integers(1, 5), st.floats(0, 3))
+@settings(max_examples=50, deadline=None)
+def test_a_rim_is_read_and_cut_off(start: int, length: int, step: int, sigma: float):
+    values = np.arange(61)
+    box = (slice(start, start + length, step), slice(None))
+    read, kept = with_rim(box, (61, 5), sigma)
+    np.testing.assert_array_equal(values[read[0]][kept[0]], values[box[0]])
+    assert read[1] == slice(0, 5)
+
+
+def test_smoothing_helps_with_few_photons_and_is_told(monkeypatch) -> None:
+    model = load_model()
+    image, truth = make_fluorescence((256, 256), seed=3)
+    few = np.random.default_rng(0).poisson(image / image.max() * 12)
+    found = segment(few, model=model)
+    assert any("noisy" in note for note in found.notes)
+    assert not segment(image, model=model).notes
+    monkeypatch.setattr("napari_pmrnet.segmentation.normalise.SIGMAS", {})
+    without = segment(few, model=model)
+    assert not without.notes
+    with_ap, without_ap = (
+        average_precision(match(truth, result.labels, [0.7]))[0]
+        for result in (found, without)
+    )
+    assert with_ap > without_ap + 0.05
+
+
+def test_the_more_noise_the_more_it_is_smoothed() -> None:
+    levels = (0, 0.042, 0.043, 0.06, 0.061, 9)
+    assert [smoothing_for(level) for level in levels] == [0, 0, 1, 1, 1.5, 1.5]

@@ -1,0 +1,71 @@
+"""The window grid: covering, fixed, seamless."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_pmrnet.segmentation.tiles import (
+    Blend,
+    WindowGrid,
+    batches,
+    blend_weights,
+    starts,
+)
+
+
+@given(st.integers(1, 3000))
+def test_windows_cover_an_axis_and_overlap_enough(length: int) -> None:
+    first = starts(length, 256, 64)
+    assert first[0] == 0
+    assert first[-1] + 256 == max(length, 256)
+    steps = np.diff(first)
+    assert (steps > 0).all() and (steps <= 192).all()
+
+
+def test_an_image_of_one_window_has_one() -> None:
+    assert starts(256, 256, 64) == [0]
+    assert starts(257, 256, 64) == [0, 1]
+
+
+def test_weights_are_one_inside_and_positive_at_the_rim() -> None:
+    weights = blend_weights(64, 16)
+    assert weights[32, 32] == 1
+    assert weights.min() > 0
+    np.testing.assert_allclose(weights, weights[::-1, ::-1])
+
+
+@given(st.integers(1, 150), st.integers(1, 150))
+def test_blending_windows_of_an_image_gives_the_image(height: int, width: int) -> None:
+    image = np.random.default_rng(0).random((2, height, width), np.float32)
+    grid = WindowGrid((height, width), 64, 16)
+    blend = Blend(grid, 2)
+    for boxes in batches(grid.boxes(), 3):
+        blend.add(boxes, grid.cut(image, boxes))
+    np.testing.assert_allclose(blend.result(), image, atol=1e-6)
+
+
+def test_what_lies_beyond_the_image_is_its_reflection() -> None:
+    image = np.arange(5, dtype=np.float32)[None, None].repeat(5, axis=1)
+    grid = WindowGrid((5, 5), 8, 2)
+    (window,) = grid.cut(image, grid.boxes())
+    assert window[0, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
+
+
+def test_a_box_lists_the_windows_that_touch_it_where_they_were() -> None:
+    every = WindowGrid((500, 700), 128, 32).boxes()
+    box = (slice(10, 20), slice(300, 310))
+    some = WindowGrid((500, 700), 128, 32, box).boxes()
+    assert 0 < len(some) < len(every)
+    assert all(b in every for b in some)
+    assert all(
+        b in some
+        for b in every
+        if b[0].start < 20 and b[1].start < 310 and b[1].stop > 300
+    )
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_batches_hold_every_box_once(size: int) -> None:
+    boxes = WindowGrid((300, 300), 64, 16).boxes()
+    assert [b for batch in batches(boxes, size) for b in batch] == boxes

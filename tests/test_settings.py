@@ -1,0 +1,39 @@
+"""Settings: bounds, and a dictionary there and back."""
+
+from dataclasses import fields
+
+import pytest
+
+from napari_pmrnet import Settings
+from napari_pmrnet.models.library import find_weights, read_card
+
+
+def test_dictionary_there_and_back() -> None:
+    settings = Settings(channel=2, min_area=7)
+    values = settings.as_dict() | {"of a later version": 1}
+    assert Settings.from_dict(values) == settings
+
+
+def test_thresholds_of_a_card_give_way_to_chosen_ones() -> None:
+    card = {"thresholds": {"probability_threshold": 0.7, "seed_threshold": 0.4}}
+    assert Settings.for_card({}) == Settings()
+    assert Settings.for_card(card) == Settings(**card["thresholds"])
+    chosen = Settings.for_card(card, seed_threshold=0.2, min_area=3)
+    assert chosen == Settings(probability_threshold=0.7, seed_threshold=0.2, min_area=3)
+
+
+def test_defaults_are_the_thresholds_of_the_shipped_model() -> None:
+    assert Settings.for_card(read_card(find_weights("dsb18"))) == Settings()
+
+
+@pytest.mark.parametrize(
+    "values", [{"probability_threshold": 1.5}, {"min_area": -1}, {"channel": -2}]
+)
+def test_out_of_bounds_is_refused(values: dict) -> None:
+    with pytest.raises(ValueError, match="between"):
+        Settings(**values)
+
+
+def test_every_field_can_be_shown_in_a_form() -> None:
+    for spec in fields(Settings):
+        assert {"label", "help"} <= set(spec.metadata)

@@ -35,8 +35,8 @@ def test_candidates_take_turns_after_one_that_does_not_count() -> None:
 
 def test_what_is_not_installed_is_said(weights: Path, small: list[str]) -> None:
     report = benchmark.run_benchmark(weights, "cpu", 1, small.append)
-    windows, whole, slider = report.tables.values()
-    torch_row, unet, openvino, graphs = windows
+    tiles, whole, slider = report.tables.values()
+    torch_row, unet, openvino, graphs = tiles
     assert torch_row.what == "PMRNet, PyTorch" and torch_row.median > 0
     assert unet.median is None and "monai" in unet.note
     assert openvino.median is None and "not measured" in openvino.note
@@ -55,9 +55,9 @@ def test_a_timed_model_keeps_every_call(weights: Path) -> None:
     timed = benchmark.TimedModel(
         model.name, model.card, model.network, model.device, "pytorch"
     )
-    window = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
-    maps = timed.predict_windows(window)
-    np.testing.assert_array_equal(maps, model.predict_windows(window))
+    tile = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+    maps = timed.predict_tiles(tile)
+    np.testing.assert_array_equal(maps, model.predict_tiles(tile))
     assert len(timed.spent) == 1 and timed.spent[0] > 0
 
 

@@ -99,9 +99,9 @@ def from_flows_step_by_step(
         nearest = np.round(place).astype(int)
         place = np.clip(place + 0.5 * flow[:, nearest[0], nearest[1]], 0, limit)
     end = np.round(place).astype(int)
-    crowd = np.zeros(foreground.shape, np.float32)
-    np.add.at(crowd, tuple(end), 1)
-    sinks = ndimage.gaussian_filter(crowd, 1) > 10 * settings.seed_threshold
+    sink_density = np.zeros(foreground.shape, np.float32)
+    np.add.at(sink_density, tuple(end), 1)
+    sinks = ndimage.gaussian_filter(sink_density, 1) > 10 * settings.seed_threshold
     seeds, _ = ndimage.label(ndimage.binary_dilation(sinks))
     labels = np.zeros(foreground.shape, np.int32)
     labels[foreground] = seeds[end[0], end[1]]

@@ -45,8 +45,8 @@ def main() -> int:
     dock.run()
     wait(lambda: dock.run_panel.run_button.isEnabled())
     print(dock.run_panel.status.text())
-    if options.unfold:
-        dock.model_panel.fold.unfold()
+    if options.expand:
+        dock.model_panel.fold.expand()
     for kind in options.show:
         viewer.layers[f"{dock.image_panel.layer.name} {kind}"].visible = True
     viewer.reset_view()

@@ -62,16 +62,16 @@ def field(image: np.ndarray, side: int) -> Region:
 
 def watch_network() -> Clock:
     """A clock that runs while windows go through the network."""
-    clock, predict_windows = Clock(), Model.predict_windows
+    clock, predict_tiles = Clock(), Model.predict_tiles
 
     def timed(*args: object) -> np.ndarray:
         start, work = time.perf_counter(), time.process_time()
-        maps = predict_windows(*args)
+        maps = predict_tiles(*args)
         clock.passed += time.perf_counter() - start
         clock.worked += time.process_time() - work
         return maps
 
-    Model.predict_windows = timed
+    Model.predict_tiles = timed
     return clock
 
 

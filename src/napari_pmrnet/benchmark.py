@@ -58,9 +58,9 @@ class TimedModel(Model):
 
     spent: list[float] = field(default_factory=list)
 
-    def predict_windows(self, *args: Any, **options: Any) -> np.ndarray:
+    def predict_tiles(self, *args: Any, **options: Any) -> np.ndarray:
         started = time.perf_counter()
-        maps = super().predict_windows(*args, **options)
+        maps = super().predict_tiles(*args, **options)
         self.spent.append(time.perf_counter() - started)
         return maps
 
@@ -107,15 +107,15 @@ def run_benchmark(
     models, rows = _usable(name, device)
     fastest = models[-1]
     say("windows of 256 x 256 against a U-Net")
-    windows = {"Windows of 256 x 256": [*_windows(models, rounds), *rows]}
+    tiles = {"Windows of 256 x 256": [*_tiles(models, rounds), *rows]}
     if fastest.device.type != "cpu":
         say("batches of windows")
-        windows["Windows a second"] = _batches(fastest, rounds)
+        tiles["Windows a second"] = _batches(fastest, rounds)
     say("1 megapixel, image to labels")
     whole, segmentation = _whole_way(fastest, max(1, rounds // 2))
     say("thresholds")
     slider = _slider(segmentation, rounds)
-    tables = windows | {
+    tables = tiles | {
         "1 megapixel, image to labels": whole,
         "1 megapixel, other thresholds": slider,
     }
@@ -135,11 +135,11 @@ def _usable(name: str | Path, device: str) -> tuple[list[Model], list[Row]]:
     return models, missing
 
 
-def _windows(models: list[Model], rounds: int) -> list[Row]:
-    """`predict_windows` of every backend and a U-Net of the same type, in turns."""
-    window = prepare(make_fluorescence((256, 256))[0])[None]
+def _tiles(models: list[Model], rounds: int) -> list[Row]:
+    """`predict_tiles` of every backend and a U-Net of the same type, in turns."""
+    tile = prepare(make_fluorescence((256, 256))[0])[None]
     runs = {
-        f"PMRNet, {model.backend.name}": lambda m=model: m.predict_windows(window)
+        f"PMRNet, {model.backend.name}": lambda m=model: m.predict_tiles(tile)
         for model in models
     }
     against, missing = {}, []
@@ -150,7 +150,7 @@ def _windows(models: list[Model], rounds: int) -> list[Row]:
         if known:
             continue
         try:
-            runs[unet] = _unet(model.device, model.backend.dtype, window)
+            runs[unet] = _unet(model.device, model.backend.dtype, tile)
         except ModuleNotFoundError as error:
             note = f"not measured: {error.name} is not installed"
             missing.append(Row(unet, note=note))
@@ -165,7 +165,7 @@ def _windows(models: list[Model], rounds: int) -> list[Row]:
 
 
 def _unet(
-    device: torch.device, dtype: torch.dtype, window: np.ndarray
+    device: torch.device, dtype: torch.dtype, tile: np.ndarray
 ) -> Callable[[], object]:
     """A U-Net of 31 million parameters on one window, to the result on the CPU."""
     from napari_pmrnet.training.config import TrainConfig
@@ -176,7 +176,7 @@ def _unet(
 
     @torch.inference_mode()
     def run() -> np.ndarray:
-        batch = torch.from_numpy(window).to(
+        batch = torch.from_numpy(tile).to(
             device, dtype, memory_format=torch.channels_last
         )
         return torch.sigmoid(network(batch).logits).float().cpu().numpy()
@@ -186,11 +186,11 @@ def _unet(
 
 def _batches(model: Model, rounds: int) -> list[Row]:
     """Windows a second on a GPU, one at a time and many."""
-    window = prepare(make_fluorescence((256, 256))[0])[None]
+    tile = prepare(make_fluorescence((256, 256))[0])[None]
     rows = []
     for count in BATCHES:
-        batch = np.repeat(window, count, axis=0)
-        spent = take_turns({"": lambda b=batch: model.predict_windows(b)}, rounds)[""]
+        batch = np.repeat(tile, count, axis=0)
+        spent = take_turns({"": lambda b=batch: model.predict_tiles(b)}, rounds)[""]
         note = f"{count / median(spent):.0f} windows a second"
         rows.append(Row(f"batch of {count}", median(spent), min(spent), note))
     return rows
@@ -204,17 +204,17 @@ def _whole_way(model: Model, rounds: int) -> tuple[list[Row], Segmentation]:
     )
     settings = Settings.for_card(model.card)
     segmentation = segment(image, settings, timed)
-    whole, network, windows = [], [], 0
+    whole, network, tiles = [], [], 0
     for _ in range(rounds):
         timed.spent.clear()
         whole.append(segment(image, settings, timed).seconds)
         network.append(sum(timed.spent))
-        windows = len(timed.spent)
+        tiles = len(timed.spent)
     rest = [w - n for w, n in zip(whole, network, strict=True)]
     nuclei = f"{len(segmentation.objects)} nuclei, {model.backend.name}"
     return [
         Row("whole way", median(whole), min(whole), nuclei),
-        Row("network", median(network), min(network), f"{windows} calls"),
+        Row("network", median(network), min(network), f"{tiles} calls"),
         Row("all the rest", median(rest), min(rest)),
     ], segmentation
 

@@ -87,10 +87,10 @@ def test_maps_agree_at_any_size(
     shipped: Model, run, height, width, batch, seed, make
 ) -> None:
     size = (8 * height, 8 * width)
-    windows = np.stack([prepare(make(size, seed=seed + i)[0]) for i in range(batch)])
-    maps = run(windows)
+    tiles = np.stack([prepare(make(size, seed=seed + i)[0]) for i in range(batch)])
+    maps = run(tiles)
     assert maps.shape == (batch, len(shipped.map_names()), *size)
-    np.testing.assert_allclose(maps, shipped.predict_windows(windows), atol=TOLERANCE)
+    np.testing.assert_allclose(maps, shipped.predict_tiles(tiles), atol=TOLERANCE)
 
 
 def test_the_file_says_what_it_is(shipped: Model, content: bytes) -> None:
@@ -224,13 +224,13 @@ def test_the_package_is_valid_and_its_test_tensors_pass(
     assert given.axes[2].size.min == 256 and given.axes[2].size.step == 8
     with zipfile.ZipFile(package) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    windows, maps = (
+    tiles, maps = (
         np.load(io.BytesIO(files[f"test_{side}.npy"])) for side in ("input", "output")
     )
-    assert windows.shape == (1, 3, 256, 256) and 0 <= windows.min() < windows.max() <= 1
+    assert tiles.shape == (1, 3, 256, 256) and 0 <= tiles.min() < tiles.max() <= 1
     packed = runner(files[described.weights.onnx.source.path.name])
-    np.testing.assert_allclose(packed(windows), maps, atol=TOLERANCE)
-    np.testing.assert_array_equal(shipped.predict_windows(windows), maps)
+    np.testing.assert_allclose(packed(tiles), maps, atol=TOLERANCE)
+    np.testing.assert_array_equal(shipped.predict_tiles(tiles), maps)
     assert maps[0, 0].max() > 0.9 > 0.1 > maps[0, 0].min()
 
 

@@ -155,8 +155,8 @@ def test_the_command_says_what_went_wrong(
 
 def test_running_out_of_memory_is_said() -> None:
     for error in (MemoryError(), RuntimeError("CUDA out of memory. Tried to")):
-        assert "out of memory" in run_module.in_words(error)
-    assert "broke" in run_module.in_words(RuntimeError("it broke"))
+        assert "out of memory" in run_module.describe_error(error)
+    assert "broke" in run_module.describe_error(RuntimeError("it broke"))
 
 
 def test_a_line_that_is_not_whole_is_not_read(tmp_path: Path, corrected) -> None:

@@ -16,7 +16,7 @@ from napari_pmrnet.io.images import ImageData, open_image, read_image
 
 CASES, MANY_CASES = 120, 4000
 HEADER = 400
-KINDS = {
+LABEL_KINDS = {
     "plain": {},
     "tiled": {"tile": (16, 16)},
     "deflated": {"compression": "zlib", "tile": (16, 16)},
@@ -35,7 +35,7 @@ def good_file(path: Path, kind: str) -> bytes:
     shape = {"colour": (40, 50, 3), "imagej": (3, 40, 50), "ome": (3, 40, 50)}
     values = np.random.default_rng(0).integers(0, 250, shape.get(kind, (40, 50)))
     dtype = np.uint8 if kind == "colour" else np.uint16
-    tifffile.imwrite(path, values.astype(dtype), **KINDS[kind])
+    tifffile.imwrite(path, values.astype(dtype), **LABEL_KINDS[kind])
     return path.read_bytes()
 
 
@@ -87,7 +87,7 @@ def check(kind: str, seeds: range, tmp_path: Path) -> int:
     return refused
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LABEL_KINDS)
 def test_damaged_files_are_read_or_refused_in_a_line(kind: str, tmp_path: Path) -> None:
     refused = check(kind, range(CASES), tmp_path)
     assert CASES // 10 < refused < CASES
@@ -111,7 +111,7 @@ def test_a_file_that_names_a_size_it_does_not_hold_takes_no_memory(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LABEL_KINDS)
 def test_many_damaged_files(kind: str, tmp_path: Path) -> None:
     refused = check(kind, range(CASES, CASES + MANY_CASES), tmp_path)
     print(f"{kind}: {refused} of {MANY_CASES} damaged files refused, the rest read")

@@ -58,7 +58,7 @@ def middle(values: np.ndarray) -> float:
 def test_an_image_is_one_window_and_comes_back_at_its_size(objects, shape) -> None:
     seen = []
     watched = replace(objects)
-    predict = Model.predict_windows
+    predict = Model.predict_tiles
     object.__setattr__(
         watched,
         "predict_windows",

@@ -27,7 +27,7 @@ def copied(weights: Path, tmp_path: Path) -> Path:
 
 def test_loaded_network_is_the_saved_one(weights: Path) -> None:
     model = load_model(weights, "cpu")
-    assert model.name == "untrained" and model.window == 64 and model.overlap == 16
+    assert model.name == "untrained" and model.tile == 64 and model.overlap == 16
     assert not model.network.training and str(model.device) == "cpu"
     torch.manual_seed(0)
     expected = PMRNet(out_channels=3).stem[0][0].weight
@@ -36,12 +36,12 @@ def test_loaded_network_is_the_saved_one(weights: Path) -> None:
 
 def test_predicted_windows_are_the_network_s_maps(weights: Path) -> None:
     model = load_model(weights, "cpu")
-    windows = np.random.default_rng(0).random((2, 3, 64, 64), np.float32)
-    maps = model.predict_windows(windows, extra=True)
+    tiles = np.random.default_rng(0).random((2, 3, 64, 64), np.float32)
+    maps = model.predict_tiles(tiles, extra=True)
     names = model.map_names(extra=True)
     assert maps.shape == (2, len(names), 64, 64) and maps.dtype == np.float32
     with torch.no_grad():
-        out = model.network(torch.from_numpy(windows), maps=True)
+        out = model.network(torch.from_numpy(tiles), maps=True)
     expected = {
         "probability": torch.sigmoid(out.logits[:, 0]),
         "flow_y": out.logits[:, 1],
@@ -146,15 +146,13 @@ def test_shipped_weights_load_and_their_card_is_complete() -> None:
 @pytest.mark.parametrize("axis", [2, 3])
 def test_with_flips_a_flipped_window_has_flipped_maps(weights: Path, axis: int) -> None:
     model = load_model(weights, "cpu")
-    windows = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
-    maps = model.predict_windows(windows, flips=True)
-    back = np.flip(
-        model.predict_windows(np.flip(windows, axis).copy(), flips=True), axis
-    )
+    tiles = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+    maps = model.predict_tiles(tiles, flips=True)
+    back = np.flip(model.predict_tiles(np.flip(tiles, axis).copy(), flips=True), axis)
     signs = np.ones((1, len(model.map_names()), 1, 1))
     signs[0, model.channels.index("flow_y" if axis == 2 else "flow_x")] = -1
     np.testing.assert_allclose(back * signs, maps, atol=1e-5)
-    assert not np.allclose(model.predict_windows(windows), maps, atol=1e-3)
+    assert not np.allclose(model.predict_tiles(tiles), maps, atol=1e-3)
 
 
 def test_a_model_asked_for_again_is_the_same(copied: Path) -> None:

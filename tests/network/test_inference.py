@@ -77,8 +77,8 @@ def test_logits_alone_carry_no_maps() -> None:
 
 @pytest.mark.parametrize("make", [make_fluorescence, make_stained])
 def test_shipped_weights_agree_on_pictures(make) -> None:
-    window = torch.from_numpy(prepare(make((256, 256), seed=3)[0]))[None]
-    assert_same(load_model("dsb18", "cpu").network, window, 1e-4)
+    tile = torch.from_numpy(prepare(make((256, 256), seed=3)[0]))[None]
+    assert_same(load_model("dsb18", "cpu").network, tile, 1e-4)
 
 
 @pytest.mark.skipif(not DSB18, reason="PMRNET_DSB18 does not name the data")
@@ -87,5 +87,5 @@ def test_shipped_weights_agree_on_real_images() -> None:
     for image_id in dataset.ids[::70]:
         image = prepare(dataset.load(image_id)[0])[:, :256, :256]
         missing = [(0, 0), *((0, 256 - n) for n in image.shape[1:])]
-        window = torch.from_numpy(np.pad(image, missing, mode="reflect"))[None]
-        assert_same(network, window, 1e-4)
+        tile = torch.from_numpy(np.pad(image, missing, mode="reflect"))[None]
+        assert_same(network, tile, 1e-4)

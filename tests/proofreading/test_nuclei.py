@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.proofreading.edits import delete, merge, split
 from napari_pmrnet.proofreading.nuclei import Nuclei
-from napari_pmrnet.segmentation.objects import FEATURES, Whole, describe_objects
+from napari_pmrnet.segmentation.objects import FEATURES, ImageContext, describe_objects
 
 
 def grid_of_squares() -> np.ndarray:
@@ -114,13 +114,13 @@ def test_a_part_told_of_the_whole_has_the_same_certainty() -> None:
     table = describe_objects(labels, maps, flows, weights).set_index("label")
     part = slice(0, 12), slice(15, 40)
     log_area = np.log(table["area"]).median()
-    company = maps["certainty"][labels > 0].mean()
+    mean_certainty = maps["certainty"][labels > 0].mean()
     row = describe_objects(
         labels[part],
         {name: m[part] for name, m in maps.items()},
         flows[:, *part],
         weights,
-        Whole((0, 15), labels.shape, log_area, company),
+        ImageContext((0, 15), labels.shape, log_area, mean_certainty),
     ).iloc[0]
     assert row["certainty"] == pytest.approx(table.loc[1, "certainty"], rel=1e-5)
 

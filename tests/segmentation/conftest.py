@@ -14,22 +14,22 @@ NAMES = ("probability", "flow_y", "flow_x", "boundary", "pgrf")
 class Reader:
     """Takes the colours of an image for probability and flows; knows no margin."""
 
-    window, overlap, batch_size = 64, 16, 2
+    tile, overlap, batch_size = 64, 16, 2
     runs_on = "cpu"
     device = SimpleNamespace(type="cpu")
 
     def __init__(self) -> None:
         self.card: dict[str, Any] = {"window": 64, "sha256": "f00d"}
-        self.windows = 0
+        self.tiles = 0
 
     def map_names(self, extra: bool = False) -> tuple[str, ...]:
         return NAMES
 
-    def predict_windows(
-        self, windows: np.ndarray, extra: bool, size: int, flips: bool
+    def predict_tiles(
+        self, tiles: np.ndarray, extra: bool, size: int, flips: bool
     ) -> np.ndarray:
-        self.windows += len(windows)
-        probability, *flows = np.moveaxis(windows, 1, 0)
+        self.tiles += len(tiles)
+        probability, *flows = np.moveaxis(tiles, 1, 0)
         maps = [probability, *(2 * flow - 1 for flow in flows)]
         return np.stack([*maps, 0 * probability, probability], axis=1)
 

@@ -95,10 +95,10 @@ def test_labels_do_not_depend_on_when_memory_runs_out(
     class Cramped(Model):
         batch_size = batch
 
-        def predict_windows(self, windows: np.ndarray, *rest: Any) -> np.ndarray:
+        def predict_tiles(self, tiles: np.ndarray, *rest: Any) -> np.ndarray:
             if next(calls) in fails:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
-            return model.predict_windows(windows, *rest)
+            return model.predict_tiles(tiles, *rest)
 
     cramped = Cramped("m", model.card, model.network, torch.device("meta"))
     object.__setattr__(cramped, "to", lambda _: model)

@@ -21,10 +21,10 @@ from napari_pmrnet.segmentation.diameter import (
     LEAST_SCALE,
     MOST_SCALE,
     SMALL,
-    Look,
+    DiameterEstimate,
     choose_scale,
+    estimate_at,
     liveliest,
-    look,
     typical_diameter,
     weighted_median,
     working_scale,
@@ -118,7 +118,7 @@ def test_a_look_has_thresholds_of_its_own(
     monkeypatch.setattr(
         diameter_module, "label_nuclei", lambda *a: seen.append(a[2]) or real(*a)
     )
-    diameter_module.look(echo, np.zeros((3, 64, 64), np.float32), 0.5)
+    diameter_module.estimate_at(echo, np.zeros((3, 64, 64), np.float32), 0.5)
     assert (seen[0].probability_threshold, seen[0].seed_threshold) == (0.6, 0.6)
     assert seen[0].min_area == 80
 
@@ -126,9 +126,13 @@ def test_a_look_has_thresholds_of_its_own(
 def test_the_most_trusted_look_at_a_known_size_is_believed(
     sized: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = {1.0: Look(0.6, 9.0), 0.5: Look(0.4, 55.0), 0.25: Look(0.9, 260.0)}
-    told[2.0] = Look(0.3, 8.0)
-    nothing = Look(0.0, None)
+    told = {
+        1.0: DiameterEstimate(0.6, 9.0),
+        0.5: DiameterEstimate(0.4, 55.0),
+        0.25: DiameterEstimate(0.9, 260.0),
+    }
+    told[2.0] = DiameterEstimate(0.3, 8.0)
+    nothing = DiameterEstimate(0.0, None)
     monkeypatch.setattr(
         diameter_module, "look", lambda model, part, scale: told.get(scale, nothing)
     )
@@ -148,9 +152,9 @@ def test_nuclei_that_are_trusted_as_they_are_get_no_further_look(
 ) -> None:
     scales = []
 
-    def once(model: Model, part: np.ndarray, scale: float) -> Look:
+    def once(model: Model, part: np.ndarray, scale: float) -> DiameterEstimate:
         scales.append(scale)
-        return Look(0.5, 16.0)
+        return DiameterEstimate(0.5, 16.0)
 
     monkeypatch.setattr(diameter_module, "look", once)
     planes = np.zeros((3, 600, 600), np.float32)
@@ -184,10 +188,10 @@ def test_trust_falls_with_flows_that_lead_elsewhere(
     def maps_of(flows: np.ndarray) -> SimpleNamespace:
         return SimpleNamespace(maps=maps | {"flow_y": flows[0], "flow_x": flows[1]})
 
-    def seen(flows: np.ndarray) -> Look:
+    def seen(flows: np.ndarray) -> DiameterEstimate:
         monkeypatch.setattr(diameter_module, "predict", lambda *_, **__: iter(()))
         monkeypatch.setattr(diameter_module, "run_to_end", lambda _: maps_of(flows))
-        return look(echo, np.zeros((3, 64, 64)), 1.0)
+        return estimate_at(echo, np.zeros((3, 64, 64)), 1.0)
 
     right = seen(-place / length)
     weak = seen(-0.3 * place / length)

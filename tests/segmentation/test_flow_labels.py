@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_pmrnet.segmentation.flow_labels import (
-    crowd_of,
     drop_small,
     label_nuclei,
+    least_sink_density,
     smallest_area,
 )
 from napari_pmrnet.segmentation.objects import certainty_map
@@ -81,8 +81,13 @@ def test_nuclei_of_a_few_pixels_are_found_once_their_size_is_known() -> None:
 @given(st.floats(1, 200), st.floats(1, 200))
 def test_a_crowd_grows_with_nuclei_to_its_most(one: float, two: float) -> None:
     least, most = sorted((one, two))
-    assert 0 < crowd_of(least) <= crowd_of(most) <= crowd_of(None)
-    assert crowd_of(20) == crowd_of(None)
+    assert (
+        0
+        < least_sink_density(least)
+        <= least_sink_density(most)
+        <= least_sink_density(None)
+    )
+    assert least_sink_density(20) == least_sink_density(None)
 
 
 def test_a_gap_in_a_nucleus_is_closed() -> None:

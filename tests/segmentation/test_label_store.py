@@ -150,7 +150,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, narrow: None) -> None:
     found = run(plane, tmp_path, second, block=80)
     undisturbed = run(drawn(truth), tmp_path / "other", alone, block=80)
     np.testing.assert_array_equal(found, undisturbed)
-    assert 0 < second.windows < alone.windows
+    assert 0 < second.tiles < alone.tiles
     assert {path.name for path in tmp_path.iterdir()} == {
         "other",
         "out.zarr",
@@ -161,7 +161,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, narrow: None) -> None:
 def test_windows_are_predicted_once(tmp_path: Path, reader: Reader) -> None:
     image = drawn(discs((300, 300), 1, (4, 14)))
     run(image, tmp_path, reader, block=80)
-    assert reader.windows == len(tiles.WindowGrid((300, 300), 64, 16).boxes())
+    assert reader.tiles == len(tiles.TileGrid((300, 300), 64, 16).boxes())
 
 
 def test_parts_of_other_settings_are_not_used(tmp_path: Path, narrow: None) -> None:

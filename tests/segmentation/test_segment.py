@@ -54,8 +54,8 @@ def test_steps_yield_once_a_window_and_end_with_the_same(
         except StopIteration as stop:
             result = stop.value
             break
-    windows = [p.done for p in seen if p.total == 6]
-    assert windows == [1, 2, 3, 4, 5, 6]
+    tiles = [p.done for p in seen if p.total == 6]
+    assert tiles == [1, 2, 3, 4, 5, 6]
     np.testing.assert_array_equal(result.labels, segment(image, NATIVE, model).labels)
 
 
@@ -77,8 +77,8 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu(
     class Cramped(Model):
         batch_size = 4
 
-        def predict_windows(self, windows, *_):
-            tried.append(len(windows))
+        def predict_tiles(self, tiles, *_):
+            tried.append(len(tiles))
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
 
     cramped = Cramped("m", model.card, model.network, torch.device("meta"))
@@ -98,7 +98,7 @@ def test_other_errors_of_the_network_are_not_swallowed(
     def fail(*_: object) -> None:
         raise RuntimeError("weights and input differ in type")
 
-    monkeypatch.setattr(Model, "predict_windows", fail)
+    monkeypatch.setattr(Model, "predict_tiles", fail)
     with pytest.raises(RuntimeError, match="differ in type"):
         segment(image, NATIVE, model)
 
@@ -151,11 +151,11 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
     sized = replace(model, card=model.card | {"working_diameters": (1.0, 1000.0)})
     monkeypatch.setattr(diameter_module, "THRESHOLDS", LOOSE)
     monkeypatch.setattr(diameter_module, "ENOUGH", 0.0)
-    calls, predict_windows = [], Model.predict_windows
+    calls, predict_tiles = [], Model.predict_tiles
     monkeypatch.setattr(
         Model,
         "predict_windows",
-        lambda *args: calls.append(len(args[1])) or predict_windows(*args),
+        lambda *args: calls.append(len(args[1])) or predict_tiles(*args),
     )
     small = image[:, :100]
     open_size = replace(LOOSE, diameter=None)

@@ -49,7 +49,7 @@ def test_a_field_is_segmented_as_the_whole_image_is(model) -> None:
     for kind, values in expected.maps.items():
         np.testing.assert_array_equal(found.maps[kind], values)
     assert found.labels.shape == data.shape
-    reach = 2 * (64 + model.window + round(4 * plane.smoothing))
+    reach = 2 * (64 + model.tile + round(4 * plane.smoothing))
     assert lazy.read <= (50 + reach) * (70 + reach) < data.size
 
 

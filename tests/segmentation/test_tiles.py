@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from napari_pmrnet.segmentation.tiles import (
     Blend,
-    WindowGrid,
+    TileGrid,
     batches,
     blend_weights,
     starts,
@@ -38,7 +38,7 @@ def test_weights_are_one_inside_and_positive_at_the_rim() -> None:
 @given(st.integers(1, 150), st.integers(1, 150))
 def test_blending_windows_of_an_image_gives_the_image(height: int, width: int) -> None:
     image = np.random.default_rng(0).random((2, height, width), np.float32)
-    grid = WindowGrid((height, width), 64, 16)
+    grid = TileGrid((height, width), 64, 16)
     blend = Blend(grid, 2)
     for boxes in batches(grid.boxes(), 3):
         blend.add(boxes, grid.cut(image, boxes))
@@ -47,15 +47,15 @@ def test_blending_windows_of_an_image_gives_the_image(height: int, width: int) -
 
 def test_what_lies_beyond_the_image_is_its_reflection() -> None:
     image = np.arange(5, dtype=np.float32)[None, None].repeat(5, axis=1)
-    grid = WindowGrid((5, 5), 8, 2)
-    (window,) = grid.cut(image, grid.boxes())
-    assert window[0, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
+    grid = TileGrid((5, 5), 8, 2)
+    (tile,) = grid.cut(image, grid.boxes())
+    assert tile[0, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
 
 
 def test_a_box_lists_the_windows_that_touch_it_where_they_were() -> None:
-    every = WindowGrid((500, 700), 128, 32).boxes()
+    every = TileGrid((500, 700), 128, 32).boxes()
     box = (slice(10, 20), slice(300, 310))
-    some = WindowGrid((500, 700), 128, 32, box).boxes()
+    some = TileGrid((500, 700), 128, 32, box).boxes()
     assert 0 < len(some) < len(every)
     assert all(b in every for b in some)
     assert all(
@@ -67,5 +67,5 @@ def test_a_box_lists_the_windows_that_touch_it_where_they_were() -> None:
 
 @pytest.mark.parametrize("size", [1, 4, 100])
 def test_batches_hold_every_box_once(size: int) -> None:
-    boxes = WindowGrid((300, 300), 64, 16).boxes()
+    boxes = TileGrid((300, 300), 64, 16).boxes()
     assert [b for batch in batches(boxes, size) for b in batch] == boxes

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.models.card import WINDOW, architecture
+from napari_pmrnet.models.card import TILE, architecture
 from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.segmentation import Settings, segment
@@ -57,7 +57,7 @@ def unet() -> nn.Module:
 
 
 def as_model(network: nn.Module) -> Model:
-    card = {"architecture": architecture(CHANNELS), "window": WINDOW}
+    card = {"architecture": architecture(CHANNELS), "window": TILE}
     return Model("test", card, WithMaps(network).eval(), torch.device("cpu"))
 
 
@@ -132,7 +132,7 @@ def test_windows_have_every_map_by_name(unet: nn.Module) -> None:
     constant = {"boundary": 0, "pgrf": 1, "gate_half": 0, "gate_quarter": 0}
     for network in (unet, build_network(ALL_GONE)):
         model = as_model(network)
-        maps = model.predict_windows(image(32).numpy(), extra=True)
+        maps = model.predict_tiles(image(32).numpy(), extra=True)
         named = dict(zip(model.map_names(extra=True), maps[0], strict=True))
         assert maps.shape[-2:] == (32, 32) and named["probability"].std() > 0
         for which, value in constant.items():

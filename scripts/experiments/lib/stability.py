@@ -70,9 +70,9 @@ def shifted_grid_precision(
         image, _ = dataset.load(image_id)
         planes = prepare(image, name=image_id)
         scale, diameter = run_to_end(choose_scale(model, planes, None))
-        if min(image.shape[:2]) * scale <= model.window:
+        if min(image.shape[:2]) * scale <= model.tile:
             continue
-        shift = round(model.window / 2 / scale)
+        shift = round(model.tile / 2 / scale)
         usual, moved = (
             labels_with_shift(model, planes, by, settings, scale, diameter)
             for by in (0, shift)

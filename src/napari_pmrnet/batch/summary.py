@@ -39,7 +39,7 @@ class Row:
     planes : int or None
         Planes of a stack or time series; 1 for a plain image.
     kind : str
-        What was counted: ``instances`` are nuclei; see `models.card.KINDS`.
+        What was counted: ``instances`` are nuclei; see `models.card.LABEL_KINDS`.
     note, error : str
         What the user should know; why there are no labels.
     """

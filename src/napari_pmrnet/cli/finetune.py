@@ -64,7 +64,7 @@ def finetune(
         Job,
         TuneSettings,
     )
-    from napari_pmrnet.finetuning.run import in_words, run_job
+    from napari_pmrnet.finetuning.run import describe_error, run_job
     from napari_pmrnet.finetuning.sources import corrections_of_files
 
     if output.suffix != ".safetensors":
@@ -82,7 +82,7 @@ def finetune(
         with needs_extra("train", "training"):
             run_job(job)
     except (ArithmeticError, MemoryError, RuntimeError) as error:
-        raise PMRNetError(in_words(error, "give the command again")) from error
+        raise PMRNetError(describe_error(error, "give the command again")) from error
     if note := job.last(NOTE):
         console.print(note["message"])
     before, after = (job.last(kind)["scores"] for kind in (BEFORE, AFTER))

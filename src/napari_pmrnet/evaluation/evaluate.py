@@ -24,7 +24,7 @@ from napari_pmrnet.models.card import (
     OBJECTS,
     class_names,
     classes_of,
-    kind_of,
+    label_kind_of,
     true_classes,
 )
 from napari_pmrnet.models.model import Model
@@ -106,7 +106,7 @@ def evaluate(
         One entry an image, in the order of the data set.
     """
     settings, scores = settings or Settings(), []
-    rng, kind = np.random.default_rng(0), kind_of(model.card)
+    rng, kind = np.random.default_rng(0), label_kind_of(model.card)
     names = class_names(model.card)
     apart = kind == OBJECTS or (kind == INSTANCES and dataset.instances)
     for image_id in dataset.ids:

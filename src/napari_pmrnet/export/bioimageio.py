@@ -29,14 +29,14 @@ from napari_pmrnet.export.onnx import (
     load_for_export,
     needed,
     onnx_bytes,
-    sample_windows,
+    sample_tiles,
 )
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.card import (
     INSTANCES,
     class_channels,
     class_names,
-    kind_of,
+    label_kind_of,
     sees_whole,
 )
 from napari_pmrnet.segmentation.normalise import MAX_SAMPLE, PERCENTILES, SIGMAS
@@ -91,14 +91,14 @@ def export_package(name: str, target: Path) -> str:
     spec = needed("bioimageio.spec")
     model = load_for_export(name)
     content = onnx_bytes(model)
-    windows = sample_windows(model.window)[0][1:]
+    tiles = sample_tiles(model.tile)[0][1:]
     checked = check_export(content, model)
-    maps = model.predict_windows(windows)
+    maps = model.predict_tiles(tiles)
     files = {
         WEIGHTS: content,
         DOCUMENTATION: readme(model).encode(),
-        COVER: _cover(windows[0], maps[0]),
-        TEST_INPUT: _npy(windows),
+        COVER: _cover(tiles[0], maps[0]),
+        TEST_INPUT: _npy(tiles),
         TEST_OUTPUT: _npy(maps),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +154,9 @@ def _fields(model: Model) -> dict[str, Any]:
         "authors": [{"name": "napari-pmrnet developers"}],
         "cite": [{"text": text, **where} for text, where in cited],
         "license": _licence(card),
-        "tags": TAGS.get(kind_of(card), [kind_of(card), "semantic-segmentation", "2d"]),
+        "tags": TAGS.get(
+            label_kind_of(card), [label_kind_of(card), "semantic-segmentation", "2d"]
+        ),
         "documentation": DOCUMENTATION,
         "covers": [COVER],
         "timestamp": _timestamp(card),
@@ -171,7 +173,7 @@ def _fields(model: Model) -> dict[str, Any]:
                 "weights_sha256": card["sha256"],
                 "thresholds": card.get("thresholds", {}),
                 "working_diameters": card.get("working_diameters", []),
-                "labels": kind_of(card),
+                "labels": label_kind_of(card),
                 "classes": list(class_names(card)),
             },
         },
@@ -180,7 +182,7 @@ def _fields(model: Model) -> dict[str, Any]:
 
 def _input(model: Model) -> dict[str, Any]:
     """The image tensor: any size in steps of 8 from one window up."""
-    size = {"min": model.window, "step": 8}
+    size = {"min": model.tile, "step": 8}
     return {
         "id": INPUT,
         "description": "Intensities in [0, 1]: see the documentation for the scaling",
@@ -202,7 +204,7 @@ def _output(model: Model) -> dict[str, Any]:
     def side(axis: str) -> dict[str, Any]:
         size = {"tensor_id": INPUT, "axis_id": axis}
         halo = model.overlap // 2
-        halved = {"halo": halo} if 0 < 2 * halo < model.window else {}
+        halved = {"halo": halo} if 0 < 2 * halo < model.tile else {}
         return {"type": "space", "id": axis, "size": size, **halved}
 
     return {
@@ -256,9 +258,9 @@ def _npy(array: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _cover(window: np.ndarray, maps: np.ndarray) -> bytes:
+def _cover(tile: np.ndarray, maps: np.ndarray) -> bytes:
     """Picture twice as wide as high: what goes in, and the probability."""
-    image = np.moveaxis(window, 0, 2)
+    image = np.moveaxis(tile, 0, 2)
     probability = np.repeat(maps[0][..., None], 3, axis=2)
     pixels = np.concatenate([image, probability], axis=1)
     stream = io.BytesIO()
@@ -339,10 +341,12 @@ def readme(model: Model) -> str:
         high=PERCENTILES[1],
         smoothing=" and ".join(f"{s:g} above {n:g}" for n, s in SIGMAS.items()),
         most=f"{MAX_SAMPLE:,}",
-        window=model.window,
+        tile=model.tile,
         overlap=model.overlap,
         purpose=purpose(card),
-        labels="numbered nuclei" if kind_of(card) == INSTANCES else kind_of(card),
+        labels="numbered nuclei"
+        if label_kind_of(card) == INSTANCES
+        else label_kind_of(card),
         scale=_scale(card),
         count=len(names),
         maps="\n".join(maps),
@@ -355,7 +359,7 @@ def readme(model: Model) -> str:
 
 def purpose(card: Mapping[str, Any]) -> str:
     """What a model is for, to follow "PMRNet"."""
-    kind, names = kind_of(card), class_names(card)
+    kind, names = label_kind_of(card), class_names(card)
     if kind == INSTANCES:
         return (
             ", extended by channels that separate touching nuclei, for cell nuclei in "
@@ -370,7 +374,7 @@ def _map(name: str, card: Mapping[str, Any]) -> str:
     named = dict(zip(class_channels(len(classes)), classes, strict=False))
     if name in named:
         return f"how much a pixel looks like {named[name]}, 0 to 1"
-    what = "a nucleus" if kind_of(card) == INSTANCES else "an object"
+    what = "a nucleus" if label_kind_of(card) == INSTANCES else "an object"
     return MAPS.get(name, "a map of its own").format(what=what)
 
 

@@ -1,6 +1,6 @@
 """The network as ONNX, for programs that run neither Python nor PyTorch.
 
-The exported network gives maps, not logits: what `Model.predict_windows` gives.
+The exported network gives maps, not logits: what `Model.predict_tiles` gives.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from napari_pmrnet._runtime import import_torch, needs_extra
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.io.write import replace_file
-from napari_pmrnet.models.card import INSTANCES, class_names, kind_of
+from napari_pmrnet.models.card import INSTANCES, class_names, label_kind_of
 from napari_pmrnet.models.model import Model, activate
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.segmentation.normalise import PERCENTILES
@@ -128,7 +128,7 @@ def metadata(model: Model) -> dict[str, str]:
     facts = {
         "name": model.name,
         "weights_sha256": model.card["sha256"],
-        "window": model.window,
+        "window": model.tile,
         "overlap": model.overlap,
         "size_multiple": 8,
         "channels": list(model.map_names()),
@@ -143,7 +143,7 @@ def metadata(model: Model) -> dict[str, str]:
     }
 
 
-def check_export(content: bytes, model: Model, windows: Any = None) -> str:
+def check_export(content: bytes, model: Model, tiles: Any = None) -> str:
     """Run an exported model against ours, where onnxruntime is installed.
 
     Parameters
@@ -152,7 +152,7 @@ def check_export(content: bytes, model: Model, windows: Any = None) -> str:
         Of the ONNX file.
     model : Model
         What it was made from.
-    windows : ndarray of float32, shape (N, 3, h, w), optional
+    tiles : ndarray of float32, shape (N, 3, h, w), optional
         By default generated nuclei, stained and fluorescent, in two sizes.
 
     Returns
@@ -172,10 +172,10 @@ def check_export(content: bytes, model: Model, windows: Any = None) -> str:
             "It was not run, because onnxruntime is not installed: "
             'pip install "napari-pmrnet[export]" onnxruntime'
         )
-    batches = sample_windows(model.window) if windows is None else [windows]
+    batches = sample_tiles(model.tile) if tiles is None else [tiles]
     worst = 0.0
     for batch in batches:
-        difference = np.abs(run(batch) - model.predict_windows(batch))
+        difference = np.abs(run(batch) - model.predict_tiles(batch))
         worst = max(worst, float(difference.max()))
     if not worst <= TOLERANCE:
         raise WeightsError(
@@ -201,7 +201,7 @@ def runner(content: bytes) -> Any:
     session = runtime.InferenceSession(
         content, options, providers=["CPUExecutionProvider"]
     )
-    return lambda windows: session.run([OUTPUT], {INPUT: windows})[0]
+    return lambda tiles: session.run([OUTPUT], {INPUT: tiles})[0]
 
 
 def import_onnxruntime() -> ModuleType:
@@ -216,15 +216,15 @@ def import_onnxruntime() -> ModuleType:
     return runtime
 
 
-def sample_windows(window: int) -> list[np.ndarray]:
+def sample_tiles(tile: int) -> list[np.ndarray]:
     """Batches of generated nuclei, as the network sees them, in two sizes."""
     from napari_pmrnet.datasets.synthetic import make_fluorescence, make_stained
     from napari_pmrnet.segmentation.plane import prepare
 
-    both, other = (make_fluorescence, make_stained), max(window - 16, 64)
+    both, other = (make_fluorescence, make_stained), max(tile - 16, 64)
     return [
-        np.stack([prepare(make((window, window), seed=7)[0]) for make in both]),
-        prepare(make_stained((window + 8, other), seed=7)[0])[None],
+        np.stack([prepare(make((tile, tile), seed=7)[0]) for make in both]),
+        prepare(make_stained((tile + 8, other), seed=7)[0])[None],
     ]
 
 
@@ -242,7 +242,7 @@ def needed(package: str) -> ModuleType:
 
 def _target(model: Model) -> str:
     """What a model labels."""
-    kind, names = kind_of(model.card), class_names(model.card)
+    kind, names = label_kind_of(model.card), class_names(model.card)
     return "nuclei" if kind == INSTANCES else ", ".join(names) or kind
 
 
@@ -250,7 +250,7 @@ def _about(model: Model) -> str:
     return (
         f"PMRNet '{model.name}' of napari-pmrnet: for {_target(model)}. Input {INPUT}: "
         "(batch, 3, height, width), float32 in [0, 1], height and width multiples of "
-        f"8, best {model.window}. Output {OUTPUT}: {', '.join(model.map_names())}."
+        f"8, best {model.tile}. Output {OUTPUT}: {', '.join(model.map_names())}."
     )
 
 
@@ -285,7 +285,7 @@ class Activated(nn.Module):
         self.network = inference_form(model.network)
         self.channels = model.channels
 
-    def forward(self, windows: Tensor) -> Tensor:
-        logits, certainty, gates = self.network(windows, maps=True)
+    def forward(self, tiles: Tensor) -> Tensor:
+        logits, certainty, gates = self.network(tiles, maps=True)
         maps = [activate(logits, self.channels), gates.full, certainty]
         return torch.cat(maps, dim=1)

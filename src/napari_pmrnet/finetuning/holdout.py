@@ -12,11 +12,11 @@ from napari_pmrnet.finetuning.corrections import UNKNOWN, Corrections
 
 SHARE = 0.2
 LEAST_SIDE = 96
-WHOLE_IMAGES = 4
+HOLD_OUT_IMAGES = 4
 """From so many images on, whole ones are held back; of fewer, pieces of them."""
 
 
-class Piece(NamedTuple):
+class HoldOutPart(NamedTuple):
     """A rectangle of one of the images, and how many reviewed nuclei it holds."""
 
     image: int
@@ -55,15 +55,15 @@ def divide(corrections: Sequence[Corrections], seed: int = 0) -> Division:
         The same seed divides the same corrections alike.
     """
     rng = np.random.default_rng(seed)
-    grid = 1 if len(corrections) >= WHOLE_IMAGES else 2
+    grid = 1 if len(corrections) >= HOLD_OUT_IMAGES else 2
     pieces = [
         piece
         for number, one in enumerate(corrections)
-        for piece in _pieces(number, one, grid)
+        for piece in _parts(number, one, grid)
         if piece.reviewed
     ]
     total = sum(piece.reviewed for piece in pieces)
-    held: list[Piece] = []
+    held: list[HoldOutPart] = []
     for index in rng.permutation(len(pieces)):
         found = sum(piece.reviewed for piece in held)
         if found >= SHARE * total or len(held) == len(pieces) - 1:
@@ -87,7 +87,7 @@ def divide(corrections: Sequence[Corrections], seed: int = 0) -> Division:
     return Division([one for one in learned if one.reviewed.size], scored)
 
 
-def _pieces(number: int, one: Corrections, grid: int) -> list[Piece]:
+def _parts(number: int, one: Corrections, grid: int) -> list[HoldOutPart]:
     """An image cut into `grid` by `grid` pieces, or fewer where it is small."""
     cuts = [
         np.linspace(0, n, max(1, min(grid, n // LEAST_SIDE)) + 1).astype(int)
@@ -98,7 +98,7 @@ def _pieces(number: int, one: Corrections, grid: int) -> list[Piece]:
         for top, bottom in zip(cuts[0], cuts[0][1:], strict=False)
         for left, right in zip(cuts[1], cuts[1][1:], strict=False)
     ]
-    return [Piece(number, *box, _count(one, box)) for box in boxes]
+    return [HoldOutPart(number, *box, _count(one, box)) for box in boxes]
 
 
 def _count(one: Corrections, box: tuple[slice, slice]) -> int:

@@ -29,7 +29,7 @@ from napari_pmrnet.finetuning.job import (
     STARTED,
     Job,
 )
-from napari_pmrnet.models.card import kind_of, sees_whole
+from napari_pmrnet.models.card import label_kind_of, sees_whole
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ def run_job(job: Job) -> None:
     model = load_model(about["model"], about["device"])
     if sees_whole(model.card):
         raise DataError(
-            f"'{model.name}' is a model of {kind_of(model.card)}; corrections are of "
-            "nuclei. Begin with a model of nuclei."
+            f"'{model.name}' is a model of {label_kind_of(model.card)}; corrections "
+            "are of nuclei. Begin with a model of nuclei."
         )
     corrections = job.corrections()
     division = divide(corrections, settings.seed)
@@ -175,11 +175,11 @@ def main() -> None:
         raise SystemExit(1) from error
     except Exception as error:
         logger.exception("training on corrections failed")
-        job.say(FAILED, message=in_words(error))
+        job.say(FAILED, message=describe_error(error))
         raise SystemExit(1) from error
 
 
-def in_words(error: Exception, again: str = "choose Continue") -> str:
+def describe_error(error: Exception, again: str = "choose Continue") -> str:
     """What went wrong, and what to do, for the user.
 
     Parameters

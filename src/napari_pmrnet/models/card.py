@@ -16,7 +16,7 @@ from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.library import write_card
 
 CARD_VERSION = 1
-WINDOW = 256
+TILE = 256
 LICENCES = {"code": "BSD-3-Clause", "weights": "CC0-1.0"}
 
 
@@ -54,7 +54,7 @@ def save_model(
     card = {
         "card_version": CARD_VERSION,
         "name": path.stem,
-        "window": WINDOW,
+        "window": TILE,
         "licences": LICENCES,
         **card,
         "sha256": sha256(path),
@@ -64,7 +64,7 @@ def save_model(
 
 
 INSTANCES, OBJECTS, CLASSES = "instances", "objects", "classes"
-KINDS = (INSTANCES, OBJECTS, CLASSES)
+LABEL_KINDS = (INSTANCES, OBJECTS, CLASSES)
 _CHANNEL = "class_"
 _NOUNS = {
     INSTANCES: ("nucleus", "nuclei"),
@@ -73,18 +73,18 @@ _NOUNS = {
 }
 
 
-def kind_of(card: Mapping[str, Any]) -> str:
-    """One of `KINDS`: what the model of a card labels."""
+def label_kind_of(card: Mapping[str, Any]) -> str:
+    """One of `LABEL_KINDS`: what the model of a card labels."""
     return card.get("labels", INSTANCES)
 
 
 def sees_whole(card: Mapping[str, Any]) -> bool:
     """Whether the model of a card sees every image whole, at the size of a window."""
-    return kind_of(card) != INSTANCES
+    return label_kind_of(card) != INSTANCES
 
 
 def noun(kind: str) -> tuple[str, str]:
-    """One and many of what is labelled, such as nucleus and nuclei; see `KINDS`."""
+    """Singular and plural of what is labelled; see `LABEL_KINDS`."""
     return _NOUNS.get(kind, _NOUNS[INSTANCES])
 
 
@@ -95,7 +95,7 @@ def counted(count: int, kind: str) -> str:
 
 def class_names(card: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the classes, that of label 1 first; empty if there are none."""
-    return tuple(card.get("classes", ())) if kind_of(card) == CLASSES else ()
+    return tuple(card.get("classes", ())) if label_kind_of(card) == CLASSES else ()
 
 
 def class_channels(count: int) -> tuple[str, ...]:
@@ -108,9 +108,9 @@ def class_channels_in(channels: Iterable[str]) -> tuple[str, ...]:
     return class_channels(sum(name.startswith(_CHANNEL) for name in channels))
 
 
-def whole_scale(window: int, shape: tuple[int, int]) -> float:
+def whole_scale(tile: int, shape: tuple[int, int]) -> float:
     """Pixels of a window for each pixel of an image (H, W) that it holds whole."""
-    return window / max(shape)
+    return tile / max(shape)
 
 
 def refuse_parts(card: Mapping[str, Any], name: str, instead: str) -> None:
@@ -131,7 +131,8 @@ def refuse_parts(card: Mapping[str, Any], name: str, instead: str) -> None:
     """
     if sees_whole(card):
         raise ImageError(
-            f"'{name}': a model of {kind_of(card)} sees every image whole. {instead}"
+            f"'{name}': a model of {label_kind_of(card)} sees every image whole. "
+            f"{instead}"
         )
 
 

@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
-from napari_pmrnet.models.card import CLASSES, INSTANCES, KINDS, class_channels, kind_of
+from napari_pmrnet.models.card import (
+    CLASSES,
+    INSTANCES,
+    LABEL_KINDS,
+    class_channels,
+    label_kind_of,
+)
 from napari_pmrnet.settings import Settings
 
 IN_CHANNELS = 3
 MOST_CHANNELS = 16
 STRIDE = 8
-LARGEST_WINDOW = 4096
+LARGEST_TILE = 4096
 _CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _CLASS = re.compile(r"\S(.{0,30}\S)?")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -26,8 +32,8 @@ def card_fault(card: Mapping[str, Any]) -> str | None:
         return "names no SHA-256 of its weights"
     return (
         _architecture_fault(card.get("architecture"))
-        or kind_fault(card)
-        or _window_fault(card)
+        or label_kind_fault(card)
+        or _tile_fault(card)
         or _settings_fault(card)
     )
 
@@ -54,7 +60,7 @@ def _architecture_fault(architecture: Any) -> str | None:
     return None
 
 
-def kind_fault(card: Mapping[str, Any]) -> str | None:
+def label_kind_fault(card: Mapping[str, Any]) -> str | None:
     """What is wrong with what a card says that its model labels, or None.
 
     Parameters
@@ -62,9 +68,9 @@ def kind_fault(card: Mapping[str, Any]) -> str | None:
     card : mapping
         Its ``architecture`` names channels.
     """
-    kind, classes = kind_of(card), card.get("classes")
-    if kind not in KINDS:
-        return f"says that it labels {str(kind)[:20]!r}, not {', '.join(KINDS)}"
+    kind, classes = label_kind_of(card), card.get("classes")
+    if kind not in LABEL_KINDS:
+        return f"says that it labels {str(kind)[:20]!r}, not {', '.join(LABEL_KINDS)}"
     if (kind == CLASSES) != (classes is not None):
         return "names classes, or does not, against what it says that it labels"
     channels = card["architecture"]["channels"]
@@ -91,15 +97,15 @@ def _are_class_names(value: Any) -> bool:
     )
 
 
-def _window_fault(card: Mapping[str, Any]) -> str | None:
+def _tile_fault(card: Mapping[str, Any]) -> str | None:
     """What is wrong with window and overlap."""
-    window, overlap = card.get("window"), card.get("overlap", 0)
-    if not _is_whole(window, STRIDE, LARGEST_WINDOW) or window % STRIDE:
+    tile, overlap = card.get("window"), card.get("overlap", 0)
+    if not _is_whole(tile, STRIDE, LARGEST_TILE) or tile % STRIDE:
         return (
-            f"has a window that is no multiple of {STRIDE} up to {LARGEST_WINDOW} "
-            f"({str(window)[:20]})"
+            f"has a window that is no multiple of {STRIDE} up to {LARGEST_TILE} "
+            f"({str(tile)[:20]})"
         )
-    if not _is_whole(overlap, 0, window // 2):
+    if not _is_whole(overlap, 0, tile // 2):
         return f"has an overlap that does not fit its window ({str(overlap)[:20]})"
     return None
 
@@ -132,7 +138,7 @@ def _are_diameters(value: Any) -> bool:
         isinstance(value, list)
         and len(value) == 2
         and all(_is_number(v) for v in value)
-        and 1 <= value[0] <= value[1] <= LARGEST_WINDOW
+        and 1 <= value[0] <= value[1] <= LARGEST_TILE
     )
 
 

@@ -20,7 +20,7 @@ from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.backends.choose import Backend, make_backend
 from napari_pmrnet.models.backends.devices import choose_device
 from napari_pmrnet.models.card import sha256
-from napari_pmrnet.models.card_checks import kind_fault
+from napari_pmrnet.models.card_checks import label_kind_fault
 from napari_pmrnet.models.library import find_weights, read_card
 from napari_pmrnet.network import PMRNet
 
@@ -67,7 +67,7 @@ class Model:
         return f"{self.device} with {self.backend.name}"
 
     @property
-    def window(self) -> int:
+    def tile(self) -> int:
         """Side of the windows the network sees, in pixels."""
         return int(self.card["window"])
 
@@ -87,7 +87,7 @@ class Model:
         return 1 if self.device.type == "cpu" else GPU_BATCH
 
     def map_names(self, extra: bool = False) -> tuple[str, ...]:
-        """Names of the maps of `predict_windows`, in order."""
+        """Names of the maps of `predict_tiles`, in order."""
         return (*self.channels, "boundary", "pgrf", *(_EXTRA if extra else ()))
 
     def to(self, device: str) -> Model:
@@ -96,9 +96,9 @@ class Model:
         return replace(self, network=deepcopy(self.network).to(target), device=target)
 
     @torch.inference_mode()
-    def predict_windows(
+    def predict_tiles(
         self,
-        windows: np.ndarray | Tensor,
+        tiles: np.ndarray | Tensor,
         extra: bool = False,
         size: int | None = None,
         flips: bool = False,
@@ -107,7 +107,7 @@ class Model:
 
         Parameters
         ----------
-        windows : ndarray or Tensor of float32, shape (N, 3, h, w)
+        tiles : ndarray or Tensor of float32, shape (N, 3, h, w)
             Intensities in [0, 1].
         extra : bool
             Also the gates at 1/2 and 1/4 scale and ESConv's boundary map.
@@ -122,7 +122,7 @@ class Model:
         ndarray of float32, shape (N, len(map_names(extra)), h, w)
             Every map in [0, 1], at full scale.
         """
-        batch = _to_device(torch.as_tensor(windows), self.device)
+        batch = _to_device(torch.as_tensor(tiles), self.device)
         shape = batch.shape[-2:]
         if size is not None:
             batch = _resize(batch, (size, size))
@@ -158,12 +158,12 @@ def activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
     return torch.where(keep, logits, torch.sigmoid(logits))
 
 
-def _to_device(windows: Tensor, device: torch.device) -> Tensor:
+def _to_device(tiles: Tensor, device: torch.device) -> Tensor:
     """Windows in float32 and channels_last; to a GPU from pinned memory."""
-    if device.type == "cuda" and windows.device.type == "cpu":
-        pinned = windows.to(torch.float32).pin_memory()
-        windows = pinned.to(device, non_blocking=True)
-    return windows.to(device, torch.float32, memory_format=torch.channels_last)
+    if device.type == "cuda" and tiles.device.type == "cpu":
+        pinned = tiles.to(torch.float32).pin_memory()
+        tiles = pinned.to(device, non_blocking=True)
+    return tiles.to(device, torch.float32, memory_format=torch.channels_last)
 
 
 def _to_host(maps: Tensor) -> Tensor:
@@ -228,7 +228,7 @@ def load_model(
             f"{path} does not hold weights of the PMRNet its card describes "
             f"({_first_line(error)}). Choose another model."
         ) from error
-    fault = kind_fault(card)
+    fault = label_kind_fault(card)
     if fault:
         raise WeightsError(f"{path}: its card {fault}. Copy it again.")
     target = choose_device(device)

@@ -28,7 +28,7 @@ from napari_pmrnet.network.refinement import RefinementStep
 from napari_pmrnet.network.rgds import RGDS
 
 
-class LeanESConv(nn.Module):
+class FusedESConv(nn.Module):
     """`ESConv` that joins position and momentum once.
 
     The step's 1x1 reads ``[q; p]``: order and sign are in its weights. The scale of the
@@ -71,7 +71,7 @@ class LeanESConv(nn.Module):
         return self.activation(out).add_(x, alpha=self.beta), boundary
 
 
-class LeanBranch(nn.Module):
+class FusedBranch(nn.Module):
     """`RotationBranch` whose BatchNorm is in its four responses.
 
     A scale above 0 passes through the maximum; the sign of one below 0 comes after it.
@@ -91,12 +91,12 @@ class LeanBranch(nn.Module):
         return largest if self.sign is None else largest.mul_(self.sign)
 
 
-class LeanAdaptiveScale(nn.Module):
+class FusedAdaptiveScale(nn.Module):
     """`AdaptiveScale` that mixes its branches in place."""
 
     def __init__(self, module: AdaptiveScale) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(LeanBranch(b) for b in module.branches)
+        self.branches = nn.ModuleList(FusedBranch(b) for b in module.branches)
         self.selector = folded(module.selector)
         self.project = folded(module.project)
 
@@ -108,7 +108,7 @@ class LeanAdaptiveScale(nn.Module):
         return F.silu(self.project(mixed).add_(x), inplace=True)
 
 
-class LeanMemoryBank(nn.Module):
+class FusedMemoryBank(nn.Module):
     """`MemoryBank` with unit keys and projected prototypes made once.
 
     The query's length divides N cosines rather than its r channels.
@@ -130,7 +130,7 @@ class LeanMemoryBank(nn.Module):
         return self.read(attention).add_(x)
 
 
-class LeanRefinementStep(nn.Module):
+class FusedRefinementStep(nn.Module):
     """`RefinementStep` with gate and sum in one pass."""
 
     def __init__(self, module: RefinementStep) -> None:
@@ -142,7 +142,7 @@ class LeanRefinementStep(nn.Module):
         return torch.addcmul(x, self.body(x), self.excitation(x))
 
 
-class LeanRGDS(nn.Module):
+class FusedRGDS(nn.Module):
     """`RGDS` with the share of the high branch in its convolution."""
 
     def __init__(self, module: RGDS) -> None:
@@ -164,7 +164,7 @@ class LeanRGDS(nn.Module):
         return self.low(enhanced).add_(self.high(self.pool(enhanced)))
 
 
-class LeanBoundaryFusion(nn.Module):
+class FusedBoundaryFusion(nn.Module):
     """`BoundaryFusion` that never joins decoder and skip into one tensor."""
 
     def __init__(self, module: BoundaryFusion) -> None:

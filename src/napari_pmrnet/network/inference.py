@@ -17,24 +17,24 @@ from napari_pmrnet.network.boundary_fusion import BoundaryFusion
 from napari_pmrnet.network.esconv import ESConv
 from napari_pmrnet.network.fold_batchnorm import folded, is_chain
 from napari_pmrnet.network.fused import (
-    LeanAdaptiveScale,
-    LeanBoundaryFusion,
-    LeanESConv,
-    LeanMemoryBank,
-    LeanRefinementStep,
-    LeanRGDS,
+    FusedAdaptiveScale,
+    FusedBoundaryFusion,
+    FusedESConv,
+    FusedMemoryBank,
+    FusedRefinementStep,
+    FusedRGDS,
 )
 from napari_pmrnet.network.memory_bank import MemoryBank
 from napari_pmrnet.network.refinement import RefinementStep
 from napari_pmrnet.network.rgds import RGDS
 
-_LEAN = {
-    ESConv: LeanESConv,
-    AdaptiveScale: LeanAdaptiveScale,
-    MemoryBank: LeanMemoryBank,
-    RefinementStep: LeanRefinementStep,
-    RGDS: LeanRGDS,
-    BoundaryFusion: LeanBoundaryFusion,
+_FUSED = {
+    ESConv: FusedESConv,
+    AdaptiveScale: FusedAdaptiveScale,
+    MemoryBank: FusedMemoryBank,
+    RefinementStep: FusedRefinementStep,
+    RGDS: FusedRGDS,
+    BoundaryFusion: FusedBoundaryFusion,
 }
 
 
@@ -62,8 +62,8 @@ def inference_form(network: nn.Module) -> nn.Module:
 def _replace_parts(module: nn.Module) -> None:
     """Put the lean form in the place of every part that has one."""
     for name, child in module.named_children():
-        if type(child) in _LEAN:
-            setattr(module, name, _LEAN[type(child)](child))
+        if type(child) in _FUSED:
+            setattr(module, name, _FUSED[type(child)](child))
             continue
         _replace_parts(child)
         if is_chain(child):

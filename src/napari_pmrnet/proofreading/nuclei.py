@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.proofreading.boxes import grown, number_labels, union
-from napari_pmrnet.segmentation.objects import Whole, describe_objects
+from napari_pmrnet.segmentation.objects import ImageContext, describe_objects
 from napari_pmrnet.segmentation.tiles import Box
 
 COLUMNS = (
@@ -81,7 +81,9 @@ class Nuclei:
             self.original = np.array(labels)
         labelled = labels > 0
         known = "certainty" in self.maps and labelled.any()
-        self._company = float(self.maps["certainty"][labelled].mean()) if known else 0.0
+        self._mean_certainty = (
+            float(self.maps["certainty"][labelled].mean()) if known else 0.0
+        )
         everything = tuple(slice(0, n) for n in self.labels.shape)
         self.table = self._measure(everything, None)
 
@@ -174,7 +176,7 @@ class Nuclei:
         return rows if only is None else rows.loc[rows.index.isin(list(only))]
 
     def _describe(
-        self, numbered: np.ndarray, part: Box, whole: Whole | None
+        self, numbered: np.ndarray, part: Box, whole: ImageContext | None
     ) -> pd.DataFrame:
         """Certainty, area and centroid of every nucleus of a part."""
         if "certainty" not in self.maps:
@@ -184,11 +186,13 @@ class Nuclei:
         flows = None if self.flows is None else self.flows[:, *part]
         return describe_objects(numbered, maps, flows, self.calibration, whole)
 
-    def _whole(self, part: Box) -> Whole:
+    def _whole(self, part: Box) -> ImageContext:
         """What a part is told of the whole image."""
         log_area = np.log(self.table["area"]).median() if len(self.table) else 0.0
         origin = part[0].start, part[1].start
-        return Whole(origin, self.labels.shape, float(log_area), self._company)
+        return ImageContext(
+            origin, self.labels.shape, float(log_area), self._mean_certainty
+        )
 
     def _intensity(self, numbered: np.ndarray, part: Box, count: int) -> np.ndarray:
         """Mean intensity of every nucleus; NaN without an image."""

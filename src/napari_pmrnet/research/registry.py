@@ -64,7 +64,7 @@ def reader_class(name: str) -> type[Reader]:
 
 
 def labels_of(name: str | None) -> str:
-    """What labels of a data set are, one of `models.card.KINDS`.
+    """What labels of a data set are, one of `models.card.LABEL_KINDS`.
 
     Parameters
     ----------

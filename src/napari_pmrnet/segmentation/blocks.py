@@ -14,14 +14,14 @@ import pandas as pd
 from napari_pmrnet.segmentation.flow_labels import label_nuclei
 from napari_pmrnet.segmentation.objects import (
     FEATURES,
-    Whole,
+    ImageContext,
     certainty_map,
     describe_part,
     fitted_probability,
     seen_together,
 )
 from napari_pmrnet.segmentation.predict import Progress, predict, take_flows
-from napari_pmrnet.segmentation.tiles import Box, WindowStore, window_reach
+from napari_pmrnet.segmentation.tiles import Box, TileStore, tile_reach
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ MARGIN = 96
 MOST_MARGIN = 512
 
 
-class Sight(NamedTuple):
+class PlaneStats(NamedTuple):
     """How an image is seen, decided once for all of it.
 
     ``scale`` is the pixels the network sees for each pixel of the image, ``diameter``
@@ -177,11 +177,11 @@ def label_row(
     plane: LargePlane,
     model: Model,
     settings: Settings,
-    sight: Sight,
+    stats: PlaneStats,
     grid: BlockGrid,
     row: int,
     columns: list[int] | None = None,
-    store: WindowStore | None = None,
+    store: TileStore | None = None,
 ) -> Generator[Progress | BlockNuclei, None, None]:
     """Nuclei of a row of blocks.
 
@@ -192,12 +192,12 @@ def label_row(
     plane : LargePlane
     model : Model
     settings : Settings
-    sight : Sight
+    stats : PlaneStats
     grid : BlockGrid
     row : int
     columns : list of int, optional
         Blocks of the row that are wanted, in ascending order; by default all.
-    store : WindowStore, optional
+    store : TileStore, optional
         Of the rows above, when they are done one after the other.
 
     Yields
@@ -212,10 +212,10 @@ def label_row(
     ImageError
         If a part of the image holds NaN or infinity.
     """
-    plane.limits, plane.smoothing = sight.limits, sight.smoothing
+    plane.limits, plane.smoothing = stats.limits, stats.smoothing
     columns = list(range(grid.columns)) if columns is None else columns
-    store = store or WindowStore()
-    reach = window_reach(model.window, plane.shape, sight.scale)
+    store = store or TileStore()
+    reach = tile_reach(model.tile, plane.shape, stats.scale)
     below = grid.strip(row + 1) if row + 1 < grid.rows else None
     for column, following in zip_longest(columns, columns[1:]):
         view = grid.view(row, column)
@@ -225,14 +225,14 @@ def label_row(
             model,
             plane.read(around),
             view,
-            scale=sight.scale,
+            scale=stats.scale,
             flips=settings.flips,
             store=store,
         )
         maps = dict(prediction.maps)
         notes = prediction.notes
         del prediction
-        yield _own_nuclei(maps, notes, model, settings, sight, grid, row, column)
+        yield _own_nuclei(maps, notes, model, settings, stats, grid, row, column)
 
 
 def _own_nuclei(
@@ -240,7 +240,7 @@ def _own_nuclei(
     notes: tuple[str, ...],
     model: Model,
     settings: Settings,
-    sight: Sight,
+    stats: PlaneStats,
     grid: BlockGrid,
     row: int,
     column: int,
@@ -251,8 +251,8 @@ def _own_nuclei(
     maps["certainty"] = certainty_map(maps, model.card.get("certainty"))
     del maps["pgrf"]
     every = replace(settings, exclude_border=False)  # a view's border is no image's
-    labels = label_nuclei(maps["probability"], flows, every, sight.diameter)
-    whole = Whole((top, left), grid.shape, 0.0, 0.0)
+    labels = label_nuclei(maps["probability"], flows, every, stats.diameter)
+    whole = ImageContext((top, left), grid.shape, 0.0, 0.0)
     objects = describe_part(labels, maps, flows, whole).drop(columns="label")
     objects["centroid_y"] += top
     objects["centroid_x"] += left
@@ -372,7 +372,7 @@ class Stitcher:
         DataFrame
             The columns of `describe_objects`.
         """
-        objects = self._whole_table()
+        objects = self._image_table()
         measured = all(name in objects for name in FEATURES)
         if calibration is not None and measured and len(objects):
             areas = objects["area"].to_numpy()
@@ -381,7 +381,7 @@ class Stitcher:
             objects = objects[COLUMNS].assign(certainty=certainty)
         return objects[COLUMNS].astype({"label": int, "area": int})
 
-    def _whole_table(self) -> pd.DataFrame:
+    def _image_table(self) -> pd.DataFrame:
         """Rows of all nuclei so far."""
         if not self._tables:
             return pd.DataFrame(columns=COLUMNS)
@@ -399,7 +399,7 @@ class Stitcher:
             np.stack([block.labels[both], there[both]]), axis=1, return_counts=True
         )
         own = block.objects["area"].to_numpy()[pairs[0] - 1]
-        theirs = self._whole_table()["area"].to_numpy()[pairs[1] - 1 - self._first]
+        theirs = self._image_table()["area"].to_numpy()[pairs[1] - 1 - self._first]
         same = shared > SAME * np.minimum(own, theirs)
         order = np.argsort(shared[same])
         earlier[pairs[0][same][order] - 1] = pairs[1][same][order]
@@ -410,7 +410,7 @@ class Stitcher:
 
         The rest of its row stays that of the block that claimed it first.
         """
-        table = self._whole_table()
+        table = self._image_table()
         row, names = number - 1 - self._first, ["centroid_y", "centroid_x"]
         before = table.at[row, "area"] if grown else 0
         area = before + len(pixels)

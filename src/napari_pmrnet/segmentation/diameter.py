@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_pmrnet.models.card import refuse_parts, sees_whole, whole_scale
-from napari_pmrnet.segmentation.blocks import Sight
+from napari_pmrnet.segmentation.blocks import PlaneStats
 from napari_pmrnet.segmentation.flow_labels import SMALLEST_AREA, label_nuclei
 from napari_pmrnet.segmentation.normalise import normalise
 from napari_pmrnet.segmentation.objects import describe_objects, object_features
@@ -21,7 +21,7 @@ from napari_pmrnet.segmentation.predict import (
     run_to_end,
     take_flows,
 )
-from napari_pmrnet.segmentation.tiles import Box, WindowGrid
+from napari_pmrnet.segmentation.tiles import Box, TileGrid
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ ENOUGH = 0.4
 THRESHOLDS = Settings(probability_threshold=0.6, seed_threshold=0.6)
 """Those at which the rule of the first look was chosen, whatever the user's are."""
 
-LOOKS = {1.0: 1.75, 0.5: 1.0, 0.25: 1.0, 2.0: 1.75}
+ESTIMATE_SCALES = {1.0: 1.75, 0.5: 1.0, 0.25: 1.0, 2.0: 1.75}
 """Scales, and the side of the part looked at in windows of the network."""
 
 
@@ -51,7 +51,7 @@ def choose_scale(
     planes : ndarray of float32, shape (3, H, W)
         As `prepare` gives it.
     diameter : float or None
-        Of a typical nucleus, in pixels. None: measured by `first_look`. A model whose
+        Of a typical nucleus, in pixels. None: by `estimate_diameter`. A model whose
         card names no ``working_diameters`` sees every image as it is, one of objects or
         classes sees it whole.
     whole : dict, optional
@@ -70,13 +70,13 @@ def choose_scale(
         None where no nucleus was found.
     """
     if sees_whole(model.card):
-        return whole_scale(model.window, planes.shape[1:]), None
-    if needs_a_look(model, diameter):
-        diameter = yield from first_look(model, planes, whole)
+        return whole_scale(model.tile, planes.shape[1:]), None
+    if needs_estimate(model, diameter):
+        diameter = yield from estimate_diameter(model, planes, whole)
     return scale_for(model, diameter), diameter
 
 
-def needs_a_look(model: Model, diameter: float | None) -> bool:
+def needs_estimate(model: Model, diameter: float | None) -> bool:
     """Whether the scale can only be told from the image."""
     return diameter is None and model.card.get("working_diameters") is not None
 
@@ -89,7 +89,7 @@ def scale_for(model: Model, diameter: float | None) -> float:
     return working_scale(diameter, *working)
 
 
-def first_look(
+def estimate_diameter(
     model: Model, planes: Planes, whole: dict[float, Prediction] | None = None
 ) -> Generator[Progress, None, float | None]:
     """Diameter of a typical nucleus, from a quick look at a part of the image.
@@ -119,10 +119,10 @@ def first_look(
     small, large = model.card["working_diameters"]
     small, large = KNOWN_LEAST * small, KNOWN_MOST * large
     known, native = [], None
-    for scale, windows in LOOKS.items():
+    for scale, tiles in ESTIMATE_SCALES.items():
         yield Progress(0, 0, "measuring nuclei")
-        part = liveliest(planes, round(windows * model.window / scale))
-        seen = look(model, part, scale)
+        part = liveliest(planes, round(tiles * model.tile / scale))
+        seen = estimate_at(model, part, scale)
         native = native or seen
         if whole is not None and seen.prediction and part.shape == planes.shape:
             whole[scale] = seen.prediction
@@ -134,7 +134,7 @@ def first_look(
     return max(known, key=lambda told: told.trust, default=native).diameter
 
 
-class Look(NamedTuple):
+class DiameterEstimate(NamedTuple):
     """What one look told: mean trust of the nuclei, typical diameter or None, maps."""
 
     trust: float
@@ -142,7 +142,7 @@ class Look(NamedTuple):
     prediction: Prediction | None = None
 
 
-def look(model: Model, planes: np.ndarray, scale: float) -> Look:
+def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstimate:
     """Find nuclei at one scale.
 
     A nucleus is trusted as far as its pixels are clearly foreground, and its flows are
@@ -154,7 +154,7 @@ def look(model: Model, planes: np.ndarray, scale: float) -> Look:
     settings = replace(THRESHOLDS, min_area=round(SMALLEST_AREA / scale**2))
     labels = label_nuclei(maps["probability"], flows, settings)
     if not labels.any():
-        return Look(0.0, None, prediction)
+        return DiameterEstimate(0.0, None, prediction)
     maps["certainty"] = np.abs(2 * maps["probability"] - 1)
     if flows is None:
         objects = describe_objects(labels, maps)
@@ -165,7 +165,9 @@ def look(model: Model, planes: np.ndarray, scale: float) -> Look:
         trust = (trust * np.minimum(seen["flow_strength"], 1)).to_numpy()
         area = np.exp(seen["log_area"].to_numpy())
     diameter = weighted_median(np.sqrt(4 / np.pi * area), trust)
-    return Look(float(np.average(trust, weights=area)), diameter, prediction)
+    return DiameterEstimate(
+        float(np.average(trust, weights=area)), diameter, prediction
+    )
 
 
 def liveliest(planes: Planes, side: int) -> np.ndarray:
@@ -182,7 +184,7 @@ def liveliest(planes: Planes, side: int) -> np.ndarray:
     ndarray, shape (C, h, w)
         A view; h and w are `side`, or all of a smaller image.
     """
-    boxes = WindowGrid(planes.shape[1:], side, side // 2).boxes()
+    boxes = TileGrid(planes.shape[1:], side, side // 2).boxes()
     best = 0
     if len(boxes) > 1:
         thinned = (tuple(slice(s.start, s.stop, 4) for s in box) for box in boxes)
@@ -245,12 +247,12 @@ def median_diameter(areas: np.ndarray) -> float | None:
     return float(np.sqrt(4 / np.pi * np.median(areas))) if len(areas) else None
 
 
-MOST_LOOKS = 3
+MOST_ESTIMATES = 3
 
 
-def choose_sight(
+def measure_plane(
     plane: LargePlane, model: Model, diameter: float | None
-) -> Generator[Progress, None, Sight]:
+) -> Generator[Progress, None, PlaneStats]:
     """Intensity limits, smoothing and scale by which the network is to see an image.
 
     All are decided once. Where the diameter is not given, the parts with the most
@@ -269,7 +271,7 @@ def choose_sight(
 
     Returns
     -------
-    Sight
+    PlaneStats
 
     Raises
     ------
@@ -279,39 +281,39 @@ def choose_sight(
     refuse_parts(model.card, plane.name, "Shrink it, and segment it at once.")
     yield Progress(0, 0, "reading an overview")
     limits = plane.limits
-    boxes = liveliest_boxes(plane, model.window)
-    while needs_a_look(model, diameter):
+    boxes = liveliest_boxes(plane, model.tile)
+    while needs_estimate(model, diameter):
         box = next(boxes, None)
         if box is None:
             break
-        diameter = yield from first_look(model, plane.read(box).planes)
-    return Sight(scale_for(model, diameter), diameter, limits, plane.smoothing)
+        diameter = yield from estimate_diameter(model, plane.read(box).planes)
+    return PlaneStats(scale_for(model, diameter), diameter, limits, plane.smoothing)
 
 
-def liveliest_boxes(plane: LargePlane, window: int) -> Iterator[Box]:
+def liveliest_boxes(plane: LargePlane, tile: int) -> Iterator[Box]:
     """Parts of a large image with the largest standard deviation, apart, at most three.
 
     Parameters
     ----------
     plane : LargePlane
-    window : int
+    tile : int
         Side of the network's windows, in pixels.
 
     Yields
     ------
     tuple of slice
-        Just large enough for every look of `first_look`.
+        Just large enough for every look of `estimate_diameter`.
     """
-    side = round(max(windows * window / scale for scale, windows in LOOKS.items()))
+    side = round(max(tiles * tile / scale for scale, tiles in ESTIMATE_SCALES.items()))
     overview = normalise(plane.overview(), plane.limits)
     step = max(plane.shape[0] / overview.shape[0], 1.0)
     small = max(1, round(side / step))
-    grid = WindowGrid(overview.shape[:2], small, small // 2)
+    grid = TileGrid(overview.shape[:2], small, small // 2)
     boxes = np.array([[s.start for s in box] for box in grid.boxes()])
     contrast = np.array(
         [overview[y : y + small, x : x + small].std() for y, x in boxes]
     )
-    for _ in range(MOST_LOOKS):
+    for _ in range(MOST_ESTIMATES):
         if not len(boxes):
             return
         best = boxes[int(np.argmax(contrast))]

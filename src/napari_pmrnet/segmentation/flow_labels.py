@@ -14,8 +14,8 @@ from napari_pmrnet.settings import Settings
 
 STEPS = 10
 DOUBLINGS = 6
-CROWD = 10.0
-CROWD_SHARE = 0.4
+SINK_DENSITY = 10.0
+SINK_DENSITY_SHARE = 0.4
 SMALLEST_AREA = 20
 SMALLEST_SHARE = 0.05
 NEAR = 6
@@ -57,8 +57,8 @@ def label_nuclei(
     if flows is None:
         labels, _ = ndimage.label(foreground)
     else:
-        least = settings.seed_threshold * crowd_of(diameter)
-        labels = _gather(foreground, flows, least)
+        least = settings.seed_threshold * least_sink_density(diameter)
+        labels = _cluster_by_sink(foreground, flows, least)
     limit = smallest_area(settings, diameter)
     labels = drop_small(labels, limit)
     labels = _fill_gaps(labels, foreground, limit)
@@ -67,16 +67,16 @@ def label_nuclei(
     return labels
 
 
-def _gather(
+def _cluster_by_sink(
     foreground: NDArray[np.bool_], flows: np.ndarray, least: float
 ) -> np.ndarray:
     """Label pixels by the place their way ends at; without `least` of them there, 0."""
     pixels = np.flatnonzero(foreground)
     labels = np.zeros(foreground.size, np.int32)
     end = pixels[_follow(foreground, flows, pixels)]
-    crowd = np.bincount(end, minlength=foreground.size).astype(np.float32)
-    crowd = ndimage.gaussian_filter(crowd.reshape(foreground.shape), 1)
-    seeds, _ = ndimage.label(crowd > least, _EIGHT)
+    sink_density = np.bincount(end, minlength=foreground.size).astype(np.float32)
+    sink_density = ndimage.gaussian_filter(sink_density.reshape(foreground.shape), 1)
+    seeds, _ = ndimage.label(sink_density > least, _EIGHT)
     # Grown after they are told apart: two crowds may lie two pixels from each other.
     seeds = np.where(seeds == 0, highest_near(seeds), seeds)
     labels[pixels] = seeds.ravel()[end]
@@ -173,7 +173,7 @@ def smallest_area(settings: Settings, diameter: float | None) -> int:
     return round(SMALLEST_SHARE * np.pi / 4 * diameter**2)
 
 
-def crowd_of(diameter: float | None) -> float:
+def least_sink_density(diameter: float | None) -> float:
     """Pixels that must end at one place to be a nucleus, at a seed threshold of 1.
 
     They are counted through a Gaussian of one pixel, whose peak is 1 / (2 pi): a
@@ -187,9 +187,14 @@ def crowd_of(diameter: float | None) -> float:
     Returns
     -------
     float
-        `CROWD`, but no more than `CROWD_SHARE` of what a typical nucleus can have.
+        `SINK_DENSITY`, but no more than `SINK_DENSITY_SHARE` of what a typical
+        nucleus can have.
     """
-    return CROWD if diameter is None else min(CROWD, CROWD_SHARE * diameter**2 / 8)
+    return (
+        SINK_DENSITY
+        if diameter is None
+        else min(SINK_DENSITY, SINK_DENSITY_SHARE * diameter**2 / 8)
+    )
 
 
 def numbered(labels: np.ndarray, order: np.ndarray) -> np.ndarray:

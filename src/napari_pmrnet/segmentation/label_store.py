@@ -21,15 +21,15 @@ from napari_pmrnet.segmentation.blocks import (
     SIDE,
     BlockGrid,
     BlockNuclei,
-    Sight,
+    PlaneStats,
     Stitcher,
     label_row,
 )
-from napari_pmrnet.segmentation.diameter import choose_sight
+from napari_pmrnet.segmentation.diameter import measure_plane
 from napari_pmrnet.segmentation.normalise import noise_notes
 from napari_pmrnet.segmentation.plane import LargePlane
 from napari_pmrnet.segmentation.predict import Progress
-from napari_pmrnet.segmentation.tiles import WindowStore, window_reach
+from napari_pmrnet.segmentation.tiles import TileStore, tile_reach
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ class LabelledPlane(NamedTuple):
     """What `label_plane` found: the table of nuclei, how it saw, what is to be said."""
 
     objects: pd.DataFrame
-    sight: Sight
+    stats: PlaneStats
     notes: tuple[str, ...]
 
 
@@ -315,15 +315,15 @@ def label_plane(
     -------
     LabelledPlane
     """
-    sight = yield from choose_sight(plane, model, settings.diameter)
-    grid = BlockGrid.for_scale(plane.shape, sight.scale, block)
-    parts = Parts(work, _job(plane, identity, settings, model, sight, grid))
-    yield from (fill or fill_here)(parts, plane, model, settings, sight, grid)
+    stats = yield from measure_plane(plane, model, settings.diameter)
+    grid = BlockGrid.for_scale(plane.shape, stats.scale, block)
+    parts = Parts(work, _job(plane, identity, settings, model, stats, grid))
+    yield from (fill or fill_here)(parts, plane, model, settings, stats, grid)
     stitcher = Stitcher(labels, first)
     yield from _stitch(parts, grid, stitcher)
     objects = stitcher.table(model.card.get("object_certainty"))
-    notes = (*noise_notes(sight.smoothing), *stitcher.notes)
-    return LabelledPlane(objects, sight, notes)
+    notes = (*noise_notes(stats.smoothing), *stitcher.notes)
+    return LabelledPlane(objects, stats, notes)
 
 
 def _job(
@@ -331,7 +331,7 @@ def _job(
     identity: Mapping[str, Any] | None,
     settings: Settings,
     model: Model,
-    sight: Sight,
+    stats: PlaneStats,
     grid: BlockGrid,
 ) -> dict[str, Any]:
     """All that the blocks depend on."""
@@ -341,10 +341,10 @@ def _job(
         "identity": None if identity is None else dict(identity),
         "settings": {**settings.as_dict(), "device": None},
         "weights": model.card.get("sha256"),
-        "scale": sight.scale,
-        "diameter": sight.diameter,
-        "limits": sight.limits,
-        "smoothing": sight.smoothing,
+        "scale": stats.scale,
+        "diameter": stats.diameter,
+        "limits": stats.limits,
+        "smoothing": stats.smoothing,
         "blocks": [*grid.shape, grid.margin, grid.side],
     }
 
@@ -354,7 +354,7 @@ def fill_here(
     plane: LargePlane,
     model: Model,
     settings: Settings,
-    sight: Sight,
+    stats: PlaneStats,
     grid: BlockGrid,
 ) -> Generator[Progress, None, None]:
     """Make the blocks that are not there yet, one after the other in this thread.
@@ -366,7 +366,7 @@ def fill_here(
     plane : LargePlane
     model : Model
     settings : Settings
-    sight : Sight
+    stats : PlaneStats
     grid : BlockGrid
 
     Yields
@@ -376,10 +376,10 @@ def fill_here(
     """
     total = grid.rows * grid.columns
     done = total - len(parts.missing(grid))
-    store = WindowStore(parts.folder)
+    store = TileStore(parts.folder)
     for row in range(grid.rows):
         columns = [c for r, c in parts.missing(grid) if r == row]
-        row_steps = label_row(plane, model, settings, sight, grid, row, columns, store)
+        row_steps = label_row(plane, model, settings, stats, grid, row, columns, store)
         for step in row_steps:
             if isinstance(step, BlockNuclei):
                 parts.save(step)
@@ -389,7 +389,7 @@ def fill_here(
             message = f"block {done + 1} of {total}: {step.message}"
             yield Progress(round(100 * now), 100 * total, message)
         if row + 1 < grid.rows:
-            reach = window_reach(model.window, plane.shape, sight.scale)
+            reach = tile_reach(model.tile, plane.shape, stats.scale)
             store.forget_before(grid.strip(row + 1)[0].start - reach + 1)
 
 

@@ -33,7 +33,7 @@ FEATURES = (
 )
 
 
-class Whole(NamedTuple):
+class ImageContext(NamedTuple):
     """What a part of an image has to be told of the whole.
 
     Attributes
@@ -44,14 +44,14 @@ class Whole(NamedTuple):
         Of the whole image, in pixels.
     log_area : float
         Median over all nuclei of the logarithm of their area in pixels.
-    company : float
+    mean_certainty : float
         Mean certainty of all labelled pixels.
     """
 
     offset: tuple[int, int]
     shape: tuple[int, int]
     log_area: float
-    company: float
+    mean_certainty: float
 
 
 def describe_objects(
@@ -59,7 +59,7 @@ def describe_objects(
     maps: Mapping[str, np.ndarray],
     flows: np.ndarray | None = None,
     calibration: Mapping[str, float] | None = None,
-    whole: Whole | None = None,
+    whole: ImageContext | None = None,
 ) -> pd.DataFrame:
     """Measure every nucleus.
 
@@ -74,7 +74,7 @@ def describe_objects(
     calibration : mapping, optional
         ``intercept`` and a coefficient for each of `FEATURES`, from the model card;
         those that an older card does not name count for nothing.
-    whole : Whole, optional
+    whole : ImageContext, optional
         The image that labels and maps are a part of. Rows of nuclei that the part cuts
         are then of no use; centroids count from the part's first pixel.
 
@@ -98,7 +98,7 @@ def describe_part(
     labels: np.ndarray,
     maps: Mapping[str, np.ndarray],
     flows: np.ndarray | None,
-    whole: Whole,
+    whole: ImageContext,
 ) -> pd.DataFrame:
     """Measure the nuclei of a part of an image, for `seen_together`.
 
@@ -201,7 +201,7 @@ def seen_together(features: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
     Parameters
     ----------
     features : DataFrame
-        Of `describe_part`, of all parts, measured with any `Whole`.
+        Of `describe_part`, of all parts, measured with any `ImageContext`.
     areas : ndarray of int, shape (n,)
         Pixels of every nucleus.
 
@@ -213,9 +213,11 @@ def seen_together(features: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
     if features.empty:
         return features
     relative = features["log_area"] - np.median(features["log_area"])
-    company = np.average(features["pixel_certainty"], weights=areas)
+    mean_certainty = np.average(features["pixel_certainty"], weights=areas)
     return features.assign(
-        relative_size=relative, relative_size_squared=relative**2, company=company
+        relative_size=relative,
+        relative_size_squared=relative**2,
+        mean_certainty=mean_certainty,
     )
 
 
@@ -223,7 +225,7 @@ def _measure(
     regions: _Regions,
     maps: Mapping[str, np.ndarray],
     flows: np.ndarray,
-    whole: Whole | None = None,
+    whole: ImageContext | None = None,
 ) -> pd.DataFrame:
     """`object_features`, reading the maps within the labels only."""
     certainty, probability, gate, rim = map(
@@ -233,8 +235,8 @@ def _measure(
     log_area = np.log(np.maximum(regions.area, 1))
     if whole is None:
         typical = np.median(log_area) if regions.count else 0.0
-        company = certainty.mean() if regions.count else 0.0
-        whole = Whole((0, 0), regions.labels.shape, typical, company)
+        mean_certainty = certainty.mean() if regions.count else 0.0
+        whole = ImageContext((0, 0), regions.labels.shape, typical, mean_certainty)
     relative_size = log_area - whole.log_area
     touching, ring = regions.surroundings(maps["probability"])
     flow = np.stack([regions.take(component) for component in flows])
@@ -258,7 +260,7 @@ def _measure(
             "touching": regions.mean(touching, rim),
             "relative_size": relative_size,
             "relative_size_squared": relative_size**2,
-            "company": np.full(regions.count, whole.company),
+            "company": np.full(regions.count, whole.mean_certainty),
         },
         columns=FEATURES,
     )
@@ -339,7 +341,7 @@ class _Regions:
         number = np.bincount(owner, minlength=self.count)
         return touching, total / np.maximum(number, 1)
 
-    def touching_the_border(self, whole: Whole) -> np.ndarray:
+    def touching_the_border(self, whole: ImageContext) -> np.ndarray:
         """Whether a label has a pixel on the border of the whole image."""
         (top, left), (height, width) = whole.offset, whole.shape
         y, x = self.y + top, self.x + left

@@ -18,7 +18,7 @@ from napari_pmrnet.segmentation.flow_labels import (
     numbered,
     smallest_area,
 )
-from napari_pmrnet.segmentation.objects import Whole, describe_objects
+from napari_pmrnet.segmentation.objects import ImageContext, describe_objects
 from napari_pmrnet.segmentation.region import Region
 from napari_pmrnet.settings import LARGEST_MIN_AREA, Settings
 
@@ -152,12 +152,12 @@ def _kept(labels: np.ndarray, region: Region) -> np.ndarray:
     return drop_small(np.where(np.isin(labels, outside), 0, labels), 0)
 
 
-def _whole(labels: np.ndarray, certainty: np.ndarray, region: Region) -> Whole:
+def _whole(labels: np.ndarray, certainty: np.ndarray, region: Region) -> ImageContext:
     """What the nuclei of a region are compared with: each other."""
     top, left = (s.start for s in region.view)
     areas = np.bincount(labels.ravel())[1:]
     some = len(areas) > 0
-    return Whole(
+    return ImageContext(
         (top, left),
         region.shape,
         float(np.median(np.log(areas))) if some else 0.0,

@@ -12,9 +12,9 @@ from napari_pmrnet.models.card import sees_whole
 from napari_pmrnet.segmentation.tiles import (
     Blend,
     Box,
-    WindowGrid,
-    WindowStore,
-    window_side,
+    TileGrid,
+    TileStore,
+    tile_side,
 )
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ def predict(
     scale: float = 1.0,
     flips: bool = False,
     extra_maps: bool = False,
-    store: WindowStore | None = None,
+    store: TileStore | None = None,
 ) -> Generator[Progress, None, Prediction]:
     """Predict the maps of an image, or of a part of it.
 
-    All windows of an image have one size for the network, see `window_side`; `scale`
+    All windows of an image have one size for the network, see `tile_side`; `scale`
     changes how much of the image they show. Their places are those of the whole image.
     A model that sees images whole has one window, whatever the size of the image.
 
@@ -98,7 +98,7 @@ def predict(
         Mean over four flips of every window.
     extra_maps : bool
         Also the raw PGRF map, the gates at 1/2 and 1/4 scale and ESConv's map.
-    store : WindowStore, optional
+    store : TileStore, optional
         Windows that were predicted for another part; takes those that it is to keep.
 
     Yields
@@ -113,22 +113,22 @@ def predict(
     """
     shape = tuple(image.shape[1:])
     whole = sees_whole(model.card)
-    side = model.window if whole else window_side(model.window, shape)
-    window, overlap = (round(n / scale) for n in (side, model.overlap))
-    grid = WindowGrid(shape, window, overlap, box)
+    side = model.tile if whole else tile_side(model.tile, shape)
+    tile, overlap = (round(n / scale) for n in (side, model.overlap))
+    grid = TileGrid(shape, tile, overlap, box)
     names = model.map_names(extra_maps)
     blend = Blend(grid, len(names))
     pending = grid.boxes()
     total, done = len(pending), 0
-    batch_size = max(1, model.batch_size * model.window**2 // side**2)
+    batch_size = max(1, model.batch_size * model.tile**2 // side**2)
     notes: list[str] = []
-    store = store or WindowStore()
+    store = store or TileStore()
     while pending:
         boxes, unknown = _leading(pending, store, batch_size)
         new: Iterable[np.ndarray] = ()
         if unknown:
             try:
-                new = model.predict_windows(
+                new = model.predict_tiles(
                     grid.cut(image, unknown), extra_maps, side, flips
                 )
             except RuntimeError as error:
@@ -151,7 +151,7 @@ def predict(
 
 
 def _leading(
-    pending: list[Box], store: WindowStore, most: int
+    pending: list[Box], store: TileStore, most: int
 ) -> tuple[list[Box], list[Box]]:
     """The first boxes with at most `most` that are not in store, and those."""
     unknown: list[Box] = []

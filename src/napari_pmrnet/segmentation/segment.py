@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.models.card import refuse_parts, sees_whole
-from napari_pmrnet.segmentation.diameter import choose_scale, choose_sight
+from napari_pmrnet.segmentation.diameter import choose_scale, measure_plane
 from napari_pmrnet.segmentation.normalise import noise_notes
 from napari_pmrnet.segmentation.objects import certainty_map
 from napari_pmrnet.segmentation.plane import LargePlane, PreparedPlane, choose_plane
@@ -25,7 +25,7 @@ from napari_pmrnet.segmentation.predict import (
     take_flows,
 )
 from napari_pmrnet.segmentation.region import Region, checked_region
-from napari_pmrnet.segmentation.tiles import window_reach
+from napari_pmrnet.segmentation.tiles import tile_reach
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -215,9 +215,11 @@ def segment_steps(
     if region is not None:
         refuse_parts(model.card, image_name, "Choose the whole image.")
     yield Progress(0, 0, f"starting on {model.device}")
-    looks: dict[float, Prediction] = {}
-    scale, diameter = yield from choose_scale(model, planes, settings.diameter, looks)
-    prediction = looks.get(scale)
+    estimates: dict[float, Prediction] = {}
+    scale, diameter = yield from choose_scale(
+        model, planes, settings.diameter, estimates
+    )
+    prediction = estimates.get(scale)
     if prediction is None or extra_maps or settings.flips or region is not None:
         prediction = yield from predict(
             model,
@@ -326,15 +328,15 @@ def segment_field_steps(
         from napari_pmrnet.models import shared_model
 
         model = shared_model(settings.model, settings.device)
-    sight = yield from choose_sight(plane, model, settings.diameter)
-    reach = window_reach(model.window, plane.shape, sight.scale)
+    stats = yield from measure_plane(plane, model, settings.diameter)
+    reach = tile_reach(model.tile, plane.shape, stats.scale)
     around = tuple(slice(s.start - reach, s.stop + reach) for s in region.predicted)
     part = plane.read(around)
     prediction = yield from predict(
-        model, part, region.predicted, scale=sight.scale, flips=settings.flips
+        model, part, region.predicted, scale=stats.scale, flips=settings.flips
     )
     yield Progress(1, 1, "separating nuclei")
-    result = assemble(prediction, settings, model, region, diameter=sight.diameter)
+    result = assemble(prediction, settings, model, region, diameter=stats.diameter)
     seconds = time.perf_counter() - started
-    notes = (*noise_notes(sight.smoothing), *result.notes)
-    return replace(result, scale=sight.scale, seconds=seconds, notes=notes)
+    notes = (*noise_notes(stats.smoothing), *result.notes)
+    return replace(result, scale=stats.scale, seconds=seconds, notes=notes)

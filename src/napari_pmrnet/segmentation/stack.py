@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.models.card import CLASSES, kind_of, refuse_parts
+from napari_pmrnet.models.card import CLASSES, label_kind_of, refuse_parts
 from napari_pmrnet.segmentation.blocks import SIDE
 from napari_pmrnet.segmentation.flow_labels import numbered
 from napari_pmrnet.segmentation.label_store import LabelledPlane, LabelStore, is_large
@@ -230,7 +230,7 @@ def segment_planes(
         from napari_pmrnet.models import shared_model
 
         model = shared_model(settings.model, settings.device)
-    classes = kind_of(model.card) == CLASSES
+    classes = label_kind_of(model.card) == CLASSES
     made = _Making(stack, settings, link, maps, store, classes)
     for number, place in enumerate(np.ndindex(*stack.shape[:-2])):
         last_hope = stack.count == 1 or made.shown is None and number == stack.count - 1
@@ -344,7 +344,7 @@ class _Making:
         """Take in what was found in a plane whose labels are in the store."""
         objects, first = found.objects, self.count
         self.count += len(objects)
-        self._note(place, objects, found.notes, device, found.sight.diameter)
+        self._note(place, objects, found.notes, device, found.stats.diameter)
         if self.shown is None or len(objects) > len(self.shown[2]):
             thin = slice(None, None, thinning(int(np.prod(plane.shape))))
             labels = self._labels[(*place, thin, thin)]
@@ -559,6 +559,6 @@ def segment_large_steps(
         model.runs_on,
         found.notes,
         time.perf_counter() - started,
-        found.sight.scale,
-        found.sight.diameter,
+        found.stats.scale,
+        found.stats.diameter,
     )

@@ -17,7 +17,7 @@ Box = tuple[slice, slice]
 LARGE_IMAGE = 2_000_000
 
 
-def window_side(usual: int, shape: tuple[int, int]) -> int:
+def tile_side(usual: int, shape: tuple[int, int]) -> int:
     """Side of the windows of an image, in pixels as the network sees them.
 
     Windows of twice the usual side overlap less: an image of more than `LARGE_IMAGE`
@@ -33,24 +33,24 @@ def window_side(usual: int, shape: tuple[int, int]) -> int:
     return 2 * usual if shape[0] * shape[1] > LARGE_IMAGE else usual
 
 
-def window_reach(usual: int, shape: tuple[int, int], scale: float) -> int:
-    """Side of the windows of an image in pixels of the image; see `window_side`."""
-    return round(window_side(usual, shape) / scale)
+def tile_reach(usual: int, shape: tuple[int, int], scale: float) -> int:
+    """Side of the windows of an image in pixels of the image; see `tile_side`."""
+    return round(tile_side(usual, shape) / scale)
 
 
-def starts(length: int, window: int, overlap: int) -> list[int]:
+def starts(length: int, tile: int, overlap: int) -> list[int]:
     """First pixel of every window along one axis.
 
     Windows overlap by at least `overlap` pixels, are spread evenly and end at the edge
     of the image. An axis no longer than a window has one, at 0.
     """
-    if length <= window:
+    if length <= tile:
         return [0]
-    count = -(-(length - overlap) // (window - overlap))
-    return [round(s) for s in np.linspace(0, length - window, count)]
+    count = -(-(length - overlap) // (tile - overlap))
+    return [round(s) for s in np.linspace(0, length - tile, count)]
 
 
-def blend_weights(window: int, overlap: int) -> np.ndarray:
+def blend_weights(tile: int, overlap: int) -> np.ndarray:
     """Weight of every pixel of a window: 1 inside, falling to the rim.
 
     Returns
@@ -59,21 +59,21 @@ def blend_weights(window: int, overlap: int) -> np.ndarray:
         Squared-sine ramps over `overlap` pixels, never zero.
     """
     ramp = np.sin(0.5 * np.pi * (np.arange(overlap) + 0.5) / max(overlap, 1)) ** 2
-    profile = np.ones(window)
+    profile = np.ones(tile)
     profile[:overlap] = ramp
-    profile[window - overlap :] = np.minimum(profile[window - overlap :], ramp[::-1])
+    profile[tile - overlap :] = np.minimum(profile[tile - overlap :], ramp[::-1])
     return np.outer(profile, profile).astype(np.float32)
 
 
 @dataclass(frozen=True)
-class WindowGrid:
+class TileGrid:
     """Windows over an image of ``shape``, all of one size.
 
     Parameters
     ----------
     shape : tuple of int
         Height and width of the image.
-    window : int
+    tile : int
         Side of a window in pixels.
     overlap : int
         Smallest overlap of neighbouring windows in pixels.
@@ -83,15 +83,15 @@ class WindowGrid:
     """
 
     shape: tuple[int, int]
-    window: int
+    tile: int
     overlap: int
     box: Box | None = None
 
     def boxes(self) -> list[Box]:
         """Rows and columns of every window, in reading order."""
-        axes = (starts(n, self.window, self.overlap) for n in self.shape)
+        axes = (starts(n, self.tile, self.overlap) for n in self.shape)
         boxes = [
-            (slice(y, y + self.window), slice(x, x + self.window))
+            (slice(y, y + self.tile), slice(x, x + self.tile))
             for y, x in product(*axes)
         ]
         return [box for box in boxes if self.box is None or touch(box, self.box)]
@@ -104,7 +104,7 @@ class WindowGrid:
         return np.stack([self._fill(image[:, ys, xs]) for ys, xs in boxes])
 
     def _fill(self, part: np.ndarray) -> np.ndarray:
-        missing = [(0, self.window - n) for n in part.shape[1:]]
+        missing = [(0, self.tile - n) for n in part.shape[1:]]
         return np.pad(part, [(0, 0), *missing], mode="reflect")
 
 
@@ -113,7 +113,7 @@ def touch(a: Box, b: Box) -> bool:
     return all(p.start < q.stop and q.start < p.stop for p, q in zip(a, b, strict=True))
 
 
-class WindowStore:
+class TileStore:
     """Maps of windows that other parts of an image need as well.
 
     Parameters
@@ -196,14 +196,14 @@ class Blend:
 
     Parameters
     ----------
-    grid : WindowGrid
+    grid : TileGrid
     n_maps : int
         Number of maps a window carries.
     """
 
-    def __init__(self, grid: WindowGrid, n_maps: int) -> None:
+    def __init__(self, grid: TileGrid, n_maps: int) -> None:
         self._box = grid.box or tuple(slice(0, n) for n in grid.shape)
-        self._window_weights = blend_weights(grid.window, grid.overlap)
+        self._tile_weights = blend_weights(grid.tile, grid.overlap)
         shape = tuple(s.stop - s.start for s in self._box)
         self._sum = np.zeros((n_maps, *shape), np.float32)
         self._weights = np.zeros(shape, np.float32)
@@ -222,7 +222,7 @@ class Blend:
                 )
                 for origins in (box, self._box)
             )
-            weights = self._window_weights[within]
+            weights = self._tile_weights[within]
             self._sum[:, *here] += part[:, *within] * weights
             self._weights[here] += weights
 

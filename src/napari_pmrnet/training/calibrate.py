@@ -89,7 +89,7 @@ def segment_all(model: Model, dataset: OpenedDataset) -> Cases:
     the maps of all fit into memory.
     """
     settings, cases = Settings(), []
-    most = WHOLE_SIDE * model.window if sees_whole(model.card) else None
+    most = WHOLE_SIDE * model.tile if sees_whole(model.card) else None
     for _, image, truth in dataset:
         if most is not None and max(truth.shape) > most:
             image, truth = shrink(image, truth, most)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.models.card import CLASSES, INSTANCES, KINDS, class_channels
+from napari_pmrnet.models.card import CLASSES, INSTANCES, LABEL_KINDS, class_channels
 from napari_pmrnet.segmentation.diameter import LARGE, SMALL
 from napari_pmrnet.training.augment import Augmentation
 from napari_pmrnet.training.loss import LossWeights
@@ -84,7 +84,7 @@ class TrainConfig:
         Parameters
         ----------
         labels : str
-            One of `models.card.KINDS`.
+            One of `models.card.LABEL_KINDS`.
         classes : tuple of str
             Names of the classes, that of label 1 first.
 
@@ -93,8 +93,10 @@ class TrainConfig:
         DataError
             If there is no such kind, or it does not go with these classes.
         """
-        if labels not in KINDS:
-            raise DataError(f"labels are one of {', '.join(KINDS)}, not '{labels}'.")
+        if labels not in LABEL_KINDS:
+            raise DataError(
+                f"labels are one of {', '.join(LABEL_KINDS)}, not '{labels}'."
+            )
         if (labels == CLASSES) != bool(classes):
             raise DataError("Name the classes if, and only if, labels are classes.")
         if labels == INSTANCES:
@@ -116,8 +118,8 @@ class TrainConfig:
         if self.labels == INSTANCES:
             return {"working_diameters": [SMALL, LARGE]}
         classes = {"classes": list(self.classes)} if self.classes else {}
-        window = {"window": self.crop_size, "overlap": 0}
-        return {"labels": self.labels, **window, **classes}
+        tile = {"window": self.crop_size, "overlap": 0}
+        return {"labels": self.labels, **tile, **classes}
 
     def shortened(self, epochs: int) -> TrainConfig:
         """The same recipe in fewer epochs, with its share of larger crops."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.backends.devices import choose_device
-from napari_pmrnet.models.card import WINDOW, architecture
+from napari_pmrnet.models.card import TILE, architecture
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
 from napari_pmrnet.research.baselines import BASELINES, LogitsOnly
@@ -144,7 +144,7 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Model:
     network.load_state_dict(state["best_state"])
     card = {
         "architecture": architecture(config.channels),
-        "window": WINDOW,
+        "window": TILE,
         **config.card_fields(),
         "sha256": "",
     }

@@ -34,7 +34,7 @@ def by_openvino(weights: Path) -> Model:
     return load_model(weights, "cpu", "openvino")
 
 
-def windows(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
+def tiles(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((count, 3, height, width), np.float32)
 
 
@@ -43,8 +43,8 @@ def windows(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
 def test_openvino_gives_every_map_that_pytorch_gives(
     by_torch: Model, by_openvino: Model, shape: tuple[int, int, int]
 ) -> None:
-    expected = by_torch.predict_windows(windows(*shape), extra=True)
-    actual = by_openvino.predict_windows(windows(*shape), extra=True)
+    expected = by_torch.predict_tiles(tiles(*shape), extra=True)
+    actual = by_openvino.predict_tiles(tiles(*shape), extra=True)
     assert by_openvino.runs_on == "cpu with OpenVINO"
     np.testing.assert_allclose(actual, expected, atol=1e-4, rtol=0)
 
@@ -56,20 +56,20 @@ def test_automatic_takes_openvino_and_tells(weights: Path) -> None:
 
 @needs_openvino
 def test_threads_do_not_mix_their_windows(by_openvino: Model) -> None:
-    many = [windows(1, 64, 64, seed) for seed in range(12)]
-    expected = [by_openvino.predict_windows(w) for w in many]
+    many = [tiles(1, 64, 64, seed) for seed in range(12)]
+    expected = [by_openvino.predict_tiles(w) for w in many]
     with ThreadPoolExecutor(4) as pool:
         for one, other in zip(
-            pool.map(by_openvino.predict_windows, many), expected, strict=True
+            pool.map(by_openvino.predict_tiles, many), expected, strict=True
         ):
             np.testing.assert_array_equal(one, other)
 
 
 @needs_openvino
 def test_a_result_stays_when_the_next_one_is_made(by_openvino: Model) -> None:
-    first = by_openvino.backend(torch.from_numpy(windows(1, 64, 64)))
+    first = by_openvino.backend(torch.from_numpy(tiles(1, 64, 64)))
     kept = first.logits.clone()
-    by_openvino.backend(torch.from_numpy(windows(1, 64, 64, seed=1)))
+    by_openvino.backend(torch.from_numpy(tiles(1, 64, 64, seed=1)))
     assert torch.equal(first.logits, kept)
 
 
@@ -79,7 +79,7 @@ def test_a_conversion_is_kept_and_one_that_broke_is_made_anew(
 ) -> None:
     from napari_pmrnet.models.backends import openvino
 
-    expected = by_openvino.predict_windows(windows(1, 64, 64))
+    expected = by_openvino.predict_tiles(tiles(1, 64, 64))
     (kept,) = (
         path
         for path in cache.glob("openvino/*/network.xml")
@@ -88,11 +88,11 @@ def test_a_conversion_is_kept_and_one_that_broke_is_made_anew(
     calls = []
     convert = openvino.convert
     monkeypatch.setattr(openvino, "convert", lambda n: calls.append(n) or convert(n))
-    again = load_model(weights, "cpu", "openvino").predict_windows(windows(1, 64, 64))
+    again = load_model(weights, "cpu", "openvino").predict_tiles(tiles(1, 64, 64))
     assert not calls
     np.testing.assert_array_equal(again, expected)
     kept.write_text("<cut off")
-    anew = load_model(weights, "cpu", "openvino").predict_windows(windows(1, 64, 64))
+    anew = load_model(weights, "cpu", "openvino").predict_tiles(tiles(1, 64, 64))
     assert calls
     np.testing.assert_array_equal(anew, expected)
 
@@ -159,11 +159,11 @@ def test_half_precision_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_maps_in_half_precision_are_float32_and_near(
     by_torch: Model, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = by_torch.predict_windows(windows(1, 64, 64), extra=True)
+    expected = by_torch.predict_tiles(tiles(1, 64, 64), extra=True)
     monkeypatch.setattr(choose, "fast_dtype", lambda *_: torch.bfloat16)
     half = load_model(weights, "cpu", "pytorch")
     assert half.runs_on == "cpu with PyTorch (bfloat16)"
-    maps = half.predict_windows(windows(1, 64, 64), extra=True)
+    maps = half.predict_tiles(tiles(1, 64, 64), extra=True)
     assert maps.dtype == np.float32
     assert 0 < np.abs(maps - expected).mean() < 0.02
 

@@ -26,7 +26,7 @@ from napari_pmrnet.training.networks import WithMaps
 needs_gpu = pytest.mark.gpu
 
 
-def windows(count: int, side: int = 16, seed: int = 0) -> Tensor:
+def tiles(count: int, side: int = 16, seed: int = 0) -> Tensor:
     return torch.rand(count, 3, side, side, generator=torch.manual_seed(seed))
 
 
@@ -60,7 +60,7 @@ def backend() -> OnCPU:
 
 def test_a_shape_is_recorded_when_it_comes_again(backend: OnCPU) -> None:
     for count, recordings in ((2, 0), (1, 0), (2, 1), (2, 1), (1, 2)):
-        backend(windows(count))
+        backend(tiles(count))
         assert backend.recordings == recordings
 
 
@@ -69,8 +69,8 @@ def test_what_is_played_is_what_the_network_gives_and_stays(backend: OnCPU) -> N
     kept = []
     for seed in range(4):
         with torch.inference_mode():
-            expected = plain(windows(1, seed=seed), maps=True)
-        kept.append((backend(windows(1, seed=seed)), expected))
+            expected = plain(tiles(1, seed=seed), maps=True)
+        kept.append((backend(tiles(1, seed=seed)), expected))
     assert backend.recordings == 1
     for got, expected in kept:
         for one, other in zip(flat(got), flat(expected), strict=True):
@@ -80,13 +80,13 @@ def test_what_is_played_is_what_the_network_gives_and_stays(backend: OnCPU) -> N
 def test_the_recordings_used_last_are_kept(backend: OnCPU) -> None:
     sizes = range(8, 8 * (MOST_GRAPHS + 2), 8)
     for side in (*sizes, *sizes):
-        backend(windows(1, side))
+        backend(tiles(1, side))
     assert backend.recordings == MOST_GRAPHS + 1
-    backend(windows(1, sizes[-1]))
+    backend(tiles(1, sizes[-1]))
     assert backend.recordings == MOST_GRAPHS + 1
-    backend(windows(1, sizes[0]))
+    backend(tiles(1, sizes[0]))
     assert backend.recordings == MOST_GRAPHS + 1
-    backend(windows(1, sizes[0]))
+    backend(tiles(1, sizes[0]))
     assert backend.recordings == MOST_GRAPHS + 2
 
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_recorded_runs_all_the_same(
 
     monkeypatch.setattr(OnCPU, "_record", refuse)
     with caplog.at_level(logging.WARNING):
-        results = [backend(windows(1)).logits for _ in range(4)]
+        results = [backend(tiles(1)).logits for _ in range(4)]
     assert backend.recordings == 1 and "cannot be recorded" in caplog.text
     for one in results[1:]:
         torch.testing.assert_close(one, results[0])
@@ -112,14 +112,14 @@ def test_memory_that_runs_out_is_left_to_the_caller(
         raise RuntimeError("CUDA out of memory. Tried to allocate")
 
     monkeypatch.setattr(OnCPU, "_record", full)
-    backend(windows(1))
+    backend(tiles(1))
     with pytest.raises(RuntimeError, match="out of memory"):
-        backend(windows(1))
+        backend(tiles(1))
 
 
 def test_nothing_in_the_network_depends_on_values() -> None:
     network = inference_form(PMRNet().eval()).to("meta")
-    output = network(windows(2).to("meta"), maps=True)
+    output = network(tiles(2).to("meta"), maps=True)
     assert all(part.device.type == "meta" for part in flat(output))
 
 
@@ -149,10 +149,10 @@ def test_a_gpu_gives_the_maps_of_eager_pytorch(weights) -> None:
         load_model(weights, "cuda", name) for name in ("pytorch", "cuda_graphs")
     )
     for count in (1, 5, 1, 5, 1, 5):
-        batch = windows(count, 64, seed=count).numpy()
-        expected = eager.predict_windows(batch, extra=True)
+        batch = tiles(count, 64, seed=count).numpy()
+        expected = eager.predict_tiles(batch, extra=True)
         np.testing.assert_allclose(
-            graphs.predict_windows(batch, extra=True), expected, atol=2e-3, rtol=0
+            graphs.predict_tiles(batch, extra=True), expected, atol=2e-3, rtol=0
         )
     assert len(graphs.backend._recorded) == 2
 
@@ -160,10 +160,10 @@ def test_a_gpu_gives_the_maps_of_eager_pytorch(weights) -> None:
 @needs_gpu
 def test_threads_on_a_gpu_do_not_mix_their_windows(weights) -> None:
     graphs = load_model(weights, "cuda", "cuda_graphs")
-    many = [windows(1, 64, seed).numpy() for seed in range(12)]
-    expected = [graphs.predict_windows(one) for one in many]
+    many = [tiles(1, 64, seed).numpy() for seed in range(12)]
+    expected = [graphs.predict_tiles(one) for one in many]
     with ThreadPoolExecutor(4) as pool:
         for one, other in zip(
-            pool.map(graphs.predict_windows, many), expected, strict=True
+            pool.map(graphs.predict_tiles, many), expected, strict=True
         ):
             np.testing.assert_allclose(one, other, atol=2e-3, rtol=0)

@@ -11,7 +11,7 @@ from napari.layers import Labels
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.settings import Settings
 
-KINDS = ["probability", "boundary", "certainty", "nuclei"]
+LABEL_KINDS = ["probability", "boundary", "certainty", "nuclei"]
 
 
 def test_one_press_gives_labels_and_maps_over_the_image(
@@ -30,7 +30,7 @@ def test_one_press_gives_labels_and_maps_over_the_image(
     )
     run_and_wait(dock)
 
-    assert [la.name for la in viewer.layers[1:]] == [f"cells {k}" for k in KINDS]
+    assert [la.name for la in viewer.layers[1:]] == [f"cells {k}" for k in LABEL_KINDS]
     for layer in viewer.layers[1:]:
         assert np.allclose(layer.affine.affine_matrix, image.affine.affine_matrix)
         for corner in ([0, 0], [80, 0], [0, 100]):
@@ -46,7 +46,7 @@ def test_one_press_gives_labels_and_maps_over_the_image(
     assert labels.visible
     assert list(labels.features["index"]) == [1, 2]
     assert list(labels.features["certainty"]) == [0.9, 0.9]
-    for kind in KINDS[:3]:
+    for kind in LABEL_KINDS[:3]:
         layer = viewer.layers[f"cells {kind}"]
         assert not layer.visible
         assert layer.data.dtype == np.float32

@@ -21,7 +21,12 @@ from napari_pmrnet.batch.cluster.workers import (
 )
 from napari_pmrnet.errors import ClusterError
 from napari_pmrnet.io.images import open_image
-from napari_pmrnet.segmentation.blocks import BlockGrid, BlockNuclei, Sight, label_row
+from napari_pmrnet.segmentation.blocks import (
+    BlockGrid,
+    BlockNuclei,
+    PlaneStats,
+    label_row,
+)
 from napari_pmrnet.segmentation.label_store import Fill, Parts
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.stack import Stack
@@ -60,13 +65,13 @@ class RowsOnCluster:
             plane: LargePlane,
             model: Model,
             settings: Settings,
-            sight: Sight,
+            stats: PlaneStats,
             grid: BlockGrid,
         ) -> Generator[Progress, None, None]:
             rows = sorted({row for row, _ in parts.missing(grid)})
             tasks = [
                 RowTask(
-                    self, place, plane.name, parts.folder, parts.job, sight, grid, r
+                    self, place, plane.name, parts.folder, parts.job, stats, grid, r
                 )
                 for r in rows
             ]
@@ -107,7 +112,7 @@ class RowTask:
     name: str
     folder: Path
     job: dict[str, Any]
-    sight: Sight
+    stats: PlaneStats
     grid: BlockGrid
     row: int
 
@@ -133,7 +138,7 @@ def label_row_task(task: RowTask) -> None:
         ]
         looked = time.monotonic()
         steps = label_row(
-            task.plane, model, settings, task.sight, task.grid, task.row, columns
+            task.plane, model, settings, task.stats, task.grid, task.row, columns
         )
         for step in steps:
             if isinstance(step, BlockNuclei):

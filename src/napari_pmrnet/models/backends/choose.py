@@ -33,7 +33,7 @@ class Backend(Protocol):
     name: str
     dtype: torch.dtype
 
-    def __call__(self, windows: Tensor) -> PMRNetOutput: ...
+    def __call__(self, tiles: Tensor) -> PMRNetOutput: ...
 
 
 def fast_dtype(device: torch.device, backend: str) -> torch.dtype:

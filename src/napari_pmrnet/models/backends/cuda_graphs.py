@@ -27,7 +27,7 @@ class Recorded(NamedTuple):
     """A graph, and the memory it reads from and writes to."""
 
     graph: torch.cuda.CUDAGraph
-    windows: Tensor
+    tiles: Tensor
     output: PMRNetOutput
 
 
@@ -64,18 +64,18 @@ class CUDAGraphsBackend(TorchBackend):
         self._works = True
 
     @torch.inference_mode()
-    def __call__(self, windows: Tensor) -> PMRNetOutput:
+    def __call__(self, tiles: Tensor) -> PMRNetOutput:
         with self._lock:
-            recorded = self._for(windows)
+            recorded = self._for(tiles)
             if recorded is None:
-                return super().__call__(windows)
-            recorded.windows.copy_(windows)
+                return super().__call__(tiles)
+            recorded.tiles.copy_(tiles)
             recorded.graph.replay()
             return in_float32(recorded.output, copy=True)
 
-    def _for(self, windows: Tensor) -> Recorded | None:
+    def _for(self, tiles: Tensor) -> Recorded | None:
         """The recording for windows of this shape, made if it is time for it."""
-        shape = windows.shape
+        shape = tiles.shape
         if shape in self._recorded:
             self._recorded.move_to_end(shape)
             return self._recorded[shape]
@@ -83,7 +83,7 @@ class CUDAGraphsBackend(TorchBackend):
             self._seen.add(shape)
             return None
         try:
-            self._recorded[shape] = self._record(windows)
+            self._recorded[shape] = self._record(tiles)
         except RuntimeError as error:
             if "out of memory" in str(error).lower():
                 raise
@@ -95,9 +95,9 @@ class CUDAGraphsBackend(TorchBackend):
             self._seen.remove(forgotten)
         return self._recorded[shape]
 
-    def _record(self, windows: Tensor) -> Recorded:
+    def _record(self, tiles: Tensor) -> Recorded:
         """Run the network on memory that stays where it is, and record that."""
-        held = windows.to(self.dtype, copy=True)
+        held = tiles.to(self.dtype, copy=True)
         with torch.cuda.device(self._device):
             beside = torch.cuda.Stream()
             beside.wait_stream(torch.cuda.current_stream())

@@ -31,8 +31,8 @@ class TorchBackend:
         if self.dtype != torch.float32:
             self.name += f" ({str(self.dtype).removeprefix('torch.')})"
 
-    def __call__(self, windows: Tensor) -> PMRNetOutput:
-        return in_float32(self._network(windows.to(self.dtype), maps=True))
+    def __call__(self, tiles: Tensor) -> PMRNetOutput:
+        return in_float32(self._network(tiles.to(self.dtype), maps=True))
 
 
 def in_float32(out: PMRNetOutput, copy: bool = False) -> PMRNetOutput:

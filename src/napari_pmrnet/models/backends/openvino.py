@@ -69,11 +69,11 @@ class OpenVINOBackend:
         self._requests: dict[tuple[int, int], Any] = {}
         self._lock = Lock()
 
-    def __call__(self, windows: Tensor) -> PMRNetOutput:
-        check_size(windows)
+    def __call__(self, tiles: Tensor) -> PMRNetOutput:
+        check_size(tiles)
         with self._lock:
-            request = self._request(*windows.shape[-2:])
-            outputs = [_infer(request, window) for window in windows.split(1)]
+            request = self._request(*tiles.shape[-2:])
+            outputs = [_infer(request, tile) for tile in tiles.split(1)]
         logits, certainty, *gates = (
             torch.from_numpy(np.concatenate(parts))
             for parts in zip(*outputs, strict=True)
@@ -90,9 +90,9 @@ class OpenVINOBackend:
         return self._requests[height, width]
 
 
-def _infer(request: Any, window: Tensor) -> list[np.ndarray]:
+def _infer(request: Any, tile: Tensor) -> list[np.ndarray]:
     """Copies of all outputs for one window (1, 3, h, w)."""
-    request.infer([window.contiguous().numpy()])
+    request.infer([tile.contiguous().numpy()])
     return [np.array(tensor.data) for tensor in request.output_tensors]
 
 
@@ -103,8 +103,8 @@ class _Flat(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, windows: Tensor) -> tuple[Tensor, ...]:
-        logits, certainty, gates = self.network(windows, maps=True)
+    def forward(self, tiles: Tensor) -> tuple[Tensor, ...]:
+        logits, certainty, gates = self.network(tiles, maps=True)
         return (logits, certainty, *gates)
 
 

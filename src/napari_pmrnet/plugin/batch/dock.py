@@ -32,7 +32,7 @@ from napari_pmrnet.batch.events import (
     FileProgress,
     FilesFound,
 )
-from napari_pmrnet.models.card import kind_of, noun
+from napari_pmrnet.models.card import label_kind_of, noun
 from napari_pmrnet.plugin.batch.panels import (
     FoldersPanel,
     FormScroll,
@@ -97,7 +97,7 @@ class SegmentFolder(Dock):
         """The batch that the form spells; None if something is missing or wrong."""
         settings = self.form.settings()
         if settings is None:
-            self.settings_panel.unfold()
+            self.settings_panel.expand()
             self._complain("A setting is out of bounds; the form says which.")
             return None
         if not self.folders.check():
@@ -205,9 +205,9 @@ class SegmentFolder(Dock):
     def _name_kind(self) -> None:
         """Name what the model labels."""
         card = self._tuned.card
-        self.form.fit(kind_of(card))
-        self.model_panel.show_kind(card)
-        _, many = noun(kind_of(card))
+        self.form.fit(label_kind_of(card))
+        self.model_panel.show_label_kind(card)
+        _, many = noun(label_kind_of(card))
         self.results.model.name_found(many)
         self.settings_panel.set_title(f"{many.capitalize()} settings")
 

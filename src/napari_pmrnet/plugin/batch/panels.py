@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
-from napari_pmrnet.plugin.widgets.collapsible import Fold
+from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import DecimalField, Field, OptionalField
 from napari_pmrnet.plugin.widgets.status import row_of
 
@@ -155,7 +155,7 @@ class FoldersPanel(QGroupBox):
         self.results.set_value(self._proposed)
 
 
-class SettingsPanel(Fold):
+class SettingsPanel(Collapsible):
     """The settings of the nuclei, folded away until wanted."""
 
     def __init__(self, form: SettingsForm) -> None:

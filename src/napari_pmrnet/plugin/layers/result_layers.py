@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from napari.layers import Image, Labels
 
-from napari_pmrnet.models.card import INSTANCES, class_names, kind_of
+from napari_pmrnet.models.card import INSTANCES, class_names, label_kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ MAP_STYLE: dict[str, dict[str, Any]] = {
     "boundary": {"colormap": "bop orange", "blending": "additive", "opacity": 0.9},
     "certainty": {"colormap": "viridis", "blending": "translucent", "opacity": 0.7},
 }
-KINDS = (*MAP_STYLE, "nuclei")
+LABEL_KINDS = (*MAP_STYLE, "nuclei")
 CLASS = "class"
 """Column with the names of classes."""
 
@@ -124,7 +124,7 @@ def build_layer(
     segmentation : Segmentation or StackSegmentation
         Its arrays stay untouched when the layer is painted.
     kind : str
-        One of ``KINDS``: the nuclei become int32 labels that can be painted at once,
+        One of ``LABEL_KINDS``: nuclei become int32 labels that can be painted at once,
         a map a float32 image in [0, 1], hidden until asked for.
     spatial : mapping, optional
         From :func:`spatial_metadata`.
@@ -159,7 +159,7 @@ def place_layer(
 
     Each change of place redraws a layer, so only what differs is set.
     """
-    labels = kind_of(segmentation.model.card)
+    labels = label_kind_of(segmentation.model.card)
     title = labels if kind == "nuclei" and labels != INSTANCES else kind
     layer.name = result_name(image.name, title, plane)
     layer.metadata = result_metadata(segmentation, image.name)

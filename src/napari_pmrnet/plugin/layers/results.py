@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from napari_pmrnet.plugin.layers.result_layers import (
-    KINDS,
+    LABEL_KINDS,
     MAP_STYLE,
     build_layer,
     place_layer,
@@ -124,7 +124,7 @@ class Results:
         """Kinds of layers that a new result of this plane has to add."""
         result = self.find(image, plane)
         present = {} if result is None else result.layers
-        return tuple(kind for kind in KINDS if kind not in present)
+        return tuple(kind for kind in LABEL_KINDS if kind not in present)
 
     def show(
         self,

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.axes import camera_of
-from napari_pmrnet.plugin.review.overlay import Marks
+from napari_pmrnet.plugin.review.overlay import Overlay
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
@@ -61,7 +61,7 @@ class ReviewCanvas(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self.session, self._room = viewer, session, room
-        self.marks = Marks(viewer, session.layer)
+        self.marks = Overlay(viewer, session.layer)
         self.tool = ""
         self.current: Place | None = None
         self._clicks: list[Point] = []

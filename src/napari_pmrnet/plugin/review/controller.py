@@ -26,6 +26,7 @@ from napari_pmrnet.plugin.layers.review_session import (
     check_editable,
     is_zarr,
 )
+from napari_pmrnet.plugin.layers.source_image import image_for
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.persistence import Found
 from napari_pmrnet.plugin.widgets.worker import Runner
@@ -121,7 +122,7 @@ class ReviewDesk(QObject):
             self._preparing.shut_down()
         self._wanted = layer, statuses or {}
         result = result_of(layer)
-        self._image = persistence.image_for(layer, result, self._viewer.layers)
+        self._image = image_for(layer, result, self._viewer.layers)
         subject = None
         if self._image is not None:
             plane = "" if result is None else result.plane
@@ -157,7 +158,7 @@ class ReviewDesk(QObject):
             return
         session.settle()
         image = "" if self._found is None else self._found.image
-        saved, table = persistence.snapshot(session, image), session.review.nuclei.table
+        saved, table = snapshot(session, image), session.review.nuclei.table
         self.busy.emit(True)
         self._storing.start(
             f"Saving to '{folder}'", save_review, folder, saved, table.copy()
@@ -255,7 +256,7 @@ class ReviewDesk(QObject):
             self.said.emit(str(error), "error")
 
     def _keep(self, known: Restored | None) -> None:
-        journal = persistence.open_journal(self.session, self._found, self._ailing.emit)
+        journal = open_journal(self.session, self._found, self._ailing.emit)
         if known is None:
             self.session.review.keep(journal)
         else:

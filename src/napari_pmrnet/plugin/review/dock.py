@@ -36,7 +36,7 @@ from napari_pmrnet.plugin.review.panels import (
 )
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, Keys
 from napari_pmrnet.plugin.review.table import PlacesView
-from napari_pmrnet.plugin.widgets.collapsible import Fold
+from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.status import StatusPanel, labelled_row
 from napari_pmrnet.plugin.widgets.theme import WheelGuard
@@ -236,8 +236,8 @@ class ReviewNuclei(Dock):
             self.queue,
             self.table,
             self.edits,
-            Fold("Many at once", self.bulk),
-            Fold("Measure and export", self.measure),
+            Collapsible("Many at once", self.bulk),
+            Collapsible("Measure and export", self.measure),
         )
         for part in self._parts:
             column.addWidget(part, 1 if part is self.table else 0)

@@ -29,7 +29,7 @@ DRAWN = "#ffffff"
 PARTS = ("#4dd2ff", "#ff4df0", "#8dff4d", "#ff9a3d", "#b98dff")
 
 
-class Marks:
+class Overlay:
     """Lines over a Labels layer, in a layer of their own that goes with the review.
 
     Parameters

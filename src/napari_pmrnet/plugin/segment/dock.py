@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.models.card import kind_of, noun, refuse_parts
+from napari_pmrnet.models.card import label_kind_of, noun, refuse_parts
 from napari_pmrnet.plugin.layers.label_export import (
     default_path,
     export,
@@ -297,9 +297,9 @@ class SegmentNuclei(Dock):
     def _name_kind(self) -> None:
         """Name what the model labels, in the form and on the button."""
         card = self._tuned.card
-        self.form.fit(kind_of(card))
-        self.model_panel.show_kind(card)
-        _, many = noun(kind_of(card))
+        self.form.fit(label_kind_of(card))
+        self.model_panel.show_label_kind(card)
+        _, many = noun(label_kind_of(card))
         self._box.setTitle(many.capitalize())
         self.run_panel.name_run(f"Segment {many}")
 

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 
-class Fold(QWidget):
+class Collapsible(QWidget):
     """A heading that shows or hides what stands under it."""
 
     def __init__(self, title: str, content: QWidget) -> None:
@@ -32,7 +32,7 @@ class Fold(QWidget):
         arrow = "\u25be" if self.button.isChecked() else "\u25b8"
         self.button.setText(f"{arrow}  {title}")
 
-    def unfold(self) -> None:
+    def expand(self) -> None:
         """Show the content."""
         self.button.setChecked(True)
 

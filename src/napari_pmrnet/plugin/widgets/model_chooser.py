@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import PMRNetError, WeightsError
-from napari_pmrnet.models.card import class_names, kind_of, sees_whole
+from napari_pmrnet.models.card import class_names, label_kind_of, sees_whole
 from napari_pmrnet.models.library import available_models, find_weights, read_card
-from napari_pmrnet.plugin.widgets.collapsible import Fold
+from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import sentences
@@ -59,7 +59,8 @@ def words_on(card: Mapping[str, Any]) -> str:
     names = enumerate(class_names(card), start=1)
     classes = ", ".join(f"{number} {name}" for number, name in names)
     return (
-        f"Labels {kind_of(card)}{': ' if classes else ''}{classes}. The image is seen "
+        f"Labels {label_kind_of(card)}{': ' if classes else ''}{classes}. The image is "
+        "seen "
         "whole, so it takes neither diameter nor seed threshold."
     )
 
@@ -129,7 +130,7 @@ class ModelPanel(QWidget):
         rows.addRow(labels["device"], device)
         rows.addRow("Used", self.used)
         rows.addRow("", flips)
-        self.fold = Fold("Model and device", content)
+        self.fold = Collapsible("Model and device", content)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.fold)
@@ -178,7 +179,7 @@ class ModelPanel(QWidget):
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
-    def show_kind(self, card: Mapping[str, Any]) -> None:
+    def show_label_kind(self, card: Mapping[str, Any]) -> None:
         """Say what the model of a card labels, if not nuclei."""
         words = words_on(card)
         self.kind.setText(words)
@@ -239,6 +240,6 @@ def warm_up(model: str, device: str) -> None:
         try:
             loaded = shared_model(model, device)
             shape = (1, 3, loaded.window, loaded.window)
-            loaded.predict_windows(np.zeros(shape, np.float32))
+            loaded.predict_tiles(np.zeros(shape, np.float32))
         except (PMRNetError, RuntimeError) as error:
             logger.debug("the network was not loaded ahead: %s", error)

@@ -99,7 +99,7 @@ class SettingsForm(QObject):
         Parameters
         ----------
         kind : str
-            One of `models.card.KINDS`.
+            One of `models.card.LABEL_KINDS`.
         """
         words = renamed(kind)
         for spec in fields(Settings):
@@ -147,7 +147,7 @@ def renamed(kind: str) -> dict[str, tuple[str, str]]:
     Parameters
     ----------
     kind : str
-        One of `models.card.KINDS`.
+        One of `models.card.LABEL_KINDS`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import numpy as np
 from napari_pmrnet.datasets.layout import Item, Reader, holds, subfolder
 from napari_pmrnet.datasets.pixels import read_mask, unite
 
-KINDS = ("benign", "malignant", "normal")
+LABEL_KINDS = ("benign", "malignant", "normal")
 NORMAL = "normal"
 
 
@@ -32,11 +32,11 @@ class BUSI(Reader):
     def fits(cls, root: Path) -> bool:
         return any(
             holds(subfolder(root, kind), rf"{kind}.*_mask(_\d+)?\.(png|bmp|jpe?g)")
-            for kind in KINDS
+            for kind in LABEL_KINDS
         )
 
     def _list(self) -> Iterator[Item]:
-        for kind in KINDS:
+        for kind in LABEL_KINDS:
             folder = subfolder(self.root, kind)
             if folder is None:
                 self.problems.append(f"{self.root / kind}: there is no such folder.")

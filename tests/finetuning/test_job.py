@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -108,6 +109,8 @@ def test_a_loss_that_is_not_a_number_is_said(
         "napari_pmrnet.training.fit.total_loss", lambda *_: (nothing, {})
     )
     monkeypatch.setattr(sys, "argv", ["worker", str(job.folder)])
+    # A worker takes back its own priority; here that would be the tests'.
+    monkeypatch.setattr(worker.psutil, "Process", MagicMock())
     with pytest.raises(SystemExit):
         worker.main()
     assert "became unstable" in job.last(FAILED)["message"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet._software import misfit
+from napari_pmrnet.errors import SoftwareError
 
 
 def import_torch() -> ModuleType:
@@ -12,18 +13,19 @@ def import_torch() -> ModuleType:
 
     Raises
     ------
-    PMRNetError
+    SoftwareError
         If torch is missing or its libraries cannot be loaded, with the remedy.
     """
     try:
         import torch
-    except ModuleNotFoundError as error:
-        raise PMRNetError(
-            "PyTorch is not installed. Install it with: pip install torch"
-        ) from error
+    except ImportError as error:
+        told = misfit(error, "The network", "torch")
+        if told is None:
+            raise
+        raise told from error
     except OSError as error:
         # On Windows, torch >= 2.9 imported after Qt can find the wrong runtime DLLs.
-        raise PMRNetError(
+        raise SoftwareError(
             f"PyTorch could not load its libraries ({error}). On Windows install the "
             "Microsoft Visual C++ Redistributable and start napari again; if it stays, "
             "run 'pip install --force-reinstall torch' in napari's environment."

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from napari_pmrnet._allocator import keep_freed_memory
-from napari_pmrnet._extras import needs_extra
+from napari_pmrnet._software import needs
 from napari_pmrnet.datasets.commands import app as data_app
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.finetuning.command import finetune
@@ -284,10 +284,8 @@ def train(
     """Train a network; started again after a kill, it goes on where it stopped."""
     from napari_pmrnet.datasets.registry import labels_of
     from napari_pmrnet.pretrained.devices import choose_device
-
-    with needs_extra("train", "training"):
-        from napari_pmrnet.training.config import TrainConfig
-        from napari_pmrnet.training.run import train as run
+    from napari_pmrnet.training.config import TrainConfig
+    from napari_pmrnet.training.run import train as run
 
     in_file = json.loads(config.read_text()) if config else {}
     names = tuple(name.strip() for name in classes.split(",")) if classes else ()
@@ -347,7 +345,7 @@ def evaluate(
     from napari_pmrnet.pretrained import load_model
 
     if output is not None:
-        with needs_extra("train", "the report"):
+        with needs("train", "The report"):
             from napari_pmrnet.evaluation.report import write_report
     model = load_model(settings.model, settings.device)
     opened = open_dataset(

@@ -257,22 +257,3 @@ def test_the_journal_beside_an_image_is_read(corrected, tmp_path: Path) -> None:
     assert found.reviewed.tolist() == [3]
     assert set(np.unique(found.labels)) == {UNKNOWN, 0, 3}
     assert isinstance(found, Corrections)
-
-
-def test_a_missing_package_is_named(
-    corrected, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = corrected[0]
-    Image.fromarray(one.image).save(tmp_path / "0.png")
-    tifffile.imwrite(tmp_path / "0.tif", one.labels.astype("u2"))
-
-    def no_monai(*_: object) -> None:
-        raise ModuleNotFoundError(name="monai")
-
-    monkeypatch.setattr(worker, "run_job", no_monai)
-    arguments = ["--labels", tmp_path, "--output", tmp_path / "w.safetensors"]
-    done = CliRunner().invoke(
-        app, ["finetune", *map(str, [tmp_path / "0.png", *arguments])]
-    )
-    assert "needs the package monai" in str(done.exception)
-    assert "napari-pmrnet[train]" in str(done.exception)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pmrnet._extras import needs_extra
+from napari_pmrnet._software import needs, require
 from napari_pmrnet._torch import import_torch
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.io.atomic import replace_file
@@ -229,11 +229,13 @@ def needed(package: str) -> ModuleType:
 
     Raises
     ------
-    PMRNetError
-        If it is not installed, with the command that installs it.
+    SoftwareError
+        If it is not installed, of a version that is not needed, or does not load.
     """
-    with needs_extra("export", "Exporting"):
-        return import_module(package)
+    with needs("export", "Exporting"):
+        module = import_module(package)
+    require(package, "Exporting")
+    return module
 
 
 def _target(model: Model) -> str:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from napari_pmrnet.batch import BatchJob
-from napari_pmrnet.cli.app import app as app_module
-from napari_pmrnet.cli.app import batch_progress
+from napari_pmrnet.cli import app as app_module
+from napari_pmrnet.cli import batch_progress
 from napari_pmrnet.segmentation import Settings
 
 WORDS = st.text(

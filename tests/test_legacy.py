@@ -15,23 +15,23 @@ from npe2 import PluginManifest
 
 import napari_pmrnet
 from napari_pmrnet.batch.inputs import find_sources
-from napari_pmrnet.batch.record import Record, file_key
-from napari_pmrnet.batch.rows import write_summary
+from napari_pmrnet.batch.run_log import Record, file_key
+from napari_pmrnet.batch.summary import write_summary
 from napari_pmrnet.finetuning.corrections import UNKNOWN
 from napari_pmrnet.finetuning.job import EPOCH, Job, TuneSettings
 from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import label_origin, open_label_zarr
-from napari_pmrnet.plugin._memory import PLUGIN, recall
-from napari_pmrnet.plugin._review_store import open_folder
-from napari_pmrnet.plugin._training_run import State
-from napari_pmrnet.pretrained import available_models, load_model
-from napari_pmrnet.pretrained.library import read_card
-from napari_pmrnet.pretrained.user_models import import_model
-from napari_pmrnet.proofreading.folder import load_review
+from napari_pmrnet.models import available_models, load_model
+from napari_pmrnet.models.library import read_card
+from napari_pmrnet.models.user_models import import_model
+from napari_pmrnet.plugin.review.persistence import open_folder
+from napari_pmrnet.plugin.train.process import State
+from napari_pmrnet.plugin.widgets.preferences import PLUGIN, recall
 from napari_pmrnet.proofreading.journal import Journal, fingerprint, read_journal
 from napari_pmrnet.proofreading.origin import Origin, begin_review
-from napari_pmrnet.segmentation.settings import Settings
+from napari_pmrnet.proofreading.saved_review import load_review
+from napari_pmrnet.settings import Settings
 
 HERE = Path(__file__).with_name("legacy")
 AREAS = {1: 606, 2: 372, 3: 569, 4: 382, 5: 5}

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
+import napari.settings
 import numpy as np
 import pandas as pd
 import pytest
 from npe2 import PluginManifest
+from qtpy.QtCore import QSettings
 from scipy import ndimage
 
 import napari_pmrnet
-from napari_pmrnet.plugin import _devices, _jobs
+from napari_pmrnet.plugin import _devices, _jobs, _memory
 from napari_pmrnet.segmentation import planes
 from napari_pmrnet.segmentation.instances import smallest_area
 from napari_pmrnet.segmentation.missed import Missed
@@ -133,6 +135,17 @@ def core(monkeypatch) -> Iterator[FakeCore]:
     monkeypatch.setattr(_devices, "warm_up", lambda *_: None)
     yield fake
     fake.gate.set()
+
+
+if not hasattr(napari.settings, "get_plugin_settings"):
+
+    @pytest.fixture
+    def plugin_settings(monkeypatch, tmp_path) -> None:
+        """Without preferences of plugins, before napari 0.9: a file of the test."""
+        path = str(tmp_path / "settings.ini")
+        monkeypatch.setattr(
+            _memory, "QSettings", lambda *_: QSettings(path, QSettings.Format.IniFormat)
+        )
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.report import markdown_table
 from napari_pmrnet.evaluation.tables import instance_row, semantic_row
 from napari_pmrnet.models.backends.devices import choose_device
+from napari_pmrnet.research.networks import build_network, load_checkpoint
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.config import TrainConfig
-from napari_pmrnet.training.networks import build_network, load_checkpoint
 from napari_pmrnet.training.train import TrainingData, make_trainer, training_data
 from napari_pmrnet.training.trainer import EpochReport
 
@@ -111,7 +111,10 @@ def train(run: Run, folder: Path, subset: str, device: str) -> None:
 
     say(run, "training")
     data = prepared(folder)
-    make_trainer(data, run.config, run.path(".ckpt"), device).run(report)
+    trainer = make_trainer(
+        data, run.config, run.path(".ckpt"), device, build=build_network
+    )
+    trainer.run(report)
 
 
 def say(run: Run, what: str) -> None:

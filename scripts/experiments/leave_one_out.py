@@ -33,9 +33,9 @@ from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.report import markdown_table
 from napari_pmrnet.evaluation.tables import instance_row
 from napari_pmrnet.models.backends.devices import choose_device
+from napari_pmrnet.research.networks import load_checkpoint
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.config import TrainConfig
-from napari_pmrnet.training.networks import load_checkpoint
 from napari_pmrnet.training.train import make_trainer, training_data
 from napari_pmrnet.training.trainer import EpochReport
 

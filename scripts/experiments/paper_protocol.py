@@ -41,9 +41,9 @@ from napari_pmrnet.evaluation.semantic import (
 )
 from napari_pmrnet.models.backends.devices import choose_device
 from napari_pmrnet.models.model import Model
+from napari_pmrnet.research.networks import PARTS, build_network, load_checkpoint
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.loss import LossWeights
-from napari_pmrnet.training.networks import PARTS, load_checkpoint
 from napari_pmrnet.training.targets import assemble
 from napari_pmrnet.training.trainer import EpochReport, Trainer
 from napari_pmrnet.training.validation import Pairs
@@ -150,7 +150,13 @@ def train(
 
     source = TurnedSource(pairs["train"], config.seed)
     trainer = Trainer(
-        config, source, pairs["val"], checkpoint, device, compiled=compiled
+        config,
+        source,
+        pairs["val"],
+        checkpoint,
+        device,
+        compiled=compiled,
+        build=build_network,
     )
     trainer.run(report)
 

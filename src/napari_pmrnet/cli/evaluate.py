@@ -46,7 +46,7 @@ def evaluate(
     from napari_pmrnet.research.registry import open_dataset
 
     if output is not None:
-        with needs_extra("train", "the report"):
+        with needs_extra("research", "the report"):
             from napari_pmrnet.evaluation.report import write_report
     model = load_model(settings.model, settings.device)
     opened = open_dataset(

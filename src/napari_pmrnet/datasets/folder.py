@@ -82,7 +82,7 @@ class PackedDataset(OpenedDataset):
                 )
         self.split_file = self._find_table(split_file)
         self.source, self.split_name = str(self.split_file), self.split_file.name
-        self.column = column
+        self.column, self.left_out = column, without
         whole = read_split_table(self.split_file)
         self.table = keep_subset(whole, self.source, column, subset)
         if without is not None:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage as ndi
 
-from napari_pmrnet.datasets.layout import Reader
 from napari_pmrnet.datasets.table import column_of
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.research.published import split_table
+from napari_pmrnet.research.readers.layout import Reader
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from napari_pmrnet.models.model import Model
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource
 from napari_pmrnet.training.loss import total_loss
-from napari_pmrnet.training.networks import build_network, take_weights
+from napari_pmrnet.training.networks import Build, build_pmrnet, take_weights
 from napari_pmrnet.training.validation import Pairs, validation_dice
 
 MOST_HELPERS = 8
@@ -63,6 +63,8 @@ class Trainer:
     compiled : bool
         Let ``torch.compile`` fuse the network's kernels and send them to a GPU at once.
         It takes a minute or two for every size of crops.
+    build : callable
+        Makes the untrained network of `config`; by default the whole PMRNet.
     """
 
     config: TrainConfig
@@ -72,12 +74,13 @@ class Trainer:
     device: str = "cpu"
     parent: Model | None = None
     compiled: bool = False
+    build: Build = build_pmrnet
     epoch: int = field(default=0, init=False)
     best_dice: float = field(default=-1.0, init=False)
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.config.seed)
-        network = build_network(self.config)
+        network = self.build(self.config)
         if self.parent is not None:
             take_weights(network, self.config.channels, self.parent)
         self.network = network.to(self.device, memory_format=torch.channels_last)

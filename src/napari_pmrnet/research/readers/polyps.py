@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from napari_pmrnet.datasets.layout import Item, Reader, holds, subfolder
+from napari_pmrnet.research.readers.layout import Item, Reader, holds, subfolder
 
 BLOCK = 25
 """Frames of CVC-ClinicDB in a group: 612 frames come from 29 videos."""

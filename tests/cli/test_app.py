@@ -62,7 +62,7 @@ def test_segment_writes_the_labels_of_segment(
     )
     expected = segment(image, settings)
     np.testing.assert_array_equal(labels.data, expected.labels)
-    assert labels.is_labels and labels.scale == (0.5, 0.5)
+    assert labels.is_labels and labels.space.scale == (0.5, 0.5)
     made = labels.metadata["napari_pmrnet"]
     assert made["settings"] == settings.as_dict()
     assert made["weights_hash"] == load_model(weights, "cpu").card["sha256"]

@@ -153,7 +153,7 @@ def test_certainty_of_nuclei_tells_those_that_fit_from_those_that_do_not(
             )
         )
     fitted = fit_certainties(cases)
-    assert set(fitted["object_certainty"]) == {"intercept", *objects.PIXEL_FEATURES}
+    assert set(fitted["object_certainty"]) == {"intercept", *objects.FEATURES}
     assert fitted["missed_certainty"] is None
     certainty = []
     for _, case in cases:

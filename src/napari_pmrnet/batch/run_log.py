@@ -19,7 +19,7 @@ from typing import Any
 from napari_pmrnet.batch.inputs import LABELS_ENDING, Source
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.images import image_name
+from napari_pmrnet.io.formats import image_name
 from napari_pmrnet.io.write import disk_is_full
 from napari_pmrnet.settings import Settings
 

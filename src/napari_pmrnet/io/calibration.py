@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import tifffile
 
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
 
 # A plain TIFF may carry the resolution of a printer. 2400 dots an inch are 10.6 um.
@@ -30,13 +31,11 @@ class Calibration:
     steps: dict[str, tuple[float, str]] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
 
-    def scale(self, axes: tuple[str, ...]) -> tuple[float, ...]:
-        """Step along each of `axes`; 1 where unknown."""
-        return tuple(self.steps.get(axis, (1.0, PIXEL))[0] for axis in axes)
-
-    def units(self, axes: tuple[str, ...]) -> tuple[str, ...]:
-        """Unit of each of `axes`; pixel where unknown."""
-        return tuple(self.steps.get(axis, (1.0, PIXEL))[1] for axis in axes)
+    def space(self, axes: Iterable[str]) -> Space:
+        """Space of an array with these axes; one pixel where unknown."""
+        known = [(axis, *self.steps.get(axis, (1.0, PIXEL))) for axis in axes]
+        letters, scale, units = zip(*known, strict=True)
+        return Space(letters, scale, units)
 
 
 def plain_calibration(page: tifffile.TiffPage) -> Calibration:

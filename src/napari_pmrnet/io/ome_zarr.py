@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.calibration import Calibration
+from napari_pmrnet.io.formats import image_name
 from napari_pmrnet.io.units import PIXEL, canonical_unit
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def readable(path: Path) -> Iterator[None]:
 def _images(group: Any, path: Path) -> Iterator[ZarrImage]:
     """Images of a group."""
     about = _metadata(group)
-    name = path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem
+    name = image_name(path)
     if about.get("multiscales"):
         yield _image(group, about, name)
         return

@@ -13,7 +13,6 @@ import tifffile
 
 from napari_pmrnet.errors import DataError
 
-TIFF_ENDINGS = (".tif", ".tiff")
 LARGE = 50_000_000
 """Bytes of an image for which a look at what the file holds is worth while."""
 

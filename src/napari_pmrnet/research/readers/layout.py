@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from napari_pmrnet.datasets.pixels import (
-    ENDINGS,
+    FORMATS,
     greatest_value,
     image_size,
     read_image,
@@ -20,6 +20,7 @@ from napari_pmrnet.datasets.pixels import (
     unite,
 )
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.formats import Format
 
 _MOST_SUBFOLDERS = 40
 _NEARLY_ALL = 0.98
@@ -208,7 +209,7 @@ class Reader(ABC):
         found: dict[str, Path] = {}
         for path in visible(folder):
             match = re.fullmatch(pattern, path.stem)
-            if match is None or path.suffix.lower() not in ENDINGS:
+            if match is None or Format.of(path) not in FORMATS:
                 continue
             key = match[1] if match.re.groups else match[0]
             if key in found:

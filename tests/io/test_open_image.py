@@ -33,7 +33,7 @@ def the_same(lazy: ImageData, read: ImageData) -> None:
     """Everything alike but that one is lazy."""
     assert isinstance(lazy.data, da.Array) and isinstance(read.data, np.ndarray)
     np.testing.assert_array_equal(lazy.data.compute(), read.data)
-    for name in ("name", "axes", "scale", "units", "channel_axis", "rgb", "metadata"):
+    for name in ("name", "space", "channel_axis", "rgb", "metadata"):
         assert getattr(lazy, name) == getattr(read, name)
 
 
@@ -118,7 +118,7 @@ def test_labels_are_edited_in_place_and_say_where_they_come_from(
     (read,) = read_image(path)
     assert read.space.axes == ("t", "y", "x") and read.space.units == ("s", "um", "um")
     assert read.data.dtype == np.int32 and read.space.scale == (2.0, 0.5, 0.5)
-    assert label_tag(path)["settings"]["channel"] == 1
+    assert label_tag(path).provenance.settings["channel"] == 1
 
 
 def test_other_folders_are_no_labels(tmp_path: Path) -> None:

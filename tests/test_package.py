@@ -102,7 +102,7 @@ def test_every_import_is_declared():
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     requirements = project["dependencies"]
-    for extra in ("all", "cluster", "export", "openvino", "train"):
+    for extra in ("all", "cluster", "export", "openvino", "research"):
         requirements = requirements + extras[extra]
     declared = {r.split(">")[0].split("[")[0].strip().lower() for r in requirements}
     providers = packages_distributions()
@@ -167,7 +167,7 @@ def test_wheel_carries_the_package_and_nothing_else(wheel):
 LOAD_WEIGHTS = """
 import sys, torch, napari_pmrnet
 model = napari_pmrnet.load_model("dsb18", device="cpu")
-out = model.predict_windows(torch.zeros(1, 3, 64, 64))
+out = model.predict_tiles(torch.zeros(1, 3, 64, 64))
 print(napari_pmrnet.__file__, model.card["sha256"])
 """
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
-from napari_pmrnet.io.ome_zarr import import_zarr
+from napari_pmrnet.io.ome_zarr import import_zarr, readable
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance, Tag
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import OME_UNITS, canonical_unit
@@ -56,8 +56,8 @@ def create_label_zarr(
 
     Raises
     ------
-    DataError
-        If zarr is not installed.
+    SoftwareError
+        If zarr is missing or does not fit.
     OSError
         If the folder cannot be made.
     """
@@ -99,7 +99,9 @@ def open_label_zarr(path: str | Path, mode: str = "r+") -> zarr.Array:
     Raises
     ------
     DataError
-        If it is none, or zarr is not installed.
+        If it is none, or is damaged.
+    SoftwareError
+        If zarr is missing or does not fit.
     """
     zarr = import_zarr(path)
     if not is_label_zarr(path):
@@ -107,7 +109,8 @@ def open_label_zarr(path: str | Path, mode: str = "r+") -> zarr.Array:
             f"{path}: holds no labels of napari-pmrnet. Choose a folder ending in "
             f"{Format.ZARR.ending} that it wrote."
         )
-    return zarr.open_group(path, mode=mode)[LEVEL]
+    with readable(Path(path)):
+        return zarr.open_group(path, mode=mode)[LEVEL]
 
 
 def is_label_zarr(path: str | Path) -> bool:

@@ -22,6 +22,7 @@ from torch import nn
 
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import PMRNetError, SoftwareError
+from napari_pmrnet.models.backends.devices import channels_last
 from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.segmentation.plane import prepare
 from napari_pmrnet.segmentation.segment import Segmentation, segment
@@ -149,7 +150,7 @@ def _usable(name: str | Path, device: str) -> tuple[list[Model], list[Row]]:
 def _tiles(models: list[Model], rounds: int) -> list[Row]:
     """`predict_tiles` of every backend and a U-Net of the same type, in turns."""
     tile = prepare(make_fluorescence((256, 256))[0])[None]
-    runs = {
+    runs: dict[str, Callable[[], object]] = {
         f"PMRNet, {model.backend.name}": lambda m=model: m.predict_tiles(tile)
         for model in models
     }
@@ -191,7 +192,7 @@ def reference_unet(out_channels: int = 1) -> nn.Module:
     ModuleNotFoundError
         If MONAI, of which it is a part, is not installed.
     """
-    from monai.networks.nets import BasicUNet
+    from monai.networks.nets.basic_unet import BasicUNet
 
     return BasicUNet(features=UNET_FEATURES, out_channels=out_channels, **UNET)
 
@@ -200,9 +201,7 @@ def _unet(
     device: torch.device, dtype: torch.dtype, tile: np.ndarray
 ) -> Callable[[], object]:
     """A U-Net of 31 million parameters on one window, to the result on the CPU."""
-    network = (
-        reference_unet().eval().to(device, dtype, memory_format=torch.channels_last)
-    )
+    network = channels_last(reference_unet().eval().to(dtype), device)
 
     @torch.inference_mode()
     def run() -> np.ndarray:

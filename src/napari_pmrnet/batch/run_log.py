@@ -154,16 +154,19 @@ class Record:
         file = self.name(source.path)
         if file in self.entries and self.entries[file].row.labels:
             return self.entries[file]
-        for stem in _stems(source.path):
-            labels = (source.folder / f"{stem}{LABELS_ENDING}.tif").as_posix()
-            target = self.output / labels
-            if labels.casefold() in self._taken or target.resolve() in inputs:
-                continue
-            if overwrite or not target.exists():
-                break
+        stems = _stems(source.path)
+        names = ((source.folder / f"{s}{LABELS_ENDING}.tif").as_posix() for s in stems)
+        labels = next(name for name in names if self._is_free(name, inputs, overwrite))
         entry = Entry(Row(file, labels))
         self.add(entry, sync=False)
         return entry
+
+    def _is_free(self, labels: str, inputs: set[Path], overwrite: bool) -> bool:
+        """Whether a file of labels may have this name."""
+        target = self.output / labels
+        if labels.casefold() in self._taken or target.resolve() in inputs:
+            return False
+        return overwrite or not target.exists()
 
     def add(self, entry: Entry, sync: bool = True) -> None:
         """Write down what came of a file.

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_pmrnet._software import misfit
 from napari_pmrnet.batch.cluster.blocks import RowsOnCluster
 from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker_model
@@ -151,7 +153,7 @@ def file_steps(
                 image.space,
                 task.provenance,
             )
-        picture = thumbnail(*found.shown)
+        picture = b"" if found.shown is None else thumbnail(*found.shown)
         digest = hash_of(target)
     except (PMRNetError, MemoryError) as error:
         return failed(task, error)
@@ -290,8 +292,8 @@ def _row(
     return replace(
         names,
         nuclei=len(certainties),
-        certainty=round(float(certainties.mean()), 4) if some else None,
-        doubtful=round(float((certainties < DOUBT_LIMIT).mean()), 4) if some else None,
+        certainty=round(float(np.mean(certainties)), 4) if some else None,
+        doubtful=round(float(np.mean(certainties < DOUBT_LIMIT)), 4) if some else None,
         seconds=round(seconds, 3),
         pixel_height=height if known else None,
         pixel_width=width if known else None,

@@ -73,11 +73,10 @@ def _small(pixels: np.ndarray) -> Image.Image:
     """The picture at the size of a thumbnail."""
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     factor = SIDE / max(picture.size)
-    size = tuple(max(1, round(n * factor)) for n in picture.size)
+    width, height = (max(1, round(n * factor)) for n in picture.size)
     # Enlarged pixels stay square; what shrinks is averaged.
-    return picture.resize(
-        size, Image.Resampling.BOX if factor < 1 else Image.Resampling.NEAREST
-    )
+    how = Image.Resampling.BOX if factor < 1 else Image.Resampling.NEAREST
+    return picture.resize((width, height), how)
 
 
 def _encode(picture: Image.Image) -> bytes:

@@ -47,7 +47,7 @@ def evaluate(
 
     if output is not None:
         with needs("research", "The report"):
-            from napari_pmrnet.evaluation.report import write_report
+            import matplotlib  # noqa: F401  missed before the work begins, if at all
     model = load_model(settings.model, settings.device)
     opened = open_dataset(
         dataset, data, split, column, subset, strict, max_side=max_side
@@ -71,6 +71,8 @@ def evaluate(
         console.print(f"\n{title}", style="bold")
         console.print(table.T.round(3).to_string(), highlight=False)
     if output is not None:
+        from napari_pmrnet.evaluation.report import write_report
+
         for path in write_report(
             output, scores, tables, model, opened, settings, conditions
         ):

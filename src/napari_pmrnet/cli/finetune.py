@@ -83,7 +83,7 @@ def finetune(
         raise PMRNetError(describe_error(error, "give the command again")) from error
     if note := job.last(NOTE):
         console.print(note["message"])
-    before, after = (job.last(kind)["scores"] for kind in (BEFORE, AFTER))
+    before, after = ((job.last(kind) or {})["scores"] for kind in (BEFORE, AFTER))
     for name in before:
         console.print(
             f"{name}: {before[name]:.3f} before, {after[name]:.3f} after",

@@ -31,7 +31,7 @@ def list_models() -> None:
     from napari_pmrnet.models.card_text import entries, summary
 
     found = entries()
-    rows = [("name", "parent", "date", "images", "score", "")]
+    rows: list[tuple[str, ...]] = [("name", "parent", "date", "images", "score", "")]
     for entry in found:
         kind = "shipped" if entry.shipped else "yours"
         rows.append((*summary(entry, found).values(), kind))

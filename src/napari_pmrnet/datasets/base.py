@@ -87,7 +87,7 @@ class OpenedDataset(ABC):
         """
         part = copy(self)
         values = column_of(self.table, self.source, self.column).astype(str)
-        part.table = self.table[values == subset]
+        part.table = self.table.loc[values == subset]
         if part.table.empty:
             raise DataError(
                 f"{self.source}: no row with {self.column} = {subset} is left that "

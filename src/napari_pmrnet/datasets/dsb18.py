@@ -98,4 +98,4 @@ def _read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         raise DataError(
             f"{path}: has shape {mask.shape}, its image {shape}. Copy it again."
         )
-    return mask > 0
+    return np.asarray(mask > 0)

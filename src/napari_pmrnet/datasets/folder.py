@@ -8,6 +8,7 @@ fault is one line, and the run goes on without that image or, if strict, does no
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -208,14 +209,14 @@ def _checked_image(path: Path) -> np.ndarray:
 
 def _image_size(path: Path) -> tuple[int, ...]:
     """(H, W) of an 8-bit picture, decoding only one that does not look sound."""
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            sound = not picture.mode.startswith(("I", "F"))
-            picture.verify()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        sound = False
-    return (height, width) if sound else _checked_image(path).shape[:2]
+    faults = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+    with suppress(*faults), Image.open(path) as picture:
+        width, height = picture.size
+        sound = not picture.mode.startswith(("I", "F"))
+        picture.verify()
+        if sound:
+            return height, width
+    return _checked_image(path).shape[:2]
 
 
 def _checked_labels(path: Path) -> np.ndarray:

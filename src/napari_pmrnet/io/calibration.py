@@ -140,6 +140,8 @@ def _ome_calibration(pixels: Mapping[str, Any]) -> Calibration:
 def _pixel_step(page: tifffile.TiffPage, tag_name: str) -> float:
     """Size of a pixel in the file's unit, 0 where the tag is absent or absurd."""
     tag = page.tags.get(tag_name)
+    if tag is None:
+        return 0.0
     try:
         numerator, denominator = tag.value
         return _positive(denominator / numerator) or 0.0

@@ -73,7 +73,7 @@ class ImageData:
     rgb: bool = False
     is_labels: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
-    coarser: tuple[da.Array, ...] = ()
+    coarser: tuple[np.ndarray | da.Array, ...] = ()
 
 
 def read_image(path: str | Path) -> list[ImageData]:

@@ -155,6 +155,7 @@ def _description(
         extra["spacing"] = steps["z"][0]
     if "t" in steps and steps["t"][1] == "s":
         extra.update(finterval=steps["t"][0], tunit="sec")
+    extra[METADATA_KEY] = json.dumps(tag.as_dict())
     return tifffile.imagej_description(
         labels.shape,
         axes="".join(tag.space.axes).upper(),
@@ -162,7 +163,6 @@ def _description(
         min=0.0,
         max=float(max(labels.max(), 1)),
         **extra,
-        **{METADATA_KEY: json.dumps(tag.as_dict())},
     )
 
 

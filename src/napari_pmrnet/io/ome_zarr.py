@@ -164,5 +164,5 @@ def _axis(axis: Any) -> tuple[str, str]:
     """Letter and unit of an axis; formats before 0.4 give the letter alone."""
     if isinstance(axis, str):
         return axis.lower(), PIXEL
-    letter = _LETTERS.get(axis.get("type", ""), axis["name"].lower())
+    letter = _LETTERS.get(axis.get("type", ""), str(axis["name"]).lower())
     return letter, canonical_unit(axis.get("unit", PIXEL))

@@ -44,7 +44,7 @@ class LogitsOnly(nn.Module):
 
 def _unetplusplus(out_channels: int) -> nn.Module:
     """A U-Net++ of five levels, 32 to 512 channels, with batch norm."""
-    from monai.networks.nets import BasicUNetPlusPlus
+    from monai.networks.nets.basic_unetplusplus import BasicUNetPlusPlus
 
     return BasicUNetPlusPlus(
         features=UNETPLUSPLUS_FEATURES, out_channels=out_channels, **UNET
@@ -53,7 +53,7 @@ def _unetplusplus(out_channels: int) -> nn.Module:
 
 def _attention_unet(out_channels: int) -> nn.Module:
     """An attention U-Net of five levels, 64 to 1024 channels."""
-    from monai.networks.nets import AttentionUnet
+    from monai.networks.nets.attentionunet import AttentionUnet
 
     return AttentionUnet(
         spatial_dims=2,

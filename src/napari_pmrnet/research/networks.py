@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from napari_pmrnet._software import needs
 from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.models.backends.devices import choose_device
+from napari_pmrnet.models.backends.devices import channels_last, choose_device
 from napari_pmrnet.models.card import TILE, architecture
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
@@ -173,5 +173,5 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Model:
         "sha256": "",
     }
     target = choose_device(device)
-    network = WithMaps(network).eval().to(target, memory_format=torch.channels_last)
+    network = channels_last(WithMaps(network).eval(), target)
     return Model(path.stem, card, network, target)

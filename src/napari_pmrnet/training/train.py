@@ -174,9 +174,11 @@ def training_data(
     check = _ClassCheck(config.classes)
     samples = make_samples(check.through(train_set), len(train_set), preparing, make)
     check.finish()
-    modalities = train_set.table.get("modality", ["all"] * len(samples))
+    table = train_set.table
+    known = "modality" in table
+    modalities = list(table["modality"]) if known else ["all"] * len(samples)
     validation = [pair(image, labels) for _, image, labels in check.through(val_set)]
-    return TrainingData(samples, list(modalities), validation)
+    return TrainingData(samples, modalities, validation)
 
 
 class _ClassCheck:
@@ -264,7 +266,7 @@ def finish(
     whole = sees_whole(model.card)
     tune = tune_foreground if whole else tune_thresholds
     thresholds = thresholds or tune(cases)
-    settings = Settings(**thresholds)
+    settings = replace(Settings(), **thresholds)
     if whole:
         fitted = {"certainty": fit_pixels(cases)}
     else:

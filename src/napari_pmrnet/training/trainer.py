@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.models.backends.devices import has_fast_bfloat16
+from napari_pmrnet.models.backends.devices import channels_last, has_fast_bfloat16
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource
@@ -28,6 +28,8 @@ from napari_pmrnet.training.networks import Build, build_pmrnet, take_weights
 from napari_pmrnet.training.validation import Pairs, validation_dice
 
 MOST_HELPERS = 8
+Weights = tuple[Tensor, ...] | list[Tensor]
+Average = Callable[[Weights, Weights, Tensor | int], None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Trainer:
         network = self.build(self.config)
         if self.parent is not None:
             take_weights(network, self.config.channels, self.parent)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = channels_last(network, self.device)
         self._forward = self.network
         if self.compiled:
             how = {"dynamic": False, "mode": "reduce-overhead"}
@@ -315,10 +317,10 @@ def _work_alone() -> None:
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
-def _warm_average(decay: float) -> Callable[[list, list, Tensor], None]:
+def _warm_average(decay: float) -> Average:
     """Moving average that forgets the first, untrained weights quickly."""
 
-    def update(averaged: list, current: list, count: Tensor) -> None:
+    def update(averaged: Weights, current: Weights, count: Tensor | int) -> None:
         done = int(count)
         get_ema_multi_avg_fn(min(decay, (1 + done) / (10 + done)))(
             averaged, current, count

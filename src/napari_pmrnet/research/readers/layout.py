@@ -191,12 +191,13 @@ class Reader(ABC):
         """What looks wrong with the data set as a whole, one line each."""
         return []
 
-    def pictures(self, folder: Path, pattern: str = ".*") -> dict[str, Path]:
+    def pictures(self, folder: Path | None, pattern: str = ".*") -> dict[str, Path]:
         """Pictures of a folder whose name without ending is of a pattern.
 
         Parameters
         ----------
-        folder : Path
+        folder : Path or None
+            None holds none.
         pattern : str
             Regular expression for the whole name; its first group, or all of it, is
             the key.
@@ -207,7 +208,7 @@ class Reader(ABC):
             In the order of numbers, then of names.
         """
         found: dict[str, Path] = {}
-        for path in visible(folder):
+        for path in visible(folder) if folder else ():
             match = re.fullmatch(pattern, path.stem)
             if match is None or Format.of(path) not in FORMATS:
                 continue

@@ -47,6 +47,11 @@ Strict = Annotated[
 ]
 
 
+def say(line: str, style: str | None = None) -> None:
+    """Print a line as it is."""
+    console.print(line, style=style, markup=False, highlight=False)
+
+
 def complain(line: str, style: str = "red") -> None:
     """Print a line to standard error, above a progress bar that is shown.
 

@@ -15,8 +15,8 @@ from napari_pmrnet.cli.shared import (
     MaxSide,
     Split,
     Strict,
-    console,
     progress_bar,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def train(
             dice = card["val"]["Dice"]
         else:
             dice = round(train_for_comparison(*sets, output, recipe, **options), 4)
-    console.print(f"{output}: validation Dice {dice}")
+    say(f"{output}: validation Dice {dice}")
 
 
 def _epoch_line(epoch: EpochReport) -> str:

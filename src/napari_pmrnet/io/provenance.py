@@ -62,9 +62,11 @@ class Tag(NamedTuple):
         """Inverse of `as_dict`; None for anything else."""
         try:
             space = Space.of(values["axes"], values["scale"], values["units"])
-            return cls(space, Provenance.from_dict(values))
+            made = Provenance.from_dict(values)
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
+        whole = len(space.axes) == len(space.scale) == len(space.units) > 0
+        return cls(space, made) if whole else None
 
 
 def read_label_tag(description: str) -> Tag | None:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from napari_pmrnet._software import needs
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import PMRNetError, SoftwareError
 from napari_pmrnet.models.backends.devices import channels_last
@@ -189,10 +190,11 @@ def reference_unet(out_channels: int = 1) -> nn.Module:
 
     Raises
     ------
-    ModuleNotFoundError
-        If MONAI, of which it is a part, is not installed.
+    SoftwareError
+        If MONAI, of which it is a part, is missing or cannot be loaded.
     """
-    from monai.networks.nets.basic_unet import BasicUNet
+    with needs("research", "The U-Net"):
+        from monai.networks.nets.basic_unet import BasicUNet
 
     return BasicUNet(features=UNET_FEATURES, out_channels=out_channels, **UNET)
 

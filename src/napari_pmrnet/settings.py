@@ -6,9 +6,11 @@ dataclass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_pmrnet.models.card import ModelCard
 
 LARGEST_MIN_AREA = 100_000
 
@@ -113,17 +115,17 @@ class Settings:
         return asdict(self)
 
     @classmethod
-    def for_card(cls, card: Mapping[str, Any], **values: Any) -> Settings:
+    def for_card(cls, card: ModelCard, **values: Any) -> Settings:
         """Settings with the thresholds of a model card.
 
         Parameters
         ----------
-        card : mapping
+        card : ModelCard
             Its ``thresholds`` holds values for `TUNED`; missing ones are the default.
         **values
             Settings that differ from the default and the card.
         """
-        tuned = {k: v for k, v in card.get("thresholds", {}).items() if k in TUNED}
+        tuned = {k: v for k, v in card.thresholds.items() if k in TUNED}
         return cls(**{**tuned, **values})
 
     @classmethod

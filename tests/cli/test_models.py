@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from napari_pmrnet.cli.app import app
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.models import available_models
-from napari_pmrnet.models.library import card_path, find_weights
+from napari_pmrnet.models.card import card_path
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.models.user_models import import_model
 
 

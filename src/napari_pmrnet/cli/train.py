@@ -113,7 +113,7 @@ def train(
             report=lambda epoch: bar.console.print(_epoch_line(epoch)),
             preparing=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    console.print(f"{output}: validation Dice {card['val']['Dice']}")
+    console.print(f"{output}: validation Dice {card.val['Dice']}")
 
 
 def _epoch_line(epoch: EpochReport) -> str:

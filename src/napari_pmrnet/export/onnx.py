@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from napari_pmrnet._runtime import import_torch, needs_extra
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.io.write import replace_file
-from napari_pmrnet.models.card import INSTANCES, class_names, label_kind_of
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.models.model import Model, activate
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.segmentation.normalise import PERCENTILES
@@ -98,8 +98,6 @@ def onnx_bytes(model: Model) -> bytes:
 
     from napari_pmrnet.network.pmrnet import STRIDE
 
-    pass
-
     free = {0: "batch", 2: "height", 3: "width"}
     stream = io.BytesIO()
     with warnings.catch_warnings(), _quiet_exporter(), torch.no_grad():
@@ -127,15 +125,15 @@ def metadata(model: Model) -> dict[str, str]:
     """What a program that runs the exported model has to know, as text."""
     facts = {
         "name": model.name,
-        "weights_sha256": model.card["sha256"],
+        "weights_sha256": model.card.sha256,
         "window": model.tile,
         "overlap": model.overlap,
         "size_multiple": 8,
         "channels": list(model.map_names()),
         "normalisation": NORMALISATION,
-        "licences": model.card.get("licences", {}),
-        "thresholds": model.card.get("thresholds", {}),
-        "working_diameters": model.card.get("working_diameters", []),
+        "licences": model.card.licences,
+        "thresholds": model.card.thresholds,
+        "working_diameters": list(model.card.working_diameters or ()),
     }
     return {
         key: value if isinstance(value, str) else json.dumps(value)
@@ -241,9 +239,11 @@ def needed(package: str) -> ModuleType:
 
 
 def _target(model: Model) -> str:
-    """What a model labels."""
-    kind, names = label_kind_of(model.card), class_names(model.card)
-    return "nuclei" if kind == INSTANCES else ", ".join(names) or kind
+    """Names of what a model labels."""
+    kind = model.card.label_kind
+    return (
+        "nuclei" if kind is LabelKind.NUCLEI else ", ".join(model.card.classes) or kind
+    )
 
 
 def _about(model: Model) -> str:

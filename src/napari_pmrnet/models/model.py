@@ -8,23 +8,20 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.backends.choose import Backend, make_backend
 from napari_pmrnet.models.backends.devices import choose_device
-from napari_pmrnet.models.card import sha256
-from napari_pmrnet.models.card_checks import label_kind_fault
-from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.models.card import ModelCard, read_verified
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.network import PMRNet
 
-OVERLAP = 64
 GPU_BATCH = 16
 FLIPS = ((), (2,), (3,), (2, 3))
 _EXTRA = ("gate_half", "gate_quarter", "esconv")
@@ -38,8 +35,7 @@ class Model:
     ----------
     name : str
         Name of a model or of the file.
-    card : dict
-        The model card; ``card["sha256"]`` is the hash of the weights.
+    card : ModelCard
     network : PMRNet
         In evaluation mode, in channels_last memory format.
     device : torch.device
@@ -49,7 +45,7 @@ class Model:
     """
 
     name: str
-    card: dict[str, Any]
+    card: ModelCard
     network: PMRNet
     device: torch.device
     wanted_backend: str = "auto"
@@ -58,7 +54,7 @@ class Model:
     def backend(self) -> Backend:
         """What runs the network, made from its weights when first asked for."""
         return make_backend(
-            self.network, self.device, self.wanted_backend, self.card.get("sha256")
+            self.network, self.device, self.wanted_backend, self.card.sha256
         )
 
     @property
@@ -68,18 +64,18 @@ class Model:
 
     @property
     def tile(self) -> int:
-        """Side of the windows the network sees, in pixels."""
-        return int(self.card["window"])
+        """Side of the tiles the network sees, in pixels."""
+        return self.card.tile
 
     @property
     def overlap(self) -> int:
-        """Overlap of neighbouring windows, in pixels."""
-        return int(self.card.get("overlap", OVERLAP))
+        """Overlap of neighbouring tiles, in pixels."""
+        return self.card.overlap
 
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the network's output channels."""
-        return tuple(self.card["architecture"]["channels"])
+        return self.card.channels
 
     @property
     def batch_size(self) -> int:
@@ -207,30 +203,19 @@ def load_model(
     Raises
     ------
     WeightsError
-        If weights or card are missing, do not belong together, or are of another
-        network.
+        If weights or card are missing, spoilt, do not belong together, or are of
+        another network.
     """
     path = find_weights(name)
-    card = read_card(path)
-    digest = sha256(path)
-    if digest != card.get("sha256"):
-        raise WeightsError(
-            f"{path} is not the file its card describes: SHA-256 {digest[:12]}..., "
-            f"expected {str(card.get('sha256'))[:12]}... Copy weights and card again "
-            "from where they came; for a shipped model, reinstall napari-pmrnet."
-        )
+    weights, card = read_verified(path)
+    network = PMRNet(out_channels=len(card.channels))
     try:
-        channels = card["architecture"]["channels"]
-        network = PMRNet(card["architecture"]["in_channels"], len(channels))
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        network.load_state_dict(load(weights))
+    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
         raise WeightsError(
             f"{path} does not hold weights of the PMRNet its card describes "
             f"({_first_line(error)}). Choose another model."
         ) from error
-    fault = label_kind_fault(card)
-    if fault:
-        raise WeightsError(f"{path}: its card {fault}. Copy it again.")
     target = choose_device(device)
     network = network.eval().to(target, memory_format=torch.channels_last)
     return Model(path.stem, card, network, target, backend)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.models.card import CLASSES, label_kind_of, refuse_parts
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.blocks import SIDE
 from napari_pmrnet.segmentation.flow_labels import numbered
 from napari_pmrnet.segmentation.label_store import LabelledPlane, LabelStore, is_large
@@ -230,7 +230,7 @@ def segment_planes(
         from napari_pmrnet.models import shared_model
 
         model = shared_model(settings.model, settings.device)
-    classes = label_kind_of(model.card) == CLASSES
+    classes = model.card.label_kind is LabelKind.CLASSES
     made = _Making(stack, settings, link, maps, store, classes)
     for number, place in enumerate(np.ndindex(*stack.shape[:-2])):
         last_hope = stack.count == 1 or made.shown is None and number == stack.count - 1
@@ -539,13 +539,13 @@ def segment_large_steps(
         from napari_pmrnet.models import shared_model
 
         model = shared_model(settings.model, settings.device)
-    refuse_parts(model.card, plane.name, "Shrink it, and segment it at once.")
+    model.card.label_kind.refuse_tiles(plane.name, "Shrink it, and segment it at once.")
     store = LabelStore(
         output,
         scale=scale,
         units=units,
         settings=settings,
-        weights_hash=model.card.get("sha256"),
+        weights_hash=model.card.sha256,
         block=block,
     )
     store.create(plane.shape)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.backends.devices import choose_device
-from napari_pmrnet.models.card import TILE, architecture
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
 from napari_pmrnet.research.baselines import BASELINES, LogitsOnly
@@ -142,12 +142,7 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Model:
     config = TrainConfig.from_dict(named)
     network = build_network(config)
     network.load_state_dict(state["best_state"])
-    card = {
-        "architecture": architecture(config.channels),
-        "window": TILE,
-        **config.card_fields(),
-        "sha256": "",
-    }
+    card = new_card(config.channels, **config.card_fields())
     target = choose_device(device)
     network = WithMaps(network).eval().to(target, memory_format=torch.channels_last)
     return Model(path.stem, card, network, target)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import isnan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,15 +15,10 @@ from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.tables import rows_of
-from napari_pmrnet.models.card import (
-    INSTANCES,
-    architecture,
-    class_channels_in,
-    save_model,
-    sees_whole,
-    write_card,
-)
+from napari_pmrnet.models.card import ModelCard, new_card, write_card
+from napari_pmrnet.models.label_kind import LabelKind, class_channels_in
 from napari_pmrnet.models.model import Model, load_model
+from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.research.registry import labels_of, open_dataset
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.augment import Sample
@@ -69,7 +63,7 @@ def train(
     compiled: bool = False,
     report: Callable[[EpochReport], None] = lambda _: None,
     preparing: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> ModelCard:
     """Train on the ``train`` rows of a split and keep the best epoch on ``val``.
 
     Parameters
@@ -106,9 +100,9 @@ def train(
 
     Returns
     -------
-    dict
-        The model card; of a network for comparison its best validation Dice alone,
-        under ``val``, since it leaves a checkpoint and no weights for the plugin.
+    ModelCard
+        As written; of a network for comparison one with its best validation Dice, which
+        is not written, since it leaves a checkpoint and no weights for the plugin.
 
     Raises
     ------
@@ -123,7 +117,7 @@ def train(
             f"{output}: the plugin can use the whole PMRNet only. To train "
             "another network for comparison, name an output that ends in .ckpt."
         )
-    if config.labels == INSTANCES and labels_of(dataset) != INSTANCES:
+    if config.labels is LabelKind.NUCLEI and labels_of(dataset) != config.labels:
         raise DataError(
             f"{data}: does not tell objects apart, so there are no nuclei to learn. "
             "Train on objects or classes: --labels, or TrainConfig.for_labels."
@@ -140,12 +134,13 @@ def train(
     trainer = make_trainer(source, config, checkpoint, device, parent, compiled)
     state = trainer.run(report)
     if comparing:
-        return {"val": {"Dice": round(trainer.best_dice, 4)}}
+        best = {"Dice": round(trainer.best_dice, 4)}
+        return new_card(config.channels, **config.card_fields(), val=best)
     keep = used_channels(config.channels)
-    card = {
-        "architecture": architecture(keep),
+    card = new_card(
+        keep,
         **config.card_fields(),
-        "data": {
+        data={
             "name": data.resolve().name,
             **({} if dataset is None else {"dataset": opened.split_name}),
             "sha256": train_set.data_hash(),
@@ -153,9 +148,9 @@ def train(
             "images": {"train": len(train_set), "val": len(val_set)},
             **({} if leave_out is None else {"left_out": leave_out}),
         },
-        "training": {**config.as_dict(), "torch": torch.__version__},
-        **({} if parent is None else {"parent": parent.card["sha256"]}),
-    }
+        training={**config.as_dict(), "torch": torch.__version__},
+        **({} if parent is None else {"parent": parent.card.sha256}),
+    )
     save_model(output, prune_channels(state, config.channels, keep), card)
     return finish(output, val_set)
 
@@ -193,7 +188,7 @@ def training_data(
     """
     config = config or TrainConfig()
     make, pair = make_sample, validation_pair
-    if config.labels != INSTANCES:
+    if config.labels.sees_whole:
         side, most = config.crop_size, config.augmentation.scale_high
         make = partial(make_whole_sample, side=side, most=most)
         pair = partial(whole_validation_pair, side=side)
@@ -266,7 +261,7 @@ def make_trainer(
 
 def finish(
     weights: Path, val_set: OpenedDataset, thresholds: dict[str, float] | None = None
-) -> dict[str, Any]:
+) -> ModelCard:
     """Fit thresholds and certainties on the validation images; add their scores.
 
     Parameters
@@ -279,12 +274,12 @@ def finish(
 
     Returns
     -------
-    dict
-        The card as written.
+    ModelCard
+        As written.
     """
     model = load_model(weights, "cpu")
     cases = segment_all(model, val_set)
-    whole = sees_whole(model.card)
+    whole = model.card.label_kind.sees_whole
     tune = tune_foreground if whole else tune_thresholds
     thresholds = thresholds or tune(cases)
     settings = Settings(**thresholds)
@@ -293,11 +288,11 @@ def finish(
     else:
         cases = [(truth, result.relabel(settings)) for truth, result in cases]
         fitted = fit_certainties(cases)
-    model = replace(model, card={**model.card, "thresholds": thresholds, **fitted})
+    model = replace(model, card=model.card.updated(thresholds=thresholds, **fitted))
     scores = evaluate(model, val_set, settings)
     rows = rows_of(scores).values()
     val = {name: v for row in rows for name, v in row(scores).items()}
     val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
-    card = {**model.card, "val": val}
+    card = model.card.updated(val=val)
     write_card(weights, card)
     return card

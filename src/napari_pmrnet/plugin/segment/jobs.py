@@ -12,7 +12,8 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_pmrnet.io.label_zarr import ENDING, open_label_zarr
-from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.models.card import read_card
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.label_export import default_path
 from napari_pmrnet.plugin.layers.result_layers import (
@@ -357,14 +358,13 @@ def disk_steps(job: DiskJob) -> Generator[Progress, None, OnDisk]:
     with quiet_collector():
         yield Progress(0, 0, "Loading torch...")
         load_torch()
-        card = read_card(find_weights(job.settings.model))
         store = LabelStore(
             job.output,
             axes=job.stack.axes,
             scale=job.scale,
             units=job.units,
             settings=job.settings,
-            weights_hash=card.get("sha256"),
+            weights_hash=read_card(find_weights(job.settings.model)).sha256,
         )
         found = yield from segment_planes(
             job.stack, job.settings, None, job.name, link=job.link, store=store

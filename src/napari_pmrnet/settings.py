@@ -6,11 +6,9 @@ dataclass.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from napari_pmrnet.models.card import ModelCard
+from typing import Any, Protocol
 
 LARGEST_MIN_AREA = 100_000
 
@@ -21,6 +19,13 @@ TUNED = ("probability_threshold", "seed_threshold")
 def _setting(default: Any, label: str, help: str, **bounds: float) -> Any:
     """Dataclass field that carries what a form and a flag need to know."""
     return field(default=default, metadata={"label": label, "help": help, **bounds})
+
+
+class HasThresholds(Protocol):
+    """A model card, as far as settings are concerned."""
+
+    @property
+    def thresholds(self) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Settings:
         None,
         "Nucleus diameter",
         "Of a typical nucleus, in pixels. Weights trained for a range of sizes see the "
-        "image at the scale that suits it. Empty: measured in a quick first look.",
+        "image at the scale that suits it. Empty: estimated from the image.",
         min=2,
         max=1000,
         step=1,
@@ -115,7 +120,7 @@ class Settings:
         return asdict(self)
 
     @classmethod
-    def for_card(cls, card: ModelCard, **values: Any) -> Settings:
+    def for_card(cls, card: HasThresholds, **values: Any) -> Settings:
         """Settings with the thresholds of a model card.
 
         Parameters

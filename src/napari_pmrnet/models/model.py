@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.backends.choose import Backend, make_backend
 from napari_pmrnet.models.backends.devices import choose_device
@@ -205,14 +206,17 @@ def load_model(
     WeightsError
         If weights or card are missing, spoilt, do not belong together, or are of
         another network.
+    SoftwareError
+        If torch or safetensors does not fit.
     """
     path = find_weights(name)
     weights, card = read_verified(path)
     network = PMRNet(out_channels=len(card.channels))
     try:
         network.load_state_dict(load(weights))
-    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
-        raise WeightsError(
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        unfit = misfit(error, str(path), "torch", "safetensors")
+        raise unfit or WeightsError(
             f"{path} does not hold weights of the PMRNet its card describes "
             f"({_first_line(error)}). Choose another model."
         ) from error

@@ -65,4 +65,4 @@ def test_a_network_is_exported_and_checked(weights: Path, tmp_path: Path) -> Non
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     said = run("export", weights, tmp_path / "net", "--format", "onnx")
-    assert f"{tmp_path / 'net.onnx'}: written. Run by onnxruntime on 3 windows" in said
+    assert f"{tmp_path / 'net.onnx'}: written. Run by onnxruntime on 3 tiles" in said

@@ -258,7 +258,7 @@ def test_packages_of_objects_and_classes_say_so(
         text = archive.read("README.md").decode()
         about = yaml.safe_load(archive.read("rdf.yaml"))
     assert kind in about["description"] and kind in about["tags"]
-    assert "one window holds all of them" in text
+    assert "one tile holds all of them" in text
     assert "nucle" not in text.split("## Validation")[0].replace("nuclei of", "")
     assert about["config"]["napari_pmrnet"]["labels"] == kind
     if kind == "classes":

@@ -1,7 +1,7 @@
 """A model as a package of bioimage.io, the exchange format of the field.
 
 The package holds the ONNX network and no code: whoever runs it runs a graph of known
-operations. What it needs around it, intensities and windows, is described in its
+operations. What it needs around it, intensities and tiles, is described in its
 documentation.
 """
 
@@ -174,7 +174,7 @@ def _fields(model: Model) -> dict[str, Any]:
 
 
 def _input(model: Model) -> dict[str, Any]:
-    """The image tensor: any size in steps of 8 from one window up."""
+    """The image tensor: any size in steps of 8 from one tile up."""
     size = {"min": model.tile, "step": 8}
     return {
         "id": INPUT,
@@ -237,7 +237,7 @@ def _licence(card: ModelCard) -> str | None:
 
 
 def _timestamp(card: ModelCard) -> str:
-    """When the model was made, or else now."""
+    """Date on which the model was made, or else now."""
     try:
         made = datetime.fromisoformat(card.date)
     except ValueError:
@@ -283,7 +283,7 @@ Weights: SHA-256 `{sha256}`. Licence of the weights: {licence}.
 
 There is no preprocessing entry in the description, because none of the format is
 exactly what the network was trained with. Do this once for a whole image, before it is
-cut into windows:
+cut into tiles:
 
 1. A grey image fills all three channels; of a colour image take red, green and blue
    without alpha.
@@ -299,7 +299,7 @@ For an image of no more than {most} values whose two percentiles differ, `scale_
 over channel, y and x with these percentiles, followed by `clip` to [0, 1], gives the
 same but for its `eps`. Applied to each tile by itself it does not.
 
-Height and width are multiples of 8. The plugin cuts an image into windows of {tile} x
+Height and width are multiples of 8. The plugin cuts an image into tiles of {tile} x
 {tile} that overlap by {overlap} pixels and blends the maps.{scale}
 
 ## Output: `maps`, (batch, {count}, y, x), float32
@@ -312,7 +312,7 @@ calibrated certainty, is done by the plugin{thresholds}. A threshold on
 
 ## Validation
 
-`{test_input}` holds one window of generated nuclei, `{test_output}` what PyTorch
+`{test_input}` holds one tile of generated nuclei, `{test_output}` what PyTorch
 makes of it. Run by onnxruntime on a processor, the maps agree within 1e-4. To validate
 on images of your own, annotate some, and compare: `napari-pmrnet evaluate --data DIR`.
 {scores}
@@ -351,7 +351,7 @@ def readme(model: Model) -> str:
 
 
 def purpose(card: ModelCard) -> str:
-    """What a model is for, to follow "PMRNet"."""
+    """Purpose of a model, to follow "PMRNet"."""
     if card.label_kind is LabelKind.NUCLEI:
         return (
             ", extended by channels that separate touching nuclei, for cell nuclei in "
@@ -362,7 +362,7 @@ def purpose(card: ModelCard) -> str:
 
 
 def _map(name: str, card: ModelCard) -> str:
-    """What a map shows."""
+    """Meaning of a map."""
     named = dict(zip(class_channels(len(card.classes)), card.classes, strict=False))
     if name in named:
         return f"how much a pixel looks like {named[name]}, 0 to 1"
@@ -371,9 +371,9 @@ def _map(name: str, card: ModelCard) -> str:
 
 
 def _scale(card: ModelCard) -> str:
-    """How large the network wants to see an image."""
+    """Size at which the network wants to see an image."""
     if card.label_kind.sees_whole:
-        return "\nImages are resized until one window holds all of them."
+        return "\nImages are resized until one tile holds all of them."
     working = card.working_diameters
     if working is None:
         return ""

@@ -100,7 +100,7 @@ def onnx_bytes(model: Model) -> bytes:
     from napari_pmrnet.network.pmrnet import STRIDE
 
     free = {0: "batch", 2: "height", 3: "width"}
-    stream = io.BytesIO()
+    stream: Any = io.BytesIO()
     with warnings.catch_warnings(), _quiet_exporter(), torch.no_grad():
         # The exporter by tracing is deprecated in favour of one that needs another
         # package; the sizes that tracing takes for constants are only checked.
@@ -123,7 +123,7 @@ def onnx_bytes(model: Model) -> bytes:
 
 
 def metadata(model: Model) -> dict[str, str]:
-    """What a program that runs the exported model has to know, as text."""
+    """Facts that a program needs to run the exported model, as text."""
     facts = {
         "name": model.name,
         "weights_sha256": model.card.sha256,
@@ -182,11 +182,11 @@ def check_export(content: bytes, model: Model, tiles: Any = None) -> str:
             f"{worst:.2g} from ours, more than {TOLERANCE:g}."
         )
     count = sum(len(batch) for batch in batches)
-    return f"Run by onnxruntime on {count} windows, its maps are ours to {worst:.1g}."
+    return f"Run by onnxruntime on {count} tiles, its maps are ours to {worst:.1g}."
 
 
 def runner(content: bytes) -> Any:
-    """Function that runs an ONNX model: windows (N, 3, h, w) -> maps (N, n, h, w).
+    """Function that runs an ONNX model: tiles (N, 3, h, w) -> maps (N, n, h, w).
 
     Raises
     ------
@@ -257,7 +257,7 @@ def _about(model: Model) -> str:
     )
 
 
-def _by_tracing() -> dict[str, bool]:
+def _by_tracing() -> dict[str, Any]:
     """Options for the exporter by tracing, the only one before torch 2.5."""
     import torch
 

@@ -124,7 +124,7 @@ def read_channels(architecture: Any) -> tuple[str, ...]:
 def read_label_kind(
     document: Mapping[str, Any], channels: tuple[str, ...]
 ) -> tuple[LabelKind, tuple[str, ...]]:
-    """What a model labels, and the names of its classes."""
+    """Kind of the labels of a model, and the names of its classes."""
     value, classes = document.get("labels", LabelKind.NUCLEI), document.get("classes")
     if not isinstance(value, str) or value not in tuple(LabelKind):
         raise CardError(
@@ -150,7 +150,7 @@ def read_label_kind(
 
 
 def _are_class_names(value: Any) -> bool:
-    """Whether something is a list of short names, each there once."""
+    """True of a list of short names, each there once."""
     return (
         isinstance(value, list)
         and 1 <= len(value) < MOST_CHANNELS
@@ -250,7 +250,7 @@ def read_table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _are_numbers(table: Any, needed: str | None = None) -> bool:
-    """Whether something is a table of numbers, one of them of that name."""
+    """True of a table of numbers, one of them of that name."""
     return (
         isinstance(table, Mapping)
         and all(_is_number(value) for value in table.values())

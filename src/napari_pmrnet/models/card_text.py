@@ -1,4 +1,4 @@
-"""What a model card says, in words: a line for the list, rows for the one chosen.
+"""A model card in words: a line for the list, rows for the one chosen.
 
 Tables on a card may be of other versions or edited by hand, so whatever they hold is
 shown and nothing is taken for granted.
@@ -115,7 +115,7 @@ def parent_of(card: ModelCard, others: Iterable[Entry] = ()) -> str:
 
 
 def _kept(label: str, text: str) -> bool:
-    """Whether a row is worth showing: a model without scores says so once."""
+    """True if a row is worth showing: a model without scores says so once."""
     return bool(text) or label in ("Parent", "Date", "Data", "Images", "Settings")
 
 

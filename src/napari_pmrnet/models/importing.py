@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import IO, NoReturn
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.card import (
@@ -152,7 +152,7 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
         _refuse(path, "it is locked by a password")
 
 
-def _read_at_most(path: Path, name: str, stream: BinaryIO, most: int) -> bytes:
+def _read_at_most(path: Path, name: str, stream: IO[bytes], most: int) -> bytes:
     """Content of a stream, of which no more than the limit is ever read."""
     content = stream.read(most + 1)
     if len(content) > most:

@@ -1,4 +1,4 @@
-"""What a model labels: single nuclei, connected objects, or classes of pixels."""
+"""Kinds of labels: single nuclei, connected objects, or classes of pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CLASS_CHANNEL = "class_"
 
 
 class LabelKind(StrEnum):
-    """What the labels of a model stand for; the values are those of its card."""
+    """Meaning of the labels of a model; the values are those of its card."""
 
     NUCLEI = "instances"
     OBJECTS = "objects"
@@ -26,7 +26,7 @@ class LabelKind(StrEnum):
 
     @property
     def sees_whole(self) -> bool:
-        """Whether every image is seen whole, at the size of a tile."""
+        """True if every image is seen whole, at the size of a tile."""
         return self is not LabelKind.NUCLEI
 
     def counted(self, count: int) -> str:
@@ -60,7 +60,7 @@ _NOUNS = {
 }
 
 
-def whole_scale(tile: int, shape: tuple[int, int]) -> float:
+def whole_scale(tile: int, shape: Sequence[int]) -> float:
     """Pixels of a tile for each pixel of an image (H, W) that it holds whole."""
     return tile / max(shape)
 

@@ -1,4 +1,4 @@
-"""Which models there are, shipped and the user's own, without importing torch."""
+"""Models that there are, shipped and the user's own, without importing torch."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def check_name(name: str, instead_of: str | None = None) -> None:
 
 
 def place_for(name: str) -> Path:
-    """Where the weights of a new model go, its folder made.
+    """Path for the weights of a new model, its folder made.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def place_for(name: str) -> Path:
 
 
 def _fault(name: str) -> str | None:
-    """Why a name is not a legal file name everywhere, or None."""
+    """Reason why a name is not a legal file name everywhere, or None."""
     if not name:
         return "it is empty"
     if len(name) > LONGEST_NAME:
@@ -145,5 +145,5 @@ def _fault(name: str) -> str | None:
 
 
 def _same(name: str) -> str:
-    """What is equal for names that some file system takes for one and the same."""
+    """Text that is equal for names that some file system takes for one and the same."""
     return unicodedata.normalize("NFKC", name).casefold()

@@ -1,4 +1,4 @@
-"""A network with its weights verified, on a device, ready for windows."""
+"""A network with its weights verified, on a device, ready for tiles."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Model:
 
     @cached_property
     def backend(self) -> Backend:
-        """What runs the network, made from its weights when first asked for."""
+        """Backend of the network, made from its weights when first asked for."""
         return make_backend(
             self.network, self.device, self.wanted_backend, self.card.sha256
         )
@@ -80,7 +80,7 @@ class Model:
 
     @property
     def batch_size(self) -> int:
-        """Windows at once: one fits a processor's cache, a GPU wants many."""
+        """Tiles at once: one fits a processor's cache, a GPU wants many."""
         return 1 if self.device.type == "cpu" else GPU_BATCH
 
     def map_names(self, extra: bool = False) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ class Model:
         size: int | None = None,
         flips: bool = False,
     ) -> np.ndarray:
-        """Run the network on windows.
+        """Run the network on tiles.
 
         Parameters
         ----------
@@ -109,10 +109,10 @@ class Model:
         extra : bool
             Also the gates at 1/2 and 1/4 scale and ESConv's boundary map.
         size : int, optional
-            Side at which the network sees a window, which is resized to it and the maps
+            Side at which the network sees a tile, which is resized to it and the maps
             back. By default h and w, which then are multiples of 8.
         flips : bool
-            Mean over the window as it is, flipped along each axis and along both.
+            Mean over the tile as it is, flipped along each axis and along both.
 
         Returns
         -------
@@ -124,21 +124,21 @@ class Model:
         if size is not None:
             batch = _resize(batch, (size, size))
         views = FLIPS if flips else FLIPS[:1]
-        maps = sum(self._maps(batch, extra, axes) for axes in views) / len(views)
-        return _to_host(_resize(maps, shape)).numpy()
+        total = sum((self._maps(batch, extra, axes) for axes in views), torch.zeros(()))
+        return _to_host(_resize(total / len(views), shape)).numpy()
 
     def _maps(self, batch: Tensor, extra: bool, axes: tuple[int, ...]) -> Tensor:
-        """All maps (N, n, h, w) of windows that the network sees flipped."""
+        """All maps (N, n, h, w) of tiles that the network sees flipped."""
         out = self.backend(batch.flip(axes))
         maps = [
             activate(out.logits, self.channels),
-            out.gates.full,
+            out.full,
             out.certainty,
         ]
         if extra:
-            coarse = (out.gates.half, out.gates.quarter)
+            coarse = (out.half, out.quarter)
             maps += [_resize(gate, batch.shape[-2:]) for gate in coarse]
-            maps.append(out.gates.esconv)
+            maps.append(out.esconv)
         back = torch.cat(maps, dim=1).flip(axes)
         for axis, name in ((2, "flow_y"), (3, "flow_x")):
             if axis in axes and name in self.channels:
@@ -156,7 +156,7 @@ def activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
 
 
 def _to_device(tiles: Tensor, device: torch.device) -> Tensor:
-    """Windows in float32 and channels_last; to a GPU from pinned memory."""
+    """Tiles in float32 and channels_last; to a GPU from pinned memory."""
     if device.type == "cuda" and tiles.device.type == "cpu":
         pinned = tiles.to(torch.float32).pin_memory()
         tiles = pinned.to(device, non_blocking=True)
@@ -221,7 +221,8 @@ def load_model(
             f"({_first_line(error)}). Choose another model."
         ) from error
     target = choose_device(device)
-    network = network.eval().to(target, memory_format=torch.channels_last)
+    # torch's stub of Module.to knows no memory format.
+    network = network.eval().to(target, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return Model(path.stem, card, network, target, backend)
 
 

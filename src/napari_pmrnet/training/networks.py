@@ -146,5 +146,6 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Model:
     network.load_state_dict(state["best_state"])
     card = new_card(config.channels, **config.card_fields())
     target = choose_device(device)
-    network = WithMaps(network).eval().to(target, memory_format=torch.channels_last)
+    # torch's stub of Module.to knows no memory format.
+    network = WithMaps(network).eval().to(target, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return Model(path.stem, card, network, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -18,6 +17,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.plugin.batch import dock as dock_module
 from napari_pmrnet.plugin.batch import run as run_module
 from napari_pmrnet.plugin.batch.table import COLUMNS, FilesModel, FilesOrder
@@ -44,7 +44,9 @@ def gate(core, blobs, monkeypatch) -> Event:
     monkeypatch.setattr(
         "napari_pmrnet.models.load_model",
         lambda *_: SimpleNamespace(
-            card={"sha256": "0" * 64}, device="cpu", runs_on="cpu"
+            card=new_card(("probability",), sha256="0" * 64),
+            device="cpu",
+            runs_on="cpu",
         ),
     )
     return core.gate
@@ -257,7 +259,8 @@ def test_stacks_are_opened_with_their_axes(
 def test_thresholds_follow_the_model(dock_of, tmp_path):
     _, dock = dock_of()
     (tmp_path / "own.safetensors").touch()
-    card = {"window": 256, "thresholds": {"probability_threshold": 0.45}}
-    (tmp_path / "own.json").write_text(json.dumps(card))
+    thresholds = {"probability_threshold": 0.45}
+    card = new_card(("probability",), thresholds=thresholds, sha256="0" * 64)
+    (tmp_path / "own.json").write_bytes(card.to_json())
     dock.form.fields["model"].set_value(str(tmp_path / "own.safetensors"))
     assert dock.form.fields["probability_threshold"].value() == 0.45

@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_pmrnet.export.write import BIOIMAGEIO, ONNX, Exported
 from napari_pmrnet.models import available_models
-from napari_pmrnet.models.library import LONGEST_NAME, card_path, find_weights
+from napari_pmrnet.models.card import card_path
+from napari_pmrnet.models.library import LONGEST_NAME, find_weights
 from napari_pmrnet.models.user_models import delete_model, import_model
 from napari_pmrnet.plugin.models import tasks
 from napari_pmrnet.plugin.models.tasks import free_name, with_ending

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from napari.layers import Labels
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.settings import Settings
 
 LABEL_KINDS = ["probability", "boundary", "certainty", "nuclei"]
@@ -277,8 +276,9 @@ def test_thresholds_follow_the_model_until_they_are_moved(open_dock, tmp_path):
     fields = dock.form.fields
     for name, threshold in (("one", 0.45), ("other", 0.75)):
         (tmp_path / f"{name}.safetensors").touch()
-        card = {"window": 256, "thresholds": {"probability_threshold": threshold}}
-        (tmp_path / f"{name}.json").write_text(json.dumps(card))
+        thresholds = {"probability_threshold": threshold}
+        card = new_card(("probability",), thresholds=thresholds, sha256="0" * 64)
+        (tmp_path / f"{name}.json").write_bytes(card.to_json())
     default = Settings()
     fields["model"].set_value(str(tmp_path / "one.safetensors"))
     assert fields["probability_threshold"].value() == 0.45

@@ -32,7 +32,6 @@ from napari_pmrnet.batch.events import (
     FileProgress,
     FilesFound,
 )
-from napari_pmrnet.models.card import label_kind_of, noun
 from napari_pmrnet.plugin.batch.panels import (
     FoldersPanel,
     FormScroll,
@@ -204,10 +203,10 @@ class SegmentFolder(Dock):
 
     def _name_kind(self) -> None:
         """Name what the model labels."""
-        card = self._tuned.card
-        self.form.fit(label_kind_of(card))
-        self.model_panel.show_label_kind(card)
-        _, many = noun(label_kind_of(card))
+        kind = self._tuned.label_kind
+        self.form.fit(kind)
+        self.model_panel.show_label_kind(self._tuned.card)
+        _, many = kind.nouns
         self.results.model.name_found(many)
         self.settings_panel.set_title(f"{many.capitalize()} settings")
 

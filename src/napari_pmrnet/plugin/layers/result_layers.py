@@ -10,7 +10,7 @@ import pandas as pd
 from napari.layers import Image, Labels
 
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.models.card import INSTANCES, class_names, label_kind_of
+from napari_pmrnet.models.label_kind import LabelKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ def features_table(segmentation: Labelled) -> pd.DataFrame:
     objects = segmentation.objects[["label", "certainty", "area"]]
     if objects["label"].duplicated().any():
         objects = objects.groupby("label", as_index=False).mean()
-    names = class_names(segmentation.model.card)
+    names = segmentation.model.card.classes
     classes = {CLASS: [names[k - 1] for k in objects["label"]]} if names else {}
     return pd.DataFrame(
         {
@@ -106,7 +106,7 @@ def result_metadata(segmentation: Labelled, image_name: str) -> dict[str, Any]:
         METADATA_KEY: {
             "image": image_name,
             "settings": segmentation.settings.as_dict(),
-            "weights_hash": segmentation.model.card.get("sha256"),
+            "weights_hash": segmentation.model.card.sha256,
             "device": segmentation.device,
             "diameter": segmentation.diameter,
         }
@@ -158,8 +158,8 @@ def place_layer(
 
     Each change of place redraws a layer, so only what differs is set.
     """
-    labels = label_kind_of(segmentation.model.card)
-    title = labels if kind == "nuclei" and labels != INSTANCES else kind
+    labels = segmentation.model.card.label_kind
+    title = labels if kind == "nuclei" and labels is not LabelKind.NUCLEI else kind
     layer.name = result_name(image.name, title, plane)
     layer.metadata = result_metadata(segmentation, image.name)
     present = spatial_metadata(layer, range(layer.ndim))
@@ -197,6 +197,6 @@ def own_labels(segmentation: Labelled) -> np.ndarray:
 
 def next_free_label(segmentation: Labelled) -> int:
     """Smallest label above all that are in use; of classes, the first class."""
-    if class_names(segmentation.model.card):
+    if segmentation.model.card.classes:
         return 1
     return int(segmentation.labels.max(initial=0)) + 1

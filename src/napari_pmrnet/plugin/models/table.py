@@ -98,7 +98,7 @@ def details_html(entry: Entry | None, entries: list[Entry]) -> str:
     """All that the card of a model says, as a table for a text browser."""
     if entry is None:
         return ""
-    if entry.fault:
+    if entry.card is None:
         return f"<b>{escape(entry.name)}</b><p>{escape(entry.fault)}</p>"
     kind = "comes with the package" if entry.shipped else "yours"
     rows = [("Model", f"{entry.name} ({kind})"), *describe(entry.card, entries)]

@@ -16,7 +16,8 @@ from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import JournalError, PMRNetError
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.models.library import available_models, find_weights, read_card
+from napari_pmrnet.models.card import ModelCard, read_card
+from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.result_layers import (
     MAP_STYLE,
@@ -166,7 +167,7 @@ def prepare(
 
 def origin_of_journal(journal: Restored) -> Origin:
     """Where restored labels come from, of which the maps are gone."""
-    return Origin(journal.found, {}, None, {})
+    return Origin(journal.found, {}, None)
 
 
 def set_aside(path: Path) -> Path:
@@ -244,19 +245,19 @@ def _origin(
             maps,
             flows,
             settings,
-            card.get("missed_certainty"),
+            None if card is None else card.missed_certainty,
             saved.made.get("diameter"),
         )
     return Origin(saved.found, maps, flows, card, missed)
 
 
-def card_of(weights_hash: str | None) -> Mapping[str, Any]:
-    """Card of the model here that has these weights; empty if there is none."""
+def card_of(weights_hash: str | None) -> ModelCard | None:
+    """Card of the model here that has these weights; None if there is none."""
     for name in available_models():
         try:
             card = read_card(find_weights(name))
         except PMRNetError:
             continue
-        if weights_hash and card.get("sha256") == weights_hash:
+        if card.sha256 == weights_hash:
             return card
-    return {}
+    return None

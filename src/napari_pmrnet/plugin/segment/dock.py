@@ -21,7 +21,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.models.card import label_kind_of, noun, refuse_parts
 from napari_pmrnet.plugin.layers.label_export import (
     default_path,
     export,
@@ -133,8 +132,8 @@ class SegmentNuclei(Dock):
         """Ask where labels are to go that are too large for memory, and begin."""
         layer = self.image_panel.layer
         if stack.has_large_planes:
-            refuse_parts(
-                self._tuned.card, layer.name, "Shrink it, and segment it at once."
+            self._tuned.label_kind.refuse_tiles(
+                layer.name, "Shrink it, and segment it at once."
             )
         proposed = proposed_path(layer, self.image_panel.folder())
         path, _ = QFileDialog.getSaveFileName(
@@ -296,10 +295,10 @@ class SegmentNuclei(Dock):
 
     def _name_kind(self) -> None:
         """Name what the model labels, in the form and on the button."""
-        card = self._tuned.card
-        self.form.fit(label_kind_of(card))
-        self.model_panel.show_label_kind(card)
-        _, many = noun(label_kind_of(card))
+        kind = self._tuned.label_kind
+        self.form.fit(kind)
+        self.model_panel.show_label_kind(self._tuned.card)
+        _, many = kind.nouns
         self._box.setTitle(many.capitalize())
         self.run_panel.name_run(f"Segment {many}")
 

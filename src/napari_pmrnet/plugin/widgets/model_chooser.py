@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -18,8 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import PMRNetError, WeightsError
-from napari_pmrnet.models.card import class_names, label_kind_of, sees_whole
-from napari_pmrnet.models.library import available_models, find_weights, read_card
+from napari_pmrnet.models.card import ModelCard, read_card
+from napari_pmrnet.models.label_kind import LabelKind
+from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 from napari_pmrnet.plugin.widgets.model_events import model_events
@@ -28,8 +29,6 @@ from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collect
 from napari_pmrnet.settings import TUNED, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 
 
@@ -38,30 +37,29 @@ def model_choices() -> list[tuple[str, str]]:
     return [(name, name) for name in available_models()]
 
 
-def card_of(model: str) -> dict[str, Any]:
-    """A model's card; empty where it cannot be read."""
+def card_of(model: str) -> ModelCard | None:
+    """Card of a model; None where it cannot be read."""
     try:
         return read_card(find_weights(model))
     except WeightsError:
-        return {}
+        return None
 
 
-def tuned_thresholds(card: Mapping[str, Any]) -> dict[str, float]:
+def tuned_thresholds(card: ModelCard | None) -> dict[str, float]:
     """Thresholds of a model's card; the defaults where it names none."""
-    settings = Settings.for_card(card)
+    settings = Settings() if card is None else Settings.for_card(card)
     return {name: getattr(settings, name) for name in TUNED}
 
 
-def words_on(card: Mapping[str, Any]) -> str:
-    """What a user has to know of a model that does not label nuclei, else nothing."""
-    if not sees_whole(card):
+def words_on(card: ModelCard | None) -> str:
+    """Text on what a model labels, if not nuclei."""
+    if card is None or not card.label_kind.sees_whole:
         return ""
-    names = enumerate(class_names(card), start=1)
+    names = enumerate(card.classes, start=1)
     classes = ", ".join(f"{number} {name}" for number, name in names)
     return (
-        f"Labels {label_kind_of(card)}{': ' if classes else ''}{classes}. The image is "
-        "seen "
-        "whole, so it takes neither diameter nor seed threshold."
+        f"Labels {card.label_kind}{': ' if classes else ''}{classes}. The image is "
+        "seen whole, so it takes neither diameter nor seed threshold."
     )
 
 
@@ -70,14 +68,19 @@ class TunedThresholds:
 
     Attributes
     ----------
-    card : dict
-        Of the model chosen; empty where it cannot be read.
+    card : ModelCard or None
+        Of the model chosen; None where it cannot be read.
     """
 
     def __init__(self, form: SettingsForm) -> None:
         self._fields = form.fields
         self.card = card_of(self._fields["model"].value())
         self._tuned = tuned_thresholds(self.card)
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What the model chosen labels; nuclei where its card cannot be read."""
+        return LabelKind.NUCLEI if self.card is None else self.card.label_kind
 
     def follow(self) -> None:
         """Take those of the model chosen now, if the former model's are untouched."""
@@ -179,7 +182,7 @@ class ModelPanel(QWidget):
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
-    def show_label_kind(self, card: Mapping[str, Any]) -> None:
+    def show_label_kind(self, card: ModelCard | None) -> None:
         """Say what the model of a card labels, if not nuclei."""
         words = words_on(card)
         self.kind.setText(words)
@@ -239,7 +242,7 @@ def warm_up(model: str, device: str) -> None:
 
         try:
             loaded = shared_model(model, device)
-            shape = (1, 3, loaded.window, loaded.window)
+            shape = (1, 3, loaded.tile, loaded.tile)
             loaded.predict_tiles(np.zeros(shape, np.float32))
         except (PMRNetError, RuntimeError) as error:
             logger.debug("the network was not loaded ahead: %s", error)

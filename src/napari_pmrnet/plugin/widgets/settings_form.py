@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QLabel
 
-from napari_pmrnet.models.card import CLASSES, INSTANCES, OBJECTS, noun
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.plugin.widgets.fields import (
     ChoiceField,
     DecimalField,
@@ -91,15 +91,14 @@ class SettingsForm(QObject):
             self._titles[name] = QLabel(self.labels[name])
         return self._titles[name]
 
-    def fit(self, kind: str) -> None:
+    def fit(self, kind: LabelKind) -> None:
         """Name the fields after what a model labels, and hide those it does not use.
 
         To be called once they are laid out.
 
         Parameters
         ----------
-        kind : str
-            One of `models.card.LABEL_KINDS`.
+        kind : LabelKind
         """
         words = renamed(kind)
         for spec in fields(Settings):
@@ -111,7 +110,7 @@ class SettingsForm(QObject):
                 field.box.setText(label)
             elif name in self._titles:
                 self._titles[name].setText(label)
-        applies = kind == INSTANCES
+        applies = kind is LabelKind.NUCLEI
         for name in OF_NUCLEI:
             self.fields[name].setEnabled(applies)
             for widget in (self.fields[name], self._titles.get(name)):
@@ -138,16 +137,18 @@ class SettingsForm(QObject):
         return ""
 
 
-_OF_PARTS = {OBJECTS: noun(OBJECTS), CLASSES: ("part", "parts")}
+_OF_PARTS = {
+    LabelKind.OBJECTS: LabelKind.OBJECTS.nouns,
+    LabelKind.CLASSES: ("part", "parts"),
+}
 
 
-def renamed(kind: str) -> dict[str, tuple[str, str]]:
+def renamed(kind: LabelKind) -> dict[str, tuple[str, str]]:
     """Label and help of the settings that are named after nuclei, for other kinds.
 
     Parameters
     ----------
-    kind : str
-        One of `models.card.LABEL_KINDS`.
+    kind : LabelKind
 
     Returns
     -------

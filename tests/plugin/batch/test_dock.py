@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QApplication
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.plugin.batch import dock as dock_module
 from napari_pmrnet.plugin.batch import run as run_module
-from napari_pmrnet.plugin.batch.table import COLUMNS, FilesModel, FilesOrder
+from napari_pmrnet.plugin.batch.table import COLUMNS, FOUND, FilesModel, FilesOrder
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.segmentation import stack
 from napari_pmrnet.settings import Settings
@@ -79,7 +79,7 @@ def dock_of(make_napari_viewer_proxy, manifest, gate, qtbot, folder, tmp_path):
 
 def column(dock, name: str) -> list[str]:
     """Text of a column of the table, as shown."""
-    place = COLUMNS.index(name)
+    place = [column.title for column in COLUMNS].index(name)
     order = dock.results.order
     return [order.index(i, place).data() for i in range(order.rowCount())]
 
@@ -240,7 +240,7 @@ def test_columns_sort_as_numbers(qapp):
     model.show_files([Path(f"{n}.png") for n in "abc"])
     for number, count in enumerate((100, 9, 30)):
         model.update_file(number, "done", Row("x", "y", count, 0.5))
-    order.sort(COLUMNS.index("Nuclei"))
+    order.sort(FOUND)
     assert [order.index(i, 1).data() for i in range(3)] == ["9", "30", "100"]
 
 

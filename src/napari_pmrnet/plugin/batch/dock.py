@@ -40,7 +40,7 @@ from napari_pmrnet.plugin.batch.panels import (
     SettingsPanel,
 )
 from napari_pmrnet.plugin.batch.run import open_result, report_text, run_batch
-from napari_pmrnet.plugin.batch.table import RUNNING, FileState
+from napari_pmrnet.plugin.batch.table import FOUND, RUNNING, FileState
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
@@ -195,7 +195,7 @@ class SegmentFolder(Dock):
 
     def _restyle(self, event: Any = None) -> None:
         super()._restyle()
-        self.results.model.set_colours(tones(self._viewer.theme))
+        self.results.model.set_tones(tones(self._viewer.theme))
 
     def _on_setting(self, name: str) -> None:
         if name == "model":
@@ -208,7 +208,7 @@ class SegmentFolder(Dock):
         self.form.fit(label_kind_of(card))
         self.model_panel.show_label_kind(card)
         _, many = noun(label_kind_of(card))
-        self.results.model.name_found(many)
+        self.results.model.entitle(FOUND, many.capitalize())
         self.settings_panel.set_title(f"{many.capitalize()} settings")
 
     def _set_running(self, running: bool) -> None:

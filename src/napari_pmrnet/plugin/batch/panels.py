@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QFileDialog,
     QFormLayout,
@@ -18,7 +17,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -26,7 +24,9 @@ from qtpy.QtWidgets import (
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import DecimalField, Field, OptionalField
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.plugin.widgets.status import row_of
+from napari_pmrnet.plugin.widgets.table import TableView
 
 if TYPE_CHECKING:
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
@@ -187,7 +187,7 @@ class ResultsPanel(QWidget):
         self.model = FilesModel(self)
         self.order = FilesOrder(self)
         self.order.setSourceModel(self.model)
-        self.table = _table(self.order)
+        self.table = _FilesView(self.order)
         self.worst_first = QCheckBox("Worst first")
         self.worst_first.setToolTip(
             "<span>Files that failed on top, then those without nuclei, then by rising "
@@ -209,16 +209,16 @@ class ResultsPanel(QWidget):
         self.worst_first.toggled.connect(self.order.set_worst_first)
         self.table.doubleClicked.connect(lambda index: self._open())
         self.open_button.clicked.connect(self._open)
-        self.table.selectionModel().selectionChanged.connect(self._on_selection)
+        self.table.selection.selectionChanged.connect(self._on_selection)
         self.model.modelReset.connect(self._on_selection)
         self._on_selection()
 
     def chosen(self) -> FileState | None:
         """The file whose row is selected."""
-        rows = self.table.selectionModel().selectedRows()
-        if not rows:
+        row = self.table.chosen_row()
+        if row is None:
             return None
-        return self.model.file(self.order.mapToSource(rows[0]).row())
+        return self.model.rows[self.order.mapToSource(self.order.index(row, 0)).row()]
 
     def _open(self) -> None:
         file = self.chosen()
@@ -229,24 +229,14 @@ class ResultsPanel(QWidget):
         self.open_button.setEnabled(self.chosen() is not None)
 
 
-def _table(model: FilesOrder) -> QTableView:
-    """A table that shows whole rows and fits a narrow dock."""
-    table = QTableView()
-    table.setModel(model)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    table.setWordWrap(False)
-    table.setShowGrid(False)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(24)
-    header = table.horizontalHeader()
-    header.setHighlightSections(False)
-    header.setResizeContentsPrecision(0)
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(FILE, QHeaderView.ResizeMode.Stretch)
-    header.setMinimumSectionSize(52)
-    table.setMinimumHeight(140)
-    table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-    return table
+class _FilesView(TableView):
+    """The table of files, which fits a narrow dock."""
+
+    def __init__(self, order: FilesOrder) -> None:
+        super().__init__(order)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.heads.setResizeContentsPrecision(0)
+        self.heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.heads.setSectionResizeMode(FILE, QHeaderView.ResizeMode.Stretch)
+        self.heads.setMinimumSectionSize(52)
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)

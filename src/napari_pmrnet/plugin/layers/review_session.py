@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import grey_plane
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -47,6 +47,7 @@ from napari_pmrnet.plugin.measure.snapshot import (
     unit_of,
     with_flags,
 )
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.measure import (
     INTENSITY,

@@ -177,7 +177,7 @@ class Models(Dock):
     def _on_chosen(self) -> None:
         """Show the card of the chosen model, and what can be done with it."""
         entry = self.table.entry
-        self.details.setHtml(details_html(entry, self.table.models.entries))
+        self.details.setHtml(details_html(entry, self.table.entries))
         busy = WORKING if self._runner.is_running else ""
         why = busy or (NONE_CHOSEN if entry is None else "")
         bound = why or (SHIPPED if entry.shipped else "")

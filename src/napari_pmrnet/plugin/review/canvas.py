@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.review.overlay import Overlay
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place

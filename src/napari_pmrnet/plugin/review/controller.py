@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError, JournalError
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size, pixel_unit
@@ -29,6 +29,7 @@ from napari_pmrnet.plugin.layers.review_session import (
 from napari_pmrnet.plugin.layers.source_image import image_for
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.persistence import Found
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.edits import difference
 from napari_pmrnet.proofreading.journal import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.proofreading.queue import DOUBT, LISTS
 
 MOVES = ("previous", "next", "accept", "reject")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Shapes
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -29,6 +28,7 @@ from napari_pmrnet.plugin.layers.pixel_size import (
 from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
+from napari_pmrnet.plugin.widgets.qt import Signal
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFrame,
     QLabel,
@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.plugin.widgets.status import row_of, show_tone
 
 

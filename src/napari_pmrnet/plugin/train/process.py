@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import psutil
-from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer
 
 from napari_pmrnet.finetuning.job import (
     AFTER,
@@ -24,6 +24,7 @@ from napari_pmrnet.finetuning.job import (
     Job,
     TuneSettings,
 )
+from napari_pmrnet.plugin.widgets.qt import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
+
+from napari_pmrnet.plugin.widgets.qt import Signal
 
 
 class ModelEvents(QObject):

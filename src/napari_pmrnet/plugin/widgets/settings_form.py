@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QLabel
 
 from napari_pmrnet.models.card import CLASSES, INSTANCES, OBJECTS, noun
@@ -17,6 +17,7 @@ from napari_pmrnet.plugin.widgets.fields import (
     OptionalWholeField,
     TickField,
 )
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.settings import Settings
 
 OF_NUCLEI = ("diameter", "seed_threshold")

@@ -9,9 +9,10 @@ from inspect import isgeneratorfunction
 from typing import Any
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.plugin.widgets.qt import Signal
 
 logger = logging.getLogger(__name__)
 

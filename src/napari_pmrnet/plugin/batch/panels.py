@@ -10,12 +10,10 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
-    QFrame,
     QGroupBox,
     QHeaderView,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -24,8 +22,8 @@ from qtpy.QtWidgets import (
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import DecimalField, Field, OptionalField
+from napari_pmrnet.plugin.widgets.layout import Scrolling, row_of
 from napari_pmrnet.plugin.widgets.qt import Signal
-from napari_pmrnet.plugin.widgets.status import row_of
 from napari_pmrnet.plugin.widgets.table import TableView
 
 if TYPE_CHECKING:
@@ -46,17 +44,14 @@ NUCLEI_SETTINGS = (
 )
 
 
-class FormScroll(QScrollArea):
+class FormScroll(Scrolling):
     """A form as high as it needs to be, up to a limit; it scrolls where that is less.
 
     Qt's scroll areas keep the height they began with when a part is unfolded.
     """
 
     def __init__(self, content: QWidget) -> None:
-        super().__init__()
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidget(content)
+        super().__init__(content)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         content.installEventFilter(self)
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import grey_plane
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.widgets.qt import Signal, single_shot
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
@@ -94,8 +94,8 @@ class ReviewSession(QObject):
             review = begin_review(layer.data, origin_of(result), pixels)
         self.review = review
         self._busy, self._strokes = False, 0
-        self._soon = self._timer(0, self.settle)
-        self._describing = self._timer(DESCRIBE_DELAY, self._describe)
+        self._soon = single_shot(self, 0, self.settle)
+        self._describing = single_shot(self, DESCRIBE_DELAY, self._describe)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_redraw)
         layer.events.data.connect(self._on_data)
@@ -287,13 +287,6 @@ class ReviewSession(QObject):
         """Follow what is still to be followed, before a step of our own."""
         if self._soon.isActive():
             self.settle()
-
-    def _timer(self, delay: int, slot: Callable[[], None]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(delay)
-        timer.timeout.connect(slot)
-        return timer
 
     def _on_paint(self, event: Any = None) -> None:
         """Note a stroke of napari's own tools; some are told before they are made."""

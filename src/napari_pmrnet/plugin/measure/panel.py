@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -47,7 +46,7 @@ from napari_pmrnet.plugin.measure.snapshot import (
     unit_of,
     with_flags,
 )
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.widgets.qt import Signal, single_shot
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.measure import (
     INTENSITY,
@@ -94,10 +93,7 @@ class MeasurePanel(QWidget):
         self._counted: Any = None
         self._folder: Path | None = None
         self._working, self._counting = Runner(self), Runner(self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(DELAY)
-        self._timer.timeout.connect(self._follow)
+        self._timer = single_shot(self, DELAY, self._follow)
         self._lay_out()
         self._connect()
         self.set_layer(None)

@@ -36,10 +36,9 @@ from napari_pmrnet.plugin.models.tasks import (
     with_ending,
 )
 from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.layout import row_of
 from napari_pmrnet.plugin.widgets.model_events import model_events
-from napari_pmrnet.plugin.widgets.status import StatusPanel, row_of
-from napari_pmrnet.plugin.widgets.theme import WheelGuard
-from napari_pmrnet.plugin.widgets.worker import Runner
+from napari_pmrnet.plugin.widgets.status import StatusLine
 
 IMPORTED = "Models (*.zip *.safetensors)"
 SHIPPED = "This model comes with the package: it can be neither renamed nor deleted"
@@ -60,9 +59,11 @@ class Models(Dock):
         Viewer whose theme it follows.
     """
 
+    least_width = 450
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
-        self._runner = Runner(self)
+        self._working = self._runner()
         self._folder = Path.home()
         self.table, self.details = ModelsTable(), QTextBrowser()
         self.import_button = QPushButton("Import...")
@@ -70,8 +71,7 @@ class Models(Dock):
         self.delete_button = QPushButton("Delete...")
         self.format = QComboBox()
         self.export_button = QPushButton("Export...")
-        self.status = StatusPanel()
-        self._guard = WheelGuard(self)
+        self.status = StatusLine()
         self._lay_out()
         self._connect()
         self._restyle()
@@ -89,14 +89,14 @@ class Models(Dock):
         path, _ = QFileDialog.getOpenFileName(
             self, "Import a model", str(self._folder), IMPORTED
         )
-        if path and not self._runner.is_running:
+        if path and not self._working.is_running:
             self._folder = Path(path).parent
             self._start(f"Importing '{path}'", verifying, Path(path))
 
     def ask_export(self) -> None:
         """Ask for a file and export the chosen model to it."""
         entry, kind = self.table.entry, self.format.currentData()
-        if entry is None or self._runner.is_running:
+        if entry is None or self._working.is_running:
             return
         path, _ = QFileDialog.getSaveFileName(
             self,
@@ -139,10 +139,6 @@ class Models(Dock):
         super().showEvent(event)
         self.refresh()
 
-    def _let_go(self) -> None:
-        self._runner.shut_down()
-        model_events.changed.disconnect(self.refresh)
-
     def _lay_out(self) -> None:
         for kind, form in FORMATS.items():
             self.format.addItem(form.title, kind)
@@ -158,7 +154,6 @@ class Models(Dock):
         column.addLayout(row_of(*((button, 1) for button in buttons)))
         column.addLayout(row_of((self.format, 2), (self.export_button, 1)))
         column.addWidget(self.status)
-        self.setMinimumWidth(450)
         self._guard.protect(self)
 
     def _connect(self) -> None:
@@ -168,17 +163,17 @@ class Models(Dock):
         self.rename_button.clicked.connect(self.ask_rename)
         self.delete_button.clicked.connect(self.ask_delete)
         self.format.currentIndexChanged.connect(self._on_format)
-        self._runner.succeeded.connect(self._on_done)
-        self._runner.failed.connect(self._complain)
-        self._runner.finished.connect(self._on_finished)
-        model_events.changed.connect(self.refresh)
+        self._working.succeeded.connect(self._on_done)
+        self._working.failed.connect(self._complain)
+        self._working.finished.connect(self._on_finished)
+        self._follow(model_events.changed, self.refresh)
         self._on_format()
 
     def _on_chosen(self) -> None:
         """Show the card of the chosen model, and what can be done with it."""
         entry = self.table.entry
         self.details.setHtml(details_html(entry, self.table.entries))
-        busy = WORKING if self._runner.is_running else ""
+        busy = WORKING if self._working.is_running else ""
         why = busy or (NONE_CHOSEN if entry is None else "")
         bound = why or (SHIPPED if entry.shipped else "")
         _allow(self.import_button, busy, ABOUT_IMPORT)
@@ -192,9 +187,9 @@ class Models(Dock):
         )
 
     def _start(self, task: str, job: Any, *args: Any) -> None:
-        self._runner.start(task, job, *args)
+        self._working.start(task, job, *args)
         self.status.say(f"{task}...")
-        self.status.bar.show()
+        self.status.set_busy(True)
         self._on_chosen()
 
     def _on_done(self, result: Incoming | Exported) -> None:
@@ -212,7 +207,7 @@ class Models(Dock):
             model_events.changed.emit("", name)
 
     def _on_finished(self) -> None:
-        self.status.bar.hide()
+        self.status.set_busy(False)
         self._on_chosen()
 
     def _ask_name(self, title: str, proposed: str) -> str:

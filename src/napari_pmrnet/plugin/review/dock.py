@@ -13,9 +13,7 @@ from typing import Any
 import napari.viewer
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QMainWindow,
     QPushButton,
     QVBoxLayout,
@@ -38,8 +36,9 @@ from napari_pmrnet.plugin.review.shortcuts import ACTIONS, Keys
 from napari_pmrnet.plugin.review.table import PlacesView
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.status import StatusPanel, labelled_row
-from napari_pmrnet.plugin.widgets.theme import WheelGuard
+from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
+from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of
+from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.queue import DOUBTFUL, listed, next_row
@@ -67,14 +66,14 @@ class ReviewNuclei(Dock):
         self._colormap: Any = None
         self.desk = ReviewDesk(viewer, self)
         slots = {action.name: self._slot(action.name) for action in ACTIONS}
-        self.layers, self.offer = QComboBox(), OfferPanel()
+        self.layers = LayerChooser(viewer, Labels, topmost_first=True)
+        self.offer = OfferPanel()
         self.queue, self.edits = QueuePanel(), EditPanel(slots)
         self.table = PlacesView(self._labels_at)
-        self.bulk, self.status = BulkPanel(), StatusPanel()
+        self.bulk, self.status = BulkPanel(), StatusLine()
         self.measure = MeasurePanel(viewer)
         self._keys = Keys(viewer, self, slots)
         self._colour_timer = self._timer(COLOUR_DELAY, self._colour)
-        self._guard = WheelGuard(self)
         self._lay_out()
         self._connect()
         self._restyle()
@@ -114,6 +113,7 @@ class ReviewNuclei(Dock):
     def _let_go(self) -> None:
         self.desk.release()
         self.measure.release()
+        self.layers.release()
 
     def _slot(self, name: str) -> Callable[[], None]:
         """What an action does while a review is under way."""
@@ -225,9 +225,6 @@ class ReviewNuclei(Dock):
         save, open_ = QPushButton("Save review..."), QPushButton("Open review...")
         save.clicked.connect(self.save_review)
         open_.clicked.connect(self.open_review)
-        row = QHBoxLayout()
-        row.addWidget(save)
-        row.addWidget(open_)
         column = QVBoxLayout(self)
         column.setSpacing(6)
         column.addLayout(labelled_row("Labels", self.layers))
@@ -242,9 +239,8 @@ class ReviewNuclei(Dock):
         for part in self._parts:
             column.addWidget(part, 1 if part is self.table else 0)
         column.addWidget(self.status)
-        column.addLayout(row)
+        column.addLayout(row_of((save, 1), (open_, 1)))
         self._save = save
-        self.setMinimumWidth(410)
         self._guard.protect(self)
 
     def _connect(self) -> None:
@@ -253,7 +249,7 @@ class ReviewNuclei(Dock):
         desk.ended.connect(self._on_ended)
         desk.offered.connect(self.offer.offer)
         desk.said.connect(self.status.say)
-        desk.busy.connect(self.status.bar.setVisible)
+        desk.busy.connect(self.status.set_busy)
         self.measure.said.connect(self.status.say)
         self.table.chosen.connect(self.go)
         self.table.sorting.connect(self._refresh)
@@ -265,14 +261,10 @@ class ReviewNuclei(Dock):
         self._follow_layers(self._list_layers)
 
     def _list_layers(self) -> None:
-        """List the Labels layers; begin with one if no review is under way."""
-        found = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
-        self.layers.clear()
-        for layer in reversed(found):
-            self.layers.addItem(layer.name, layer)
-        wanted = self.desk.layer
+        """Turn to the layer under review; begin with one if there is none."""
+        found, wanted = self.layers.layers(), self.desk.layer
         if wanted is not None:
-            self.layers.setCurrentIndex(self.layers.findText(wanted.name))
+            self.layers.set_value(wanted)
         elif found:
             active = self._viewer.layers.selection.active
             self.begin(active if active in found else found[-1])
@@ -288,7 +280,7 @@ class ReviewNuclei(Dock):
 
     def begin(self, layer: Labels) -> None:
         """Review a Labels layer, unless its labels are classes."""
-        self.layers.setCurrentIndex(self.layers.findText(layer.name))
+        self.layers.set_value(layer)
         if CLASS in layer.features:
             self.status.say(
                 f"'{layer.name}' holds classes: there is nothing to review one by one. "
@@ -298,8 +290,8 @@ class ReviewNuclei(Dock):
             return
         self.desk.begin(layer)
 
-    def _on_layer(self, index: int) -> None:
-        layer = self.layers.itemData(index)
+    def _on_layer(self) -> None:
+        layer = self.layers.value()
         if self.session is None or layer is not self.session.layer:
             self.begin(layer)
 

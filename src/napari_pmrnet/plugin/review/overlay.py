@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Vectors
 from napari.utils.colormaps.standardize_color import transform_color
-from qtpy.QtCore import QTimer
 
 from napari_pmrnet.io.outlines import outlines
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
+from napari_pmrnet.plugin.widgets.qt import single_shot
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -44,10 +44,7 @@ class Overlay:
         self._layer: Vectors | None = None
         self._parts: dict[str, list[tuple[np.ndarray, str]]] = {}
         # A gesture may change the marks several times; they are drawn once.
-        self._soon = QTimer()
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self._draw)
+        self._soon = single_shot(None, 0, self._draw)
 
     def outline(self, mask: np.ndarray, box: Box) -> None:
         """Mark the rim of a mask that lies in a box as the current place."""

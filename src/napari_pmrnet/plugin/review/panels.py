@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
+from napari_pmrnet.plugin.widgets.layout import Notice
 from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.proofreading.queue import DOUBT, LISTS
 
@@ -140,34 +140,24 @@ class BulkPanel(QWidget):
         self.bound.setValue(0.2 if fraction else 20)
 
 
-class OfferPanel(QFrame):
-    """A sentence with some ways on from it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("notice")
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self._row = QHBoxLayout()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 6, 8, 6)
-        column.addWidget(self.text)
-        column.addLayout(self._row)
-        self.hide()
+class OfferPanel(Notice):
+    """A sentence with some ways on from it, other ones each time."""
 
     def offer(
         self, text: str, ways: Sequence[tuple[str, Callable[[], Any]]] = ()
     ) -> None:
         """Show a sentence and a button for each way on; each hides the panel."""
-        while self._row.count():
-            self._row.takeAt(0).widget().deleteLater()
-        self.text.setText(text)
+        for button in self.buttons():
+            self.ways.removeWidget(button)
+            button.deleteLater()
         for title, slot in ways:
             button = QPushButton(title)
             button.clicked.connect(lambda _=False, slot=slot: (self.hide(), slot()))
-            self._row.addWidget(button)
-        self.setVisible(bool(text))
+            self.ways.addWidget(button)
+        self.show_text(text)
 
     def buttons(self) -> list[QPushButton]:
         """The buttons on show."""
-        return [self._row.itemAt(i).widget() for i in range(self._row.count())]
+        parts = (self.ways.itemAt(i) for i in range(self.ways.count()))
+        widgets = (part.widget() for part in parts if part is not None)
+        return [widget for widget in widgets if isinstance(widget, QPushButton)]

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGroupBox,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_pmrnet.errors import ImageError
@@ -37,12 +36,11 @@ from napari_pmrnet.plugin.widgets import (
     model_chooser,
     preferences,
 )
-from napari_pmrnet.plugin.widgets.dock import Dock, scrolling
+from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.fields import DecimalField, OptionalField
+from napari_pmrnet.plugin.widgets.layout import Scrolling, column_of
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
-from napari_pmrnet.plugin.widgets.theme import WheelGuard
-from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ if TYPE_CHECKING:
 RELABEL_DELAY = 10
 PROGRESS_DELAY = 200
 REMEMBER_DELAY = 800
-LIST_DELAY = 100
+DEVICES_DELAY = 100
 
 
 class SegmentNuclei(Dock):
@@ -66,13 +64,15 @@ class SegmentNuclei(Dock):
         Viewer whose layers are segmented and that gets the results.
     """
 
+    least_width = 320
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.form = SettingsForm(self)
         self.form.set_settings(preferences.recall())
         fields, labels = self.form.fields, self.form.labels
-        self._listing = Runner(self)
-        self._exporting = Runner(self, gate=self._listing)
+        self._listing = self._runner()
+        self._exporting = self._runner(gate=self._listing)
         self.session = Session(viewer, self, gate=self._listing)
         titles = {**labels, "diameter": self.form.title("diameter")}
         self.image_panel = ImagePanel(
@@ -82,14 +82,14 @@ class SegmentNuclei(Dock):
             fields["model"], fields["device"], fields["flips"], labels
         )
         self.run_panel = RunPanel()
+        self.status = self.run_panel.status
         self._tuned = TunedThresholds(self.form)
         self._relabel_timer = self._timer(RELABEL_DELAY, self._relabel)
         self._remember_timer = self._timer(REMEMBER_DELAY, self._remember)
-        self._list_timer = self._timer(LIST_DELAY, self._list_devices)
+        self._list_timer = self._timer(DEVICES_DELAY, self._list_devices)
         self._progress: tuple[int, int, str] = (0, 0, "")
         self._progress_timer = self._timer(PROGRESS_DELAY, self._show_progress)
         self._listed = False
-        self._guard = WheelGuard(self)
         self._lay_out()
         self._name_kind()
         self._connect()
@@ -149,7 +149,7 @@ class SegmentNuclei(Dock):
     def cancel(self) -> None:
         """Stop the run at its next window batch; no layer is added."""
         self.run_panel.cancel_button.setEnabled(False)
-        self.run_panel.say("Cancelling...")
+        self.say("Cancelling...")
         self.session.cancel()
 
     def restore_defaults(self) -> None:
@@ -171,7 +171,7 @@ class SegmentNuclei(Dock):
         if not path:
             return
         labels, keywords = export_arguments(layer)
-        self.run_panel.say(f"Writing '{layer.name}'...")
+        self.say(f"Writing '{layer.name}'...")
         task = f"Writing '{path}'"
         self._exporting.start(task, export, Path(path), labels, keywords)
 
@@ -190,16 +190,7 @@ class SegmentNuclei(Dock):
     def _let_go(self) -> None:
         if self._remember_timer.isActive():
             self._remember()
-        for timer in (
-            self._relabel_timer,
-            self._remember_timer,
-            self._list_timer,
-            self._progress_timer,
-        ):
-            timer.stop()
         self.session.release()
-        for runner in (self._exporting, self._listing):
-            runner.shut_down()
         self.image_panel.release()
 
     def _lay_out(self) -> None:
@@ -216,16 +207,10 @@ class SegmentNuclei(Dock):
             rows.addRow(field)
         image = QGroupBox("Image")
         QVBoxLayout(image).addWidget(self.image_panel)
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 6, 0)
-        for part in (image, self._box, self.model_panel):
-            column.addWidget(part)
-        column.addStretch(1)
+        inner = column_of(image, self._box, self.model_panel)
         whole = QVBoxLayout(self)
-        whole.addWidget(scrolling(inner), 1)
+        whole.addWidget(Scrolling(inner), 1)
         whole.addWidget(self.run_panel)
-        self.setMinimumWidth(320)
         self._guard.protect(inner)
 
     def _connect(self) -> None:
@@ -241,7 +226,7 @@ class SegmentNuclei(Dock):
         run.relabel_requested.connect(self._relabel_in_new_layer)
         session.started.connect(self._on_started)
         session.progressed.connect(self._on_progress)
-        session.said.connect(run.say)
+        session.said.connect(self.say)
         session.failed.connect(self._complain)
         session.withheld.connect(run.notice.show_text)
         session.used.connect(self.model_panel.show_used)
@@ -282,10 +267,6 @@ class SegmentNuclei(Dock):
         if settings is not None:
             preferences.remember(settings)
 
-    def say(self, text: str, tone: str = "plain") -> None:
-        """Show a sentence in one of the tones of the style sheet."""
-        self.run_panel.say(text, tone)
-
     def _on_setting(self, name: str) -> None:
         self._remember_timer.start()
         if name == "model":
@@ -320,7 +301,7 @@ class SegmentNuclei(Dock):
 
     def _on_started(self) -> None:
         self.run_panel.set_running(True)
-        self.run_panel.say("Starting...")
+        self.say("Starting...")
 
     def _on_progress(self, done: int, total: int, message: str) -> None:
         """Keep the latest; the bar moves a few times a second.
@@ -335,8 +316,8 @@ class SegmentNuclei(Dock):
     def _show_progress(self) -> None:
         if self.session.is_running:
             done, total, message = self._progress
-            self.run_panel.set_progress(done, total)
-            self.run_panel.say(message[:1].upper() + message[1:])
+            self.status.set_progress(done, total)
+            self.say(message[:1].upper() + message[1:])
 
     def _on_ended(self) -> None:
         """Ready again; thresholds may have moved meanwhile."""
@@ -345,7 +326,7 @@ class SegmentNuclei(Dock):
         self._relabel_timer.start()
 
     def _on_exported(self, path: Path) -> None:
-        self.run_panel.say(f"Written to {path}", "good")
+        self.say(f"Written to {path}", "good")
 
     def _correct_pixel_size(self, size: tuple[float, float], unit: str) -> None:
         """Write a corrected pixel size to the image and to all that lies on it."""
@@ -356,4 +337,4 @@ class SegmentNuclei(Dock):
         if region is not None:
             layers.append(region)
         write_size(layers, size, unit)
-        self.run_panel.say(f"Pixel size of '{image.name}' corrected.", "good")
+        self.say(f"Pixel size of '{image.name}' corrected.", "good")

@@ -13,10 +13,8 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QGroupBox,
-    QLabel,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_pmrnet.errors import PMRNetError
@@ -31,11 +29,15 @@ from napari_pmrnet.plugin.train.corrections import (
 )
 from napari_pmrnet.plugin.train.panels import ImageList, ProgressPanel, ResultPanel
 from napari_pmrnet.plugin.train.process import State, TrainingRun
-from napari_pmrnet.plugin.widgets.dock import Dock, scrolling
+from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.layout import (
+    Scrolling,
+    column_of,
+    row_of,
+    text_label,
+)
 from napari_pmrnet.plugin.widgets.model_events import model_events
-from napari_pmrnet.plugin.widgets.status import StatusPanel, row_of
-from napari_pmrnet.plugin.widgets.theme import WheelGuard
-from napari_pmrnet.plugin.widgets.worker import Runner
+from napari_pmrnet.plugin.widgets.status import StatusLine
 
 if TYPE_CHECKING:
     from napari_pmrnet.finetuning.corrections import Corrections
@@ -64,12 +66,14 @@ class TrainOnCorrections(Dock):
         Viewer whose reviewed images are learned from.
     """
 
+    least_width = 380
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._corrected: list[Corrected] = []
         self._swipe: Swipe | None = None
         self._spoken = ""
-        self.run, self._comparing = TrainingRun(self), Runner(self)
+        self.run, self._comparing = TrainingRun(self), self._runner()
         self.images, self.model = ImageList(), QComboBox()
         self.minutes = QDoubleSpinBox()
         self.minutes.setRange(0.2, 120.0)
@@ -84,9 +88,8 @@ class TrainOnCorrections(Dock):
         self.train_button.setObjectName("run")
         self.continue_button = QPushButton("Continue")
         self.progress, self.result = ProgressPanel(), ResultPanel()
-        self.status = StatusPanel()
+        self.status = StatusLine()
         self._again = self._timer(LOOK_AGAIN, self._list_images)
-        self._guard = WheelGuard(self)
         self._lay_out()
         self._connect()
         self._restyle()
@@ -210,18 +213,12 @@ class TrainOnCorrections(Dock):
         self.model.setCurrentIndex(max(0, self.model.findText(wanted)))
 
     def _let_go(self) -> None:
-        self._again.stop()
-        self._comparing.shut_down()
         self.run.stop()
-        model_events.changed.disconnect(self.offer_models)
 
     def _lay_out(self) -> None:
-        hint = QLabel(HINT)
-        hint.setObjectName("hint")
-        hint.setWordWrap(True)
         source = QGroupBox("Learn from")
         column = QVBoxLayout(source)
-        column.addWidget(hint)
+        column.addWidget(text_label("hint", HINT))
         column.addWidget(self.images)
         rows = QFormLayout()
         rows.addRow("Begin with", self.model)
@@ -230,17 +227,11 @@ class TrainOnCorrections(Dock):
         column.addLayout(rows)
         self.outcome = QGroupBox("Result")
         QVBoxLayout(self.outcome).addWidget(self.result)
-        inner = QWidget()
-        stack = QVBoxLayout(inner)
-        stack.setContentsMargins(0, 0, 6, 0)
-        for part in (source, self.progress, self.outcome):
-            stack.addWidget(part)
-        stack.addStretch(1)
+        inner = column_of(source, self.progress, self.outcome)
         whole = QVBoxLayout(self)
-        whole.addWidget(scrolling(inner), 1)
+        whole.addWidget(Scrolling(inner), 1)
         whole.addLayout(row_of((self.train_button, 2), (self.continue_button, 1)))
         whole.addWidget(self.status)
-        self.setMinimumWidth(380)
         self._guard.protect(inner)
 
     def _connect(self) -> None:
@@ -259,7 +250,7 @@ class TrainOnCorrections(Dock):
         self._comparing.finished.connect(
             lambda: self.result.compare_button.setEnabled(True)
         )
-        model_events.changed.connect(self.offer_models)
+        self._follow(model_events.changed, self.offer_models)
         self._follow_layers(self._list_images)
 
     def _greet(self) -> None:

@@ -25,8 +25,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pmrnet.plugin.widgets.layout import row_of
 from napari_pmrnet.plugin.widgets.qt import Signal
-from napari_pmrnet.plugin.widgets.status import row_of
 
 HEADS = ("", "before", "after", "change")
 TITLES = {

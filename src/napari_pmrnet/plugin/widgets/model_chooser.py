@@ -239,7 +239,7 @@ def warm_up(model: str, device: str) -> None:
 
         try:
             loaded = shared_model(model, device)
-            shape = (1, 3, loaded.window, loaded.window)
+            shape = (1, 3, loaded.tile, loaded.tile)
             loaded.predict_tiles(np.zeros(shape, np.float32))
         except (PMRNetError, RuntimeError) as error:
             logger.debug("the network was not loaded ahead: %s", error)

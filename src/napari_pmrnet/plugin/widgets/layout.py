@@ -1,0 +1,86 @@
+"""How parts of a dock stand together: in rows, in scrolling columns, in frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+def text_label(name: str, text: str = "") -> QLabel:
+    """Label of a sentence, under a name that the style sheet knows."""
+    label = QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    return label
+
+
+def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
+    """Widgets side by side, each with its share of the width."""
+    # qtpy's stubs know `addWidget` without a stretch only.
+    row: Any = QHBoxLayout()
+    row.setSpacing(6)
+    for widget, share in widgets:
+        row.addWidget(widget, share)
+    return row
+
+
+def labelled_row(title: str, widget: QWidget) -> QFormLayout:
+    """A widget with its label before it."""
+    row = QFormLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addRow(title, widget)
+    return row
+
+
+def column_of(*parts: QWidget) -> QWidget:
+    """Parts of a form one under the other, with room for a scroll bar beside them."""
+    widget = QWidget()
+    column = QVBoxLayout(widget)
+    column.setContentsMargins(0, 0, 6, 0)
+    for part in parts:
+        column.addWidget(part)
+    column.addStretch(1)
+    return widget
+
+
+class Scrolling(QScrollArea):
+    """A frame that a widget scrolls in where the window is low."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidget(content)
+
+
+class Notice(QFrame):
+    """A framed sentence over the ways on from it; hidden while there is none."""
+
+    def __init__(self, *buttons: QPushButton) -> None:
+        super().__init__()
+        self.setObjectName("notice")
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.ways = QHBoxLayout()
+        for button in buttons:
+            self.ways.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 6, 8, 6)
+        column.addWidget(self.text)
+        column.addLayout(self.ways)
+        self.hide()
+
+    def show_text(self, text: str) -> None:
+        """Show a sentence; an empty one hides the notice."""
+        self.text.setText(text)
+        self.setVisible(bool(text))

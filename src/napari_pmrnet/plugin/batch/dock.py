@@ -40,6 +40,7 @@ from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import column_of
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
+from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.plugin.widgets.status import RunLine
 from napari_pmrnet.plugin.widgets.theme import tones
@@ -66,12 +67,9 @@ class SegmentFolder(Dock):
         self._files = 0
         self.form = SettingsForm(self)
         self.form.set_settings(preferences.recall())
-        fields, labels = self.form.fields, self.form.labels
         self.folders = FoldersPanel()
         self.settings_panel = SettingsPanel(self.form)
-        self.model_panel = ModelPanel(
-            fields["model"], fields["device"], fields["flips"], labels
-        )
+        self.model_panel = ModelPanel(self.form)
         self._tuned = TunedThresholds(self.form)
         self._line = RunLine("Start", "Choose a folder and press Start.")
         self.start_button, self.status = self._line.run_button, self._line.status
@@ -125,7 +123,7 @@ class SegmentFolder(Dock):
         """Copy the command that does the same in a terminal."""
         job = self.job()
         if job is not None:
-            QApplication.clipboard().setText(job.as_command())
+            there(QApplication.clipboard()).setText(job.as_command())
             self.say("The command is on the clipboard.", "good")
 
     def open_sheet(self) -> None:

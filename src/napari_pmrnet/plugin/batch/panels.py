@@ -23,7 +23,7 @@ from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileS
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import DecimalField, Field, OptionalField
 from napari_pmrnet.plugin.widgets.layout import Scrolling, row_of
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.widgets.qt import Signal, there
 from napari_pmrnet.plugin.widgets.table import TableView
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ class FormScroll(Scrolling):
 
     def sizeHint(self) -> QSize:
         """Size of the content, no higher than `FORM_HEIGHT`."""
-        content = self.widget().sizeHint()
+        content = there(self.widget()).sizeHint()
         return QSize(content.width(), min(content.height() + FRAME, FORM_HEIGHT))
 
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Follow the content when it grows."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
@@ -157,9 +157,8 @@ class SettingsPanel(Collapsible):
         content = QWidget()
         rows = QFormLayout(content)
         rows.setContentsMargins(0, 0, 0, 0)
-        channel = form.fields["channel"]
         numbered = [(i, f"Channel {i}") for i in range(CHANNELS)]
-        channel.set_choices([(None, "Automatic"), *numbered])
+        form.choice("channel").set_choices([(None, "Automatic"), *numbered])
         for name in NUCLEI_SETTINGS:
             field = form.fields[name]
             if isinstance(field, DecimalField):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_pmrnet.segmentation.stack import Labelled
 
 METADATA_KEY = "napari_pmrnet"
+LayerT = TypeVar("LayerT", bound="Layer")
 
 MAP_STYLE: dict[str, dict[str, Any]] = {
     "probability": {"colormap": "magma", "blending": "translucent", "opacity": 0.7},
@@ -30,7 +31,7 @@ CLASS = "class"
 """Column with the names of classes."""
 
 
-def plain(layer: Layer) -> Layer:
+def plain(layer: LayerT) -> LayerT:
     """The layer itself, where a plugin's viewer hands out proxies."""
     return getattr(layer, "__wrapped__", layer)
 
@@ -81,7 +82,7 @@ def features_table(segmentation: Labelled) -> pd.DataFrame:
         Columns ``index`` (the label), ``certainty`` and ``area`` (pixels), of classes
         also ``class``. Of nuclei that have one number in several planes, the means.
     """
-    objects = segmentation.objects[["label", "certainty", "area"]]
+    objects: pd.DataFrame = segmentation.objects.loc[:, ["label", "certainty", "area"]]
     if objects["label"].duplicated().any():
         objects = objects.groupby("label", as_index=False).mean()
     names = class_names(segmentation.model.card)
@@ -176,7 +177,7 @@ def replace_labels(layer: Labels, segmentation: Labelled, image_name: str) -> No
     which would otherwise redo old pixels into the new labels.
     """
     mode = layer.mode
-    layer.data = own_labels(segmentation)
+    layer.data = own_labels(segmentation)  # pyright: ignore[reportAttributeAccessIssue]  # takes arrays
     layer.editable = False
     layer.editable = True
     layer.mode = mode

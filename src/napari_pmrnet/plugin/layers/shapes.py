@@ -83,7 +83,7 @@ def region_of(
     for outline in polygons:
         rows, columns = (outline - low).T
         inside[polygon(rows, columns, inside.shape)] = True
-    return Region(inside, (int(low[0]), int(low[1])), tuple(shape))
+    return Region(inside, (int(low[0]), int(low[1])), shape)
 
 
 def _on_plane(shapes: Shapes, vertices: NDArray, point: Sequence[float]) -> bool:

@@ -38,6 +38,7 @@ from napari_pmrnet.plugin.models.tasks import (
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import row_of
 from napari_pmrnet.plugin.widgets.model_events import model_events
+from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.status import StatusLine
 
 IMPORTED = "Models (*.zip *.safetensors)"
@@ -113,7 +114,7 @@ class Models(Dock):
 
     def ask_rename(self) -> None:
         """Ask for another name of the chosen model."""
-        entry = self.table.entry
+        entry = there(self.table.entry)
         name = self._ask_name(f"Rename '{entry.name}'", entry.name)
         if name and name != entry.name and self._do(rename_model, entry.name, name):
             self.status.say(f"'{entry.name}' is now '{name}'.", "good")
@@ -121,7 +122,7 @@ class Models(Dock):
 
     def ask_delete(self) -> None:
         """Delete the chosen model, if that is really wanted."""
-        entry = self.table.entry
+        entry = there(self.table.entry)
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         answer = QMessageBox.question(
             self,
@@ -134,7 +135,7 @@ class Models(Dock):
             self.status.say(f"'{entry.name}' was deleted.", "good")
             model_events.changed.emit(entry.name, "")
 
-    def showEvent(self, event: Any) -> None:
+    def showEvent(self, event: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Qt's: what was done in a terminal meanwhile is listed, too."""
         super().showEvent(event)
         self.refresh()
@@ -175,7 +176,7 @@ class Models(Dock):
         self.details.setHtml(details_html(entry, self.table.entries))
         busy = WORKING if self._working.is_running else ""
         why = busy or (NONE_CHOSEN if entry is None else "")
-        bound = why or (SHIPPED if entry.shipped else "")
+        bound = why or (SHIPPED if entry is not None and entry.shipped else "")
         _allow(self.import_button, busy, ABOUT_IMPORT)
         _allow(self.export_button, why, "Write the chosen model to a file")
         _allow(self.rename_button, bound, "Give the chosen model another name")

@@ -70,17 +70,11 @@ class SegmentNuclei(Dock):
         super().__init__(viewer)
         self.form = SettingsForm(self)
         self.form.set_settings(preferences.recall())
-        fields, labels = self.form.fields, self.form.labels
         self._listing = self._runner()
         self._exporting = self._runner(gate=self._listing)
         self.session = Session(viewer, self, gate=self._listing)
-        titles = {**labels, "diameter": self.form.title("diameter")}
-        self.image_panel = ImagePanel(
-            viewer, fields["channel"], fields["diameter"], titles
-        )
-        self.model_panel = ModelPanel(
-            fields["model"], fields["device"], fields["flips"], labels
-        )
+        self.image_panel = ImagePanel(viewer, self.form)
+        self.model_panel = ModelPanel(self.form)
         self.run_panel = RunPanel()
         self.status = self.run_panel.status
         self._tuned = TunedThresholds(self.form)

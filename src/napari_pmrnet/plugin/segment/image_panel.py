@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +32,8 @@ from napari_pmrnet.plugin.widgets.qt import Signal
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+    from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 
 PLUGIN = "napari-pmrnet"
 OUR_ENDINGS = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"})
@@ -114,13 +115,7 @@ class ImagePanel(QWidget):
     changed = Signal()
     failed = Signal(str)
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        channel: ChoiceField,
-        diameter: Field,
-        labels: Mapping[str, str],
-    ) -> None:
+    def __init__(self, viewer: ViewerModel, form: SettingsForm) -> None:
         super().__init__()
         self._viewer = viewer
         self._watched: Any = None
@@ -129,7 +124,7 @@ class ImagePanel(QWidget):
             viewer, Image, _is_source, nothing="No image layer yet"
         )
         self.about = text_label("hint")
-        self.channel = channel
+        self.channel = form.choice("channel")
         self.pixel_size = PixelSizeField()
         self.areas = AreaRows(viewer, self)
         self.image.setToolTip("Image layer to segment; results are named after it.")
@@ -138,8 +133,8 @@ class ImagePanel(QWidget):
         rows.addRow(self.open_button)
         rows.addRow("Image", self.image)
         rows.addRow("", self.about)
-        rows.addRow(labels["channel"], channel)
-        rows.addRow(labels["diameter"], diameter)
+        rows.addRow(form.labels["channel"], self.channel)
+        rows.addRow(form.title("diameter"), form.fields["diameter"])
         rows.addRow("Pixel size", self.pixel_size)
         self.areas.add_to(rows)
         self.open_button.clicked.connect(self.ask_and_open)

@@ -64,7 +64,8 @@ def _reviewed(features: pd.DataFrame) -> pd.Series:
     """Whether each nucleus was accepted or edited; False where nothing says so."""
     if "reviewed" not in features:
         return pd.Series(False, index=features.index)
-    return features["reviewed"].fillna(False).astype(bool)
+    reviewed: pd.Series = features.loc[:, "reviewed"]
+    return reviewed.fillna(False).astype(bool)
 
 
 def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:

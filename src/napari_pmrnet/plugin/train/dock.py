@@ -270,7 +270,7 @@ class TrainOnCorrections(Dock):
         """List what was reviewed, now and again: features tell nobody of a change."""
         self._corrected = corrected_layers(self._viewer)
         texts = [one.text for one in self._corrected]
-        if texts != [self.images.item(i).text() for i in range(self.images.count())]:
+        if texts != self.images.texts():
             self.images.show_texts(texts)
         if not self._released:
             self._again.start()
@@ -278,7 +278,8 @@ class TrainOnCorrections(Dock):
     def _show(self) -> None:
         """Show the parts that now mean something."""
         state, running = self.run.state(), self.run.is_running
-        known = self.run.job is not None
+        job = self.run.job
+        known = job is not None
         self.train_button.setEnabled(not running)
         self.continue_button.setVisible(known and not running and not state.done)
         self.progress.setVisible(known)
@@ -287,7 +288,7 @@ class TrainOnCorrections(Dock):
         self.progress.cancel_button.setEnabled(running)
         self.outcome.setVisible(state.done and not running)
         if state.done and not self.result.name.text():
-            parent = self.run.job.about["model"] if known else "model"
+            parent = "model" if job is None else job.about["model"]
             self.result.name.setText(f"{Path(parent).stem} mine {date.today():%d %b}")
 
     def _on_moved(self, state: State) -> None:

@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin.widgets.layout import row_of
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.widgets.qt import Signal, there
 
 HEADS = ("", "before", "after", "change")
 TITLES = {
@@ -48,7 +48,7 @@ class ImageList(QListWidget):
 
     def show_texts(self, texts: Sequence[str]) -> None:
         """List images; those that were listed keep their tick, new ones get one."""
-        before = {self.item(i).text(): self._ticked(i) for i in range(self.count())}
+        before = {text: self._ticked(row) for row, text in enumerate(self.texts())}
         self.clear()
         for text in texts:
             item = QListWidgetItem(text)
@@ -59,12 +59,16 @@ class ImageList(QListWidget):
             )
             self.addItem(item)
 
+    def texts(self) -> list[str]:
+        """What is listed."""
+        return [there(self.item(row)).text() for row in range(self.count())]
+
     def ticked(self) -> list[int]:
         """Rows that are ticked."""
         return [i for i in range(self.count()) if self._ticked(i)]
 
     def _ticked(self, row: int) -> bool:
-        return self.item(row).checkState() == Qt.CheckState.Checked
+        return there(self.item(row)).checkState() == Qt.CheckState.Checked
 
 
 class ProgressPanel(QWidget):
@@ -97,12 +101,13 @@ class ScoreTable(QTableWidget):
     def __init__(self) -> None:
         super().__init__(len(TITLES), len(HEADS))
         self.setHorizontalHeaderLabels(HEADS)
-        self.verticalHeader().hide()
+        there(self.verticalHeader()).hide()
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setAccessibleName("Scores on the nuclei that were held back")
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self._heads = there(self.horizontalHeader())
+        self._heads.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
@@ -122,7 +127,7 @@ class ScoreTable(QTableWidget):
                 self.setItem(row, column, item)
         self.resizeRowsToContents()
         rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
-        self.setFixedHeight(rows + self.horizontalHeader().sizeHint().height() + 8)
+        self.setFixedHeight(rows + self._heads.sizeHint().height() + 8)
 
 
 class ResultPanel(QWidget):
@@ -188,7 +193,7 @@ class Curve(QWidget):
         self._epochs = max(1, epochs)
         self.update()
 
-    def paintEvent(self, event: Any) -> None:
+    def paintEvent(self, event: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Draw both lines, each to a scale of its own, with its last value."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -62,7 +62,7 @@ class Dock(QWidget):
         for runner in self._runners:
             runner.shut_down()
 
-    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # stubs: a0
+    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Clean up when napari takes the widget out of its dock."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.release()

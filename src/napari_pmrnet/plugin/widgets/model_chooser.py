@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -21,7 +20,7 @@ from napari_pmrnet.errors import PMRNetError, WeightsError
 from napari_pmrnet.models.card import class_names, label_kind_of, sees_whole
 from napari_pmrnet.models.library import available_models, find_weights, read_card
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
-from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
+from napari_pmrnet.plugin.widgets.layout import text_label
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
@@ -93,15 +92,10 @@ class TunedThresholds:
 class ModelPanel(QWidget):
     """Which weights run where, and where they really ran."""
 
-    def __init__(
-        self,
-        model: ChoiceField,
-        device: ChoiceField,
-        flips: Field,
-        labels: dict[str, str],
-    ) -> None:
+    def __init__(self, form: SettingsForm) -> None:
         super().__init__()
-        self.model, self.device = model, device
+        self.model = model = form.choice("model")
+        self.device = device = form.choice("device")
         chosen = model.value()
         model.set_choices(model_choices())
         model.set_value(chosen)
@@ -110,15 +104,8 @@ class ModelPanel(QWidget):
         self.browse_button.setFixedWidth(32)
         self.browse_button.setToolTip("Use weights of your own (.safetensors)")
         model.row.addWidget(self.browse_button)
-        self.used = QLabel("not known before the first run")
-        self.used.setObjectName("hint")
-        self.used.setWordWrap(True)
-        self.kind = QLabel()
-        self.kind.setObjectName("hint")
-        self.kind.setWordWrap(True)
-        self.advice = QLabel()
-        self.advice.setObjectName("advice")
-        self.advice.setWordWrap(True)
+        self.used = text_label("hint", "not known before the first run")
+        self.kind, self.advice = text_label("hint"), text_label("advice")
         self.advice.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
         )
@@ -126,10 +113,10 @@ class ModelPanel(QWidget):
         content = QWidget()
         rows = QFormLayout(content)
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.addRow(labels["model"], model)
-        rows.addRow(labels["device"], device)
+        rows.addRow(form.labels["model"], model)
+        rows.addRow(form.labels["device"], device)
         rows.addRow("Used", self.used)
-        rows.addRow("", flips)
+        rows.addRow("", form.fields["flips"])
         self.fold = Collapsible("Model and device", content)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

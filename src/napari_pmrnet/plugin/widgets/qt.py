@@ -17,9 +17,13 @@ Part = TypeVar("Part")
 
 
 def there(part: Part | None) -> Part:
-    """A part that is never missing, though PyQt's stubs say that it may be."""
+    """A part that cannot be missing where it is asked for, though its type allows it.
+
+    PyQt's stubs say so of all that Qt gives as a pointer; so do fields that are None
+    only as long as nothing can use them.
+    """
     if part is None:
-        raise TypeError("Qt has no such part")
+        raise TypeError("nothing is there")
     return part
 
 

@@ -69,6 +69,13 @@ class SettingsForm(QObject):
         for name, field in self.fields.items():
             field.changed.connect(self._announcer(name))
 
+    def choice(self, name: str) -> ChoiceField:
+        """Field of a setting that is one of several values."""
+        field = self.fields[name]
+        if not isinstance(field, ChoiceField):
+            raise TypeError(f"{name} is no choice")
+        return field
+
     def values(self) -> dict[str, Any]:
         """Value of every field, right or wrong."""
         return {name: field.value() for name, field in self.fields.items()}

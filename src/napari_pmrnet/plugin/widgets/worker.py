@@ -12,7 +12,7 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.widgets.qt import Signal, there
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,8 @@ class Runner(QObject):
         if self.is_running:
             raise RuntimeError(f"{task}: another job is still running.")
         steps = job(*args) if isgeneratorfunction(job) else once(job, *args)
-        worker = create_worker(drive, task, steps, _start_thread=False)
+        # napari's stubs know functions without arguments only.
+        worker: Any = create_worker(drive, task, steps, _start_thread=False)
         worker.yielded.connect(self._on_yielded)
         worker.aborted.connect(self._on_aborted)
         worker.returned.connect(self._on_returned)
@@ -141,7 +142,7 @@ class Runner(QObject):
 
     def _launch(self) -> None:
         """Start the job that waited at the gate."""
-        self._gate.finished.disconnect(self._launch)
+        there(self._gate).finished.disconnect(self._launch)
         if self._worker is not None:
             self._worker.start()
 

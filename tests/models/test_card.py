@@ -61,7 +61,7 @@ def test_an_image_is_one_window_and_comes_back_at_its_size(objects, shape) -> No
     predict = Model.predict_tiles
     object.__setattr__(
         watched,
-        "predict_windows",
+        "predict_tiles",
         lambda w, *a: seen.append(w.shape) or predict(objects, w, *a),
     )
     found = segment(picture(*shape), model=watched)

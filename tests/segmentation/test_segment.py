@@ -154,7 +154,7 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
     calls, predict_tiles = [], Model.predict_tiles
     monkeypatch.setattr(
         Model,
-        "predict_windows",
+        "predict_tiles",
         lambda *args: calls.append(len(args[1])) or predict_tiles(*args),
     )
     small = image[:, :100]

@@ -49,8 +49,8 @@ def main() -> None:
     wait(lambda: dock.session is not None)
     options.output.mkdir(parents=True, exist_ok=True)
 
-    dock.move(1)
-    dock.move(1)
+    dock.step(1)
+    dock.step(1)
     save(viewer, options.output / "review.png")
 
     label = largest(dock)

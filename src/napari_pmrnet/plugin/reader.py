@@ -98,7 +98,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     data: Any = [image.data, *image.coarser] if image.coarser else image.data
     if image.channel_axis is None:
         return [(data, meta, "image")]
-    meta["name"] = _channel_names(image, image.data.shape[image.channel_axis])
+    meta["name"] = _channel_names(image, int(image.data.shape[image.channel_axis]))
     channels: Any = split_channels(data, image.channel_axis, **meta)
     return channels
 

@@ -245,7 +245,7 @@ def test_a_run_over_planes_is_cancelled_between_windows(open_stack, core, qtbot)
     dock.run_panel.run_button.click()
     qtbot.waitUntil(lambda: bool(core.calls))
     qtbot.waitUntil(lambda: "Plane t=0 z=0" in dock.status.text.text())
-    assert dock.run_panel.progress.maximum() == 600
+    assert dock.status.bar.maximum() == 600
     dock.run_panel.cancel_button.click()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
     assert len(viewer.layers) == 1 and len(core.calls) == 1

@@ -169,7 +169,7 @@ def test_the_bar_moves_a_few_times_a_second(open_dock, core, blobs, qtbot):
     viewer.add_image(blobs, name="cells")
     qtbot.waitUntil(lambda: not dock._listing.is_running)
     shown, progressed = [], []
-    dock.run_panel.progress.valueChanged.connect(shown.append)
+    dock.status.bar.valueChanged.connect(shown.append)
     dock.session.progressed.connect(lambda *step: progressed.append(step))
     core.gate.clear()
     core.steps = 1000

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
 CHANNEL_NAMES = frozenset({"c", "channel", "channels"})
 _UNNAMED = re.compile(r"(axis )?-?\d+")
@@ -74,7 +74,7 @@ class Plane:
     shape: tuple[int, int]
 
 
-def first_level(layer: Image) -> Any:
+def first_level(layer: Image | Labels) -> Any:
     """Full-resolution array of a layer, multiscale or not, without loading it."""
     return layer.data[0] if layer.multiscale else layer.data
 

@@ -82,7 +82,8 @@ def features_table(segmentation: Labelled) -> pd.DataFrame:
         Columns ``index`` (the label), ``certainty`` and ``area`` (pixels), of classes
         also ``class``. Of nuclei that have one number in several planes, the means.
     """
-    objects: pd.DataFrame = segmentation.objects.loc[:, ["label", "certainty", "area"]]
+    # pandas' own types leave open what a selection or a mean of a table is.
+    objects: Any = segmentation.objects[["label", "certainty", "area"]]
     if objects["label"].duplicated().any():
         objects = objects.groupby("label", as_index=False).mean()
     names = class_names(segmentation.model.card)

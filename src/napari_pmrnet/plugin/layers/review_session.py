@@ -81,7 +81,8 @@ class ReviewSession(QObject):
         layer.events.set_data.connect(self._on_redraw)
         layer.events.data.connect(self._on_data)
         _sessions[layer] = self
-        self.review.nuclei.labels = layer.data
+        data: Any = layer.data
+        self.review.nuclei.labels = data
         self._follow(None, step=False)
         self._describe()
 

@@ -71,7 +71,7 @@ class MeasureNuclei(Dock):
         self.layers.release()
 
     def _connect(self) -> None:
-        self.panel.said.connect(self.status.say)
+        self.panel.said.connect(self.say)
         self.panel.refreshed.connect(self._refresh)
         self.table.chosen.connect(self._go)
         self.layers.activated.connect(self._on_layer)
@@ -84,18 +84,18 @@ class MeasureNuclei(Dock):
             self.layers.set_value(self._layer)
             return
         if self._layer is not None:
-            self.status.say(f"'{self._layer.name}' was removed.")
-        active = self._viewer.layers.selection.active
+            self.say(f"'{self._layer.name}' was removed.")
         if found:
-            self.choose(active if active in found else found[-1])
+            active = self._viewer.layers.selection.active
+            self.choose(next((one for one in found if one == active), found[-1]))
         else:
             self.choose(None)
             if not self.status.text.text():
-                self.status.say("Segment an image first, or open labels.")
+                self.say("Segment an image first, or open labels.")
 
     def _on_layer(self) -> None:
         layer = self.layers.value()
-        if plain(layer) is not self._layer:
+        if layer is not None and plain(layer) is not self._layer:
             self.choose(layer)
 
     def _refresh(self) -> None:
@@ -106,14 +106,14 @@ class MeasureNuclei(Dock):
         else:
             table, unit = known
             others = [name for name in table if name != "certainty"]
-            self.table.show_table(table[["certainty", *others]], unit)
+            self.table.show_table(table.loc[:, ["certainty", *others]], unit)
 
     def _on_selected(self, event: Any = None) -> None:
-        self.table.choose(int(self._layer.selected_label))
+        self.table.choose(int(there(self._layer).selected_label))
 
     def _go(self, label: int) -> None:
         """Select a nucleus and bring it to the middle of the canvas."""
-        layer, centre = self._layer, self.table.measurements.centre(label)
+        layer, centre = there(self._layer), self.table.measurements.centre(label)
         layer.selected_label = label
         if centre is None:
             return

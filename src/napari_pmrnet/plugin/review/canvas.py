@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.review.overlay import Overlay
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.widgets.qt import Signal, there
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
@@ -118,10 +118,16 @@ class ReviewCanvas(QObject):
         self.use("")
         self.said.emit("", "plain")
 
+    def _own(self) -> int:
+        """Number of the nucleus that is current; 0 if there is none."""
+        if self.current is None or self.current[0] != NUCLEUS:
+            return 0
+        return self.current[1]
+
     def _mask(self, place: Place, box: Box) -> np.ndarray:
         review = self.session.review
         if place[0] == MISSED:
-            return review.missed.labels[box] == place[1]
+            return there(review.missed).labels[box] == place[1]
         return np.isin(review.labels[box], review.labels_at(place))
 
     def _move_to(self, box: Box) -> None:
@@ -178,8 +184,7 @@ class ReviewCanvas(QObject):
     def _add_click(self, point: Point, label: int) -> None:
         """One more part of a split; from the second on there is a preview."""
         if not self._clicks:
-            own = self.current is not None and self.current[0] == NUCLEUS
-            self._label = label or (self.current[1] if own else 0)
+            self._label = label or self._own()
             if not self._label:
                 self.said.emit("Click on a nucleus to split it.", "warning")
                 return
@@ -189,12 +194,11 @@ class ReviewCanvas(QObject):
             self._preview(lambda: self.session.now.split(self._label, self._clicks))
 
     def _merge(self, label: int) -> None:
-        own = self.current is not None and self.current[0] == NUCLEUS
-        if not own or not label or label == self.current[1]:
+        into = self._own()
+        if not into or not label or label == into:
             text = "Choose a nucleus first, then click the neighbour to merge."
             self.said.emit(text, "warning")
             return
-        into = self.current[1]
         self.use("")
         self._apply(lambda: self.session.now.merge(into, [label]))
 
@@ -216,8 +220,9 @@ class ReviewCanvas(QObject):
     def _crossed(self, path: list[Point]) -> int:
         """The nucleus a line is meant to cut: the current one, or that it crosses."""
         met = self.session.now.labels_under(path)
-        if self.current is not None and self.current[0] == NUCLEUS:
-            met.sort(key=lambda label: label != self.current[1])
+        own = self._own()
+        if own:
+            met.sort(key=lambda label: label != own)
         review = self.session.review
         ends = {review.label_at(path[0]), review.label_at(path[-1])}
         return next((label for label in met if label not in ends), (met or [0])[0])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
+import pandas as pd
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -38,6 +39,7 @@ from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of
+from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.queue import DOUBTFUL, listed, next_row
@@ -84,6 +86,11 @@ class ReviewNuclei(Dock):
         """The review under way."""
         return self.desk.session
 
+    @property
+    def _open(self) -> ReviewSession:
+        """The same, for what happens during a review only."""
+        return there(self.desk.session)
+
     def go(self, place: Place | None, move: bool = True) -> None:
         """Make a place the current one, here and on the canvas."""
         self.current = place
@@ -93,21 +100,21 @@ class ReviewNuclei(Dock):
             self.table.choose(place)
         self.canvas.show(place, move)
         if place is not None and place[0] == NUCLEUS:
-            self.session.layer.selected_label = place[1]
+            self._open.layer.selected_label = place[1]
         kind = NUCLEUS if place is None else place[0]
         verb = "Delete" if kind == NUCLEUS else "Dismiss"
         self.edits.buttons["accept"].setText(f"{_ACCEPTS.get(kind, 'Split')} (A)")
         self.edits.buttons["reject"].setText(f"{verb} (D)")
 
-    def move(self, way: int) -> None:
+    def step(self, way: int) -> None:
         """Go to the nearest place after (1) or before (-1) that wants a look."""
         self._go_on(self.table.currentIndex().row(), way)
 
     def delete_below(self, column: str, bound: float) -> None:
         """Delete all nuclei whose area or certainty lies below a bound."""
-        table = self.session.review.nuclei.table
-        chosen = table.index[table[column] < bound].tolist()
-        self._do(lambda: self.session.now.delete(chosen))
+        table = self._open.review.nuclei.table
+        chosen = table.index[(table[column] < bound).to_numpy()].tolist()
+        self._do(lambda: self._open.now.delete(chosen))
 
     def _let_go(self) -> None:
         self.desk.release()
@@ -124,16 +131,16 @@ class ReviewNuclei(Dock):
         return act
 
     def _do_next(self) -> None:
-        self.move(1)
+        self.step(1)
 
     def _do_previous(self) -> None:
-        self.move(-1)
+        self.step(-1)
 
     def _do_accept(self) -> None:
-        self._answer(self.session.accept)
+        self._answer(self._open.accept)
 
     def _do_reject(self) -> None:
-        self._answer(self.session.reject)
+        self._answer(self._open.reject)
 
     def _do_split(self) -> None:
         self._take_up("split")
@@ -152,7 +159,7 @@ class ReviewNuclei(Dock):
 
     def _do_snap(self) -> None:
         self._do_to_nucleus(Review.snap)
-        self.session.layer.mode = "pan_zoom"
+        self._open.layer.mode = "pan_zoom"
 
     def _do_fill(self) -> None:
         self._do_to_nucleus(Review.fill_holes)
@@ -161,48 +168,50 @@ class ReviewNuclei(Dock):
         self._do_to_nucleus(Review.smooth)
 
     def _do_new(self) -> None:
-        layer = self.session.layer
-        self.canvas.use("")
+        layer = self._open.layer
+        there(self.canvas).use("")
         self._viewer.layers.selection.active = layer
-        layer.selected_label = self.session.review.nuclei.next_label()
+        layer.selected_label = self._open.review.nuclei.next_label()
         layer.mode = "paint"
-        self.status.say("Paint the nucleus roughly, then press T to snap its rim.")
+        self.say("Paint the nucleus roughly, then press T to snap its rim.")
 
     def _do_undo(self) -> None:
-        self.session.undo()
+        self._open.undo()
 
     def _do_redo(self) -> None:
-        self.session.redo()
+        self._open.redo()
 
     def _take_up(self, tool: str) -> None:
         """Take up a tool; pressed again, put it away."""
-        self.session.layer.mode = "pan_zoom"
-        self.canvas.use("" if self.canvas.tool == tool else tool)
+        self._open.layer.mode = "pan_zoom"
+        canvas = there(self.canvas)
+        canvas.use("" if canvas.tool == tool else tool)
 
     def _do_to_nucleus(self, make: Callable[[Review, int], Edit]) -> None:
         if self.current is None or self.current[0] != NUCLEUS:
-            self.status.say("Choose a nucleus first.", "warning")
+            self.say("Choose a nucleus first.", "warning")
         else:
-            self._do(lambda: make(self.session.now, self.current[1]))
+            number = self.current[1]
+            self._do(lambda: make(self._open.now, number))
 
     def _do(self, make: Callable[[], Edit]) -> None:
         """Make an edit and apply it, or say why not."""
         try:
-            self.session.apply(make())
+            self._open.apply(make())
         except EditError as error:
-            self.status.say(str(error), "warning")
+            self.say(str(error), "warning")
 
     def _answer(self, how: Callable[[Place], None]) -> None:
         """Accept or reject the current place and go on to the next."""
         if self.current is None:
-            self.status.say("Choose a place in the table first.", "warning")
+            self.say("Choose a place in the table first.", "warning")
             return
         row, place = self.table.currentIndex().row(), self.current
-        self.canvas.use("")
+        there(self.canvas).use("")
         try:
             how(place)
         except EditError as error:
-            self.status.say(str(error), "warning")
+            self.say(str(error), "warning")
             return
         self._go_on(row if self.table.choose(place) is not None else row - 1, 1)
 
@@ -213,7 +222,7 @@ class ReviewNuclei(Dock):
         if new is None and way > 0:
             new = next_row(places, -1, 1)
         if new is None:
-            self.status.say("Every place listed here was reviewed.", "good")
+            self.say("Every place listed here was reviewed.", "good")
             return
         self.go(self.table.places_model.place(new))
 
@@ -247,15 +256,15 @@ class ReviewNuclei(Dock):
         desk.began.connect(self._on_began)
         desk.ended.connect(self._on_ended)
         desk.offered.connect(self.offer.offer)
-        desk.said.connect(self.status.say)
+        desk.said.connect(self.say)
         desk.busy.connect(self.status.set_busy)
-        self.measure.said.connect(self.status.say)
+        self.measure.said.connect(self.say)
         self.table.chosen.connect(self.go)
         self.table.sorting.connect(self._refresh)
         self.queue.changed.connect(self._refresh)
         self.queue.colouring.connect(self._colour)
         self.bulk.delete_below.connect(self.delete_below)
-        self.bulk.renumber.connect(lambda: self.session.renumber())
+        self.bulk.renumber.connect(lambda: self._open.renumber())
         self.layers.activated.connect(self._on_layer)
         self._follow_layers(self._list_layers)
 
@@ -266,7 +275,7 @@ class ReviewNuclei(Dock):
             self.layers.set_value(wanted)
         elif found:
             active = self._viewer.layers.selection.active
-            self.begin(active if active in found else found[-1])
+            self.begin(next((one for one in found if one == active), found[-1]))
         else:
             images = [
                 layer
@@ -275,13 +284,13 @@ class ReviewNuclei(Dock):
             ]
             if images:
                 self.desk.look_for_lost(images[-1])
-            self.status.say("Segment an image first, or open labels.")
+            self.say("Segment an image first, or open labels.")
 
     def begin(self, layer: Labels) -> None:
         """Review a Labels layer, unless its labels are classes."""
         self.layers.set_value(layer)
         if CLASS in layer.features:
-            self.status.say(
+            self.say(
                 f"'{layer.name}' holds classes: there is nothing to review one by one. "
                 "Correct them with napari's brush.",
                 "warning",
@@ -295,13 +304,13 @@ class ReviewNuclei(Dock):
             self.begin(layer)
 
     def _on_began(self) -> None:
-        session = self.session
+        session = self._open
         self.canvas = ReviewCanvas(self._viewer, session, self._room, self)
         self.canvas.picked.connect(self._on_picked)
-        self.canvas.said.connect(self.status.say)
+        self.canvas.said.connect(self.say)
         self.canvas.tool_changed.connect(self._on_tool)
         session.changed.connect(self._on_changed)
-        session.said.connect(self.status.say)
+        session.said.connect(self.say)
         self._keys.bind(session.layer)
         self._colormap = session.layer.colormap
         self.measure.set_layer(session.layer)
@@ -326,7 +335,8 @@ class ReviewNuclei(Dock):
 
     def _on_tool(self, tool: str) -> None:
         self.edits.show_tool(tool)
-        slots = (self.canvas.commit, self.canvas.abandon) if tool else (None, None)
+        canvas = there(self.canvas)
+        slots = (canvas.commit, canvas.abandon) if tool else (None, None)
         self._keys.bind_preview(*slots)
 
     def _on_picked(self, place: Place | None) -> None:
@@ -334,7 +344,7 @@ class ReviewNuclei(Dock):
             self.go(place, move=False)
 
     def _on_changed(self, labels: set[int]) -> None:
-        layer = self.session.layer
+        layer = self._open.layer
         if layer.mode == "paint" and layer.selected_label in labels:
             self.current = NUCLEUS, int(layer.selected_label)
         self._refresh()
@@ -343,7 +353,7 @@ class ReviewNuclei(Dock):
 
     def _refresh(self, *_: Any) -> None:
         """List the places anew; the current one stays if it is still there."""
-        if self.session is None:
+        if self.session is None or self.canvas is None:
             return
         review = self.session.review
         column, ascending = self.table.order()
@@ -361,7 +371,7 @@ class ReviewNuclei(Dock):
         if not self.queue.colour.isChecked():
             self._uncolour(self.session.layer)
             return
-        certainty = self.session.review.nuclei.table["certainty"]
+        certainty: pd.Series = self.session.review.nuclei.table.loc[:, "certainty"]
         faint = None
         if self.queue.which.currentData() == DOUBTFUL:
             faint = (1 - certainty < self.queue.least_doubt()).to_numpy()
@@ -374,10 +384,8 @@ class ReviewNuclei(Dock):
     def _room(self) -> tuple[int, int]:
         """Width and height of the canvas."""
         window = self.window()
-        if isinstance(window, QMainWindow) and window.centralWidget() is not None:
-            size = window.centralWidget().size()
-            return size.width(), size.height()
-        return CANVAS
+        canvas = window.centralWidget() if isinstance(window, QMainWindow) else None
+        return CANVAS if canvas is None else (canvas.width(), canvas.height())
 
     def save_review(self) -> None:
         """Ask for a folder and save the review there."""

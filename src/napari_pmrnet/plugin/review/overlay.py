@@ -67,7 +67,7 @@ class Overlay:
     def dots(self, points: Sequence[Sequence[float]]) -> None:
         """Mark places that were clicked, with crosses."""
         arms = [
-            segments([np.add(point, arm), np.subtract(point, arm)])
+            segments(np.array([np.add(point, arm), np.subtract(point, arm)]))
             for point in points
             for arm in ((DOT, DOT), (DOT, -DOT))
         ]
@@ -149,7 +149,7 @@ def rims(mask: np.ndarray, box: Box) -> np.ndarray:
     return np.concatenate([segments([*ring, ring[0]]) for ring in rings])
 
 
-def segments(path: Sequence[Sequence[float]]) -> np.ndarray:
+def segments(path: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
     """Pieces of a line through places (y, x), as start and direction (n, 2, 2)."""
     corners = np.asarray(path, float).reshape(-1, 2)
     return np.stack([corners[:-1], np.diff(corners, axis=0)], axis=1)

@@ -154,13 +154,15 @@ def prepare(
         The image, if its layer is there.
     """
     labels = np.asarray(labels)
-    known = source is None or isinstance(source, Origin)
+    origin = source
+    if origin is not None and not isinstance(origin, Origin):
+        origin = Origin.of(origin)
     pixels = None
     if subject is not None and fits(subject.data, labels.shape):
         # Read once, for the brightness and for the fingerprint.
         subject = replace(subject, data=np.asarray(subject.data))
         pixels = grey_plane(subject.data, subject.rgb)
-    review = begin_review(labels, source if known else Origin.of(source), pixels)
+    review = begin_review(labels, origin, pixels)
     return Prepared(review, None if subject is None else look_for_journal(subject))
 
 

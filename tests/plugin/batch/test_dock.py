@@ -152,10 +152,8 @@ def test_cancel_keeps_what_is_finished_and_start_goes_on(
     assert not dock.start_button.isEnabled()
     dock.cancel_button.click()
     qtbot.waitUntil(dock.start_button.isEnabled)
-    assert (
-        "Stopped" in dock.status.text.text()
-        and "none finished" in dock.status.text.text()
-    )
+    text = dock.status.text.text()
+    assert "Stopped" in text and "none finished" in text
     assert set(column(dock, "Status")) == {"waiting"}
     assert not list((tmp_path / "out").glob("*.tif"))
     gate.set()

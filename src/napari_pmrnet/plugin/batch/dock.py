@@ -27,7 +27,6 @@ from napari_pmrnet.batch.events import (
     FileProgress,
     FilesFound,
 )
-from napari_pmrnet.models.card import label_kind_of, noun
 from napari_pmrnet.plugin.batch.panels import (
     FoldersPanel,
     FormScroll,
@@ -39,7 +38,7 @@ from napari_pmrnet.plugin.batch.table import FOUND, RUNNING, FileState
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import column_of
-from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
+from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.plugin.widgets.status import RunLine
@@ -70,7 +69,6 @@ class SegmentFolder(Dock):
         self.folders = FoldersPanel()
         self.settings_panel = SettingsPanel(self.form)
         self.model_panel = ModelPanel(self.form)
-        self._tuned = TunedThresholds(self.form)
         self._line = RunLine("Start", "Choose a folder and press Start.")
         self.start_button, self.status = self._line.run_button, self._line.status
         self.cancel_button = self._line.cancel_button
@@ -175,15 +173,12 @@ class SegmentFolder(Dock):
 
     def _on_setting(self, name: str) -> None:
         if name == "model":
-            self._tuned.follow()
+            self.model_panel.follow()
             self._name_kind()
 
     def _name_kind(self) -> None:
         """Name what the model labels."""
-        card = self._tuned.card
-        self.form.fit(label_kind_of(card))
-        self.model_panel.show_label_kind(card)
-        _, many = noun(label_kind_of(card))
+        many = self.model_panel.name_kind()
         self.results.model.entitle(FOUND, many.capitalize())
         self.settings_panel.set_title(f"{many.capitalize()} settings")
 

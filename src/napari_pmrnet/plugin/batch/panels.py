@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
-from napari_pmrnet.plugin.widgets.fields import DecimalField, Field, OptionalField
+from napari_pmrnet.plugin.widgets.fields import Field
 from napari_pmrnet.plugin.widgets.layout import Scrolling, row_of
 from napari_pmrnet.plugin.widgets.qt import Signal, there
 from napari_pmrnet.plugin.widgets.table import TableView
@@ -159,15 +159,7 @@ class SettingsPanel(Collapsible):
         rows.setContentsMargins(0, 0, 0, 0)
         numbered = [(i, f"Channel {i}") for i in range(CHANNELS)]
         form.choice("channel").set_choices([(None, "Automatic"), *numbered])
-        for name in NUCLEI_SETTINGS:
-            field = form.fields[name]
-            if isinstance(field, DecimalField):
-                rows.addRow(form.title(name))
-                rows.addRow(field)
-            elif isinstance(field, OptionalField) or name == "channel":
-                rows.addRow(form.title(name), field)
-            else:
-                rows.addRow(field)
+        form.add_to(rows, NUCLEI_SETTINGS)
         super().__init__("Nuclei settings", content)
 
 

@@ -29,16 +29,21 @@ from napari_pmrnet.plugin.widgets.qt import single_shot
 from napari_pmrnet.segmentation.stack import Stack, check_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari.components import ViewerModel
     from napari.layers import Image
 
     from napari_pmrnet.plugin.layers.axes import Plane
-    from napari_pmrnet.segmentation.stack import Stack
-
 
 SETTLE = 100
+MOST_MAP_BYTES = 1 << 30
+"""Maps of a stack that would take more are left out."""
+
+
+class Area(Enum):
+    """Areas that are no layer."""
+
+    SEEN = "Only what I see"
+    PLANES = "All planes"
 
 
 class AreaRows(QObject):
@@ -93,6 +98,12 @@ class AreaRows(QObject):
         """Whether every plane of a stack is to be segmented."""
         return self.area.value() is Area.PLANES
 
+    def _chosen(self) -> Image:
+        """The chosen image."""
+        if self._layer is None:
+            raise ImageError("There is no image layer. Open an image first.")
+        return self._layer
+
     def stack(self) -> Stack:
         """All planes of the chosen image.
 
@@ -101,7 +112,7 @@ class AreaRows(QObject):
         ImageError
             If they cannot be segmented plane by plane.
         """
-        return stack_of(self._layer, self._viewer.dims.axis_labels)
+        return stack_of(self._chosen(), self._viewer.dims.axis_labels)
 
     def polygons(self) -> tuple[np.ndarray, ...]:
         """Outline of the area in pixels; empty for the whole plane.
@@ -112,11 +123,11 @@ class AreaRows(QObject):
             If the shapes outline nothing, or the canvas shows no flat image.
         """
         if self.area.value() is Area.SEEN:
-            return (seen_polygon(self._viewer, self._layer),)
+            return (seen_polygon(self._viewer, self._chosen()),)
         if self.shapes is None:
             return ()
         point = self._viewer.dims.point
-        return tuple(region_polygons(self.shapes, self._layer, point))
+        return tuple(region_polygons(self.shapes, self._chosen(), point))
 
     def show(self, layer: Image | None, plane: Plane | None) -> None:
         """Follow another image or plane; None if there is none to segment."""
@@ -154,12 +165,12 @@ class AreaRows(QObject):
             if self._plane is None:
                 pass
             elif self.area.value() is Area.SEEN:
-                polygon = seen_polygon(self._viewer, self._layer)
+                polygon = seen_polygon(self._viewer, self._chosen())
                 text = describe_seen(polygon, self._plane)
             elif self.all_planes:
                 stack = self.stack()
                 text, axes = describe_stack(stack), stack.axes[:-2]
-            elif self.shapes is None and goes_to_disk(self._layer, self._plane):
+            elif self.shapes is None and goes_to_disk(self._chosen(), self._plane):
                 text = describe_disk(self._plane)
         except ImageError as error:
             reason = str(error)
@@ -170,17 +181,6 @@ class AreaRows(QObject):
         self.link.set_choices([(None, "In no two planes"), *through])
         for widget in (self._link_label, self.link):
             widget.setVisible(bool(axes))
-
-
-MOST_MAP_BYTES = 1 << 30
-"""Maps of a stack that would take more are left out."""
-
-
-class Area(Enum):
-    """Areas that are no layer."""
-
-    SEEN = "Only what I see"
-    PLANES = "All planes"
 
 
 def stack_of(layer: Image, viewer_names: Sequence[str] = ()) -> Stack:

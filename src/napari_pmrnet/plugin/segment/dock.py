@@ -8,7 +8,7 @@ only.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import napari.viewer
 from napari.layers import Labels
@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.models.card import label_kind_of, noun, refuse_parts
+from napari_pmrnet.models.card import refuse_parts
 from napari_pmrnet.plugin.layers.label_export import (
     default_path,
     export,
@@ -37,9 +37,8 @@ from napari_pmrnet.plugin.widgets import (
     preferences,
 )
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.fields import DecimalField, OptionalField
 from napari_pmrnet.plugin.widgets.layout import Scrolling, column_of
-from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
+from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.settings import Settings
 
@@ -77,7 +76,6 @@ class SegmentNuclei(Dock):
         self.model_panel = ModelPanel(self.form)
         self.run_panel = RunPanel()
         self.status = self.run_panel.status
-        self._tuned = TunedThresholds(self.form)
         self._relabel_timer = self._timer(RELABEL_DELAY, self._relabel)
         self._remember_timer = self._timer(REMEMBER_DELAY, self._remember)
         self._list_timer = self._timer(DEVICES_DELAY, self._list_devices)
@@ -96,9 +94,10 @@ class SegmentNuclei(Dock):
         if settings is None:
             self._complain("A setting is out of bounds; the form says which.")
             return
-        layer, areas = self.image_panel.layer, self.image_panel.areas
+        areas = self.image_panel.areas
         try:
             plane: Plane = self.image_panel.plane()
+            layer = self.image_panel.chosen()
             if areas.all_planes:
                 axes = kept_axes(layer, self._viewer.dims.axis_labels)
                 link, stack = areas.link.value(), areas.stack()
@@ -109,7 +108,8 @@ class SegmentNuclei(Dock):
                 return
             polygons = areas.polygons()
             if not polygons and goes_to_disk(layer, plane):
-                data = list(layer.data) if layer.multiscale else layer.data
+                data: Any = layer.data
+                data = list(data) if layer.multiscale else data
                 self._run_to_disk(plane_stack(data, plane), None, settings)
                 return
         except ImageError as error:
@@ -125,11 +125,10 @@ class SegmentNuclei(Dock):
         link: str | None = None,
     ) -> None:
         """Ask where labels are to go that are too large for memory, and begin."""
-        layer = self.image_panel.layer
+        layer = self.image_panel.chosen()
         if stack.has_large_planes:
-            refuse_parts(
-                self._tuned.card, layer.name, "Shrink it, and segment it at once."
-            )
+            card = self.model_panel.tuned.card
+            refuse_parts(card, layer.name, "Shrink it, and segment it at once.")
         proposed = proposed_path(layer, self.image_panel.folder())
         path, _ = QFileDialog.getSaveFileName(
             self,
@@ -190,15 +189,7 @@ class SegmentNuclei(Dock):
     def _lay_out(self) -> None:
         """Form on top, scrolling where the window is low; buttons always in view."""
         self._box = QGroupBox()
-        rows = QFormLayout(self._box)
-        for name in RELABELLED:
-            field = self.form.fields[name]
-            if isinstance(field, OptionalField):
-                rows.addRow(self.form.title(name), field)
-                continue
-            if isinstance(field, DecimalField):
-                rows.addRow(self.form.title(name))
-            rows.addRow(field)
+        self.form.add_to(QFormLayout(self._box), RELABELLED)
         image = QGroupBox("Image")
         QVBoxLayout(image).addWidget(self.image_panel)
         inner = column_of(image, self._box, self.model_panel)
@@ -264,17 +255,14 @@ class SegmentNuclei(Dock):
     def _on_setting(self, name: str) -> None:
         self._remember_timer.start()
         if name == "model":
-            self._tuned.follow()
+            self.model_panel.follow()
             self._name_kind()
         if name in RELABELLED and not self._relabel_timer.isActive():
             self._relabel_timer.start()
 
     def _name_kind(self) -> None:
         """Name what the model labels, in the form and on the button."""
-        card = self._tuned.card
-        self.form.fit(label_kind_of(card))
-        self.model_panel.show_label_kind(card)
-        _, many = noun(label_kind_of(card))
+        many = self.model_panel.name_kind()
         self._box.setTitle(many.capitalize())
         self.run_panel.name_run(f"Segment {many}")
 
@@ -324,7 +312,7 @@ class SegmentNuclei(Dock):
 
     def _correct_pixel_size(self, size: tuple[float, float], unit: str) -> None:
         """Write a corrected pixel size to the image and to all that lies on it."""
-        image = self.image_panel.layer
+        image = self.image_panel.chosen()
         region = self.image_panel.areas.shapes
         layers = [image, *on_same_pixels(image, self._viewer.layers)]
         layers += self.session.results.layers_of(image)

@@ -148,6 +148,18 @@ class ImagePanel(QWidget):
         """Image layer that is chosen."""
         return self.image.value()
 
+    def chosen(self) -> Image:
+        """Image layer that is chosen.
+
+        Raises
+        ------
+        ImageError
+            If there is none.
+        """
+        if self.layer is None:
+            raise ImageError("There is no image layer. Open an image first.")
+        return self.layer
+
     def plane(self) -> Plane:
         """Plane of the chosen layer that is on show.
 
@@ -156,10 +168,8 @@ class ImagePanel(QWidget):
         ImageError
             If no image is chosen, or its axes leave the plane open.
         """
-        if self.layer is None:
-            raise ImageError("There is no image layer. Open an image first.")
         dims = self._viewer.dims
-        return shown_plane(self.layer, dims.point, dims.axis_labels)
+        return shown_plane(self.chosen(), dims.point, dims.axis_labels)
 
     def ask_and_open(self) -> None:
         """Let the user pick files and open them as layers."""

@@ -1,4 +1,8 @@
-"""The model and device part of the dock, folded away until wanted."""
+"""Which model runs on which device: a part of the docks that segment.
+
+It is folded away until wanted. Models are listed without torch; devices are listed, and
+the network is loaded, in a worker thread, since importing torch takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import PMRNetError, WeightsError
-from napari_pmrnet.models.card import class_names, label_kind_of, sees_whole
+from napari_pmrnet.models.card import class_names, label_kind_of, noun, sees_whole
 from napari_pmrnet.models.library import available_models, find_weights, read_card
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.layout import text_label
@@ -30,6 +34,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+
+
+AUTOMATIC = (("auto", "Automatic"),)
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeviceReport:
+    """Devices as (value, label) pairs, and advice on one that lies idle."""
+
+    devices: list[tuple[str, str]]
+    advice: str | None
 
 
 def model_choices() -> list[tuple[str, str]]:
@@ -59,8 +75,7 @@ def words_on(card: Mapping[str, Any]) -> str:
     classes = ", ".join(f"{number} {name}" for number, name in names)
     return (
         f"Labels {label_kind_of(card)}{': ' if classes else ''}{classes}. The image is "
-        "seen "
-        "whole, so it takes neither diameter nor seed threshold."
+        "seen whole, so it takes neither diameter nor seed threshold."
     )
 
 
@@ -94,6 +109,7 @@ class ModelPanel(QWidget):
 
     def __init__(self, form: SettingsForm) -> None:
         super().__init__()
+        self._form, self.tuned = form, TunedThresholds(form)
         self.model = model = form.choice("model")
         self.device = device = form.choice("device")
         chosen = model.value()
@@ -166,11 +182,18 @@ class ModelPanel(QWidget):
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
-    def show_label_kind(self, card: Mapping[str, Any]) -> None:
-        """Say what the model of a card labels, if not nuclei."""
+    def follow(self) -> None:
+        """Take the thresholds of the model that is chosen now."""
+        self.tuned.follow()
+
+    def name_kind(self) -> str:
+        """Name the form after what the model labels; gives its plural, as "nuclei"."""
+        card = self.tuned.card
         words = words_on(card)
         self.kind.setText(words)
         self.kind.setVisible(bool(words))
+        self._form.fit(label_kind_of(card))
+        return noun(label_kind_of(card))[1]
 
     def show_used(self, device: str, notes: tuple[str, ...] = ()) -> None:
         """Say where the network really ran, and why if that was not as asked.
@@ -188,19 +211,6 @@ class ModelPanel(QWidget):
         self.fold.set_title(f"Model and device: {model}, {device}")
 
 
-AUTOMATIC = (("auto", "Automatic"),)
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DeviceReport:
-    """Devices as (value, label) pairs, and advice on one that lies idle."""
-
-    devices: list[tuple[str, str]]
-    advice: str | None
-
-
 def list_devices() -> DeviceReport:
     """Devices of this machine; imports torch, so never call it in the GUI thread."""
     with quiet_collector():
@@ -214,7 +224,7 @@ def list_devices() -> DeviceReport:
 
 
 def warm_up(model: str, device: str) -> None:
-    """Load the network and run one window, so that the first press need not wait.
+    """Load the network and run one tile, so that the first press need not wait.
 
     What cannot be loaded is said when the button is pressed.
     """

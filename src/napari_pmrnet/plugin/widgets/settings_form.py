@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, get_type_hints
 
 from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QFormLayout, QLabel
 
 from napari_pmrnet.models.card import CLASSES, INSTANCES, OBJECTS, noun
 from napari_pmrnet.plugin.widgets.fields import (
@@ -92,6 +93,17 @@ class SettingsForm(QObject):
         """Show other settings."""
         for name, value in settings.as_dict().items():
             self.fields[name].set_value(value)
+
+    def add_to(self, rows: QFormLayout, names: Iterable[str]) -> None:
+        """Lay out fields: with their label before them, above them, or in them."""
+        for name in names:
+            field = self.fields[name]
+            if isinstance(field, (OptionalField, ChoiceField)):
+                rows.addRow(self.title(name), field)
+                continue
+            if isinstance(field, DecimalField):
+                rows.addRow(self.title(name))
+            rows.addRow(field)
 
     def title(self, name: str) -> QLabel:
         """The label of a field for a layout, which `fit` changes."""

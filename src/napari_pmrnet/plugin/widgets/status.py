@@ -27,8 +27,9 @@ class StatusLine(QWidget):
         self.bar = QProgressBar()
         self.text = text_label("status", text)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.text.setMinimumHeight(lines * self.text.fontMetrics().height())
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
+        if lines > 1:
+            self.text.setMinimumHeight(lines * self.text.fontMetrics().height())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)

@@ -112,7 +112,7 @@ class SegmentFolder(Dock):
         )
 
     def cancel(self) -> None:
-        """Stop after the window at hand; finished files stay."""
+        """Stop after the batch of tiles at hand; finished files stay."""
         self.cancel_button.setEnabled(False)
         self.say("Cancelling...")
         self._stop.set()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 RESULTS = "labels"
 FORM_HEIGHT = 460
 FRAME = 8
-"""What napari's themes put around the inside of a scroll area, and a little."""
+"""Frame that napari's themes put around the inside of a scroll area, and a little."""
 CHANNELS = 8
 NUCLEI_SETTINGS = (
     "channel",
@@ -106,7 +106,7 @@ class PathField(Field):
 
 
 class FoldersPanel(QGroupBox):
-    """Where the images are and where the results go."""
+    """Folders of the images and of the results."""
 
     def __init__(self) -> None:
         super().__init__("Folders")
@@ -135,7 +135,7 @@ class FoldersPanel(QGroupBox):
         self.images.changed.connect(self._propose)
 
     def check(self) -> bool:
-        """Whether both are given; a field that is wrong says why."""
+        """Tell whether both are given; a field that is wrong says why."""
         named, target = self.images.value(), self.results.value()
         self.images.set_reason("" if named else "Choose a folder of images.")
         self.results.set_reason("" if target else "Choose a folder for the results.")

@@ -37,7 +37,7 @@ def plain(layer: LayerT) -> LayerT:
 
 
 def spatial_metadata(layer: Layer, axes: Sequence[int] | None = None) -> dict[str, Any]:
-    """Where a result of a layer's y-x plane, or of all its planes, belongs.
+    """Transform of a result of a layer's y-x plane, or of all its planes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which layers belong to which image, and how a new result meets an old one.
+"""Results of the session: their images, their layers, and a new one over an old one.
 
 Labels that were corrected by hand are never written over: a new result then gets a
 layer of its own. Maps are no one's handiwork and are replaced.
@@ -76,7 +76,7 @@ class Result:
         return layer if isinstance(layer, Labels) else None
 
     def is_edited(self) -> bool:
-        """Whether the labels differ from what the segmentation gave."""
+        """Tell whether the labels differ from what the segmentation gave."""
         layer = self.labels
         return layer is not None and not np.array_equal(
             np.asarray(layer.data), self.segmentation.labels

@@ -251,5 +251,5 @@ def check_editable(layer: Labels) -> None:
 
 
 def is_zarr(data: Any) -> bool:
-    """Whether an array lies in a Zarr store, which napari can write to."""
+    """Tell whether an array lies in a Zarr store, which napari can write to."""
     return type(data).__module__.partition(".")[0] == "zarr"

@@ -87,7 +87,7 @@ def region_of(
 
 
 def _on_plane(shapes: Shapes, vertices: NDArray, point: Sequence[float]) -> bool:
-    """Whether a shape of a stack lies on the plane that is shown."""
+    """Tell whether a shape of a stack lies on the plane that is shown."""
     if shapes.ndim <= 2 or not len(point):
         return True
     shown = np.round(shapes.world_to_data(point)[:-2])

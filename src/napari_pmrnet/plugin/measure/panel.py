@@ -107,7 +107,7 @@ class MeasurePanel(QWidget):
 
     @property
     def is_running(self) -> bool:
-        """Whether something is being measured or written."""
+        """Tell whether something is being measured or written."""
         return self._working.is_running
 
     def set_layer(self, layer: Labels | None) -> None:
@@ -408,7 +408,7 @@ class MeasurePanel(QWidget):
         )
 
     def _standing(self, layer: Labels, areas: pd.Series) -> str:
-        """Whether the nuclei were measured as they are now, in words."""
+        """Sentence on whether the nuclei were measured as they are now."""
         known = measured_of(layer)
         if known is None:
             return "Not measured yet."

@@ -217,7 +217,7 @@ class Models(Dock):
         return name.strip() if wanted else ""
 
     def _do(self, action: Any, *args: Any) -> bool:
-        """Whether something small was done; if not, why is told."""
+        """Do something small; False, and why, if it cannot be done."""
         try:
             action(*args)
         except PMRNetError as error:

@@ -74,7 +74,7 @@ class ModelsTable(TableView):
 
 
 def details_html(entry: Entry | None, entries: list[Entry]) -> str:
-    """All that the card of a model says, as a table for a text browser."""
+    """Card of a model as a table for a text browser."""
     if entry is None:
         return ""
     if entry.fault:

@@ -1,4 +1,4 @@
-"""What the dock "Models" does in worker threads, and the formats it offers."""
+"""Work of the dock "Models" in other threads, and the formats it offers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def with_ending(path: Path, kind: str) -> Path:
 
 
 def refusal(name: str) -> str:
-    """Why a new model cannot have a name, or nothing."""
+    """Reason why a new model cannot have a name, or nothing."""
     try:
         check_name(name)
     except WeightsError as error:

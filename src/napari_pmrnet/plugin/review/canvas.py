@@ -143,7 +143,7 @@ class ReviewCanvas(QObject):
             camera.zoom = SHARE * room / extent
 
     def _listens(self, event: Any) -> bool:
-        """Whether a press is meant for the review and not for a tool of napari's."""
+        """Tell whether a press is meant for the review, not for a tool of napari's."""
         active = self._viewer.layers.selection.active
         return event.button == 1 and getattr(active, "mode", "pan_zoom") == "pan_zoom"
 
@@ -165,7 +165,7 @@ class ReviewCanvas(QObject):
             self._clicked(start, event.modifiers)
 
     def _point(self, event: Any) -> Point:
-        """Where the mouse is, (y, x) in pixels of the labels."""
+        """Place of the mouse, (y, x) in pixels of the labels."""
         y, x = self.session.layer.world_to_data(event.position)[-2:]
         return float(y), float(x)
 

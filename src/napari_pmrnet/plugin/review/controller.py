@@ -97,7 +97,7 @@ class ReviewDesk(QObject):
 
     @property
     def _journal(self) -> Restored:
-        """What the journal holds, where there is one to restore."""
+        """Contents of the journal, where there is one to restore."""
         return there(there(self._found).journal)
 
     def begin(
@@ -205,7 +205,7 @@ class ReviewDesk(QObject):
         self.began.emit()
 
     def _welcome(self) -> tuple[str, str]:
-        """What a review begins with."""
+        """First sentence of a review, and its tone."""
         nuclei = self._open.review.nuclei
         if "certainty" not in nuclei.maps:
             return (
@@ -241,7 +241,7 @@ class ReviewDesk(QObject):
             )
 
     def _is_continued(self, journal: Restored) -> bool:
-        """Whether the session begins where a journal ends."""
+        """Tell whether the session begins where a journal ends."""
         review = self._open.review
         return (
             np.array_equal(journal.labels, review.labels)
@@ -336,7 +336,7 @@ class ReviewDesk(QObject):
 
 
 def changes(journal: Restored) -> str:
-    """How much a journal holds, in words."""
+    """Size of a journal in words."""
     count = f"{journal.changes} change" + ("s" if journal.changes != 1 else "")
     return f"{count} (the last lines were damaged)" if journal.damaged else count
 

@@ -122,7 +122,7 @@ class ReviewNuclei(Dock):
         self.layers.release()
 
     def _slot(self, name: str) -> Callable[[], None]:
-        """What an action does while a review is under way."""
+        """Slot of an action; without a review it does nothing."""
 
         def act() -> None:
             if self.session is not None:

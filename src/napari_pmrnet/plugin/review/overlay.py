@@ -1,4 +1,4 @@
-"""What stands out over the image: the current outline, a preview, a drawn line."""
+"""Overlay of a review: the current outline, a preview, a drawn line."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ COLUMNS = 3
 
 
 class QueuePanel(QWidget):
-    """Which places are listed, how far one has come, and colours."""
+    """Choice of the places that are listed, progress, and colours."""
 
     changed = Signal()
     colouring = Signal(bool)

@@ -1,4 +1,4 @@
-"""What a review leaves on disk and how it comes back: journal, folder, restored layers.
+"""Traces of a review on disk and the way back: journal, folder, restored layers.
 
 Everything here runs without a window, and what takes time in a worker thread.
 """
@@ -75,7 +75,7 @@ class Subject:
         return hashlib.blake2b(f"{whole} {self.plane}".encode()).hexdigest()[:32]
 
     def journal(self, image: str) -> Path:
-        """Where its journal belongs."""
+        """Path of its journal."""
         file = self.file
         if file is not None and self.plane:
             file = file.with_name(f"{file.name} {self.plane}")
@@ -167,7 +167,7 @@ def prepare(
 
 
 def origin_of_journal(journal: Restored) -> Origin:
-    """Where restored labels come from, of which the maps are gone."""
+    """Origin of restored labels, of which the maps are gone."""
     return Origin(journal.found, {}, None, {})
 
 
@@ -233,7 +233,7 @@ def open_folder(folder: Path) -> Opened:
 def _origin(
     saved: SavedReview, maps: Mapping[str, np.ndarray], flows: np.ndarray | None
 ) -> Origin:
-    """Where the labels of a saved review came from, as far as it says."""
+    """Origin of the labels of a saved review, as far as it says."""
     card = card_of(saved.made.get("weights_hash"))
     try:
         settings = Settings.from_dict(saved.made["settings"])

@@ -53,7 +53,7 @@ def channel_choices(plane: Plane | None) -> list[tuple[int | None, str]]:
 
 
 def _is_source(layer: Any) -> bool:
-    """Whether a layer is an image that was not made by a segmentation."""
+    """Tell whether a layer is an image that was not made by a segmentation."""
     return isinstance(layer, Image) and METADATA_KEY not in layer.metadata
 
 

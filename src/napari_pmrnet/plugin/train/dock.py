@@ -49,7 +49,7 @@ HINT = (
 
 
 GOOD_FOR = {"these and other images": KEPT, "images like these only": KEPT_FOR_THESE}
-"""What the new model is to be good for, and the share of the old one that stays."""
+"""Purpose of the new model, and the share of the old one that stays."""
 GOOD_FOR_TIP = (
     "For images like these only, the model learns more and forgets more of what it knew"
 )
@@ -330,7 +330,7 @@ class TrainOnCorrections(Dock):
 
 
 def words(state: State) -> tuple[str, str]:
-    """What a state means for the user, and its tone."""
+    """Sentence for the user about a state, and its tone."""
     if state.failure:
         return state.failure, "error"
     if state.done:

@@ -43,7 +43,7 @@ def training_folder() -> Path:
 
 @dataclass
 class State:
-    """What the log of a job says.
+    """State of a job, read from its log.
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ class TrainingRun(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether a process is there, paused or not."""
+        """Tell whether a process is there, paused or not."""
         return self._process is not None
 
     def unfinished(self) -> Job | None:
@@ -188,7 +188,7 @@ class TrainingRun(QObject):
         self.job = None
 
     def state(self) -> State:
-        """What the log says now."""
+        """State that the log gives now."""
         return State() if self.job is None else State.of(self.job)
 
     def _look(self) -> None:

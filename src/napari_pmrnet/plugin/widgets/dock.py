@@ -1,4 +1,4 @@
-"""What every dock does: takes the theme's colours, and lets go when it goes away."""
+"""Base of every dock: it takes the theme's colours, and lets go when it goes away."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Dock(QWidget):
         show_error(message)
 
     def _let_go(self) -> None:
-        """Of what a dock has beside timers, runners and followed events."""
+        """Let go of what a dock has beside timers, runners and followed events."""
 
     def _timer(self, delay: int, slot: Callable[[], Any]) -> QTimer:
         """Timer that fires once, `delay` ms after it was last started."""

@@ -1,4 +1,4 @@
-"""How parts of a dock stand together: in rows, in scrolling columns, in frames."""
+"""Layout of the parts of a dock: rows, scrolling columns, frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model runs on which device: a part of the docks that segment.
+"""Choice of a model and a device: a part of the docks that segment.
 
 It is folded away until wanted. Models are listed without torch; devices are listed, and
 the network is loaded, in a worker thread, since importing torch takes seconds.
@@ -68,7 +68,7 @@ def tuned_thresholds(card: Mapping[str, Any]) -> dict[str, float]:
 
 
 def words_on(card: Mapping[str, Any]) -> str:
-    """What a user has to know of a model that does not label nuclei, else nothing."""
+    """Sentences about a model that does not label nuclei, else nothing."""
     if not sees_whole(card):
         return ""
     names = enumerate(class_names(card), start=1)
@@ -105,7 +105,7 @@ class TunedThresholds:
 
 
 class ModelPanel(QWidget):
-    """Which weights run where, and where they really ran."""
+    """Choice of weights and device, and the device that was really used."""
 
     def __init__(self, form: SettingsForm) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from napari_pmrnet.plugin.widgets.qt import Signal
 
 
 class ModelEvents(QObject):
-    """What happens to the library.
+    """Events of the library.
 
     ``changed`` carries the name that a model had and the one it has now: the first is
     empty for a model that came, the second for one that went. To be emitted in the GUI

@@ -1,4 +1,4 @@
-"""What docks and layers need of Qt beyond its widgets.
+"""Parts of Qt that docks and layers need beyond its widgets.
 
 `Signal` has another name in PyQt's stubs than in PySide's, so that a type checker
 takes qtpy's for private; it is let through once, here.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
+from functools import partial
 from typing import Any, get_type_hints
 
 from qtpy.QtCore import QObject
@@ -23,6 +24,7 @@ from napari_pmrnet.settings import Settings
 
 OF_NUCLEI = ("diameter", "seed_threshold")
 """Settings that only models of nuclei read."""
+_OF_PARTS = {OBJECTS: noun(OBJECTS), CLASSES: ("part", "parts")}
 
 _KINDS: dict[Any, type[Field]] = {
     bool: TickField,
@@ -53,14 +55,13 @@ class SettingsForm(QObject):
     """
 
     changed = Signal(str)
-    _titles: dict[str, QLabel]
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         hints = get_type_hints(Settings)
         self.fields: dict[str, Field] = {}
         self.labels: dict[str, str] = {}
-        self._titles = {}
+        self._titles: dict[str, QLabel] = {}
         for spec in fields(Settings):
             self.labels[spec.name] = spec.metadata["label"]
             field = make_field(hints[spec.name], spec.metadata)
@@ -68,7 +69,7 @@ class SettingsForm(QObject):
             self.fields[spec.name] = field
         self.set_settings(Settings())
         for name, field in self.fields.items():
-            field.changed.connect(self._announcer(name))
+            field.changed.connect(partial(self._announce, name))
 
     def choice(self, name: str) -> ChoiceField:
         """Field of a setting that is one of several values."""
@@ -139,26 +140,19 @@ class SettingsForm(QObject):
                 if widget is not None and widget.parent() is not None:
                     widget.setVisible(applies)
 
-    def _announcer(self, name: str) -> Any:
-        """Slot that checks the form and names the field that changed."""
-
-        def announce() -> None:
-            self.settings()
-            self.changed.emit(name)
-
-        return announce
+    def _announce(self, name: str) -> None:
+        """Check the form and name the field that changed."""
+        self.settings()
+        self.changed.emit(name)
 
     @staticmethod
     def _reason(name: str, value: Any) -> str:
-        """Why a value will not do, empty if it will."""
+        """Reason why a value will not do, empty if it will."""
         try:
             Settings.from_dict({name: value})
         except (TypeError, ValueError) as error:
             return str(error)
         return ""
-
-
-_OF_PARTS = {OBJECTS: noun(OBJECTS), CLASSES: ("part", "parts")}
 
 
 def renamed(kind: str) -> dict[str, tuple[str, str]]:

@@ -42,7 +42,7 @@ def tones(theme: str) -> dict[str, str]:
 
 
 def is_dark(theme: str) -> bool:
-    """Whether a theme has light text on a dark background."""
+    """Tell whether a theme has light text on a dark background."""
     from napari.utils.theme import get_theme
 
     red, green, blue = get_theme(theme).background.as_rgb_tuple()[:3]

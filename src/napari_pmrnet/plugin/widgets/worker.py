@@ -92,7 +92,7 @@ class Runner(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether a job is under way, a cancelled one that has not stopped included."""
+        """Tell whether a job is under way, also one that was cancelled just now."""
         return self._worker is not None
 
     def start(self, task: str, job: Callable[..., Any], *args: Any) -> None:

@@ -180,7 +180,7 @@ def test_a_model_of_the_library(library: Path) -> None:
     model = load_model("lab nuclei", "cpu")
     assert model.card["sha256"] == read_card(library / card)["sha256"]
     assert model.card["data"]["reviewed"] == 31 and model.card["parent"] == WEIGHTS
-    assert model.window == 64 and model.overlap == 16
+    assert model.tile == 64 and model.overlap == 16
     assert model.channels == ("probability", "flow_y", "flow_x")
     maps = model.predict_windows(np.full((1, 3, 64, 64), 0.5, np.float32))
     assert maps.shape == (1, 5, 64, 64) and np.isfinite(maps).all()

@@ -55,7 +55,7 @@ def main() -> None:
 
     label = largest(dock)
     dock.go(("nucleus", label))
-    dock._do_split()
+    dock.edits.buttons["split"].click()
     for place in ends(dock, label):
         dock.canvas._clicked(place, ())
     save(viewer, options.output / "review_split.png")

@@ -15,7 +15,6 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QApplication,
-    QVBoxLayout,
 )
 
 from napari_pmrnet.batch import BatchJob
@@ -37,7 +36,7 @@ from napari_pmrnet.plugin.batch.run import open_result, report_text, run_batch
 from napari_pmrnet.plugin.batch.table import FOUND, RUNNING, FileState
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import column_of
+from napari_pmrnet.plugin.widgets.layout import column_of, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
@@ -148,10 +147,7 @@ class SegmentFolder(Dock):
     def _lay_out(self) -> None:
         """Form on top, scrolling where the window is low; the table below."""
         inner = column_of(self.folders, self.settings_panel, self.model_panel)
-        whole = QVBoxLayout(self)
-        whole.addWidget(FormScroll(inner), 1)
-        whole.addWidget(self._line)
-        whole.addWidget(self.results, 1)
+        stack(self, (FormScroll(inner), 1), self._line, (self.results, 1), margins=None)
         self._guard.protect(inner)
 
     def _connect(self) -> None:

@@ -15,14 +15,13 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import Field
-from napari_pmrnet.plugin.widgets.layout import Scrolling, row_of
+from napari_pmrnet.plugin.widgets.layout import Scrolling, row_of, stack
 from napari_pmrnet.plugin.widgets.qt import Signal, there
 from napari_pmrnet.plugin.widgets.table import TableView
 
@@ -186,12 +185,13 @@ class ResultsPanel(QWidget):
         self.copy_button.setToolTip(
             "<span>Copy the command that does the same in a terminal.</span>"
         )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(self.table, 1)
-        column.addLayout(row_of((self.worst_first, 1), (self.open_button, 1)))
-        column.addLayout(row_of((self.sheet_button, 1), (self.copy_button, 1)))
+        stack(
+            self,
+            (self.table, 1),
+            row_of((self.worst_first, 1), (self.open_button, 1)),
+            row_of((self.sheet_button, 1), (self.copy_button, 1)),
+            spacing=6,
+        )
         self.worst_first.toggled.connect(self.order.set_worst_first)
         self.table.doubleClicked.connect(lambda index: self._open())
         self.open_button.clicked.connect(self._open)

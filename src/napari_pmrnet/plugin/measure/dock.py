@@ -7,7 +7,6 @@ from typing import Any
 import napari.viewer
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtWidgets import QVBoxLayout
 
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size
@@ -17,7 +16,7 @@ from napari_pmrnet.plugin.measure.snapshot import labels_on_show, measured_of
 from napari_pmrnet.plugin.measure.table import MeasurementsView
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
-from napari_pmrnet.plugin.widgets.layout import labelled_row
+from napari_pmrnet.plugin.widgets.layout import labelled_row, stack
 from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.status import StatusLine
 
@@ -38,12 +37,15 @@ class MeasureNuclei(Dock):
         self.panel = MeasurePanel(viewer)
         self.table, self.status = MeasurementsView(), StatusLine()
         there(self.panel.layout()).setContentsMargins(0, 0, 0, 0)
-        column = QVBoxLayout(self)
-        column.setSpacing(6)
-        column.addLayout(labelled_row("Labels", self.layers))
-        column.addWidget(self.panel)
-        column.addWidget(self.table, 1)
-        column.addWidget(self.status)
+        stack(
+            self,
+            labelled_row("Labels", self.layers),
+            self.panel,
+            (self.table, 1),
+            self.status,
+            margins=None,
+            spacing=6,
+        )
         self._guard.protect(self)
         self._connect()
         self._restyle()
@@ -79,19 +81,14 @@ class MeasureNuclei(Dock):
 
     def _list_layers(self) -> None:
         """Turn to a Labels layer if the one before is gone or there was none."""
-        found = self.layers.layers()
         if self._layer is not None and self._layer in self._viewer.layers:
             self.layers.set_value(self._layer)
             return
         if self._layer is not None:
             self.say(f"'{self._layer.name}' was removed.")
-        if found:
-            active = self._viewer.layers.selection.active
-            self.choose(next((one for one in found if one == active), found[-1]))
-        else:
-            self.choose(None)
-            if not self.status.text.text():
-                self.say("Segment an image first, or open labels.")
+        self.choose(self.layers.proposed())
+        if self._layer is None and not self.status.text.text():
+            self.say("Segment an image first, or open labels.")
 
     def _on_layer(self) -> None:
         layer = self.layers.value()

@@ -13,6 +13,7 @@ from napari_pmrnet.io.map_stack import write_stack
 from napari_pmrnet.io.rois import write_geojson, write_rois
 from napari_pmrnet.plugin.layers.label_export import default_path, export
 from napari_pmrnet.plugin.measure.snapshot import Specimen
+from napari_pmrnet.plugin.widgets.formats import Format
 from napari_pmrnet.proofreading.measure import heads, write_table
 
 if TYPE_CHECKING:
@@ -20,30 +21,6 @@ if TYPE_CHECKING:
 
 TABLE, ROIS, GEOJSON, STACK, LABELS = "table", "rois", "geojson", "stack", "labels"
 PAGES = ("certainty", "boundary")
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of file.
-
-    Attributes
-    ----------
-    title : str
-        In the list of formats.
-    suffix : str
-        What its name ends in, after the name of the image.
-    files : str
-        Filter of the file dialog.
-    about : str
-        What is in it.
-    """
-
-    title: str
-    suffix: str
-    files: str
-    about: str
-
-
 FORMATS = {
     TABLE: Format(
         "Table (CSV)",

@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -46,6 +43,8 @@ from napari_pmrnet.plugin.measure.snapshot import (
     unit_of,
     with_flags,
 )
+from napari_pmrnet.plugin.widgets.formats import FormatBox
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.plugin.widgets.qt import Signal, single_shot, there
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.measure import (
@@ -176,30 +175,24 @@ class MeasurePanel(QWidget):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.totals.setToolTip(_RANGE)
         self.button = QPushButton("Measure")
-        self.format = QComboBox()
-        for kind, known in FORMATS.items():
-            self.format.addItem(known.title, kind)
+        self.format = FormatBox(FORMATS)
         self.export_button = QPushButton("Export...")
         self.bar = QProgressBar()
         self.bar.hide()
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        row.addWidget(self.button, 2)
-        row.addWidget(self.format, 3)
-        row.addWidget(self.export_button, 2)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 0, 0, 0)
-        column.setSpacing(4)
-        for part in (self.totals, self.hint):
-            column.addWidget(part)
-        column.addLayout(row)
-        column.addWidget(self.bar)
+        row = row_of((self.button, 2), (self.format, 3), (self.export_button, 2))
+        stack(
+            self,
+            self.totals,
+            self.hint,
+            row,
+            self.bar,
+            margins=(8, 0, 0, 0),
+            spacing=4,
+        )
 
     def _connect(self) -> None:
         self.button.clicked.connect(self.measure)
         self.export_button.clicked.connect(self.ask)
-        self.format.currentIndexChanged.connect(self._on_format)
-        self._on_format()
         self._working.succeeded.connect(self._on_done)
         self._working.progressed.connect(self._on_progress)
         self._working.failed.connect(lambda text: self.said.emit(text, "error"))
@@ -317,10 +310,6 @@ class MeasurePanel(QWidget):
     def _on_other(self, event: Any = None) -> None:
         self._meet_session()
         self._timer.start()
-
-    def _on_format(self, _: int = 0) -> None:
-        about = FORMATS[self.format.currentData()].about
-        self.format.setToolTip(f"<span>{about}</span>")
 
     def _on_removed(self, event: Any = None) -> None:
         if self._layer is not None and self._layer not in self._viewer.layers:

@@ -11,18 +11,16 @@ from typing import Any
 import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QInputDialog,
     QMessageBox,
     QPushButton,
     QSplitter,
     QTextBrowser,
-    QVBoxLayout,
 )
 
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.export.write import ENDINGS, Exported
+from napari_pmrnet.export.write import Exported
 from napari_pmrnet.models.card_text import entries
 from napari_pmrnet.models.importing import Incoming
 from napari_pmrnet.models.user_models import delete_model, keep_model, rename_model
@@ -36,7 +34,8 @@ from napari_pmrnet.plugin.models.tasks import (
     with_ending,
 )
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import row_of
+from napari_pmrnet.plugin.widgets.formats import FormatBox
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.status import StatusLine
@@ -70,7 +69,7 @@ class Models(Dock):
         self.import_button = QPushButton("Import...")
         self.rename_button = QPushButton("Rename...")
         self.delete_button = QPushButton("Delete...")
-        self.format = QComboBox()
+        self.format = FormatBox(FORMATS)
         self.export_button = QPushButton("Export...")
         self.status = StatusLine()
         self._lay_out()
@@ -102,7 +101,7 @@ class Models(Dock):
         path, _ = QFileDialog.getSaveFileName(
             self,
             f"Export '{entry.name}'",
-            str(self._folder / f"{entry.name}{ENDINGS[kind]}"),
+            str(self._folder / f"{entry.name}{FORMATS[kind].suffix}"),
             FORMATS[kind].files,
         )
         if path:
@@ -141,20 +140,21 @@ class Models(Dock):
         self.refresh()
 
     def _lay_out(self) -> None:
-        for kind, form in FORMATS.items():
-            self.format.addItem(form.title, kind)
         self.details.setOpenLinks(False)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.table)
         split.addWidget(self.details)
         split.setChildrenCollapsible(False)
         split.setStretchFactor(1, 1)
-        column = QVBoxLayout(self)
-        column.addWidget(split, 1)
         buttons = (self.import_button, self.rename_button, self.delete_button)
-        column.addLayout(row_of(*((button, 1) for button in buttons)))
-        column.addLayout(row_of((self.format, 2), (self.export_button, 1)))
-        column.addWidget(self.status)
+        stack(
+            self,
+            (split, 1),
+            row_of(*((button, 1) for button in buttons)),
+            row_of((self.format, 2), (self.export_button, 1)),
+            self.status,
+            margins=None,
+        )
         self._guard.protect(self)
 
     def _connect(self) -> None:
@@ -163,12 +163,10 @@ class Models(Dock):
         self.export_button.clicked.connect(self.ask_export)
         self.rename_button.clicked.connect(self.ask_rename)
         self.delete_button.clicked.connect(self.ask_delete)
-        self.format.currentIndexChanged.connect(self._on_format)
         self._working.succeeded.connect(self._on_done)
         self._working.failed.connect(self._complain)
         self._working.finished.connect(self._on_finished)
         self._follow(model_events.changed, self.refresh)
-        self._on_format()
 
     def _on_chosen(self) -> None:
         """Show the card of the chosen model, and what can be done with it."""
@@ -181,11 +179,6 @@ class Models(Dock):
         _allow(self.export_button, why, "Write the chosen model to a file")
         _allow(self.rename_button, bound, "Give the chosen model another name")
         _allow(self.delete_button, bound, "Delete the chosen model from the disk")
-
-    def _on_format(self) -> None:
-        self.format.setToolTip(
-            f"<span>{FORMATS[self.format.currentData()].about}</span>"
-        )
 
     def _start(self, task: str, job: Any, *args: Any) -> None:
         self._working.start(task, job, *args)

@@ -7,6 +7,7 @@ gestures; here the queue moves on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QMainWindow,
     QPushButton,
-    QVBoxLayout,
 )
 
 from napari_pmrnet.errors import EditError
@@ -38,7 +38,7 @@ from napari_pmrnet.plugin.review.table import PlacesView
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
-from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of
+from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of, stack
 from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading.edits import Edit
@@ -66,7 +66,7 @@ class ReviewNuclei(Dock):
         self.current: Place | None = None
         self._colormap: Any = None
         self.desk = ReviewDesk(viewer, self)
-        slots = {action.name: self._slot(action.name) for action in ACTIONS}
+        slots = self._slots()
         self.layers = LayerChooser(viewer, Labels, topmost_first=True)
         self.offer = OfferPanel()
         self.queue, self.edits = QueuePanel(), EditPanel(slots)
@@ -121,51 +121,31 @@ class ReviewNuclei(Dock):
         self.measure.release()
         self.layers.release()
 
-    def _slot(self, name: str) -> Callable[[], None]:
-        """Slot of an action; without a review it does nothing."""
+    def _slots(self) -> dict[str, Callable[[], None]]:
+        """Slot of every action; without a review it does nothing."""
+        does: dict[str, Callable[[], Any]] = {
+            "next": lambda: self.step(1),
+            "previous": lambda: self.step(-1),
+            "accept": lambda: self._answer(self._open.accept),
+            "reject": lambda: self._answer(self._open.reject),
+            "snap": self._do_snap,
+            "fill": lambda: self._do_to_nucleus(Review.fill_holes),
+            "smooth": lambda: self._do_to_nucleus(Review.smooth),
+            "new": self._do_new,
+            "undo": lambda: self._open.undo(),
+            "redo": lambda: self._open.redo(),
+        }
+        tools = (name for action in ACTIONS if (name := action.name) not in does)
+        does |= {tool: partial(self._take_up, tool) for tool in tools}
 
-        def act() -> None:
-            if self.session is not None:
-                getattr(self, f"_do_{name}")()
+        def slot(name: str) -> Callable[[], None]:
+            return lambda: None if self.session is None else does[name]()
 
-        return act
-
-    def _do_next(self) -> None:
-        self.step(1)
-
-    def _do_previous(self) -> None:
-        self.step(-1)
-
-    def _do_accept(self) -> None:
-        self._answer(self._open.accept)
-
-    def _do_reject(self) -> None:
-        self._answer(self._open.reject)
-
-    def _do_split(self) -> None:
-        self._take_up("split")
-
-    def _do_cut(self) -> None:
-        self._take_up("cut")
-
-    def _do_merge(self) -> None:
-        self._take_up("merge")
-
-    def _do_join(self) -> None:
-        self._take_up("join")
-
-    def _do_rectangle(self) -> None:
-        self._take_up("rectangle")
+        return {action.name: slot(action.name) for action in ACTIONS}
 
     def _do_snap(self) -> None:
         self._do_to_nucleus(Review.snap)
         self._open.layer.mode = "pan_zoom"
-
-    def _do_fill(self) -> None:
-        self._do_to_nucleus(Review.fill_holes)
-
-    def _do_smooth(self) -> None:
-        self._do_to_nucleus(Review.smooth)
 
     def _do_new(self) -> None:
         layer = self._open.layer
@@ -174,12 +154,6 @@ class ReviewNuclei(Dock):
         layer.selected_label = self._open.review.nuclei.next_label()
         layer.mode = "paint"
         self.say("Paint the nucleus roughly, then press T to snap its rim.")
-
-    def _do_undo(self) -> None:
-        self._open.undo()
-
-    def _do_redo(self) -> None:
-        self._open.redo()
 
     def _take_up(self, tool: str) -> None:
         """Take up a tool; pressed again, put it away."""
@@ -233,10 +207,6 @@ class ReviewNuclei(Dock):
         save, open_ = QPushButton("Save review..."), QPushButton("Open review...")
         save.clicked.connect(self.save_review)
         open_.clicked.connect(self.open_review)
-        column = QVBoxLayout(self)
-        column.setSpacing(6)
-        column.addLayout(labelled_row("Labels", self.layers))
-        column.addWidget(self.offer)
         self._parts = (
             self.queue,
             self.table,
@@ -244,10 +214,16 @@ class ReviewNuclei(Dock):
             Collapsible("Many at once", self.bulk),
             Collapsible("Measure and export", self.measure),
         )
-        for part in self._parts:
-            column.addWidget(part, 1 if part is self.table else 0)
-        column.addWidget(self.status)
-        column.addLayout(row_of((save, 1), (open_, 1)))
+        stack(
+            self,
+            labelled_row("Labels", self.layers),
+            self.offer,
+            *((part, 1 if part is self.table else 0) for part in self._parts),
+            self.status,
+            row_of((save, 1), (open_, 1)),
+            margins=None,
+            spacing=6,
+        )
         self._save = save
         self._guard.protect(self)
 
@@ -270,12 +246,11 @@ class ReviewNuclei(Dock):
 
     def _list_layers(self) -> None:
         """Turn to the layer under review; begin with one if there is none."""
-        found, wanted = self.layers.layers(), self.desk.layer
+        found, wanted = self.layers.proposed(), self.desk.layer
         if wanted is not None:
             self.layers.set_value(wanted)
-        elif found:
-            active = self._viewer.layers.selection.active
-            self.begin(next((one for one in found if one == active), found[-1]))
+        elif found is not None:
+            self.begin(found)
         else:
             images = [
                 layer

@@ -10,15 +10,13 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
-from napari_pmrnet.plugin.widgets.layout import Notice
+from napari_pmrnet.plugin.widgets.layout import Notice, row_of, stack
 from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.proofreading.queue import DOUBT, LISTS
 
@@ -51,17 +49,9 @@ class QueuePanel(QWidget):
         )
         self.progress = QLabel("")
         self.progress.setObjectName("hint")
-        row = QHBoxLayout()
-        row.addWidget(self.which, 1)
-        row.addWidget(QLabel("doubtful below"))
-        row.addWidget(self.doubt)
-        below = QHBoxLayout()
-        below.addWidget(self.progress, 1)
-        below.addWidget(self.colour)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
-        column.addLayout(below)
+        row = row_of((self.which, 1), (QLabel("doubtful below"), 0), (self.doubt, 0))
+        below = row_of((self.progress, 1), (self.colour, 0))
+        stack(self, row, below)
         self.which.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.doubt.valueChanged.connect(lambda _: self.changed.emit())
         self.colour.toggled.connect(self.colouring)
@@ -77,13 +67,10 @@ class EditPanel(QWidget):
     def __init__(self, slots: Mapping[str, Callable[[], Any]]) -> None:
         super().__init__()
         self.buttons: dict[str, QPushButton] = {}
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
         moves, grid = QGridLayout(), QGridLayout()
         for layout in (moves, grid):
             layout.setSpacing(4)
-            column.addLayout(layout)
+        stack(self, moves, grid, spacing=4)
         place = 0
         for action in ACTIONS:
             button = self.buttons[action.name] = make_button(action, slots[action.name])
@@ -117,15 +104,14 @@ class BulkPanel(QWidget):
         self.bound.setValue(20)
         delete = QPushButton("Delete")
         number = QPushButton("Number the nuclei 1 to n")
-        row = QHBoxLayout()
-        for widget in (QLabel("All nuclei with"), self.what, QLabel("below")):
-            row.addWidget(widget)
-        row.addWidget(self.bound, 1)
-        row.addWidget(delete)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 0, 0, 0)
-        column.addLayout(row)
-        column.addWidget(number)
+        row = row_of(
+            (QLabel("All nuclei with"), 0),
+            (self.what, 0),
+            (QLabel("below"), 0),
+            (self.bound, 1),
+            (delete, 0),
+        )
+        stack(self, row, number, margins=(8, 0, 0, 0))
         self.what.currentIndexChanged.connect(self._on_what)
         delete.clicked.connect(
             lambda: self.delete_below.emit(self.what.currentData(), self.bound.value())

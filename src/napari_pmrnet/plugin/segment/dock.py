@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QGroupBox,
-    QVBoxLayout,
 )
 
 from napari_pmrnet.errors import ImageError
@@ -37,7 +36,7 @@ from napari_pmrnet.plugin.widgets import (
     preferences,
 )
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import Scrolling, column_of
+from napari_pmrnet.plugin.widgets.layout import Scrolling, column_of, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.settings import Settings
@@ -191,11 +190,9 @@ class SegmentNuclei(Dock):
         self._box = QGroupBox()
         self.form.add_to(QFormLayout(self._box), RELABELLED)
         image = QGroupBox("Image")
-        QVBoxLayout(image).addWidget(self.image_panel)
+        stack(image, self.image_panel, margins=None)
         inner = column_of(image, self._box, self.model_panel)
-        whole = QVBoxLayout(self)
-        whole.addWidget(Scrolling(inner), 1)
-        whole.addWidget(self.run_panel)
+        stack(self, (Scrolling(inner), 1), self.run_panel, margins=None)
         self._guard.protect(inner)
 
     def _connect(self) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_pmrnet.plugin.widgets.layout import Notice, row_of
+from napari_pmrnet.plugin.widgets.layout import Notice, row_of, stack
 from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.plugin.widgets.status import RunLine
 
@@ -23,12 +23,13 @@ class RunPanel(QWidget):
         self.notice = Notice(self.relabel_button)
         self.export_button = QPushButton("Export labels...")
         self.defaults_button = QPushButton("Restore defaults")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(self.line)
-        column.addWidget(self.notice)
-        column.addLayout(row_of((self.export_button, 1), (self.defaults_button, 1)))
+        stack(
+            self,
+            self.line,
+            self.notice,
+            row_of((self.export_button, 1), (self.defaults_button, 1)),
+            spacing=6,
+        )
         self.relabel_button.clicked.connect(self.relabel_requested)
         self.name_run("Segment nuclei")
 

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGroupBox,
     QPushButton,
-    QVBoxLayout,
 )
 
 from napari_pmrnet.errors import PMRNetError
@@ -33,6 +32,7 @@ from napari_pmrnet.plugin.widgets.layout import (
     Scrolling,
     column_of,
     row_of,
+    stack,
     text_label,
 )
 from napari_pmrnet.plugin.widgets.model_events import model_events
@@ -208,21 +208,21 @@ class TrainOnCorrections(Dock):
 
     def _lay_out(self) -> None:
         source = QGroupBox("Learn from")
-        column = QVBoxLayout(source)
-        column.addWidget(text_label("hint", HINT))
-        column.addWidget(self.images)
         rows = QFormLayout()
+        stack(source, text_label("hint", HINT), self.images, rows, margins=None)
         rows.addRow("Begin with", self.model)
         rows.addRow("Good for", self.good_for)
         rows.addRow("Time", self.minutes)
-        column.addLayout(rows)
         self.outcome = QGroupBox("Result")
-        QVBoxLayout(self.outcome).addWidget(self.result)
+        stack(self.outcome, self.result, margins=None)
         inner = column_of(source, self.progress, self.outcome)
-        whole = QVBoxLayout(self)
-        whole.addWidget(Scrolling(inner), 1)
-        whole.addLayout(row_of((self.train_button, 2), (self.continue_button, 1)))
-        whole.addWidget(self.status)
+        stack(
+            self,
+            (Scrolling(inner), 1),
+            row_of((self.train_button, 2), (self.continue_button, 1)),
+            self.status,
+            margins=None,
+        )
         self._guard.protect(inner)
 
     def _connect(self) -> None:

@@ -21,11 +21,10 @@ from qtpy.QtWidgets import (
     QSlider,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
-from napari_pmrnet.plugin.widgets.layout import row_of
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.plugin.widgets.qt import Signal, there
 
 HEADS = ("", "before", "after", "change")
@@ -145,11 +144,12 @@ class ProgressPanel(QWidget):
             "Stop. What was learned so far stays until a new training begins, and "
             "Continue goes on from there"
         )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.bar)
-        column.addWidget(self.curve)
-        column.addLayout(row_of((self.pause_button, 1), (self.cancel_button, 1)))
+        stack(
+            self,
+            self.bar,
+            self.curve,
+            row_of((self.pause_button, 1), (self.cancel_button, 1)),
+        )
 
     def show_epochs(self, done: int, epochs: int) -> None:
         """Move the bar; with 0 epochs it stays empty."""
@@ -222,12 +222,13 @@ class ResultPanel(QWidget):
             seam.addWidget(part)
         name = QFormLayout()
         name.addRow("Name", self.name)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.table)
-        column.addWidget(self.compare_button)
-        column.addWidget(self.seam_row)
-        column.addLayout(name)
-        column.addLayout(row_of((self.keep_button, 1), (self.discard_button, 1)))
+        stack(
+            self,
+            self.table,
+            self.compare_button,
+            self.seam_row,
+            name,
+            row_of((self.keep_button, 1), (self.discard_button, 1)),
+        )
         self.seam_row.hide()
         self.seam.valueChanged.connect(lambda value: self.moved.emit(value / 1000))

@@ -14,11 +14,10 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QSizePolicy,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
-from napari_pmrnet.plugin.widgets.layout import text_label
+from napari_pmrnet.plugin.widgets.layout import stack, text_label
 from napari_pmrnet.plugin.widgets.qt import Signal
 
 BEYOND = 1_000_000
@@ -41,11 +40,7 @@ class Field(QWidget):
         self.row = QHBoxLayout()
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.setSpacing(6)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addLayout(self.row)
-        column.addWidget(self.reason)
+        stack(self, self.row, self.reason, spacing=2)
 
     def value(self) -> Any:
         """Give the current value."""

@@ -83,6 +83,11 @@ class LayerChooser(Field):
             if isinstance(layer, self._kind) and self._accepts(layer)
         ]
 
+    def proposed(self) -> Any:
+        """The active layer of the viewer if it is on offer, else the topmost."""
+        layers, active = self.layers(), self._viewer.layers.selection.active
+        return active if active in layers else next(reversed(layers), None)
+
     def set_fixed(self, fixed: Choices) -> None:
         """Offer other values before the layers, each with its label."""
         self._fixed = fixed

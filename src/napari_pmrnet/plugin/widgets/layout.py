@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -22,6 +23,39 @@ def text_label(name: str, text: str = "") -> QLabel:
     label.setObjectName(name)
     label.setWordWrap(True)
     return label
+
+
+def stack(
+    widget: QWidget,
+    *parts: QWidget | QLayout | tuple[QWidget, int],
+    margins: tuple[int, int, int, int] | None = (0, 0, 0, 0),
+    spacing: int | None = None,
+) -> QVBoxLayout:
+    """Lay parts out in a widget, one under the other.
+
+    Parameters
+    ----------
+    widget : QWidget
+    *parts : QWidget, QLayout or (QWidget, int)
+        The number is the share of the height that is left over.
+    margins : tuple of int, optional
+        Left, top, right and bottom in pixels; None: those of the style.
+    spacing : int, optional
+        Pixels between parts; by default that of the style.
+    """
+    column = QVBoxLayout(widget)
+    if margins is not None:
+        column.setContentsMargins(*margins)
+    if spacing is not None:
+        column.setSpacing(spacing)
+    for part in parts:
+        if isinstance(part, QLayout):
+            column.addLayout(part)
+        elif isinstance(part, tuple):
+            column.addWidget(*part)
+        else:
+            column.addWidget(part)
+    return column
 
 
 def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
@@ -45,11 +79,7 @@ def labelled_row(title: str, widget: QWidget) -> QFormLayout:
 def column_of(*parts: QWidget) -> QWidget:
     """Parts of a form one under the other, with room for a scroll bar beside them."""
     widget = QWidget()
-    column = QVBoxLayout(widget)
-    column.setContentsMargins(0, 0, 6, 0)
-    for part in parts:
-        column.addWidget(part)
-    column.addStretch(1)
+    stack(widget, *parts, margins=(0, 0, 6, 0)).addStretch(1)
     return widget
 
 
@@ -69,15 +99,11 @@ class Notice(QFrame):
     def __init__(self, *buttons: QPushButton) -> None:
         super().__init__()
         self.setObjectName("notice")
-        self.text = QLabel()
-        self.text.setWordWrap(True)
+        self.text = text_label("")
         self.ways = QHBoxLayout()
         for button in buttons:
             self.ways.addWidget(button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 6, 8, 6)
-        column.addWidget(self.text)
-        column.addLayout(self.ways)
+        stack(self, self.text, self.ways, margins=(8, 6, 8, 6))
         self.hide()
 
     def show_text(self, text: str) -> None:

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,7 +23,7 @@ from napari_pmrnet.errors import PMRNetError, WeightsError
 from napari_pmrnet.models.card import class_names, label_kind_of, noun, sees_whole
 from napari_pmrnet.models.library import available_models, find_weights, read_card
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
-from napari_pmrnet.plugin.widgets.layout import text_label
+from napari_pmrnet.plugin.widgets.layout import stack, text_label
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
@@ -134,11 +133,7 @@ class ModelPanel(QWidget):
         rows.addRow("Used", self.used)
         rows.addRow("", form.fields["flips"])
         self.fold = Collapsible("Model and device", content)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.fold)
-        column.addWidget(self.kind)
-        column.addWidget(self.advice)
+        stack(self, self.fold, self.kind, self.advice)
         self._used_name = ""
         self.browse_button.clicked.connect(self.browse)
         model.changed.connect(self._retitle)

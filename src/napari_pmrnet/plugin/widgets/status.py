@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QPushButton, QSizePolicy, QWidget
 
-from napari_pmrnet.plugin.widgets.layout import row_of, text_label
+from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
 from napari_pmrnet.plugin.widgets.qt import there
 
 
@@ -30,11 +30,7 @@ class StatusLine(QWidget):
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         if lines > 1:
             self.text.setMinimumHeight(lines * self.text.fontMetrics().height())
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(self.bar)
-        column.addWidget(self.text)
+        stack(self, self.bar, self.text, spacing=6)
         self.set_busy(False)
 
     def say(self, text: str, tone: str = "plain") -> None:
@@ -68,11 +64,12 @@ class RunLine(QWidget):
         self.run_button, self.cancel_button = QPushButton(run), QPushButton("Cancel")
         self.run_button.setObjectName("run")
         self.status = StatusLine(text, lines=1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addLayout(row_of((self.run_button, 2), (self.cancel_button, 1)))
-        column.addWidget(self.status)
+        stack(
+            self,
+            row_of((self.run_button, 2), (self.cancel_button, 1)),
+            self.status,
+            spacing=6,
+        )
         self.set_running(False)
 
     def set_running(self, running: bool) -> None:

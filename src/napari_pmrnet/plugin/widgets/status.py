@@ -26,9 +26,11 @@ class StatusLine(QWidget):
         super().__init__()
         self.bar = QProgressBar()
         self.text = text_label("status", text)
-        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.text.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
+        )
         if lines > 1:
+            self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
             self.text.setMinimumHeight(lines * self.text.fontMetrics().height())
         stack(self, self.bar, self.text, spacing=6)
         self.set_busy(False)

@@ -11,9 +11,10 @@ import pandas as pd
 
 from napari_pmrnet.io.map_stack import write_stack
 from napari_pmrnet.io.rois import write_geojson, write_rois
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path, export
 from napari_pmrnet.plugin.measure.snapshot import Specimen
-from napari_pmrnet.plugin.widgets.formats import Format
+from napari_pmrnet.plugin.widgets.formats import ExportFormat
 from napari_pmrnet.proofreading.measure import heads, write_table
 
 if TYPE_CHECKING:
@@ -22,31 +23,31 @@ if TYPE_CHECKING:
 TABLE, ROIS, GEOJSON, STACK, LABELS = "table", "rois", "geojson", "stack", "labels"
 PAGES = ("certainty", "boundary")
 FORMATS = {
-    TABLE: Format(
+    TABLE: ExportFormat(
         "Table (CSV)",
         "nuclei.csv",
         "Table (*.csv)",
         "All measurements, one row a nucleus, units in the heads",
     ),
-    ROIS: Format(
+    ROIS: ExportFormat(
         "ImageJ ROIs (zip)",
         "rois.zip",
         "ImageJ ROIs (*.zip)",
         "Outlines for the ROI manager of ImageJ and Fiji",
     ),
-    GEOJSON: Format(
+    GEOJSON: ExportFormat(
         "QuPath (GeoJSON)",
         "nuclei.geojson",
         "GeoJSON (*.geojson *.json)",
         "Outlines as detections, with all measurements",
     ),
-    STACK: Format(
+    STACK: ExportFormat(
         "Labels and maps (TIFF)",
         "maps.tif",
         "TIFF (*.tif *.tiff)",
         "One TIFF with a page each of labels, certainty and boundary",
     ),
-    LABELS: Format(
+    LABELS: ExportFormat(
         "Labels (TIFF)",
         "labels.tif",
         "Label TIFF (*.tif *.tiff)",
@@ -104,9 +105,8 @@ def exporting(
 def _write_pages(path: Path, specimen: Specimen, labels: Any) -> Written:
     """Labels and those maps that there are."""
     maps = {name: specimen.maps[name] for name in PAGES if name in specimen.maps}
-    written = write_stack(
-        path, {"labels": labels, **maps}, specimen.pixel_size, specimen.unit
-    )
+    space = Space.of_plane(specimen.pixel_size, specimen.unit)
+    written = write_stack(path, {"labels": labels, **maps}, space)
     missing = [name for name in PAGES if name not in maps]
     remark = f" without {' and '.join(missing)}, which is not known" if missing else ""
     return Written(written, None, remark)

@@ -15,24 +15,24 @@ from napari_pmrnet.export.write import (
 )
 from napari_pmrnet.models.importing import Incoming, read_model
 from napari_pmrnet.models.library import LONGEST_NAME, check_name
-from napari_pmrnet.plugin.widgets.formats import Format
+from napari_pmrnet.plugin.widgets.formats import ExportFormat
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
 
 MOST_NUMBERS = 1000
 FORMATS = {
-    ZIP: Format(
+    ZIP: ExportFormat(
         "Model and card (zip)",
         ENDINGS[ZIP],
         "Model and card (*.zip)",
         "Weights and card, to be imported by napari-pmrnet on another computer",
     ),
-    ONNX: Format(
+    ONNX: ExportFormat(
         "ONNX",
         ENDINGS[ONNX],
         "ONNX (*.onnx)",
         "The network for programs without Python or PyTorch",
     ),
-    BIOIMAGEIO: Format(
+    BIOIMAGEIO: ExportFormat(
         "bioimage.io package",
         ENDINGS[BIOIMAGEIO],
         "bioimage.io package (*.bioimageio.zip *.zip)",

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """A kind of file.
 
     Attributes
@@ -33,7 +33,7 @@ class Format:
 class FormatBox(QComboBox):
     """Combo box of formats by name, which says what is in the one chosen."""
 
-    def __init__(self, formats: Mapping[str, Format]) -> None:
+    def __init__(self, formats: Mapping[str, ExportFormat]) -> None:
         super().__init__()
         self._formats = formats
         for name, known in formats.items():

@@ -61,7 +61,7 @@ def dock(make_napari_viewer_proxy, manifest, library, answers):
 @pytest.fixture
 def finish(qtbot, dock):
     """Wait until the worker thread is done."""
-    return lambda: qtbot.waitUntil(lambda: not dock._runner.is_running)
+    return lambda: qtbot.waitUntil(lambda: not dock._working.is_running)
 
 
 def names(dock: Any) -> list[str]:

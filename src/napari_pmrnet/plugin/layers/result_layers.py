@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from napari_pmrnet.segmentation.stack import Labelled
 
+LayerT = TypeVar("LayerT", bound="Layer")
+
 MAP_STYLE: dict[str, dict[str, Any]] = {
     "probability": {"colormap": "magma", "blending": "translucent", "opacity": 0.7},
     "boundary": {"colormap": "bop orange", "blending": "additive", "opacity": 0.9},
@@ -29,13 +31,13 @@ CLASS = "class"
 """Column with the names of classes."""
 
 
-def plain(layer: Layer) -> Layer:
+def plain(layer: LayerT) -> LayerT:
     """The layer itself, where a plugin's viewer hands out proxies."""
     return getattr(layer, "__wrapped__", layer)
 
 
 def spatial_metadata(layer: Layer, axes: Sequence[int] | None = None) -> dict[str, Any]:
-    """Where a result of a layer's y-x plane, or of all its planes, belongs.
+    """Transform of a result of a layer's y-x plane, or of all its planes.
 
     Parameters
     ----------
@@ -80,7 +82,8 @@ def features_table(segmentation: Labelled) -> pd.DataFrame:
         Columns ``index`` (the label), ``certainty`` and ``area`` (pixels), of classes
         also ``class``. Of nuclei that have one number in several planes, the means.
     """
-    objects = segmentation.objects[["label", "certainty", "area"]]
+    # pandas' own types leave open what a selection or a mean of a table is.
+    objects: Any = segmentation.objects[["label", "certainty", "area"]]
     if objects["label"].duplicated().any():
         objects = objects.groupby("label", as_index=False).mean()
     names = segmentation.model.card.classes
@@ -175,7 +178,7 @@ def replace_labels(layer: Labels, segmentation: Labelled, image_name: str) -> No
     which would otherwise redo old pixels into the new labels.
     """
     mode = layer.mode
-    layer.data = own_labels(segmentation)
+    layer.data = own_labels(segmentation)  # pyright: ignore[reportAttributeAccessIssue]  # takes arrays
     layer.editable = False
     layer.editable = True
     layer.mode = mode

@@ -1,4 +1,4 @@
-"""What a review leaves on disk and how it comes back: journal, folder, restored layers.
+"""Traces of a review on disk and the way back: journal, folder, restored layers.
 
 Everything here runs without a window, and what takes time in a worker thread.
 """
@@ -76,7 +76,7 @@ class Subject:
         return hashlib.blake2b(f"{whole} {self.plane}".encode()).hexdigest()[:32]
 
     def journal(self, image: str) -> Path:
-        """Where its journal belongs."""
+        """Path of its journal."""
         file = self.file
         if file is not None and self.plane:
             file = file.with_name(f"{file.name} {self.plane}")
@@ -155,18 +155,20 @@ def prepare(
         The image, if its layer is there.
     """
     labels = np.asarray(labels)
-    known = source is None or isinstance(source, Origin)
+    origin = source
+    if origin is not None and not isinstance(origin, Origin):
+        origin = Origin.of(origin)
     pixels = None
     if subject is not None and fits(subject.data, labels.shape):
         # Read once, for the brightness and for the fingerprint.
         subject = replace(subject, data=np.asarray(subject.data))
         pixels = grey_plane(subject.data, subject.rgb)
-    review = begin_review(labels, source if known else Origin.of(source), pixels)
+    review = begin_review(labels, origin, pixels)
     return Prepared(review, None if subject is None else look_for_journal(subject))
 
 
 def origin_of_journal(journal: Restored) -> Origin:
-    """Where restored labels come from, of which the maps are gone."""
+    """Origin of restored labels, of which the maps are gone."""
     return Origin(journal.found, {}, None)
 
 
@@ -232,7 +234,7 @@ def open_folder(folder: Path) -> Opened:
 def _origin(
     saved: SavedReview, maps: Mapping[str, np.ndarray], flows: np.ndarray | None
 ) -> Origin:
-    """Where the labels of a saved review came from, as far as it says."""
+    """Origin of the labels of a saved review, as far as it says."""
     card = card_of(saved.made.get("weights_hash"))
     try:
         settings = Settings.from_dict(saved.made["settings"])

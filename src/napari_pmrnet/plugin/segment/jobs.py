@@ -15,6 +15,8 @@ from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.space import Space
+from napari_pmrnet.models.card import read_card
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.label_export import default_path
 from napari_pmrnet.plugin.layers.result_layers import (

@@ -217,7 +217,7 @@ def seen_together(features: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
     return features.assign(
         relative_size=relative,
         relative_size_squared=relative**2,
-        mean_certainty=mean_certainty,
+        company=mean_certainty,
     )
 
 

@@ -167,7 +167,7 @@ def test_wheel_carries_the_package_and_nothing_else(wheel):
 LOAD_WEIGHTS = """
 import sys, torch, napari_pmrnet
 model = napari_pmrnet.load_model("dsb18", device="cpu")
-out = model.predict_windows(torch.zeros(1, 3, 64, 64))
+out = model.predict_tiles(torch.zeros(1, 3, 64, 64))
 print(napari_pmrnet.__file__, model.card["sha256"])
 """
 

@@ -132,9 +132,7 @@ def file_steps(
         found = yield from segment_planes(
             stack, task.settings, model, task.path.name, link=task.link, store=store
         )
-        if store is not None:
-            store.finish(found.objects)
-        else:
+        if store is None:
             write_labels(
                 target,
                 found.labels,
@@ -144,7 +142,7 @@ def file_steps(
                 settings=task.settings,
                 weights_hash=task.weights_hash,
             )
-        picture = thumbnail(*found.shown)
+        picture = b"" if found.shown is None else thumbnail(*found.shown)
         digest = hash_of(target)
     except (PMRNetError, MemoryError) as error:
         return failed(task, error)
@@ -250,11 +248,8 @@ def _store(
     """Where labels go that are too large for memory."""
     return LabelStore(
         target,
-        axes=image.axes,
         scale=image.scale,
         units=image.units,
-        settings=task.settings,
-        weights_hash=task.weights_hash,
         identity=task.key,
         fill=None if rows is None else rows.at,
     )
@@ -277,7 +272,8 @@ def _row(
     seconds: float,
 ) -> Row:
     """The row of a file that was segmented."""
-    certainties, known = found.objects["certainty"], image.units[-1] != PIXEL
+    certainties = found.objects["certainty"].to_numpy(float)
+    known = image.units[-1] != PIXEL
     some = len(certainties) > 0
     return replace(
         names,

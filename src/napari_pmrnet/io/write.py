@@ -72,7 +72,7 @@ def checked_folder(path: str | Path, ending: str) -> Path:
     return path
 
 
-def replace_file(target: Path, write: Callable[[BinaryIO], None]) -> None:
+def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """Put a new file in the place of `target`, whole or not at all.
 
     Parameters

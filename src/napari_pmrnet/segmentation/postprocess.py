@@ -127,7 +127,7 @@ def missed_of(
     )
     objects = _in_the_image(missed.objects, region)
     centres = objects[["centroid_y", "centroid_x"]].to_numpy()
-    objects = objects[region.holds(np.round(centres).astype(int))]
+    objects = objects.loc[region.holds(np.round(centres).astype(int))]
     kept = np.where(np.isin(missed.labels, objects["label"]), missed.labels, 0)
     return Missed(region.place(kept, region.view), objects)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from napari_pmrnet.models.card import sees_whole
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.tiles import (
     Blend,
     Box,
@@ -24,14 +25,6 @@ FLOWS = ("flow_y", "flow_x")
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
-
-
-class Planes(Protocol):
-    """What the network sees of an image: (3, H, W), cut by rows and columns."""
-
-    shape: tuple[int, ...]
-
-    def __getitem__(self, where: tuple[slice, slice, slice]) -> np.ndarray: ...
 
 
 class Progress(NamedTuple):
@@ -67,7 +60,7 @@ def run_to_end(steps: Generator[Progress, None, T]) -> T:
 
 def predict(
     model: Model,
-    image: Planes,
+    image: np.ndarray | Plane,
     box: Box | None = None,
     *,
     scale: float = 1.0,
@@ -87,9 +80,9 @@ def predict(
     Parameters
     ----------
     model : Model
-    image : array-like of float32, shape (3, H, W)
-        As `prepare` gives it, or what looks like it: asked for ``shape`` and for
-        ``image[:, rows, columns]`` of the windows that touch the box.
+    image : Plane, or ndarray of float32, shape (3, H, W)
+        An array as `prepare` gives it. Of a plane what the tiles cover that touch the
+        box is read, once.
     box : tuple of slice, optional
         Part that is wanted; by default the whole image.
     scale : float
@@ -111,7 +104,7 @@ def predict(
     Prediction
         Maps of the shape of the box.
     """
-    shape = tuple(image.shape[1:])
+    shape = height_and_width(image)
     whole = sees_whole(model.card)
     side = model.tile if whole else tile_side(model.tile, shape)
     tile, overlap = (round(n / scale) for n in (side, model.overlap))
@@ -119,6 +112,7 @@ def predict(
     names = model.map_names(extra_maps)
     blend = Blend(grid, len(names))
     pending = grid.boxes()
+    part, origin = _covered(image, pending)
     total, done = len(pending), 0
     batch_size = max(1, model.batch_size * model.tile**2 // side**2)
     notes: list[str] = []
@@ -129,7 +123,7 @@ def predict(
         if unknown:
             try:
                 new = model.predict_tiles(
-                    grid.cut(image, unknown), extra_maps, side, flips
+                    grid.cut(part, unknown, origin), extra_maps, side, flips
                 )
             except RuntimeError as error:
                 if not _out_of_memory(error) or model.device.type == "cpu":
@@ -148,6 +142,23 @@ def predict(
         yield Progress(done, total, f"window {done} of {total} on {model.device}")
     maps = dict(zip(names, blend.result(), strict=True))
     return Prediction(maps, model.runs_on, tuple(notes))
+
+
+def height_and_width(image: np.ndarray | Plane) -> tuple[int, int]:
+    """Height and width of a plane, or of an array (3, H, W)."""
+    height, width = image.shape[-2:]
+    return height, width
+
+
+def _covered(
+    image: np.ndarray | Plane, boxes: list[Box]
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """The part (3, h, w) of an image that tiles cover, and its first pixel."""
+    if not isinstance(image, Plane):
+        return image, (0, 0)
+    top, left = (min(box[axis].start for box in boxes) for axis in (0, 1))
+    bottom, right = (max(box[axis].stop for box in boxes) for axis in (0, 1))
+    return image[:, top:bottom, left:right], (top, left)
 
 
 def _leading(

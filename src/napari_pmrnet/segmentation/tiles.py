@@ -14,6 +14,12 @@ from napari_pmrnet.io.write import replace_file
 Box = tuple[slice, slice]
 
 
+def box_of(slices: Iterable[slice]) -> Box:
+    """Rows and columns as a pair."""
+    rows, columns = slices
+    return rows, columns
+
+
 LARGE_IMAGE = 2_000_000
 
 
@@ -96,12 +102,25 @@ class TileGrid:
         ]
         return [box for box in boxes if self.box is None or touch(box, self.box)]
 
-    def cut(self, image: np.ndarray, boxes: list[Box]) -> np.ndarray:
-        """Windows (N, C, window, window) of an image (C, H, W).
+    def cut(
+        self, image: np.ndarray, boxes: list[Box], origin: tuple[int, int] = (0, 0)
+    ) -> np.ndarray:
+        """Tiles (N, C, tile, tile) of an image (C, H, W).
 
-        What lies beyond the image is filled by reflection.
+        What lies beyond the image is filled by reflection. Of a part of the image that
+        holds all of these tiles, `origin` is the row and column of the first pixel.
         """
-        return np.stack([self._fill(image[:, ys, xs]) for ys, xs in boxes])
+        top, left = origin
+        return np.stack(
+            [
+                self._fill(
+                    image[
+                        :, y.start - top : y.stop - top, x.start - left : x.stop - left
+                    ]
+                )
+                for y, x in boxes
+            ]
+        )
 
     def _fill(self, part: np.ndarray) -> np.ndarray:
         missing = [(0, self.tile - n) for n in part.shape[1:]]
@@ -173,7 +192,8 @@ class TileStore:
                 path.unlink(missing_ok=True)
 
     def _path(self, corner: tuple[int, int]) -> Path:
-        return self._folder / f"window-{corner[0]}-{corner[1]}.npy"
+        name = f"window-{corner[0]}-{corner[1]}.npy"
+        return (self._folder or Path()) / name
 
 
 def _wanted(box: Box, part: Box | None) -> bool:

@@ -11,17 +11,17 @@ import numpy as np
 from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
 
 _FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 
 
-def default_path(layer: Labels, folder: str | Path | None = None) -> Path:
+def default_path(layer: Labels | Image, folder: str | Path | None = None) -> Path:
     """Where labels go unless the user says otherwise: ``<image>_labels.tif``.
 
     Parameters
     ----------
-    layer : napari.layers.Labels
+    layer : napari.layers.Labels or napari.layers.Image
         Result layers know the name of their image; others lend their own.
     folder : str or Path, optional
         By default the home folder.

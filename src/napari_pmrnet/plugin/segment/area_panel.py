@@ -21,19 +21,15 @@ from napari_pmrnet.plugin.layers.axes import (
     first_level,
 )
 from napari_pmrnet.plugin.layers.shapes import region_polygons
-from napari_pmrnet.plugin.segment.jobs import describe_disk, goes_to_disk
 from napari_pmrnet.plugin.widgets.fields import ChoiceField
+from napari_pmrnet.segmentation.sizes import is_large_plane
 from napari_pmrnet.segmentation.stack import Stack, check_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_pmrnet.plugin.layers.axes import Plane
-    from napari_pmrnet.segmentation.stack import Stack
-
+    from napari_pmrnet.segmentation.plane import Plane
 
 SETTLE = 100
 
@@ -96,6 +92,12 @@ class AreaRows(QObject):
         """Whether every plane of a stack is to be segmented."""
         return self.area.value() is Area.PLANES
 
+    def _chosen(self) -> Image:
+        """The chosen image."""
+        if self._layer is None:
+            raise ImageError("There is no image layer. Open an image first.")
+        return self._layer
+
     def stack(self) -> Stack:
         """All planes of the chosen image.
 
@@ -104,7 +106,7 @@ class AreaRows(QObject):
         ImageError
             If they cannot be segmented plane by plane.
         """
-        return stack_of(self._layer, self._viewer.dims.axis_labels)
+        return stack_of(self._chosen(), self._viewer.dims.axis_labels)
 
     def polygons(self) -> tuple[np.ndarray, ...]:
         """Outline of the area in pixels; empty for the whole plane.
@@ -115,11 +117,11 @@ class AreaRows(QObject):
             If the shapes outline nothing, or the canvas shows no flat image.
         """
         if self.area.value() is Area.SEEN:
-            return (seen_polygon(self._viewer, self._layer),)
+            return (seen_polygon(self._viewer, self._chosen()),)
         if self.shapes is None:
             return ()
         point = self._viewer.dims.point
-        return tuple(region_polygons(self.shapes, self._layer, point))
+        return tuple(region_polygons(self.shapes, self._chosen(), point))
 
     def offer(self, shapes: Sequence[Shapes]) -> None:
         """Offer these Shapes layers beside what is always there."""
@@ -164,12 +166,12 @@ class AreaRows(QObject):
             if self._plane is None:
                 pass
             elif self.area.value() is Area.SEEN:
-                polygon = seen_polygon(self._viewer, self._layer)
+                polygon = seen_polygon(self._viewer, self._chosen())
                 text = describe_seen(polygon, self._plane)
             elif self.all_planes:
                 stack = self.stack()
                 text, axes = describe_stack(stack), stack.axes[:-2]
-            elif self.shapes is None and goes_to_disk(self._layer, self._plane):
+            elif self.shapes is None and goes_to_disk(self._plane):
                 text = describe_disk(self._plane)
         except ImageError as error:
             reason = str(error)
@@ -180,10 +182,6 @@ class AreaRows(QObject):
         self.link.set_choices([(None, "In no two planes"), *through])
         for widget in (self._link_label, self.link):
             widget.setVisible(bool(axes))
-
-
-MOST_MAP_BYTES = 1 << 30
-"""Maps of a stack that would take more are left out."""
 
 
 class Area(Enum):
@@ -231,9 +229,18 @@ def kept_axes(layer: Image, viewer_names: Sequence[str] = ()) -> tuple[int, ...]
     return tuple(i for i, name in enumerate(names) if name not in CHANNEL_NAMES)
 
 
-def keeps_maps(stack: Stack) -> bool:
-    """Whether there is room for the maps of all planes."""
-    return stack.map_bytes <= MOST_MAP_BYTES
+def goes_to_disk(plane: Plane) -> bool:
+    """Whether a plane is too large to be segmented in memory."""
+    return is_large_plane(plane.shape, loaded=plane.in_memory)
+
+
+def describe_disk(plane: Plane) -> str:
+    """What segmenting a plane that goes to disk means, in two sentences."""
+    height, width = plane.shape
+    return (
+        f"Segments {width} x {height} pixels block by block. The labels go to a folder "
+        "that you are asked for, and maps are left out."
+    )
 
 
 def describe_stack(stack: Stack) -> str:
@@ -247,7 +254,7 @@ def describe_stack(stack: Stack) -> str:
             f"{text}. The labels go to a folder that you are asked for, and maps are "
             "left out."
         )
-    if keeps_maps(stack):
+    if stack.keeps_maps:
         return f"{text}."
     return (
         f"{text}. Labels only: the three maps of all planes would take "

@@ -8,7 +8,7 @@ only.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import napari.viewer
 from napari.layers import Labels
@@ -28,28 +28,28 @@ from napari_pmrnet.plugin.layers.label_export import (
     export_arguments,
 )
 from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels, write_size
-from napari_pmrnet.plugin.segment.area_panel import kept_axes
+from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
 from napari_pmrnet.plugin.segment.controller import RELABELLED, Session
 from napari_pmrnet.plugin.segment.image_panel import ImagePanel
-from napari_pmrnet.plugin.segment.jobs import goes_to_disk, plane_stack, proposed_path
+from napari_pmrnet.plugin.segment.jobs import proposed_path
 from napari_pmrnet.plugin.segment.run_panel import RunPanel
 from napari_pmrnet.plugin.widgets import (
     model_chooser,
     preferences,
 )
 from napari_pmrnet.plugin.widgets.dock import Dock, scrolling
-from napari_pmrnet.plugin.widgets.fields import DecimalField, OptionalField
+from napari_pmrnet.plugin.widgets.fields import ChoiceField, DecimalField, OptionalField
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.plugin.widgets.theme import WheelGuard
 from napari_pmrnet.plugin.widgets.worker import Runner
+from napari_pmrnet.segmentation.stack import Stack
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from napari.layers import Image
 
-    from napari_pmrnet.plugin.layers.axes import Plane
-    from napari_pmrnet.segmentation.stack import Stack
+    from napari_pmrnet.segmentation.plane import Plane
 
 RELABEL_DELAY = 10
 PROGRESS_DELAY = 200
@@ -76,10 +76,13 @@ class SegmentNuclei(Dock):
         self.session = Session(viewer, self, gate=self._listing)
         titles = {**labels, "diameter": self.form.title("diameter")}
         self.image_panel = ImagePanel(
-            viewer, fields["channel"], fields["diameter"], titles
+            viewer, cast(ChoiceField, fields["channel"]), fields["diameter"], titles
         )
         self.model_panel = ModelPanel(
-            fields["model"], fields["device"], fields["flips"], labels
+            cast(ChoiceField, fields["model"]),
+            cast(ChoiceField, fields["device"]),
+            fields["flips"],
+            labels,
         )
         self.run_panel = RunPanel()
         self._tuned = TunedThresholds(self.form)
@@ -102,36 +105,36 @@ class SegmentNuclei(Dock):
         if settings is None:
             self._complain("A setting is out of bounds; the form says which.")
             return
-        layer, areas = self.image_panel.layer, self.image_panel.areas
+        areas = self.image_panel.areas
         try:
-            plane: Plane = self.image_panel.plane()
+            image: Plane | Stack = self.image_panel.plane()
+            layer = self.image_panel.chosen()
+            axes, polygons, link, output = None, (), None, None
             if areas.all_planes:
+                image, link = areas.stack(), areas.link.value()
                 axes = kept_axes(layer, self._viewer.dims.axis_labels)
-                link, stack = areas.link.value(), areas.stack()
-                if stack.is_large:
-                    self._run_to_disk(stack, axes, settings, link)
-                else:
-                    self.session.segment_stack(layer, stack, axes, settings, link)
-                return
-            polygons = areas.polygons()
-            if not polygons and goes_to_disk(layer, plane):
-                data = list(layer.data) if layer.multiscale else layer.data
-                self._run_to_disk(plane_stack(data, plane), None, settings)
-                return
+            else:
+                polygons = areas.polygons()
+                if not polygons and goes_to_disk(image):
+                    image = Stack.of_plane(image)
+            if isinstance(image, Stack) and image.is_large:
+                output = self._ask_for_output(layer, image)
+                if output is None:
+                    return
+            self.session.segment(
+                layer,
+                image,
+                settings,
+                axes=axes,
+                polygons=polygons,
+                link=link,
+                output=output,
+            )
         except ImageError as error:
             self._complain(str(error))
-            return
-        self.session.segment(layer, plane, settings, polygons)
 
-    def _run_to_disk(
-        self,
-        stack: Stack,
-        axes: Sequence[int] | None,
-        settings: Settings,
-        link: str | None = None,
-    ) -> None:
-        """Ask where labels are to go that are too large for memory, and begin."""
-        layer = self.image_panel.layer
+    def _ask_for_output(self, layer: Image, stack: Stack) -> Path | None:
+        """Ask where labels are to go that are too large for memory."""
         if stack.has_large_planes:
             refuse_parts(
                 self._tuned.card, layer.name, "Shrink it, and segment it at once."
@@ -143,8 +146,7 @@ class SegmentNuclei(Dock):
             str(proposed),
             "Label Zarr, a folder (*.zarr)",
         )
-        if path:
-            self.session.segment_to_disk(layer, stack, axes, settings, Path(path), link)
+        return Path(path) if path else None
 
     def cancel(self) -> None:
         """Stop the run at its next window batch; no layer is added."""
@@ -349,7 +351,7 @@ class SegmentNuclei(Dock):
 
     def _correct_pixel_size(self, size: tuple[float, float], unit: str) -> None:
         """Write a corrected pixel size to the image and to all that lies on it."""
-        image = self.image_panel.layer
+        image = self.image_panel.chosen()
         region = self.image_panel.areas.shapes
         layers = [image, *on_same_pixels(image, self._viewer.layers)]
         layers += self.session.results.layers_of(image)

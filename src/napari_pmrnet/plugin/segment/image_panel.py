@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.plugin.layers.axes import Plane, shown_plane
+from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
     UNITS,
     format_size,
@@ -32,6 +32,8 @@ from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+    from napari_pmrnet.segmentation.plane import Plane
 
 PLUGIN = "napari-pmrnet"
 OUR_ENDINGS = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"})
@@ -146,6 +148,18 @@ class ImagePanel(QWidget):
         """Image layer that is chosen."""
         return self.image.value()
 
+    def chosen(self) -> Image:
+        """Image layer that is chosen.
+
+        Raises
+        ------
+        ImageError
+            If there is none.
+        """
+        if self.layer is None:
+            raise ImageError("There is no image layer. Open an image first.")
+        return self.layer
+
     def plane(self) -> Plane:
         """Plane of the chosen layer that is on show.
 
@@ -154,10 +168,8 @@ class ImagePanel(QWidget):
         ImageError
             If no image is chosen, or its axes leave the plane open.
         """
-        if self.layer is None:
-            raise ImageError("There is no image layer. Open an image first.")
         dims = self._viewer.dims
-        return shown_plane(self.layer, dims.point, dims.axis_labels)
+        return shown_plane(self.chosen(), dims.point, dims.axis_labels)
 
     def ask_and_open(self) -> None:
         """Let the user pick files and open them as layers."""

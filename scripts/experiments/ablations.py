@@ -1,6 +1,7 @@
-"""Train PMRNet, PMRNet without each of its parts, and baselines; compare them.
+r"""Train PMRNet, PMRNet without each of its parts, and baselines; compare them.
 
-    python ablations.py --data DIR --output DIR --epochs 20 --seeds 2
+    python scripts/experiments/ablations.py --data DIR --output DIR --epochs 20 \
+        --seeds 2
 
 Every run has the recipe of `TrainConfig`, shortened, and is scored as shipped weights
 are, at the default thresholds. Killed and started again, the script goes on where it

@@ -1,6 +1,7 @@
-"""What a megapixel costs on a cluster of processes, and by that a plate of 384 wells.
+r"""What a megapixel costs on a cluster of processes, and by that a plate of 384 wells.
 
-python cluster_cost.py --data DIR [--workers 1 2] [--fields 4] [--side 1024]
+python scripts/experiments/cluster_cost.py \
+    --data DIR [--workers 1 2] [--fields 4] [--side 1024]
 
 Measured are workers of one thread on this computer. More of them are calculated.
 """

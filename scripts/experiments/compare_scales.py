@@ -1,9 +1,9 @@
-"""What the choice of scale is worth: AP as images are, by first look, and by truth.
+"""What the choice of scale is worth: AP as images are, by the estimate, and by truth.
 
-python compare_scales.py dsb18 --data DIR
+python scripts/experiments/compare_scales.py dsb18 --data DIR
 
-Every image of a subset is also enlarged and shrunk with its truth. The diameter that a
-first look measures is compared with the true median diameter.
+Every image of a subset is also enlarged and shrunk with its truth. The estimated
+diameter is compared with the true median diameter.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ THRESHOLDS = (0.5, 0.75)
 
 def diameters(truth: np.ndarray) -> dict[str, float | None]:
     """What the network is told about the size of nuclei, by name of the way."""
-    ways: dict[str, float | None] = {"as they are": LARGE, "first look": None}
+    ways: dict[str, float | None] = {"as they are": LARGE, "estimated": None}
     true = typical_diameter(truth)
     return ways if true is None else ways | {"true diameter": max(true, 2.0)}
 
 
 def compare(model: Model, dataset: PackedDataset, factor: float) -> dict[str, float]:
-    """AP of every way on images changed in size, and how well the first look sees."""
+    """AP of every way on images changed in size, and how good the estimate is."""
     matches, octaves, seconds = defaultdict(list), [], defaultdict(list)
     for _, image, truth in dataset:
         if factor != 1:

@@ -1,6 +1,7 @@
-"""Compare Gaussians that noisy images are smoothed by, on the validation images.
+r"""Compare Gaussians that noisy images are smoothed by, on the validation images.
 
-    python compare_smoothing.py --data DIR --photons 30 100 --sigmas 0 1 1.5 2
+    python scripts/experiments/compare_smoothing.py --data DIR --photons 30 100 \
+        --sigmas 0 1 1.5 2
 
 Every image gets the noise of so many photons, and every sigma whatever its noise.
 """

@@ -1,6 +1,7 @@
-"""What correcting five images of an imaging type that a model has not seen is good for.
+r"""What correcting five images of an unseen imaging type is good for.
 
-    python fine_tuning.py --data DIR --base BASE --modality c --output DIR
+    python scripts/experiments/fine_tuning.py --data DIR --base BASE --modality c \
+        --output DIR
 
 BASE is a model, or the checkpoint (.ckpt) of a training that left the modality out.
 Five of its training images, of different mosaics where there are so many, are

@@ -1,6 +1,6 @@
 """Segment a large image tiled from real ones: time, memory, nuclei.
 
-    python large_image.py --data DIR --side 20000 --work DIR
+    python scripts/experiments/large_image.py --data DIR --side 20000 --work DIR
 
 Tiles of test images with many nuclei are laid out in an order that never changes, each
 turned or mirrored anew, until the side is full. The image is written once, as Zarr,

@@ -1,6 +1,6 @@
 """Train without one modality at a time, test on that modality.
 
-    python leave_one_out.py --data DIR --output DIR --epochs 20
+    python scripts/experiments/leave_one_out.py --data DIR --output DIR --epochs 20
 
 The split table needs a column ``modality``. Beside each such run stands one that had
 every modality, with the same recipe: that of `TrainConfig`, shortened. An epoch is as

@@ -1,6 +1,7 @@
-"""Train the published network by the published recipe, as far as it is known.
+r"""Train the published network by the published recipe, as far as it is known.
 
-    python paper_protocol.py --data DIR --output DIR --epochs 200 --seeds 3
+    python scripts/experiments/paper_protocol.py --data DIR --output DIR \
+        --epochs 200 --seeds 3
 
 Published: PMRNet with one output; images and masks resized to 256 x 256 before the
 network; 0.5 BCE + 0.5 Dice; AdamW with a cosine from 1e-3; batches of 8; 200 epochs

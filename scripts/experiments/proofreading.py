@@ -1,6 +1,7 @@
-"""What the gestures of proofreading reach, and how soon.
+r"""What the gestures of proofreading reach, and how soon.
 
-python proofreading.py --data DIR [--model dsb18] [--output curve.csv]
+python scripts/experiments/proofreading.py \
+    --data DIR [--model dsb18] [--output curve.csv]
     [--plot effort.png]
 """
 

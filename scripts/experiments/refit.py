@@ -1,6 +1,7 @@
-"""Fit the certainties of a model again, at its thresholds, on validation images.
+r"""Fit the certainties of a model again, at its thresholds, on validation images.
 
-    python refit.py --data DIR --model dsb18 --output DIR/dsb18.safetensors
+    python scripts/experiments/refit.py --data DIR --model dsb18 \
+        --output DIR/dsb18.safetensors
 
 For weights that stay while what makes nuclei of their maps has changed. The copy's card
 has the new certainties and the scores of the validation images.

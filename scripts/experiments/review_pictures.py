@@ -1,6 +1,6 @@
 """Take the pictures of the review and of measuring that the documentation shows.
 
-    python review_pictures.py [--output docs/images] [--image FILE]
+    python scripts/experiments/review_pictures.py [--output docs/images] [--image FILE]
 
 Without a display, run it under a virtual one (xvfb-run -a).
 """

@@ -1,6 +1,7 @@
-"""How much AP at IoU 0.5 is lost when images are changed.
+r"""How much AP at IoU 0.5 is lost when images are changed.
 
-    python robustness.py --data DIR --subset test --changes "x 0.5" "inverted"
+    python scripts/experiments/robustness.py --data DIR --subset test \
+        --changes "x 0.5" "inverted"
 
 Without ``--changes``, every one; the images as they are come first in any case.
 Enlarged images take by far the longest.

@@ -2,7 +2,7 @@
 
 Opens napari on the present display, segments a sample in the dock and saves the window:
 
-    python screenshot.py --output docs/images/dock.png
+    python scripts/experiments/screenshot.py --output docs/images/dock.png
 
 Without a display, run it under a virtual one (xvfb-run -a).
 """

@@ -1,6 +1,6 @@
 """Time the segmentation of a visible field in an image of 4096 x 4096 pixels.
 
-python time_field.py --field 512
+python scripts/experiments/time_field.py --field 512
 """
 
 from __future__ import annotations

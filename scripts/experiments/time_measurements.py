@@ -1,6 +1,6 @@
 """Time the measurements of 10,000 nuclei on an image of 4096 x 4096 pixels.
 
-python time_measurements.py
+python scripts/experiments/time_measurements.py
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
-"""The picture of docs/fine-tuning.md, and a model trained in the dock by a script.
+r"""The picture of docs/fine-tuning.md, and a model trained in the dock by a script.
 
-    scripts/on-screen .venv/bin/python training_picture.py --output PNG
+    scripts/on-screen .venv/bin/python scripts/experiments/training_picture.py \
+        --output PNG
 
 trains for moments on three generated images. With a data set it does what a user would:
 five training images of a modality are segmented in the dock Segment nuclei with BASE,
 which has not seen the modality, their labels are corrected to those of the data set,
 and the dock Train on my corrections learns from them. What ``--keep`` names is scored
-by ``fine_tuning.py --tuned``.
+by ``scripts/experiments/fine_tuning.py --tuned``.
 
-    scripts/on-screen .venv/bin/python training_picture.py --output PNG \\
+    scripts/on-screen .venv/bin/python scripts/experiments/training_picture.py \
+        --output PNG \\
         --data DIR --base BASE.safetensors --modality d --keep TUNED.safetensors
 """
 

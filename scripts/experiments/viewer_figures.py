@@ -1,6 +1,6 @@
 """How long a user waits in the viewer: start, first labels, thresholds, worker thread.
 
-    python viewer_figures.py --output figures.md
+    python scripts/experiments/viewer_figures.py --output figures.md
 
 Opens napari in a window (``scripts/on-screen`` gives it a virtual screen) with a
 generated image of one megapixel. Every figure is of this one process, in this order:

@@ -1,14 +1,13 @@
-"""glibc told to keep freed pages: a CPU run maps and unmaps gigabytes otherwise."""
+"""The process: torch imported in one place, and freed memory kept by the allocator."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 
-from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet._software import misfit
+from napari_pmrnet.errors import SoftwareError
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
@@ -38,35 +37,24 @@ def keep_freed_memory() -> bool:
     )
 
 
-@contextmanager
-def needs_extra(extra: str, what: str) -> Iterator[None]:
-    """Turn a missing package into a message that says how to get it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise PMRNetError(
-            f"{what} needs the package {error.name}, which is not installed: "
-            f'pip install "napari-pmrnet[{extra}]"'
-        ) from error
-
-
 def import_torch() -> ModuleType:
     """Import torch.
 
     Raises
     ------
-    PMRNetError
+    SoftwareError
         If torch is missing or its libraries cannot be loaded, with the remedy.
     """
     try:
         import torch
-    except ModuleNotFoundError as error:
-        raise PMRNetError(
-            "PyTorch is not installed. Install it with: pip install torch"
-        ) from error
+    except ImportError as error:
+        told = misfit(error, "The network", "torch")
+        if told is None:
+            raise
+        raise told from error
     except OSError as error:
         # On Windows, torch >= 2.9 imported after Qt can find the wrong runtime DLLs.
-        raise PMRNetError(
+        raise SoftwareError(
             f"PyTorch could not load its libraries ({error}). On Windows install the "
             "Microsoft Visual C++ Redistributable and start napari again; if it stays, "
             "run 'pip install --force-reinstall torch' in napari's environment."

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from napari_pmrnet.datasets.synthetic import make_fluorescence
-from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.errors import PMRNetError, SoftwareError
 from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.segmentation.plane import prepare
 from napari_pmrnet.segmentation.segment import Segmentation, segment
@@ -151,9 +151,8 @@ def _tiles(models: list[Model], rounds: int) -> list[Row]:
             continue
         try:
             runs[unet] = _unet(model.device, model.backend.dtype, tile)
-        except ModuleNotFoundError as error:
-            note = f"not measured: {error.name} is not installed"
-            missing.append(Row(unet, note=note))
+        except SoftwareError as error:
+            missing.append(Row(unet, note=f"not measured: {error}"))
     seconds = take_turns(runs, rounds)
     rows = []
     for what, spent in seconds.items():

@@ -15,6 +15,10 @@ class ImageError(PMRNetError):
     """An image that cannot be segmented as it is."""
 
 
+class SoftwareError(PMRNetError):
+    """A library that is missing, too old, too new or broken."""
+
+
 class WeightsError(PMRNetError):
     """Weights or a model card that are missing, altered or of another network."""
 

@@ -50,7 +50,7 @@ class Settings:
         None,
         "Nucleus diameter",
         "Of a typical nucleus, in pixels. Weights trained for a range of sizes see the "
-        "image at the scale that suits it. Empty: measured in a quick first look.",
+        "image at the scale that suits it. Empty: estimated from the image.",
         min=2,
         max=1000,
         step=1,

@@ -232,19 +232,6 @@ def test_cut_picture_is_refused(tmp_path, ending, keep):
         read_image(path)
 
 
-def test_compressed_tiff_without_its_decoder_names_the_package(tmp_path, monkeypatch):
-    path = tmp_path / "a.tif"
-    tifffile.imwrite(path, pixels(9, 8), compression="zlib")
-
-    def refuse(*args, **kwargs):
-        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
-
-    monkeypatch.setattr(tifffile.TiffPage, "asarray", refuse)
-    monkeypatch.setattr(tifffile.TiffFile, "asarray", refuse)
-    with pytest.raises(DataError, match="a.tif.*pip install imagecodecs"):
-        read_image(path)
-
-
 @pytest.mark.parametrize("name", ["absent.tif", "absent.png"])
 def test_absent_file(tmp_path, name):
     with pytest.raises(DataError, match=f"{name}: there is no such file"):

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from napari_pmrnet.errors import DataError
+from napari_pmrnet.errors import DataError, SoftwareError
 from napari_pmrnet.io import read_image
 
 zarr = pytest.importorskip("zarr")
@@ -105,5 +105,5 @@ def test_damage_is_said(tmp_path):
 def test_without_zarr_the_remedy_is_said(tmp_path, monkeypatch):
     path = write(tmp_path / "a.zarr", pixels(9, 8), "yx")
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(DataError, match=r"napari-pmrnet\[zarr\]"):
+    with pytest.raises(SoftwareError, match=r"napari-pmrnet\[zarr\]"):
         read_image(path)

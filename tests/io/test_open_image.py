@@ -13,7 +13,7 @@ import tifffile
 import zarr
 
 from napari_pmrnet import Settings
-from napari_pmrnet.errors import DataError
+from napari_pmrnet.errors import DataError, SoftwareError
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import (
     create_label_zarr,
@@ -95,7 +95,7 @@ def test_without_zarr_the_extra_is_named(
 ) -> None:
     tifffile.imwrite(tmp_path / "a.tif", pixels(9, 9))
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(DataError, match=r"napari-pmrnet\[zarr\]"):
+    with pytest.raises(SoftwareError, match=r"napari-pmrnet\[zarr\]"):
         open_image(tmp_path / "a.tif")
 
 

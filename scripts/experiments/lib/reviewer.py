@@ -18,7 +18,7 @@ from skimage.morphology import disk
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.proofreading.boxes import grown, union
-from napari_pmrnet.proofreading.edits import Edit, delete, merge, snap, split
+from napari_pmrnet.proofreading.edits import Edit, snap, split
 from napari_pmrnet.proofreading.origin import Origin, begin_review
 from napari_pmrnet.proofreading.review import (
     MISSED,
@@ -248,13 +248,14 @@ class Reviewer:
     def _correct(self, image: int, label: int) -> Edit | None:
         """The gesture that mends a nucleus; None if it is right or past mending."""
         truth, found = self.cases[image]
-        labels, nuclei = self.reviews[image].nuclei.labels, self.reviews[image].nuclei
+        review = self.reviews[image]
+        labels, nuclei = review.labels, review.nuclei
         box = nuclei.box(label)
         mask = labels[box] == label
         under, counts = np.unique(truth[box][mask], return_counts=True)
         inside = {int(n): c for n, c in zip(under, counts, strict=True) if n}
         if not inside:
-            return delete(labels, [label], box)
+            return review.delete([label])
         wanted = max(inside, key=inside.get)
         true = truth == wanted
         if _iou(labels == label, true) >= RIGHT_IOU:
@@ -263,16 +264,8 @@ class Reviewer:
         whole = [n for n, count in inside.items() if count >= SHARE * sizes[n]]
         if len(whole) >= 2:
             clicks = [self._unsteady(_centroid(truth == n)) for n in whole]
-            number = nuclei.next_label()
             try:
-                return split(
-                    labels,
-                    label,
-                    clicks,
-                    found.maps["boundary"],
-                    within=box,
-                    next_label=number,
-                )
+                return review.split(label, clicks)
             except EditError:
                 return None
         pieces, counts = np.unique(labels[true], return_counts=True)
@@ -283,9 +276,9 @@ class Reviewer:
             if n and n != label and count >= SHARE * areas[n]
         ]
         if parts:
-            return merge(labels, label, parts)
+            return review.merge(label, parts)
         if inside[wanted] < 0.2 * mask.sum():
-            return delete(labels, [label], box)
+            return review.delete([label])
         return self._repaint(labels, label, true, found.maps["boundary"])
 
     def _repaint(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_pmrnet._software import misfit
 from napari_pmrnet.batch.cluster.blocks import RowsOnCluster
 from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker_model
 from napari_pmrnet.batch.run_log import cannot_write, hash_of, size_of
@@ -217,6 +218,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "Too large for the memory of this computer. Segment parts of it."
     logger.info("a file failed", exc_info=error)
+    unfit = misfit(error, "Segmenting it")
+    if unfit is not None:
+        return str(unfit)
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 

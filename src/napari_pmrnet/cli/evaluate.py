@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from napari_pmrnet._runtime import needs_extra
+from napari_pmrnet._software import needs
 from napari_pmrnet.cli.shared import (
     Column,
     Data,
@@ -46,7 +46,7 @@ def evaluate(
     from napari_pmrnet.research.registry import open_dataset
 
     if output is not None:
-        with needs_extra("train", "the report"):
+        with needs("train", "The report"):
             from napari_pmrnet.evaluation.report import write_report
     model = load_model(settings.model, settings.device)
     opened = open_dataset(

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from napari_pmrnet._runtime import needs_extra
 from napari_pmrnet.errors import DataError, PMRNetError
 
 console = Console(soft_wrap=True)
@@ -79,8 +78,7 @@ def finetune(
     else:
         console.print(f"{folder}: going on with the training that was begun there.")
     try:
-        with needs_extra("train", "training"):
-            run_job(job)
+        run_job(job)
     except (ArithmeticError, MemoryError, RuntimeError) as error:
         raise PMRNetError(describe_error(error, "give the command again")) from error
     if note := job.last(NOTE):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_pmrnet._runtime import needs_extra
 from napari_pmrnet.cli.shared import (
     Column,
     Data,
@@ -84,10 +83,8 @@ def train(
     """Train a network; started again after a kill, it goes on where it stopped."""
     from napari_pmrnet.models.backends.devices import choose_device
     from napari_pmrnet.research.registry import labels_of
-
-    with needs_extra("train", "training"):
-        from napari_pmrnet.training.config import TrainConfig
-        from napari_pmrnet.training.train import train as run
+    from napari_pmrnet.training.config import TrainConfig
+    from napari_pmrnet.training.train import train as run
 
     in_file = json.loads(config.read_text()) if config else {}
     names = tuple(name.strip() for name in classes.split(",")) if classes else ()

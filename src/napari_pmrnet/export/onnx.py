@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_pmrnet._runtime import import_torch, needs_extra
+from napari_pmrnet._runtime import import_torch
+from napari_pmrnet._software import needs, require
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.card import INSTANCES, class_names, label_kind_of
@@ -233,11 +234,13 @@ def needed(package: str) -> ModuleType:
 
     Raises
     ------
-    PMRNetError
-        If it is not installed, with the command that installs it.
+    SoftwareError
+        If it is not installed, of a version that is not needed, or does not load.
     """
-    with needs_extra("export", "Exporting"):
-        return import_module(package)
+    with needs("export", "Exporting"):
+        module = import_module(package)
+    require(package, "Exporting")
+    return module
 
 
 def _target(model: Model) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from napari_pmrnet._runtime import keep_freed_memory
+from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.holdout import Division, divide
@@ -199,6 +200,9 @@ def describe_error(error: Exception, again: str = "choose Continue") -> str:
             "The training ran out of memory. Close other images and programs, then "
             f"{again}: it goes on from its last epoch."
         )
+    unfit = misfit(error, "Training")
+    if unfit is not None:
+        return str(unfit)
     return f"The training failed: {error}. To go on from its last epoch, {again}."
 
 

@@ -115,8 +115,9 @@ def ome_calibrations(ome_xml: str) -> list[Calibration]:
     list of Calibration
         In the order of the images; empty if the text is malformed.
     """
+    parse = tifffile.xml2dict
     try:
-        images = _listed(tifffile.xml2dict(ome_xml)["OME"]["Image"])
+        images = _listed(parse(ome_xml)["OME"]["Image"])
         return [_ome_calibration(image["Pixels"]) for image in images]
     except (SyntaxError, LookupError, TypeError, ValueError, AttributeError):
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 IMAGE_ENDINGS = (*TIFF_ENDINGS, *PICTURE_ENDINGS)
 _COLOUR = {tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR}
+_IMAGEJ_COUNTS = {"t": "frames", "z": "slices", "c": "channels"}
 # Other kinds hold thumbnails and overview pictures beside the image proper.
 _KINDS_WITH_SERIES = {"ome", "generic", "uniform", "shaped"}
 
@@ -98,6 +100,8 @@ def read_image(path: str | Path) -> list[ImageData]:
     ------
     DataError
         If the file is missing, damaged or of another kind.
+    SoftwareError
+        If a library that reads it is missing or does not fit.
     """
     path = Path(path)
     ending = path.suffix.lower()
@@ -130,7 +134,9 @@ def open_image(path: str | Path) -> list[ImageData]:
     Raises
     ------
     DataError
-        If the file is missing, damaged or of another kind, or zarr is not installed.
+        If the file is missing, damaged or of another kind.
+    SoftwareError
+        If a library that reads it, such as zarr, is missing or does not fit.
     """
     path = Path(path)
     if is_zarr(path):
@@ -172,7 +178,7 @@ def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
     with open_tiff(path) as tiff:
         tag = read_label_tag(tiff.pages.first.description)
         if tag is not None:
-            return [_own_labels(tiff.series[0], tag, image_name(path))]
+            return [_own_labels(tiff, path, tag, image_name(path))]
         _refuse_cut_stack(tiff, path)
         every = tiff.series
         series = every if every[0].kind in _KINDS_WITH_SERIES else every[:1]
@@ -231,13 +237,23 @@ def _calibrations(tiff: tifffile.TiffFile, count: int) -> list[Calibration]:
     return [plain_calibration(page)] * count
 
 
-def _own_labels(series: tifffile.TiffPageSeries, tag: LabelTag, name: str) -> ImageData:
+def _own_labels(
+    tiff: tifffile.TiffFile, path: Path, tag: LabelTag, name: str
+) -> ImageData:
     """A label image of ours; its axes of length one, which ImageJ drops, restored."""
-    data = native_order(series.asarray(squeeze=False))
-    letters = series.get_axes(squeeze=False).lower()
-    absent = tuple(i for i, letter in enumerate(letters) if letter not in tag.axes)
+    data = native_order(tiff.series[0].asarray())
+    about = tiff.imagej_metadata or {}
+    lengths = {axis: int(about.get(key, 1)) for axis, key in _IMAGEJ_COUNTS.items()}
+    page = tiff.pages.first
+    lengths["y"], lengths["x"] = page.imagelength, page.imagewidth
+    shape = tuple(lengths[axis] for axis in tag.axes)
+    if math.prod(shape) != data.size:
+        raise DataError(
+            f"{path}: damaged or cut short, it holds {data.shape} labels and names "
+            f"{shape}. Copy it again from its source."
+        )
     return ImageData(
-        data.squeeze(axis=absent),
+        data.reshape(shape),
         name,
         tag.axes,
         tag.scale,

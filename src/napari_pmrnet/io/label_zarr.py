@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.ome_zarr import import_zarr
+from napari_pmrnet.io.ome_zarr import import_zarr, readable
 from napari_pmrnet.io.provenance import TAG
 from napari_pmrnet.io.units import OME_UNITS, PIXEL, canonical_unit
 
@@ -66,8 +66,8 @@ def create_label_zarr(
 
     Raises
     ------
-    DataError
-        If zarr is not installed.
+    SoftwareError
+        If zarr is missing or does not fit.
     OSError
         If the folder cannot be made.
     """
@@ -113,7 +113,9 @@ def open_label_zarr(path: str | Path, mode: str = "r+") -> zarr.Array:
     Raises
     ------
     DataError
-        If it is none, or zarr is not installed.
+        If it is none, or is damaged.
+    SoftwareError
+        If zarr is missing or does not fit.
     """
     zarr = import_zarr(path)
     if not is_label_zarr(path):
@@ -121,7 +123,8 @@ def open_label_zarr(path: str | Path, mode: str = "r+") -> zarr.Array:
             f"{path}: holds no labels of napari-pmrnet. Choose a folder ending in "
             f"{ENDING} that it wrote."
         )
-    return zarr.open_group(path, mode=mode)[LEVEL]
+    with readable(Path(path)):
+        return zarr.open_group(path, mode=mode)[LEVEL]
 
 
 def is_label_zarr(path: str | Path) -> bool:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_pmrnet._software import needs, require
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.calibration import Calibration
+from napari_pmrnet.io.reading import reading, words
 from napari_pmrnet.io.units import PIXEL, canonical_unit
 
 if TYPE_CHECKING:
     import dask.array as da
 
+LIBRARIES = ("zarr", "numcodecs", "dask", "numpy")
+"""What reads Zarr folders."""
 _MARKS = ("zarr.json", ".zgroup", ".zattrs")
 _LETTERS = {"channel": "c", "time": "t"}
 _BEFORE_AXES_WERE_NAMED = "tczyx"
@@ -40,16 +45,12 @@ def import_zarr(path: str | Path) -> Any:
 
     Raises
     ------
-    DataError
-        If it is not installed.
+    SoftwareError
+        If it is not installed, of a version that is not needed, or does not load.
     """
-    try:
+    with needs("zarr", f"{path}: Zarr"):
         import zarr
-    except ModuleNotFoundError as error:
-        raise DataError(
-            f"{path}: Zarr needs the package {error.name}, which is not installed: "
-            'pip install "napari-pmrnet[zarr]"'
-        ) from error
+    require("zarr", str(path))
     return zarr
 
 
@@ -69,7 +70,9 @@ def open_ome_zarr(path: str | Path) -> list[ZarrImage]:
     Raises
     ------
     DataError
-        If zarr is not installed, the folder is damaged, or is a plate or a well.
+        If the folder is damaged, or is a plate or a well.
+    SoftwareError
+        If zarr is missing or does not fit.
     """
     path = Path(path)
     zarr = import_zarr(path)
@@ -77,19 +80,17 @@ def open_ome_zarr(path: str | Path) -> list[ZarrImage]:
         return list(_images(zarr.open_group(path, mode="r"), path))
 
 
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong with an OME-Zarr folder into a `DataError`."""
-    try:
-        yield
-    except (DataError, MemoryError):
-        raise
-    except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"{path}: cannot be read as OME-Zarr ({text}). Copy it again from its "
-            "source, or save the image as TIFF."
-        ) from error
+def readable(path: Path) -> AbstractContextManager[None]:
+    """What turns whatever goes wrong with an OME-Zarr folder into a sentence."""
+    return reading(path, *LIBRARIES, damaged=partial(_damaged, path))
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    """What to tell the user of a folder that zarr cannot make sense of."""
+    return (
+        f"{path}: cannot be read as OME-Zarr ({words(error)}). Copy it again from its "
+        "source, or save the image as TIFF."
+    )
 
 
 def _images(group: Any, path: Path) -> Iterator[ZarrImage]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.reading import reading, words
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 _DIRECT_MODES = {"L", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I", "F"}
@@ -31,32 +33,42 @@ def read_picture(path: str | Path) -> np.ndarray:
     ------
     DataError
         If the file is missing, damaged, no picture, or too large for the decoder.
+    SoftwareError
+        If the decoder does not fit or does not load.
     """
     path = Path(path)
     try:
-        with Image.open(path) as picture:
-            if picture.mode not in _DIRECT_MODES:
-                picture = picture.convert(_plain_mode(picture))
-            data = np.array(picture)
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file.") from None
-    except UnidentifiedImageError:
+        with (
+            reading(path, "pillow", "numpy", damaged=partial(_damaged, path)),
+            Image.open(path) as picture,
+        ):
+            plain = picture.mode in _DIRECT_MODES
+            data = np.array(picture if plain else picture.convert(_plain_mode(picture)))
+    except MemoryError:
         raise DataError(
-            f"{path}: not a {_kind(path)} image, or its header is damaged. Copy it "
-            "again from its source, or export it as TIFF."
+            f"{path}: too large for this computer's memory. Save it as TIFF and open "
+            "that."
         ) from None
-    except Image.DecompressionBombError:
-        raise DataError(
-            f"{path}: too many pixels for a PNG or JPEG. Save it as TIFF and open that."
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(
-            f"{path}: cannot be read, the file may be damaged or cut short ({error}). "
-            "Copy it again from its source."
-        ) from error
     if data.dtype == np.int32 and data.size and 0 <= data.min() <= data.max() < 65536:
         data = data.astype(np.uint16)
     return np.ascontiguousarray(data)
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    """What to tell the user of a picture that the decoder cannot make sense of."""
+    if isinstance(error, UnidentifiedImageError):
+        return (
+            f"{path}: not a {_kind(path)} image, or its header is damaged. Copy it "
+            "again from its source, or export it as TIFF."
+        )
+    if isinstance(error, Image.DecompressionBombError):
+        return (
+            f"{path}: too many pixels for a PNG or JPEG. Save it as TIFF and open that."
+        )
+    return (
+        f"{path}: cannot be read, the file may be damaged or cut short "
+        f"({words(error)}). Copy it again from its source."
+    )
 
 
 def _kind(path: Path) -> str:

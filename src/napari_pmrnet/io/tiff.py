@@ -6,14 +6,18 @@ import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.reading import reading, words
 
 TIFF_ENDINGS = (".tif", ".tiff")
+LIBRARIES = ("tifffile", "imagecodecs", "numpy")
+"""What reads TIFF files."""
 LARGE = 50_000_000
 """Bytes of an image for which a look at what the file holds is worth while."""
 
@@ -36,26 +40,25 @@ def open_tiff(path: str | Path) -> Iterator[tifffile.TiffFile]:
     ------
     DataError
         If opening the file, or reading from it in the block, fails.
+    SoftwareError
+        If that is for want of a library, or for one that does not fit.
     """
     path = Path(path)
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with (
+            reading(path, *LIBRARIES, damaged=partial(_damaged, path)),
+            tifffile.TiffFile(path) as tiff,
+        ):
             if not tiff.series:
                 raise DataError(f"{path}: holds no image. Export it again.")
             _refuse_cut_chain(tiff, path)
             _refuse_empty_giants(tiff, path)
             yield tiff
-    except DataError:
-        raise
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file.") from None
     except MemoryError:
         raise DataError(
             f"{path}: too large for this computer's memory, or its header is damaged. "
             "Open a smaller part of it."
         ) from None
-    except Exception as error:
-        raise DataError(_advice(path, error)) from error
 
 
 def read_tiff_array(path: str | Path) -> np.ndarray:
@@ -122,15 +125,10 @@ def _refuse_empty_giants(tiff: tifffile.TiffFile, path: Path) -> None:
         )
 
 
-def _advice(path: Path, error: Exception) -> str:
-    """What to tell the user of an error raised by the TIFF decoder."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if "imagecodecs" in text:
-        return (
-            f"{path}: compressed in a way that needs one more package. Run "
-            "pip install imagecodecs, or save the file without compression."
-        )
+def _damaged(path: Path, error: Exception) -> str:
+    """What to tell the user of a file that the decoder cannot make sense of."""
     return (
-        f"{path}: cannot be read, the file is no TIFF or is damaged ({text}). "
+        f"{path}: cannot be read, the file is no TIFF or is damaged ("
+        f"{words(error)}). "
         "Copy it again from its source, or export it again as TIFF."
     )

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.backends.choose import Backend, make_backend
 from napari_pmrnet.models.backends.devices import choose_device
@@ -209,6 +210,8 @@ def load_model(
     WeightsError
         If weights or card are missing, do not belong together, or are of another
         network.
+    SoftwareError
+        If torch or safetensors does not fit.
     """
     path = find_weights(name)
     card = read_card(path)
@@ -224,7 +227,8 @@ def load_model(
         network = PMRNet(card["architecture"]["in_channels"], len(channels))
         network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
-        raise WeightsError(
+        unfit = misfit(error, str(path), "torch", "safetensors")
+        raise unfit or WeightsError(
             f"{path} does not hold weights of the PMRNet its card describes "
             f"({_first_line(error)}). Choose another model."
         ) from error

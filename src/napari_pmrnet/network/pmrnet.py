@@ -111,7 +111,14 @@ class PMRNet(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Kaiming for every convolution first, the physics kernels on top of it."""
+        """Kaiming for every convolution first, the physics kernels on top of it.
+
+        Nothing on the meta device, where a network has shapes and no values. There
+        torch would load its compiler and with it triton, whose LLVM ends the process
+        where Mesa draws the window with one of its own.
+        """
+        if self.head[-1].weight.is_meta:
+            return
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(

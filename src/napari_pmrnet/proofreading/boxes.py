@@ -10,6 +10,8 @@ import pandas as pd
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.segmentation.tiles import Box
 
+_ROWS = 512
+
 
 def box_of(labels: np.ndarray, label: int, within: Box | None = None) -> Box:
     """Smallest box around a nucleus.
@@ -67,3 +69,37 @@ def number_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     number = np.empty(len(names), np.int32)
     number[order] = np.arange(len(names))
     return number[codes[:-1]].reshape(labels.shape), names[order]
+
+
+def differing_box(
+    before: np.ndarray, after: np.ndarray, within: Box | None = None
+) -> Box | None:
+    """Smallest box that holds every pixel in which two images differ.
+
+    Parameters
+    ----------
+    before, after : ndarray of int, shape (H, W)
+        `after` may lie on disk.
+    within : tuple of slice, optional
+        A box known to hold all of them.
+
+    Returns
+    -------
+    tuple of slice or None
+        None if they are equal.
+    """
+    within = within or (slice(0, before.shape[0]), slice(0, before.shape[1]))
+    top, left = within[0].start, within[1].start
+    rows: list[int] = []
+    columns = np.zeros(within[1].stop - left, bool)
+    # In bands, so that a large image needs no large temporary array.
+    for start in range(top, within[0].stop, _ROWS):
+        band = slice(start, min(start + _ROWS, within[0].stop)), within[1]
+        differs = before[band] != np.asarray(after[band])
+        if differs.any():
+            rows.extend((start + np.flatnonzero(differs.any(axis=1))).tolist())
+            columns |= differs.any(axis=0)
+    if not rows:
+        return None
+    found = left + np.flatnonzero(columns)
+    return slice(rows[0], rows[-1] + 1), slice(int(found[0]), int(found[-1]) + 1)

@@ -7,17 +7,18 @@ undo and redo, which tell no one what they did.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.proofreading.boxes import union
-from napari_pmrnet.proofreading.edits import Edit, add, merge, take_parts
+from napari_pmrnet.proofreading import edits
+from napari_pmrnet.proofreading.boxes import differing_box, union
+from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.journal import Journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.suggestions import MERGE, Suggestions
@@ -29,7 +30,8 @@ Place = tuple[str, int]
 NUCLEUS, MISSED = "nucleus", "missed"
 ACCEPTED, DISMISSED = "accepted", "dismissed"
 WORTH_A_LOOK = 0.5
-_ROWS = 512
+SNAP_REACH = 5
+"""Pixels by which a rim is moved at most to the boundary gate."""
 _SEEN = ["certainty", "area", "intensity", "at_border", "edited"]
 
 
@@ -136,7 +138,7 @@ class Review:
             Statuses it holds already.
         """
         known = self.nuclei.original if known is None else known
-        box = _differing(known, self._seen, None)
+        box = differing_box(known, self._seen, None)
         if box is not None:
             journal.changed(box, np.asarray(known[box]), self._seen[box])
         for place in (statuses or {}).keys() | self.statuses.keys():
@@ -167,7 +169,7 @@ class Review:
         Change or None
             None if nothing has changed.
         """
-        box = _differing(self._seen, self.nuclei.labels, within)
+        box = differing_box(self._seen, self.nuclei.labels, within)
         if box is None:
             return None
         before = self._seen[box].copy()
@@ -196,6 +198,107 @@ class Review:
         """Say of proposals and suggestions that nothing is to be done there."""
         self._tell({(kind, int(number)): DISMISSED for kind, number in places})
 
+    @property
+    def gate(self) -> np.ndarray | None:
+        """Boundary gate of the image; None for labels made elsewhere."""
+        return self.nuclei.maps.get("boundary")
+
+    def label_at(self, point: Sequence[float]) -> int:
+        """Label at a place (y, x) in pixels; 0 beside all nuclei and the image."""
+        y, x = (int(n) for n in np.rint(point))
+        height, width = self._seen.shape
+        inside = 0 <= y < height and 0 <= x < width
+        return int(self._seen[y, x]) if inside else 0
+
+    def place_at(self, point: Sequence[float]) -> Place | None:
+        """The nucleus, or else the open proposal, at a place (y, x) in pixels."""
+        label = self.label_at(point)
+        if label:
+            return NUCLEUS, label
+        return self.proposed_at(*(int(n) for n in np.rint(point)))
+
+    def labels_under(self, path: Sequence[tuple[float, float]]) -> list[int]:
+        """Labels under a drawn line (y, x), in the order in which it meets them."""
+        return edits.labels_under(self._seen, path)
+
+    def labels_inside(self, start: Sequence[float], end: Sequence[float]) -> list[int]:
+        """Nuclei whose centroid lies in the box between two corners (y, x)."""
+        table = self.nuclei.table
+        centroids = table[["centroid_y", "centroid_x"]].to_numpy()
+        low, high = np.minimum(start, end), np.maximum(start, end)
+        chosen = ((centroids >= low) & (centroids <= high)).all(axis=1)
+        return table.index[chosen].tolist()
+
+    def split(self, label: int, clicks: Sequence[tuple[float, float]]) -> Edit:
+        """The edit that splits a nucleus at clicks (y, x); see `edits.split`."""
+        return self._parted(edits.split, label, clicks, self.gate)
+
+    def cut(self, label: int, path: Sequence[tuple[float, float]]) -> Edit:
+        """The edit that cuts a nucleus along a line; see `edits.split_along`."""
+        return self._parted(edits.split_along, label, path)
+
+    def merge(self, into: int, others: Sequence[int]) -> Edit:
+        """The edit that makes nuclei one."""
+        boxes = [self.nuclei.box(label) for label in (into, *others)]
+        return edits.merge(self._seen, into, others, union(boxes))
+
+    def merge_under(self, path: Sequence[tuple[float, float]]) -> Edit:
+        """The edit that makes one of all nuclei under a drawn line.
+
+        Raises
+        ------
+        EditError
+            If it meets fewer than two.
+        """
+        names = self.labels_under(path)
+        if len(names) < 2:
+            raise EditError("the line meets fewer than two nuclei. Draw it over them.")
+        return self.merge(names[0], names[1:])
+
+    def delete(self, which: Iterable[int]) -> Edit:
+        """The edit that deletes nuclei."""
+        boxes = self.nuclei.boxes(which)
+        return edits.joined([edits.delete(self._seen, [n], box) for n, box in boxes])
+
+    def snap(self, label: int) -> Edit:
+        """The edit that moves a rim to the boundary gate; see `edits.snap`.
+
+        Raises
+        ------
+        EditError
+            If there is no boundary gate.
+        """
+        if self.gate is None:
+            raise EditError(
+                "these labels have no boundary gate to snap to. Segment their image "
+                "with PMRNet first."
+            )
+        box = self.nuclei.box(label)
+        return edits.snap(self._seen, label, self.gate, SNAP_REACH, within=box)
+
+    def fill_holes(self, label: int) -> Edit:
+        """The edit that fills the holes of a nucleus."""
+        return edits.fill_holes(self._seen, label, within=self.nuclei.box(label))
+
+    def smooth(self, label: int) -> Edit:
+        """The edit that smooths the outline of a nucleus; see `edits.smooth`."""
+        return edits.smooth(self._seen, label, within=self.nuclei.box(label))
+
+    def renumbering(self) -> tuple[Edit, dict[Place, str]]:
+        """The edit that numbers the nuclei 1 to n, and the statuses that move along."""
+        edit = edits.number_sequentially(self._seen)
+        before = self._seen[edit.ys, edit.xs]
+        numbers = dict(zip(before.tolist(), edit.values.tolist(), strict=True))
+        given = self.statuses
+        moved = {(NUCLEUS, old): "" for old in numbers if (NUCLEUS, old) in given}
+        for _, old in tuple(moved):
+            moved[NUCLEUS, numbers[old]] = given[NUCLEUS, old]
+        return edit, moved
+
+    def _parted(self, how: Callable[..., Edit], label: int, *args: Any) -> Edit:
+        box, number = self.nuclei.box(label), self.nuclei.next_label()
+        return how(self._seen, label, *args, within=box, next_label=number)
+
     def proposal(self, place: Place) -> Edit:
         """The edit that is proposed at a place: adds, merges or splits.
 
@@ -209,12 +312,13 @@ class Review:
             box = self.box(place)
             outline = self.missed.labels[box] == number
             corner = box[0].start, box[1].start
-            return add(self._seen, outline, corner, self.nuclei.next_label())
+            return edits.add(self._seen, outline, corner, self.nuclei.next_label())
         names, box = self.labels_at(place), self.box(place)
         if kind == MERGE:
-            return merge(self._seen, names[0], names[1:], box)
+            return edits.merge(self._seen, names[0], names[1:], box)
         parts = self.suggestions.parts[box]
-        return take_parts(self._seen, names[0], box, parts, self.nuclei.next_label())
+        number = self.nuclei.next_label()
+        return edits.take_parts(self._seen, names[0], box, parts, number)
 
     def proposed_at(self, y: int, x: int) -> Place | None:
         """The place of an open proposal that holds a pixel."""
@@ -411,21 +515,3 @@ def _boxes(labels: np.ndarray) -> dict[int, Box]:
     """Box of every label."""
     found = enumerate(ndimage.find_objects(labels), start=1)
     return {number: box for number, box in found if box is not None}
-
-
-def _differing(before: np.ndarray, after: np.ndarray, within: Box | None) -> Box | None:
-    """Smallest box that holds every pixel in which two images differ."""
-    within = within or tuple(slice(0, n) for n in before.shape)
-    top, left = within[0].start, within[1].start
-    rows, columns = [], np.zeros(within[1].stop - left, bool)
-    # In bands, so that a large image needs no large temporary array.
-    for start in range(top, within[0].stop, _ROWS):
-        band = slice(start, min(start + _ROWS, within[0].stop)), within[1]
-        differs = before[band] != np.asarray(after[band])
-        if differs.any():
-            rows.extend((start + np.flatnonzero(differs.any(axis=1))).tolist())
-            columns |= differs.any(axis=0)
-    if not rows:
-        return None
-    found = left + np.flatnonzero(columns)
-    return slice(rows[0], rows[-1] + 1), slice(int(found[0]), int(found[-1]) + 1)

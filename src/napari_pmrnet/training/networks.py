@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from napari_pmrnet._software import needs
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.backends.devices import choose_device
 from napari_pmrnet.models.card import TILE, architecture
@@ -92,7 +93,8 @@ def build_network(config: TrainConfig) -> nn.Module:
                 f"out: {', '.join(parts) or 'nothing'}."
             )
     if config.network in BASELINES:
-        return LogitsOnly(BASELINES[config.network](len(config.channels)))
+        with needs("baselines", f"The network {config.network}"):
+            return LogitsOnly(BASELINES[config.network](len(config.channels)))
     return PMRNet(
         out_channels=len(config.channels), **dict.fromkeys(config.without, False)
     )

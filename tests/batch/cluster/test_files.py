@@ -30,8 +30,8 @@ from napari_pmrnet.batch.events import FileEnded, FileProgress, FileStarted
 from napari_pmrnet.batch.local import Ended
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.task import Outcome, Task, segment_file
-from napari_pmrnet.cli import app as app_module
-from napari_pmrnet.errors import ClusterError
+from napari_pmrnet.cli.app import app as app_module
+from napari_pmrnet.errors import ClusterError, SoftwareError
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.models import load_model
@@ -372,7 +372,7 @@ def test_a_scheduler_that_is_not_there_is_one_line(folder, tmp_path, monkeypatch
 def test_without_the_package_the_extra_is_named(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     job = BatchJob((str(folder),), tmp_path / "out", scheduler="tcp://127.0.0.1:1")
-    with pytest.raises(ClusterError, match=r'pip install "napari-pmrnet\[cluster\]"'):
+    with pytest.raises(SoftwareError, match=r"pip install .napari-pmrnet\[cluster\]"):
         run(job)
 
 

@@ -7,12 +7,21 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.plugin.layers.results import Results, result_of
-from napari_pmrnet.plugin.layers.review_session import ReviewSession
-from napari_pmrnet.proofreading import edits
+from napari_pmrnet.plugin.layers.results import Result, Results, result_of
+from napari_pmrnet.plugin.layers.review_session import ReviewSession, check_editable
+from napari_pmrnet.plugin.review.persistence import Subject, prepare
 from napari_pmrnet.proofreading.nuclei import Nuclei
 
 from ..conftest import Found, make_segmentation
+
+
+def begin(
+    layer: Labels, image: Image | None = None, result: Result | None = None
+) -> ReviewSession:
+    """The review that the dock begins of a layer."""
+    source = None if result is None else result.segmentation
+    subject = None if image is None else Subject.of(image)
+    return ReviewSession(layer, prepare(layer.data, source, subject).review)
 
 
 @pytest.fixture
@@ -27,7 +36,7 @@ def session(qtbot) -> ReviewSession:
     image = viewer.add_image(probability * 100, name="cells")
     list(Results(viewer).show(image, "", found))
     layer = viewer.layers["cells nuclei"]
-    session = ReviewSession(layer, image, result_of(layer))
+    session = begin(layer, image, result_of(layer))
     yield session
     session.release()
 
@@ -48,10 +57,10 @@ def test_every_edit_is_one_step_of_undo(session: ReviewSession, qtbot) -> None:
     states = [before]
     seen = []
     session.changed.connect(seen.append)
-    session.apply(session.split(1, [(12, 8), (12, 30)]))
+    session.apply(session.now.split(1, [(12, 8), (12, 30)]))
     states.append(session.layer.data.copy())
     assert (states[-1][5:20, 5:20] != states[-1][5:20, 21:35][:, :1]).all()
-    session.apply(session.merge(1, [2]))
+    session.apply(session.now.merge(1, [2]))
     states.append(session.layer.data.copy())
     session.accept(("missed", 1))
     states.append(session.layer.data.copy())
@@ -104,13 +113,13 @@ def test_the_brush_and_undo_of_napari_are_followed(
 
 def test_labels_made_elsewhere_have_no_gate(qtbot) -> None:
     layer = Labels(np.kron(np.arange(4).reshape(2, 2), np.ones((9, 9), int)))
-    session = ReviewSession(layer, None)
+    session = begin(layer)
     assert session.review.places()["certainty"].isna().all()
-    session.apply(session.split(3, [(10, 10), (17, 17)]))
+    session.apply(session.now.split(3, [(10, 10), (17, 17)]))
     assert set(np.unique(layer.data)) == {0, 1, 2, 3, 4}
     with pytest.raises(EditError, match="no boundary gate"):
-        session.snap(3)
-    session.apply(session.mended(1, edits.fill_holes))
+        session.now.snap(3)
+    session.apply(session.now.fill_holes(1))
     session.release()
 
 
@@ -119,7 +128,7 @@ def test_intensity_needs_an_image_that_fits(qtbot) -> None:
     grey = Image(np.full((10, 12), 7.0))
     colour = Image(np.dstack([np.full((10, 12), v) for v in (3, 6, 9)]), rgb=True)
     for image, expected in ((grey, 7), (colour, 6), (Image(np.ones((5, 5))), None)):
-        session = ReviewSession(Labels(labels.copy()), image)
+        session = begin(Labels(labels.copy()), image)
         found = session.review.nuclei.table.loc[1, "intensity"]
         assert np.isnan(found) if expected is None else found == expected
         session.release()
@@ -136,16 +145,16 @@ def test_intensity_needs_an_image_that_fits(qtbot) -> None:
 def test_layers_that_cannot_be_edited_are_refused(data, reason: str) -> None:
     layer = Labels(data, multiscale=isinstance(data, list))
     with pytest.raises(EditError, match=reason):
-        ReviewSession(layer, None)
+        check_editable(layer)
 
 
 def test_labels_in_a_zarr_store_are_edited_there(qtbot, tmp_path) -> None:
     zarr = pytest.importorskip("zarr")
     start = np.kron(np.arange(4, dtype=np.int32).reshape(2, 2), np.ones((9, 9), int))
     store = zarr.create_array(tmp_path / "labels.zarr", data=start, chunks=(8, 8))
-    session = ReviewSession(Labels(store), None)
-    session.apply(session.split(3, [(10, 10), (17, 17)]))
-    session.apply(session.delete([1]))
+    session = begin(Labels(store))
+    session.apply(session.now.split(3, [(10, 10), (17, 17)]))
+    session.apply(session.now.delete([1]))
     on_disk = zarr.open_array(tmp_path / "labels.zarr", mode="r")
     assert set(np.unique(on_disk[:])) == {0, 2, 3, 4}
     session.undo()

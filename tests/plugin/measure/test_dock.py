@@ -32,6 +32,7 @@ from napari_pmrnet.plugin.measure.snapshot import (
 from napari_pmrnet.plugin.measure.table import MeasurementsView, cell_text
 from napari_pmrnet.proofreading import journal as journal_module
 from napari_pmrnet.proofreading.measure import Range, measure
+from napari_pmrnet.proofreading.origin import begin_review
 
 from ..review.test_dock import found
 
@@ -371,12 +372,12 @@ def test_features_follow_edits_and_undo_while_reviewed(
     before = layer.features.copy()
     assert before["area [um^2]"].tolist() == [450 / 4, 225 / 4]
 
-    session.apply(session.split(1, [(12, 10), (12, 30)]))
+    session.apply(session.now.split(1, [(12, 10), (12, 30)]))
     qtbot.waitUntil(lambda: settled(panel) and len(layer.features) == 3)
     assert_measured(layer, image)
     assert layer.features.set_index("index").loc[3, "edited"]
     assert panel.totals.text().startswith("3 nuclei (2 to 3)")
-    session.apply(session.delete([2]))
+    session.apply(session.now.delete([2]))
     qtbot.waitUntil(lambda: settled(panel) and len(layer.features) == 2)
     assert_measured(layer, image)
     session.undo()
@@ -407,8 +408,8 @@ def test_a_review_that_begins_later_is_followed(
     panel.set_layer(layer)
     qtbot.waitUntil(lambda: settled(panel))
     run(panel, qtbot)
-    session = ReviewSession(layer, None, None)
-    session.apply(session.delete([1]))
+    session = ReviewSession(layer, begin_review(layer.data))
+    session.apply(session.now.delete([1]))
     qtbot.waitUntil(lambda: settled(panel) and "1 nucleus" in panel.totals.text())
     assert layer.features["index"].tolist() == [2]
     assert "measure again" not in panel.hint.text()

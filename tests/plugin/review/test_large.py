@@ -64,7 +64,7 @@ def test_ten_thousand_nuclei_are_fluid(
         dock.table.selectRow(37 * turn + 5)
 
     def pick(turn: int) -> None:
-        dock._on_picked(session.place_at((20.0, 60.0 + 40 * turn)))
+        dock._on_picked(session.review.place_at((20.0, 60.0 + 40 * turn)))
 
     def accept(turn: int) -> None:
         dock.go(("nucleus", 500 + turn))
@@ -72,11 +72,11 @@ def test_ten_thousand_nuclei_are_fluid(
 
     def split(turn: int) -> None:
         y, x = 20.0 + 40 * 30, 20.0 + 40 * turn
-        label = session.label_at((y, x))
-        session.apply(session.split(label, [(y, x - 8), (y, x + 8)]))
+        label = session.review.label_at((y, x))
+        session.apply(session.now.split(label, [(y, x - 8), (y, x + 8)]))
 
     def delete(turn: int) -> None:
-        session.apply(session.delete([7000 + turn]))
+        session.apply(session.now.delete([7000 + turn]))
 
     found = {
         name: milliseconds(what, dock)

@@ -153,10 +153,3 @@ def test_the_seam_parts_before_and_after(make_napari_viewer_proxy):
     swipe.remove()
     swipe.move(0.5)
     assert len(viewer.layers) == 0
-
-
-def test_training_without_its_packages_is_explained(reviewed, monkeypatch):
-    _, dock, _ = reviewed
-    monkeypatch.setattr(dock_module, "find_spec", lambda _: None)
-    dock.train()
-    assert "napari-pmrnet[train]" in dock.status.text.text()

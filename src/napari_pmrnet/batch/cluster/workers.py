@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet import __version__
+from napari_pmrnet._software import misfit, needs, require
 from napari_pmrnet.errors import ClusterError, PMRNetError
 from napari_pmrnet.models.library import find_weights, read_card
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 30.0
 CLOSE_SECONDS = 3.0
-EXTRA = 'pip install "napari-pmrnet[cluster]"'
 
 _models: dict[tuple[str, str], Model] = {}
 _turn = threading.RLock()
@@ -85,19 +85,19 @@ def connected(address: str) -> Iterator[Client]:
     Raises
     ------
     ClusterError
-        If `distributed` is not installed, or no scheduler with workers answers.
+        If no scheduler with workers answers.
+    SoftwareError
+        If `distributed` is missing or does not fit.
     """
-    try:
+    with needs("cluster", "A cluster"):
         from distributed import Client
-    except ModuleNotFoundError as error:
-        raise ClusterError(
-            f"A cluster needs the package {error.name}, which is not installed: {EXTRA}"
-        ) from error
+    require("distributed", "A cluster")
     with _quiet():
         try:
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
-            raise ClusterError(
+            unfit = misfit(error, "A cluster", "distributed", "dask")
+            raise unfit or ClusterError(
                 f"{address}: no scheduler answers there. Check the address; "
                 "'dask scheduler' starts one and prints it."
             ) from error

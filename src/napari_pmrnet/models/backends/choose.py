@@ -10,7 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet._software import misfit, require
+from napari_pmrnet.errors import PMRNetError, SoftwareError
 from napari_pmrnet.models.backends.devices import has_fast_bfloat16
 from napari_pmrnet.models.backends.eager import TorchBackend
 from napari_pmrnet.network import PMRNet, PMRNetOutput
@@ -96,17 +97,25 @@ def make_backend(
     if wanted == "pytorch" or not fits or (wanted == "auto" and not has_openvino()):
         return TorchBackend(network, fast_dtype(device, "pytorch"))
     try:
+        require("openvino", "The backend")
         from napari_pmrnet.models.backends.openvino import OpenVINOBackend
 
         bfloat16 = fast_dtype(device, "openvino") == torch.bfloat16
         return OpenVINOBackend(network, weights_hash, bfloat16)
-    except (ImportError, AttributeError, OSError, RuntimeError) as error:
+    except (
+        ImportError,
+        AttributeError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        SoftwareError,
+    ) as error:
+        told = misfit(error, "The backend", "openvino", extra="openvino") or (
+            PMRNetError(f"OpenVINO cannot run the network ({error}).")
+        )
         if wanted == "openvino":
-            raise PMRNetError(
-                f"OpenVINO cannot run the network ({error}). Install it with "
-                'pip install "napari-pmrnet[openvino]".'
-            ) from error
-        logger.warning("OpenVINO cannot be used, PyTorch runs instead: %s", error)
+            raise told from error
+        logger.warning("OpenVINO cannot be used, PyTorch runs instead: %s", told)
         return TorchBackend(network, fast_dtype(device, "pytorch"))
 
 

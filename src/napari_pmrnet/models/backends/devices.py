@@ -82,8 +82,18 @@ def has_fast_bfloat16(kind: str) -> bool:
     return (
         kind == "cpu"
         and torch.backends.cpu.get_cpu_capability() == "AVX512"
-        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        and _has_bfloat16_instructions()
     )
+
+
+def _has_bfloat16_instructions() -> bool:
+    """Whether the processor multiplies bfloat16 in one instruction."""
+    cpu = import_torch().cpu
+    if hasattr(cpu, "get_capabilities"):
+        return bool(cpu.get_capabilities().get("avx512_bf16"))
+    # Older versions of torch say it in no public place.
+    ask = getattr(import_torch().ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return ask is not None and bool(ask())
 
 
 def device_advice() -> str | None:

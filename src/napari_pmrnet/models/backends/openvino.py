@@ -136,7 +136,9 @@ def convert(network: PMRNet) -> Any:
     openvino.Model
         (1, C, h, w) -> logits, certainty and the four gates.
     """
-    # openvino.convert_model does the same, but reports its use over the network.
+    # openvino.convert_model does the same, but reports its use over the network. The
+    # decoder is in no public interface: should a version lack it, make_backend falls
+    # back to PyTorch and says so.
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 

@@ -9,21 +9,22 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_pmrnet.plugin.layers.axes import first_level
-from napari_pmrnet.plugin.layers.result_layers import (
-    METADATA_KEY,
-)
+from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari_pmrnet.plugin.layers.results import Result
 
 
-def grey_plane(data: Any, rgb: bool, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Brightness of an image on the pixels of labels; None if it does not fit."""
-    if tuple(data.shape[:2]) != tuple(shape):
-        return None
+def fits(data: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an image has the pixels of labels."""
+    return tuple(data.shape[:2]) == tuple(shape)
+
+
+def grey_plane(data: np.ndarray, rgb: bool) -> np.ndarray | None:
+    """Brightness of an image (H, W) or (H, W, C); None for one of several channels."""
     if rgb:
-        return np.asarray(data)[..., :3].mean(axis=-1)
-    return np.asarray(data) if data.ndim == 2 else None
+        return data[..., :3].mean(axis=-1)
+    return data if data.ndim == 2 else None
 
 
 def image_for(labels: Labels, result: Result | None, layers: Iterable[Any]) -> Any:
@@ -35,7 +36,7 @@ def image_for(labels: Labels, result: Result | None, layers: Iterable[Any]) -> A
         for layer in layers
         if isinstance(layer, Image)
         and METADATA_KEY not in layer.metadata
-        and tuple(first_level(layer).shape[:2]) == tuple(labels.data.shape)
+        and fits(first_level(layer), labels.data.shape)
     ]
     named = [layer for layer in fitting if labels.name.startswith(layer.name)]
     return next(iter([*named, *fitting]), None)

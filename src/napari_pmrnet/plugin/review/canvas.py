@@ -164,7 +164,7 @@ class ReviewCanvas(QObject):
 
     def _clicked(self, point: Point, modifiers: Sequence[str]) -> None:
         self.session.settle()
-        label = self.session.label_at(point)
+        label = self.session.review.label_at(point)
         if "Control" in modifiers and self.tool != "split":
             self.use("split")
         if self.tool == "split":
@@ -172,7 +172,7 @@ class ReviewCanvas(QObject):
         elif self.tool == "merge" or "Shift" in modifiers:
             self._merge(label)
         else:
-            self.picked.emit(self.session.place_at(point))
+            self.picked.emit(self.session.review.place_at(point))
 
     def _add_click(self, point: Point, label: int) -> None:
         """One more part of a split; from the second on there is a preview."""
@@ -185,7 +185,7 @@ class ReviewCanvas(QObject):
         self._clicks.append(point)
         self.marks.dots(self._clicks)
         if len(self._clicks) >= 2:
-            self._preview(lambda: self.session.split(self._label, self._clicks))
+            self._preview(lambda: self.session.now.split(self._label, self._clicks))
 
     def _merge(self, label: int) -> None:
         own = self.current is not None and self.current[0] == NUCLEUS
@@ -195,7 +195,7 @@ class ReviewCanvas(QObject):
             return
         into = self.current[1]
         self.use("")
-        self._apply(lambda: self.session.merge(into, [label]))
+        self._apply(lambda: self.session.now.merge(into, [label]))
 
     def _drawn(self, path: list[Point]) -> None:
         """A line or box is complete."""
@@ -203,21 +203,22 @@ class ReviewCanvas(QObject):
             self.said.emit(HINTS[self.tool], "plain")
         elif self.tool == "cut":
             self._label = self._crossed(path)
-            self._preview(lambda: self.session.cut(self._label, path))
+            self._preview(lambda: self.session.now.cut(self._label, path))
         elif self.tool == "join":
             self.use("")
-            self._apply(lambda: self.session.merge_under(path))
+            self._apply(lambda: self.session.now.merge_under(path))
         else:
-            inside = self.session.inside(path[0], path[-1])
+            inside = self.session.now.labels_inside(path[0], path[-1])
             self.use("")
-            self._apply(lambda: self.session.delete(inside))
+            self._apply(lambda: self.session.now.delete(inside))
 
     def _crossed(self, path: list[Point]) -> int:
         """The nucleus a line is meant to cut: the current one, or that it crosses."""
-        met = self.session.under(path)
+        met = self.session.now.labels_under(path)
         if self.current is not None and self.current[0] == NUCLEUS:
             met.sort(key=lambda label: label != self.current[1])
-        ends = {self.session.label_at(path[0]), self.session.label_at(path[-1])}
+        review = self.session.review
+        ends = {review.label_at(path[0]), review.label_at(path[-1])}
         return next((label for label in met if label not in ends), (met or [0])[0])
 
     def _preview(self, make: Callable[[], Edit]) -> None:

@@ -185,9 +185,7 @@ class ReviewDesk(QObject):
         layer, statuses = self._wanted
         prepared.review.statuses.update(statuses)
         try:
-            self.session = ReviewSession(
-                layer, self._image, None, self, prepared.review
-            )
+            self.session = ReviewSession(layer, prepared.review, self)
         except EditError as error:
             self.said.emit(str(error), "error")
             return

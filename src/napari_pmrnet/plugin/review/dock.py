@@ -40,10 +40,9 @@ from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.status import StatusPanel, labelled_row
 from napari_pmrnet.plugin.widgets.theme import WheelGuard
-from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.queue import DOUBTFUL, listed, next_row
-from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
+from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place, Review
 from napari_pmrnet.proofreading.suggestions import MERGE
 
 COLOUR_DELAY = 300
@@ -109,7 +108,7 @@ class ReviewNuclei(Dock):
         """Delete all nuclei whose area or certainty lies below a bound."""
         table = self.session.review.nuclei.table
         chosen = table.index[table[column] < bound].tolist()
-        self._do(lambda: self.session.delete(chosen))
+        self._do(lambda: self.session.now.delete(chosen))
 
     def _let_go(self) -> None:
         self.desk.release()
@@ -152,14 +151,14 @@ class ReviewNuclei(Dock):
         self._take_up("rectangle")
 
     def _do_snap(self) -> None:
-        self._do_to_nucleus(self.session.snap)
+        self._do_to_nucleus(Review.snap)
         self.session.layer.mode = "pan_zoom"
 
     def _do_fill(self) -> None:
-        self._do_to_nucleus(lambda n: self.session.mended(n, edits.fill_holes))
+        self._do_to_nucleus(Review.fill_holes)
 
     def _do_smooth(self) -> None:
-        self._do_to_nucleus(lambda n: self.session.mended(n, edits.smooth))
+        self._do_to_nucleus(Review.smooth)
 
     def _do_new(self) -> None:
         layer = self.session.layer
@@ -180,11 +179,11 @@ class ReviewNuclei(Dock):
         self.session.layer.mode = "pan_zoom"
         self.canvas.use("" if self.canvas.tool == tool else tool)
 
-    def _do_to_nucleus(self, make: Callable[[int], Edit]) -> None:
+    def _do_to_nucleus(self, make: Callable[[Review, int], Edit]) -> None:
         if self.current is None or self.current[0] != NUCLEUS:
             self.status.say("Choose a nucleus first.", "warning")
         else:
-            self._do(lambda: make(self.current[1]))
+            self._do(lambda: make(self.session.now, self.current[1]))
 
     def _do(self, make: Callable[[], Edit]) -> None:
         """Make an edit and apply it, or say why not."""

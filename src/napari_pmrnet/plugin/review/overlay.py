@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Vectors
-from napari.utils.colormaps.standardize_color import transform_color
+from napari.utils.color import ColorArray
 from qtpy.QtCore import QTimer
 
 from napari_pmrnet.io.outlines import outlines
@@ -112,7 +112,7 @@ class Overlay:
         empty = np.zeros((0, 2, 2))
         layer.data = np.concatenate([lines for lines, _ in parts]) if parts else empty
         if parts:
-            colours = transform_color([colour for _, colour in parts])
+            colours = ColorArray([colour for _, colour in parts])
             layer.edge_color = np.repeat(colours, [len(p) for p, _ in parts], axis=0)
             step = float(np.mean(np.abs(self._labels.scale)))
             width = SCREEN_WIDTH / max(camera_of(self._viewer).zoom * step, 1e-9)

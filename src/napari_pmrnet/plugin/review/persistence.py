@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from napari_pmrnet.plugin.layers.result_layers import (
     METADATA_KEY,
     spatial_metadata,
 )
-from napari_pmrnet.plugin.layers.source_image import grey_plane
+from napari_pmrnet.plugin.layers.source_image import fits, grey_plane
 from napari_pmrnet.proofreading.journal import (
     Restored,
     fingerprint,
@@ -156,8 +156,10 @@ def prepare(
     labels = np.asarray(labels)
     known = source is None or isinstance(source, Origin)
     pixels = None
-    if subject is not None:
-        pixels = grey_plane(subject.data, subject.rgb, labels.shape)
+    if subject is not None and fits(subject.data, labels.shape):
+        # Read once, for the brightness and for the fingerprint.
+        subject = replace(subject, data=np.asarray(subject.data))
+        pixels = grey_plane(subject.data, subject.rgb)
     review = begin_review(labels, source if known else Origin.of(source), pixels)
     return Prepared(review, None if subject is None else look_for_journal(subject))
 

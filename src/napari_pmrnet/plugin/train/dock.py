@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from napari_pmrnet.finetuning.corrections import Corrections
 
 LOOK_AGAIN = 1500
-NEEDED = ("monai",)
 HINT = (
     "Accept or edit nuclei in the dock Review nuclei; those are learned from. A fifth "
     "of them is held back, to see what the training was good for."
@@ -97,13 +95,6 @@ class TrainOnCorrections(Dock):
     def train(self) -> None:
         """Begin a training with the images that are ticked."""
         if self.run.is_running:
-            return
-        missing = [name for name in NEEDED if find_spec(name) is None]
-        if missing:
-            self._complain(
-                f"Training needs the package {missing[0]}: pip install "
-                '"napari-pmrnet[train]", then start napari again.'
-            )
             return
         chosen = [self._corrected[row] for row in self.images.ticked()]
         if not chosen:

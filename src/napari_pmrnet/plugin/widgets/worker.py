@@ -11,6 +11,7 @@ from typing import Any
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
+from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import PMRNetError
 
 logger = logging.getLogger(__name__)
@@ -44,8 +45,9 @@ def drive(task: str, steps: Generator[Any, None, Any]) -> Generator[Any, None, A
 
 def _failure(task: str, error: Exception) -> Failure:
     """Words for an error: its own if it was written for the user."""
-    if isinstance(error, PMRNetError):
-        return Failure(str(error))
+    told = error if isinstance(error, PMRNetError) else misfit(error, task)
+    if told is not None:
+        return Failure(str(told))
     if isinstance(error, MemoryError):
         return Failure(
             f"{task} ran out of memory. Segment a region of the image, or close other "

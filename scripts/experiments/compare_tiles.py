@@ -2,7 +2,7 @@
 
 The network holds global averages, so what it says depends on how much it sees at once.
 
-    python compare_windows.py w.safetensors --data DIR
+    python scripts/experiments/compare_tiles.py w.safetensors --data DIR
 """
 
 from __future__ import annotations

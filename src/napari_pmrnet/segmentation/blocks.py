@@ -255,7 +255,7 @@ def _own_nuclei(
 
 
 def _lies_in(objects: pd.DataFrame, core: Box) -> np.ndarray:
-    """Whether each centroid lies in a block, (n,)."""
+    """Tell whether each centroid lies in a block, (n,)."""
     inside = np.ones(len(objects), bool)
     for name, side in zip(("centroid_y", "centroid_x"), core, strict=True):
         # Two blocks sum the same pixels from other corners: their last digits differ.
@@ -267,7 +267,7 @@ def _lies_in(objects: pd.DataFrame, core: Box) -> np.ndarray:
 def _reaches_the_edge(
     labels: np.ndarray, origin: tuple[int, int], shape: tuple[int, int]
 ) -> np.ndarray:
-    """Whether each label touches the edge of the whole image, (n,)."""
+    """Tell which labels touch the edge of the whole image, (n,)."""
     touches = np.zeros(int(labels.max(initial=0)) + 1, bool)
     for axis, (first, length) in enumerate(zip(origin, shape, strict=True)):
         lines = np.moveaxis(labels, axis, 0)
@@ -315,7 +315,7 @@ class Stitcher:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know, each once."""
+        """Notes for the user, each once."""
         return tuple(self._notes)
 
     def add(self, block: BlockNuclei) -> None:

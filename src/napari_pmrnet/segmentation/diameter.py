@@ -1,4 +1,4 @@
-"""The first look: how large nuclei are, and so the scale at which to see them."""
+"""Estimate of the diameter of nuclei, and so of the scale at which to see them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 KNOWN_LEAST, KNOWN_MOST = 0.6, 1.3
 ENOUGH = 0.4
 THRESHOLDS = Settings(probability_threshold=0.6, seed_threshold=0.6)
-"""Those at which the rule of the first look was chosen, whatever the user's are."""
+"""Those at which the rule of the estimate was chosen, whatever the user's are."""
 
 ESTIMATE_SCALES = {1.0: 1.75, 0.5: 1.0, 0.25: 1.0, 2.0: 1.75}
-"""Scales, and the side of the part looked at in windows of the network."""
+"""Scales, and the side of the part that nuclei are measured in, in tiles."""
 
 
 def choose_scale(
@@ -54,7 +54,7 @@ def choose_scale(
         card names no ``working_diameters`` sees every image as it is, one of objects or
         classes sees it whole.
     whole : dict, optional
-        Filled with what the looks predicted of the whole image, by scale, so that a
+        Filled with what estimates predicted of the whole image, by scale, so that a
         small image need not be predicted again.
 
     Yields
@@ -76,7 +76,7 @@ def choose_scale(
 
 
 def needs_estimate(model: Model, diameter: float | None) -> bool:
-    """Whether the scale can only be told from the image."""
+    """Tell whether the scale can only be told from the image."""
     return diameter is None and model.card.get("working_diameters") is not None
 
 
@@ -93,13 +93,13 @@ def estimate_diameter(
     image: np.ndarray | Plane,
     whole: dict[float, Prediction] | None = None,
 ) -> Generator[Progress, None, float | None]:
-    """Diameter of a typical nucleus, from a quick look at a part of the image.
+    """Estimate the diameter of a typical nucleus in a part of the image.
 
     The part is the one with the most contrast. It is seen at several scales. Of those
     at which nuclei have a size that the network knows, the one is believed whose nuclei
     are to be trusted most: at the wrong scale they run together or fall to pieces, into
     which the flows do not lead. An image whose nuclei are trusted well enough as it is
-    gets no further look.
+    is seen at no other scale.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def estimate_diameter(
 
 
 class DiameterEstimate(NamedTuple):
-    """What one look told: mean trust of the nuclei, typical diameter or None, maps."""
+    """Mean trust of the nuclei at one scale, typical diameter or None, and maps."""
 
     trust: float
     diameter: float | None
@@ -267,7 +267,7 @@ def measure_plane(
     """Intensity limits, smoothing and scale by which the network is to see an image.
 
     All are decided once. Where the diameter is not given, the parts with the most
-    contrast are looked at until nuclei are found in one, three at most.
+    contrast are predicted until nuclei are found in one, three at most.
 
     Parameters
     ----------
@@ -308,12 +308,12 @@ def liveliest_boxes(plane: Plane, tile: int) -> Iterator[Box]:
     ----------
     plane : Plane
     tile : int
-        Side of the network's windows, in pixels.
+        Side of a tile of the network, in pixels.
 
     Yields
     ------
     tuple of slice
-        Just large enough for every look of `estimate_diameter`.
+        Just large enough for every scale of `estimate_diameter`.
     """
     side = round(max(tiles * tile / scale for scale, tiles in ESTIMATE_SCALES.items()))
     overview = normalise(plane.overview, plane.limits)

@@ -164,7 +164,7 @@ class Plane:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the plane is part of a NumPy array."""
+        """Tell whether the plane is part of a NumPy array."""
         return isinstance(self.levels[0], np.ndarray)
 
     def loaded(self) -> Plane:
@@ -244,7 +244,7 @@ class Plane:
         return self._take(level, slice(None, None, step), slice(None, None, step))
 
     def is_blank(self) -> bool:
-        """Whether the overview holds one value only."""
+        """Tell whether the overview holds one value only."""
         return bool(self.overview.min() == self.overview.max())
 
     @property

@@ -1,4 +1,4 @@
-"""Windows through the network: a plain generator that yields once a window batch."""
+"""Tiles through the network: a plain generator that yields once a tile batch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Progress(NamedTuple):
-    """Windows done, windows in all, and what is going on."""
+    """Tiles done, tiles in all, and what is going on."""
 
     done: int
     total: int
@@ -70,12 +70,12 @@ def predict(
 ) -> Generator[Progress, None, Prediction]:
     """Predict the maps of an image, or of a part of it.
 
-    All windows of an image have one size for the network, see `tile_side`; `scale`
+    All tiles of an image have one size for the network, see `tile_side`; `scale`
     changes how much of the image they show. Their places are those of the whole image.
-    A model that sees images whole has one window, whatever the size of the image.
+    A model that sees images whole has one tile, whatever the size of the image.
 
     Running out of device memory halves the batch and at last goes to the CPU; both are
-    noted. The windows and their places stay the same.
+    noted. The tiles and their places stay the same.
 
     Parameters
     ----------
@@ -88,16 +88,16 @@ def predict(
     scale : float
         Pixels the network sees for each pixel of the image.
     flips : bool
-        Mean over four flips of every window.
+        Mean over four flips of every tile.
     extra_maps : bool
         Also the raw PGRF map, the gates at 1/2 and 1/4 scale and ESConv's map.
     store : TileStore, optional
-        Windows that were predicted for another part; takes those that it is to keep.
+        Tiles that were predicted for another part; takes those that it is to keep.
 
     Yields
     ------
     Progress
-        After every batch of windows.
+        After every batch of tiles.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def predict(
             blend.add([box], [maps])
         del pending[: len(boxes)]
         done += len(boxes)
-        yield Progress(done, total, f"window {done} of {total} on {model.device}")
+        yield Progress(done, total, f"tile {done} of {total} on {model.device}")
     maps = dict(zip(names, blend.result(), strict=True))
     return Prediction(maps, model.runs_on, tuple(notes))
 
@@ -176,16 +176,16 @@ def _leading(
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device said that its memory is full."""
+    """Tell whether a device said that its memory is full."""
     return "out of memory" in str(error).lower()
 
 
 def _retreat(model: Model, tried: int, notes: list[str]) -> tuple[int, Model]:
-    """Half the batch, or the CPU when one window is already too much."""
+    """Half the batch, or the CPU when one tile is already too much."""
     if tried > 1:
         smaller = tried // 2
         notes.append(
-            f"{model.device} ran out of memory: going on with {smaller} windows at once"
+            f"{model.device} ran out of memory: going on with {smaller} tiles at once"
         )
     else:
         notes.append(f"{model.device} ran out of memory: going on with the CPU")

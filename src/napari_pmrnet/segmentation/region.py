@@ -66,7 +66,7 @@ class Region:
         )
 
     def holds(self, points: np.ndarray) -> NDArray[np.bool_]:
-        """Whether pixels (n, 2), rows and columns of the image, lie in the region."""
+        """Tell which pixels (n, 2), rows and columns of the image, it holds."""
         at = np.asarray(points) - self.origin
         within = ((at >= 0) & (at < self.inside.shape)).all(axis=1)
         held = np.zeros(len(at), bool)

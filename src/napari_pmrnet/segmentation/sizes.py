@@ -20,7 +20,7 @@ MOST_MAP_BYTES = 1 << 30
 
 
 def is_large_plane(shape: Sequence[int], loaded: bool = False) -> bool:
-    """Whether a plane is to be segmented block by block.
+    """Tell whether a plane is to be segmented block by block.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ def is_large_plane(shape: Sequence[int], loaded: bool = False) -> bool:
 
 
 def has_large_labels(shape: Sequence[int]) -> bool:
-    """Whether the labels of a stack (..., H, W) are to go to disk."""
+    """Tell whether the labels of a stack (..., H, W) are to go to disk."""
     return is_large_plane(shape[-2:]) or int(np.prod(shape)) > LARGEST_LABELS
 
 
 def maps_fit(size: int) -> bool:
-    """Whether maps of so many bytes are kept in memory."""
+    """Tell whether maps of so many bytes are kept in memory."""
     return size <= MOST_MAP_BYTES

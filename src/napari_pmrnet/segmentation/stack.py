@@ -84,7 +84,7 @@ class Stack:
 
     @property
     def count(self) -> int:
-        """How many planes there are."""
+        """Number of planes."""
         return int(np.prod(self.shape[:-2]))
 
     @property
@@ -94,17 +94,17 @@ class Stack:
 
     @property
     def keeps_maps(self) -> bool:
-        """Whether there is room for the maps of all planes."""
+        """Tell whether there is room for the maps of all planes."""
         return sizes.maps_fit(self.map_bytes)
 
     @property
     def has_large_planes(self) -> bool:
-        """Whether planes are segmented block by block."""
+        """Tell whether planes are segmented block by block."""
         return sizes.is_large_plane(self.shape[-2:])
 
     @property
     def is_large(self) -> bool:
-        """Whether labels are too large for memory, or a plane is."""
+        """Tell whether labels are too large for memory, or a plane is."""
         return sizes.has_large_labels(self.shape)
 
     def plane(
@@ -137,7 +137,7 @@ class Stack:
         )
 
     def title(self, place: tuple[int, ...]) -> str:
-        """Where a plane lies, such as ``"t=2 z=5"``; empty for a plain image."""
+        """Place of a plane in words, such as ``"t=2 z=5"``; empty for a plain image."""
         named = zip(self.axes[:-2], place, strict=True)
         return " ".join(f"{axis}={step}" for axis, step in named)
 
@@ -186,7 +186,7 @@ class StackSegmentation:
 
 
 Labelled = Segmentation | StackSegmentation
-"""What the viewer shows: labels of one plane, or of all."""
+"""Results that the viewer shows: labels of one plane, or of all."""
 
 
 def segment_planes(

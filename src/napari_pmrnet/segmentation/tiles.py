@@ -1,4 +1,4 @@
-"""The grid of windows: fixed to the image, so that nothing else can move a result."""
+"""The grid of tiles: fixed to the image, so that nothing else can move a result."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ LARGE_IMAGE = 2_000_000
 
 
 def tile_side(usual: int, shape: tuple[int, int]) -> int:
-    """Side of the windows of an image, in pixels as the network sees them.
+    """Side of the tiles of an image, in pixels as the network sees them.
 
-    Windows of twice the usual side overlap less: an image of more than `LARGE_IMAGE`
+    Tiles of twice the usual side overlap less: an image of more than `LARGE_IMAGE`
     pixels takes a quarter less work.
 
     Parameters
     ----------
     usual : int
-        ``Model.window``.
+        ``Model.tile``.
     shape : tuple of int
         Height and width of the image, in pixels.
     """
@@ -40,15 +40,15 @@ def tile_side(usual: int, shape: tuple[int, int]) -> int:
 
 
 def tile_reach(usual: int, shape: tuple[int, int], scale: float) -> int:
-    """Side of the windows of an image in pixels of the image; see `tile_side`."""
+    """Side of the tiles of an image in pixels of the image; see `tile_side`."""
     return round(tile_side(usual, shape) / scale)
 
 
 def starts(length: int, tile: int, overlap: int) -> list[int]:
-    """First pixel of every window along one axis.
+    """First pixel of every tile along one axis.
 
-    Windows overlap by at least `overlap` pixels, are spread evenly and end at the edge
-    of the image. An axis no longer than a window has one, at 0.
+    Tiles overlap by at least `overlap` pixels, are spread evenly and end at the edge
+    of the image. An axis no longer than a tile has one, at 0.
     """
     if length <= tile:
         return [0]
@@ -57,11 +57,11 @@ def starts(length: int, tile: int, overlap: int) -> list[int]:
 
 
 def blend_weights(tile: int, overlap: int) -> np.ndarray:
-    """Weight of every pixel of a window: 1 inside, falling to the rim.
+    """Weight of every pixel of a tile: 1 inside, falling to the rim.
 
     Returns
     -------
-    ndarray of float32, shape (window, window)
+    ndarray of float32, shape (tile, tile)
         Squared-sine ramps over `overlap` pixels, never zero.
     """
     ramp = np.sin(0.5 * np.pi * (np.arange(overlap) + 0.5) / max(overlap, 1)) ** 2
@@ -73,18 +73,18 @@ def blend_weights(tile: int, overlap: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Windows over an image of ``shape``, all of one size.
+    """Tiles over an image of ``shape``, all of one size.
 
     Parameters
     ----------
     shape : tuple of int
         Height and width of the image.
     tile : int
-        Side of a window in pixels.
+        Side of a tile in pixels.
     overlap : int
-        Smallest overlap of neighbouring windows in pixels.
+        Smallest overlap of neighbouring tiles in pixels.
     box : tuple of slice, optional
-        Only windows that touch this part, within the image, are listed; their places
+        Only tiles that touch this part, within the image, are listed; their places
         do not change.
     """
 
@@ -94,7 +94,7 @@ class TileGrid:
     box: Box | None = None
 
     def boxes(self) -> list[Box]:
-        """Rows and columns of every window, in reading order."""
+        """Rows and columns of every tile, in reading order."""
         axes = (starts(n, self.tile, self.overlap) for n in self.shape)
         boxes = [
             (slice(y, y + self.tile), slice(x, x + self.tile))
@@ -128,12 +128,12 @@ class TileGrid:
 
 
 def touch(a: Box, b: Box) -> bool:
-    """Whether two boxes share a pixel."""
+    """Tell whether two boxes share a pixel."""
     return all(p.start < q.stop and q.start < p.stop for p, q in zip(a, b, strict=True))
 
 
 class TileStore:
-    """Maps of windows that other parts of an image need as well.
+    """Maps of tiles that other parts of an image need as well.
 
     Parameters
     ----------
@@ -153,16 +153,16 @@ class TileStore:
         Parameters
         ----------
         soon : tuple of slice, or None
-            Part whose windows are held in memory.
+            Part whose tiles are held in memory.
         later : tuple of slice, or None
-            Part whose windows go to the folder; those there stay until `forget_before`.
+            Part whose tiles go to the folder; those there stay until `forget_before`.
         """
         self._soon, self._later = soon, later
         held = self._maps.items()
         self._maps = {at: m for at, m in held if _wanted(_box(at, m), soon)}
 
     def add(self, box: Box, maps: np.ndarray) -> None:
-        """Keep the maps (n_maps, window, window) of a window if they are wanted."""
+        """Keep the maps (n_maps, tile, tile) of a tile if they are wanted."""
         if _wanted(box, self._soon):
             self._maps[_corner(box)] = maps
         if self._folder is not None and _wanted(box, self._later):
@@ -176,7 +176,7 @@ class TileStore:
         return at in self._maps or on_disk
 
     def get(self, box: Box) -> np.ndarray | None:
-        """The maps of a window, None if they are not there."""
+        """The maps of a tile, None if they are not there."""
         held = self._maps.get(_corner(box))
         if held is not None or self._folder is None:
             return held
@@ -184,7 +184,7 @@ class TileStore:
         return np.load(path) if path.is_file() else None
 
     def forget_before(self, row: int) -> None:
-        """Remove windows from the folder that start above a row of pixels."""
+        """Remove tiles from the folder that start above a row of pixels."""
         if self._folder is None:
             return
         for path in self._folder.glob("window-*.npy"):
@@ -201,24 +201,24 @@ def _wanted(box: Box, part: Box | None) -> bool:
 
 
 def _corner(box: Box) -> tuple[int, int]:
-    """Row and column of a window's first pixel."""
+    """Row and column of a tile's first pixel."""
     return box[0].start, box[1].start
 
 
 def _box(corner: tuple[int, int], maps: np.ndarray) -> Box:
-    """Box of a window, from its first pixel and its maps."""
+    """Box of a tile, from its first pixel and its maps."""
     (y, x), (height, width) = corner, maps.shape[-2:]
     return slice(y, y + height), slice(x, x + width)
 
 
 class Blend:
-    """Weighted mean of overlapping windows, over the box of a grid or all of it.
+    """Weighted mean of overlapping tiles, over the box of a grid or all of it.
 
     Parameters
     ----------
     grid : TileGrid
     n_maps : int
-        Number of maps a window carries.
+        Number of maps a tile carries.
     """
 
     def __init__(self, grid: TileGrid, n_maps: int) -> None:
@@ -229,7 +229,7 @@ class Blend:
         self._weights = np.zeros(shape, np.float32)
 
     def add(self, boxes: list[Box], maps: Iterable[np.ndarray]) -> None:
-        """Add windows, each (n_maps, window, window)."""
+        """Add tiles, each (n_maps, tile, tile)."""
         for box, part in zip(boxes, maps, strict=True):
             shared = [
                 (max(w.start, s.start), min(w.stop, s.stop))

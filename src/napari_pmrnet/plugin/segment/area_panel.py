@@ -89,7 +89,7 @@ class AreaRows(QObject):
 
     @property
     def all_planes(self) -> bool:
-        """Whether every plane of a stack is to be segmented."""
+        """Tell whether every plane of a stack is to be segmented."""
         return self.area.value() is Area.PLANES
 
     def _chosen(self) -> Image:
@@ -230,12 +230,12 @@ def kept_axes(layer: Image, viewer_names: Sequence[str] = ()) -> tuple[int, ...]
 
 
 def goes_to_disk(plane: Plane) -> bool:
-    """Whether a plane is too large to be segmented in memory."""
+    """Tell whether a plane is too large to be segmented in memory."""
     return is_large_plane(plane.shape, loaded=plane.in_memory)
 
 
 def describe_disk(plane: Plane) -> str:
-    """What segmenting a plane that goes to disk means, in two sentences."""
+    """Say what segmenting a plane that goes to disk means, in two sentences."""
     height, width = plane.shape
     return (
         f"Segments {width} x {height} pixels block by block. The labels go to a folder "
@@ -244,7 +244,7 @@ def describe_disk(plane: Plane) -> str:
 
 
 def describe_stack(stack: Stack) -> str:
-    """What segmenting all planes means, in a sentence or two."""
+    """Say what segmenting all planes means, in a sentence or two."""
     *steps, height, width = stack.shape
     counts = " x ".join(map(str, steps))
     axes = ", ".join(stack.axes[:-2])
@@ -263,7 +263,7 @@ def describe_stack(stack: Stack) -> str:
 
 
 def seen_polygon(viewer: ViewerModel, layer: Image) -> NDArray[np.float64]:
-    """What the canvas shows, in the pixels of an image layer.
+    """Visible field of the canvas, in the pixels of an image layer.
 
     Parameters
     ----------
@@ -306,7 +306,7 @@ def seen_polygon(viewer: ViewerModel, layer: Image) -> NDArray[np.float64]:
 
 
 def _corners(layer: Image) -> NDArray[np.float64]:
-    """What napari before 0.9, which hides the size of its canvas, says of the view."""
+    """Visible field by napari before 0.9, which hides the size of its canvas."""
     factors = layer.downsample_factors[layer.data_level] if layer.multiscale else 1
     (top, left), (bottom, right) = (layer.corner_pixels * factors)[:, -2:]
     return np.array([(top, left), (top, right), (bottom, right), (bottom, left)], float)
@@ -321,7 +321,7 @@ def seen_size(polygon: NDArray[np.float64], shape: tuple[int, int]) -> tuple[int
 
 
 def describe_seen(polygon: NDArray[np.float64], plane: Plane) -> str:
-    """What segmenting the visible field means, in a sentence."""
+    """Say what segmenting the visible field means, in a sentence."""
     height, width = seen_size(polygon, plane.shape)
     if not height or not width:
         return "Nothing of the image is in view."

@@ -98,7 +98,7 @@ class Session(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether an image is being segmented or its result put on show."""
+        """Tell whether an image is being segmented or its result put on show."""
         return self._segmenting.is_running or self._pending is not None
 
     def segment(
@@ -160,7 +160,7 @@ class Session(QObject):
         self._segmenting.start(task, segmentation_steps, job)
 
     def cancel(self) -> None:
-        """Stop the run at its next window batch; no layer is added."""
+        """Stop the run at its next batch of tiles; no layer is added."""
         self._segmenting.cancel()
 
     def relabel(

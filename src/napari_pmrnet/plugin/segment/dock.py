@@ -149,7 +149,7 @@ class SegmentNuclei(Dock):
         return Path(path) if path else None
 
     def cancel(self) -> None:
-        """Stop the run at its next window batch; no layer is added."""
+        """Stop the run at its next batch of tiles; no layer is added."""
         self.run_panel.cancel_button.setEnabled(False)
         self.run_panel.say("Cancelling...")
         self.session.cancel()
@@ -328,7 +328,7 @@ class SegmentNuclei(Dock):
         """Keep the latest; the bar moves a few times a second.
 
         Whatever changes in a window with an OpenGL canvas is painted with all of it,
-        which takes processors without a GPU longer than a batch of windows.
+        which takes processors without a GPU longer than a batch of tiles.
         """
         self._progress = done, total, message
         if not self._progress_timer.isActive():

@@ -1,4 +1,4 @@
-"""What a run is asked for, and its steps in the worker thread: from image to layers."""
+"""A run and its steps in the worker thread: from image to layers."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _store(job: SegmentationJob, output: Path) -> LabelStore:
 
 
 def proposed_path(image: Image, folder: str | Path | None) -> Path:
-    """Where labels go unless the user says otherwise: ``<image>_labels.zarr``."""
+    """Propose where labels go: ``<image>_labels.zarr``."""
     return default_path(image, folder).with_suffix(ENDING)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -251,9 +251,3 @@ class Blend:
         return np.divide(
             self._sum, self._weights, out=self._sum, where=self._weights > 0
         )
-
-
-def batches(boxes: list[Box], size: int) -> Iterator[list[Box]]:
-    """Consecutive groups of at most `size` boxes."""
-    for first in range(0, len(boxes), size):
-        yield boxes[first : first + size]

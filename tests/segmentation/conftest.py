@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
@@ -104,7 +105,8 @@ def labelling(
 ) -> Generator[Progress, None, Stored]:
     """Segment a plane block by block, however small it is."""
     store = LabelStore(output, **keywords)
-    store.create(plane.shape, settings, model.card["sha256"])
+    provenance = Provenance(settings.as_dict(), model.card["sha256"])
+    store.create(plane.shape, provenance)
     found = yield from store.label(plane, (), settings, model)
     store.finish(found.objects)
     return Stored(store.output, store.table, found.objects)

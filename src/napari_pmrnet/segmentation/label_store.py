@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,8 +16,11 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.label_zarr import ENDING, create_label_zarr
-from napari_pmrnet.io.write import checked_folder, replace_file, unwritable
+from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.label_zarr import create_label_zarr
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import Space
+from napari_pmrnet.io.write import checked_target, replace_file, unwritable
 from napari_pmrnet.segmentation.blocks import (
     SIDE,
     BlockGrid,
@@ -45,10 +49,8 @@ class LabelStore:
     output : str or Path
         Folder to make or replace, ending in ``.zarr``. Beside it lies the table, with
         the same name and the ending ``.csv``.
-    scale : sequence of float, optional
-        Step along each axis, in `units`.
-    units : sequence of str, optional
-        Unit of each axis.
+    space : Space, optional
+        Kept with the labels; see `create_label_zarr`.
     block : int
         Most pixels along a side of a block; memory grows with its square.
     identity : mapping, optional
@@ -67,17 +69,15 @@ class LabelStore:
     def __init__(
         self,
         output: str | Path,
-        scale: Sequence[float] | None = None,
-        units: Sequence[str] | None = None,
+        space: Space | None = None,
         block: int = SIDE,
         identity: Mapping[str, Any] | None = None,
         fill: Callable[[tuple[int, ...]], Fill] | None = None,
     ) -> None:
-        self.output = checked_folder(output, ENDING)
+        self.output = checked_target(output, Format.ZARR)
+        self._space = space or Space()
         self._about: dict[str, Any] = {
             "name": self.output.stem,
-            "scale": scale,
-            "units": units,
         }
         self._block, self._identity, self._fill = block, identity, fill
         self._labels: zarr.Array | None = None
@@ -91,8 +91,7 @@ class LabelStore:
     def create(
         self,
         shape: Sequence[int],
-        settings: Settings,
-        weights_hash: str | None,
+        provenance: Provenance,
         axes: Sequence[str] = ("y", "x"),
     ) -> Within:
         """Labels to fill, all zero; nothing is made before something is written.
@@ -100,18 +99,14 @@ class LabelStore:
         Parameters
         ----------
         shape : sequence of int
-        settings : Settings
-        weights_hash : str or None
-            SHA-256; kept with the labels, as the settings are.
+        provenance : Provenance
+            Kept with the labels.
         axes : sequence of str
-            Names of the axes, y and x last.
+            Names of the axes, y and x last, unless the space has its own.
         """
         self._shape = tuple(shape)
-        self._about |= {
-            "axes": axes,
-            "settings": settings,
-            "weights_hash": weights_hash,
-        }
+        space = replace(self._space, axes=self._space.axes or tuple(axes))
+        self._about |= {"space": space, "provenance": provenance}
         return Within(self)
 
     def label(

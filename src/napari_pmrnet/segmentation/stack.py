@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.models.card import CLASSES, label_kind_of
 from napari_pmrnet.segmentation import sizes
 from napari_pmrnet.segmentation.flow_labels import numbered
@@ -66,7 +67,9 @@ class Stack:
     @classmethod
     def of(cls, image: ImageData) -> Stack:
         """The planes of an image that was read or opened."""
-        return cls(image.data, image.axes, image.channel_axis, image.rgb, image.coarser)
+        return cls(
+            image.data, image.space.axes, image.channel_axis, image.rgb, image.coarser
+        )
 
     @classmethod
     def of_plane(cls, plane: Plane) -> Stack:
@@ -297,7 +300,9 @@ class _Making:
             np.zeros(stack.shape, np.int32)
             if store is None
             else store.create(
-                stack.shape, settings, model.card.get("sha256"), stack.axes
+                stack.shape,
+                Provenance(settings.as_dict(), model.card.get("sha256")),
+                stack.axes,
             )
         )
         self._maps = (

@@ -11,7 +11,9 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_pmrnet.io.label_zarr import ENDING, open_label_zarr
+from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.label_zarr import open_label_zarr
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path
 from napari_pmrnet.plugin.layers.result_layers import (
     build_layer,
@@ -131,16 +133,13 @@ def segmentation_steps(job: SegmentationJob) -> Generator[Progress, None, Outcom
 
 def _store(job: SegmentationJob, output: Path) -> LabelStore:
     """The store of a job's labels."""
-    return LabelStore(
-        output,
-        scale=[float(step) for step in job.spatial["scale"]],
-        units=[str(unit) for unit in job.spatial["units"]],
-    )
+    space = Space.of(scale=job.spatial["scale"], units=job.spatial["units"])
+    return LabelStore(output, space)
 
 
 def proposed_path(image: Image, folder: str | Path | None) -> Path:
     """Propose where labels go: ``<image>_labels.zarr``."""
-    return default_path(image, folder).with_suffix(ENDING)
+    return default_path(image, folder).with_suffix(Format.ZARR.ending)
 
 
 def disk_layer(

@@ -21,6 +21,8 @@ import pytest
 if TYPE_CHECKING:
     from napari_pmrnet.models import Model
 
+DISK_BYTES = 400_000
+
 # What tests compare is float32, whatever the processor is fast at.
 os.environ["PMRNET_HALF_PRECISION"] = "0"
 os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "napari.yaml"))
@@ -175,3 +177,19 @@ def model(weights: Path) -> Model:
     from napari_pmrnet.models import load_model
 
     return load_model(weights, "cpu")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk in memory; skips the test without leave to mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
+    try:
+        made = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except OSError:
+        made = False
+    if not made:
+        pytest.skip("no leave to mount a disk")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)

@@ -22,7 +22,7 @@ from napari_pmrnet._runtime import keep_freed_memory
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.models.model import Model
-from napari_pmrnet.segmentation.plane import PreparedPlane
+from napari_pmrnet.segmentation.plane import Plane
 
 THRESHOLDS = (0.5, 0.75)
 
@@ -39,7 +39,7 @@ def scores(model: Model, dataset: PackedDataset, photons: int) -> dict[str, floa
     change, found, levels = photon_noise(photons), [], []
     for number, (_, image, truth) in enumerate(dataset):
         noisy, _ = change(image, truth, np.random.default_rng(number))
-        levels.append(PreparedPlane(noisy, "image").noise)
+        levels.append(Plane([noisy]).noise)
         found.append(match(truth, segment(noisy, model=model).labels, THRESHOLDS))
     row = {"noise": float(np.median(levels))}
     for place, threshold in enumerate(THRESHOLDS):

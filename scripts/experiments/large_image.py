@@ -26,9 +26,11 @@ from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.evaluation.report import markdown_table
 from napari_pmrnet.io.images import open_image
 from napari_pmrnet.segmentation.diameter import typical_diameter
+from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.normalise import intensity_limits, normalise
-from napari_pmrnet.segmentation.plane import LargePlane
-from napari_pmrnet.segmentation.stack import segment_large
+from napari_pmrnet.segmentation.predict import run_to_end
+from napari_pmrnet.segmentation.stack import Stack, segment_planes
+from napari_pmrnet.settings import Settings
 
 TILE = 256
 MEGABYTE = 1e6
@@ -86,10 +88,10 @@ def write_image(path: Path, source: list[np.ndarray], side: int, chunk: int) -> 
 
 def segment_here(path: Path, output: Path) -> None:
     """Segment an image in this process; print what it took as JSON."""
-    image = open_image(path)[0]
-    plane = LargePlane([image.data, *image.coarser], name=path.stem)
+    stack = Stack.of(open_image(path)[0])
     started = time.perf_counter()
-    result = segment_large(plane, output)
+    steps = segment_planes(stack, Settings(), None, path.stem, store=LabelStore(output))
+    result = run_to_end(steps)
     print(
         json.dumps(
             {
@@ -97,7 +99,6 @@ def segment_here(path: Path, output: Path) -> None:
                 "processor s": time.process_time(),
                 "nuclei": len(result.objects),
                 "diameter": result.diameter,
-                "scale": result.scale,
                 "device": result.device,
             }
         )

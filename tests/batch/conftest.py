@@ -18,7 +18,7 @@ from napari_pmrnet.batch.events import BatchReport, FileEnded
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.segmentation import Settings, stack
-from napari_pmrnet.segmentation.plane import prepare
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress
 
 WINDOWS = 3
@@ -34,17 +34,17 @@ class FakeCore:
         self.error: Exception | None = None
 
     def segment_steps(
-        self, image: np.ndarray, settings: Settings, model: Any, **keywords: Any
+        self, plane: Plane, settings: Settings, model: Any
     ) -> Iterator[Progress]:
-        self.names.append(keywords.pop("image_name"))
-        plane = prepare(image, channel=settings.channel, **keywords)[0]
+        self.names.append(plane.name)
+        pixels = plane.prepared()[0]
         for step in range(WINDOWS):
             yield Progress(step + 1, WINDOWS, "window")
         if self.error is not None:
             raise self.error
-        labels, count = ndimage.label(plane > settings.probability_threshold)
+        labels, count = ndimage.label(pixels > settings.probability_threshold)
         index = np.arange(1, count + 1)
-        certainty = ndimage.mean(plane, labels, index) if count else np.zeros(0)
+        certainty = ndimage.mean(pixels, labels, index) if count else np.zeros(0)
         objects = pd.DataFrame({"label": index, "certainty": certainty})
         return SimpleNamespace(
             labels=labels, objects=objects, notes=(), device="cpu", diameter=None

@@ -15,8 +15,7 @@ from napari_pmrnet.batch import task
 from napari_pmrnet.batch.events import DONE, KEPT, UNCHANGED
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import open_label_zarr
-from napari_pmrnet.segmentation import blocks, label_store
-from napari_pmrnet.segmentation import stack as stack_module
+from napari_pmrnet.segmentation import blocks, sizes
 
 from ..segmentation.conftest import Reader, discs, drawn, same_partition
 from .conftest import FakeCore
@@ -29,7 +28,7 @@ SETTINGS = Settings(
 @pytest.fixture(autouse=True)
 def small_is_large(core: FakeCore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take images of a test for large ones, and the network for one that reads."""
-    monkeypatch.setattr(label_store, "LARGE_PLANE", 20_000)
+    monkeypatch.setattr(sizes, "LARGE_PLANE", 20_000)
     monkeypatch.setattr(task, "LARGE_FILE", 0)
     monkeypatch.setattr(blocks, "MARGIN", 32)
     monkeypatch.setattr("napari_pmrnet.models.load_model", lambda *_: Reader())
@@ -103,7 +102,7 @@ def test_a_series_of_large_planes_keeps_its_axes(run: Callable, tmp_path: Path) 
 def test_small_planes_of_a_long_series_go_to_disk_one_by_one(
     run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack_module, "LARGEST_LABELS", 20_000)
+    monkeypatch.setattr(sizes, "LARGEST_LABELS", 20_000)
     truths = [discs((90, 110), seed, (5, 14)) for seed in (1, 2, 3)]
     movie = np.stack([drawn(truth) for truth in truths])
     tifffile.imwrite(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -261,3 +262,12 @@ def test_link_is_followed(tmp_path):
     write_labels(tmp_path / "link.tif", labels_up_to(9, 6, 5))
     assert (tmp_path / "link.tif").is_symlink()
     assert tifffile.imread(real).max() == 9
+
+
+def test_labels_are_written_whole_or_not_at_all(disk: Path) -> None:
+    path = disk / "a_labels.tif"
+    write_labels(path, np.ones((100, 100), np.uint8))
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=r"a_labels.tif.*No space left.*Make room"):
+        write_labels(path, np.ones((900, 900), np.uint8))
+    assert path.read_bytes() == before and len(list(disk.iterdir())) == 1

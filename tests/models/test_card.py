@@ -25,9 +25,12 @@ from napari_pmrnet.models.model import Model
 from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.segmentation import Settings, segment
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.postprocess import nuclei_of
 from napari_pmrnet.segmentation.predict import run_to_end
-from napari_pmrnet.segmentation.stack import Stack, segment_large, segment_planes
+from napari_pmrnet.segmentation.stack import Stack, segment_planes
+
+from ..segmentation.conftest import labelled
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +118,7 @@ def test_parts_of_an_image_are_refused(objects, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"'eye': a model of objects sees .* whole"):
         segment(image, model=objects, region=region, image_name="eye")
     with pytest.raises(ImageError, match="Shrink it"):
-        segment_large(image[..., 0], tmp_path / "eye.zarr", model=objects)
+        labelled(Plane([image[..., 0]]), tmp_path / "eye.zarr", Settings(), objects)
     assert not list(tmp_path.iterdir())
 
 

@@ -22,6 +22,7 @@ from napari_pmrnet.plugin.segment import jobs
 from napari_pmrnet.plugin.widgets import model_chooser, preferences
 from napari_pmrnet.segmentation import stack
 from napari_pmrnet.segmentation.flow_labels import smallest_area
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.postprocess import Missed
 from napari_pmrnet.settings import Settings
 
@@ -98,9 +99,10 @@ class FakeCore:
     steps: int = 3
 
     def segment_steps(
-        self, image: np.ndarray, settings: Settings, model: Any = None, **keywords: Any
+        self, plane: Plane, settings: Settings, model: Any = None, **keywords: Any
     ) -> Iterator[Any]:
-        self.calls.append({"settings": settings, **keywords})
+        self.calls.append({"settings": settings, "plane": plane, **keywords})
+        image = plane.read()
         self.images.append(np.array(image))
         yield jobs.Progress(0, self.steps, "loading the network")
         while not self.gate.is_set():
@@ -108,10 +110,7 @@ class FakeCore:
             yield jobs.Progress(0, self.steps, "held")
         if self.error is not None:
             raise self.error
-        if keywords["rgb"]:
-            image = image[..., 0]
-        elif keywords["channel_axis"] is not None:
-            image = image[settings.channel or 0]
+        image = image[..., 0] if image.ndim == 3 else image
         for step in range(self.steps):
             yield jobs.Progress(step + 1, self.steps, "window")
         return make_segmentation(image / 255, settings)

@@ -16,7 +16,7 @@ from PIL import Image
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.model import Model
-from napari_pmrnet.segmentation.plane import PreparedPlane
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.training.trainer import Trainer
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "experiments"
@@ -268,7 +268,7 @@ def test_every_sigma_is_applied_to_every_number_of_photons(
     script, seen = load("compare_smoothing"), []
 
     def segment(image: np.ndarray, model: Model) -> SimpleNamespace:
-        seen.append(PreparedPlane(image, "image").smoothing)
+        seen.append(Plane([image]).smoothing)
         return SimpleNamespace(labels=(image > image.mean()).astype(np.int32))
 
     monkeypatch.setattr(script, "segment", segment)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import strategies as st
+from scipy import ndimage
 
+from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.models.card import new_card
+from napari_pmrnet.segmentation.label_store import LabelStore
+from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.predict import Progress, run_to_end
+from napari_pmrnet.settings import Settings
 
 NAMES = ("probability", "flow_y", "flow_x", "boundary", "pgrf")
 
@@ -70,3 +81,38 @@ def same_partition(a: np.ndarray, b: np.ndarray) -> bool:
     pairs = np.unique(np.stack([a.ravel(), b.ravel()]), axis=1)
     zeros = ((pairs[0] == 0) == (pairs[1] == 0)).all()
     return bool(zeros) and all(len(np.unique(p)) == pairs.shape[1] for p in pairs)
+
+
+@st.composite
+def label_images(draw) -> tuple[np.ndarray, np.random.Generator]:
+    """Blobs of any number and size, from one pixel to all of a small image."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    noise = ndimage.gaussian_filter(rng.standard_normal(shape), rng.uniform(0, 3))
+    blobs = noise > np.quantile(noise, draw(st.floats(0, 1)))
+    return ndimage.label(blobs)[0].astype(np.int32), rng
+
+
+class Stored(NamedTuple):
+    """Labels on disk, and the table of their nuclei."""
+
+    labels: Path
+    table: Path
+    objects: pd.DataFrame
+
+
+def labelling(
+    plane: Plane, output: Path, settings: Settings, model: Any, **keywords: Any
+) -> Generator[Progress, None, Stored]:
+    """Segment a plane block by block, however small it is."""
+    store = LabelStore(output, **keywords)
+    provenance = Provenance(settings.as_dict(), model.card["sha256"])
+    store.create(plane.shape, provenance)
+    found = yield from store.label(plane, (), settings, model)
+    store.finish(found.objects)
+    return Stored(store.output, store.table, found.objects)
+
+
+def labelled(*arguments: Any, **keywords: Any) -> Stored:
+    """Run `labelling` to its end."""
+    return run_to_end(labelling(*arguments, **keywords))

@@ -4,15 +4,24 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+from skimage.segmentation import find_boundaries
 
+from napari_pmrnet.segmentation import flow_labels
 from napari_pmrnet.segmentation.flow_labels import (
     drop_small,
+    highest_near,
     label_nuclei,
     least_sink_density,
+    rims,
     smallest_area,
 )
 from napari_pmrnet.segmentation.objects import certainty_map
 from napari_pmrnet.settings import Settings
+
+from .conftest import label_images
+
+EIGHT = np.ones((3, 3), bool)
 
 Disc = tuple[float, float, float]
 
@@ -142,3 +151,80 @@ def test_certainty_is_the_fitted_logistic_of_the_maps() -> None:
     expected = 1 / (1 + np.exp([1 - 0.4 + 3, 1 - 1.8 - 8]))
     np.testing.assert_allclose(certainty_map(maps, weights)[0], expected, rtol=1e-5)
     assert certainty_map(maps, None) is maps["pgrf"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(label_images())
+def test_slices_give_what_filters_give(case: tuple) -> None:
+    labels, _ = case
+    np.testing.assert_array_equal(
+        highest_near(labels), ndimage.maximum_filter(labels, 3)
+    )
+    np.testing.assert_array_equal(rims(labels), find_boundaries(labels, mode="inner"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(label_images(), st.integers(1, 400))
+def test_gaps_go_to_the_nearest_nucleus_of_the_whole_image(
+    case: tuple, limit: int
+) -> None:
+    labels, rng = case
+    spread = ndimage.binary_dilation(labels > 0, iterations=int(rng.integers(0, 6)))
+    foreground = spread & (rng.random(labels.shape) < 0.9) | (labels > 0)
+    kept = np.where(labels % 3 == 1, 0, labels)
+    np.testing.assert_array_equal(
+        flow_labels._fill_gaps(kept, foreground, limit),
+        gaps_filled_by_the_whole(kept, foreground, limit),
+    )
+
+
+def gaps_filled_by_the_whole(
+    labels: np.ndarray, foreground: np.ndarray, limit: int
+) -> np.ndarray:
+    lost = foreground & (labels == 0)
+    if not lost.any() or not labels.any():
+        return labels
+    pieces, count = ndimage.label(lost, EIGHT)
+    touching = np.zeros(count + 1, bool)
+    touching[pieces[ndimage.maximum_filter(labels, 3) > 0]] = True
+    gaps = touching & (np.bincount(pieces.ravel(), minlength=count + 1) < limit)
+    gaps[0] = False
+    nearest = ndimage.distance_transform_edt(
+        labels == 0, return_distances=False, return_indices=True
+    )
+    return np.where(gaps[pieces], labels[tuple(nearest)], labels)
+
+
+@settings(deadline=None, max_examples=60)
+@given(label_images())
+def test_pixels_end_where_single_steps_lead(case: tuple) -> None:
+    labels, rng = case
+    foreground = labels > 0
+    flows = rng.uniform(-1.2, 1.2, (2, *labels.shape)).astype(np.float32)
+    pixels = np.flatnonzero(foreground)
+    before = flows.copy()
+    actual = flow_labels._follow(foreground, flows, pixels)
+    np.testing.assert_array_equal(flows, before)
+    np.testing.assert_array_equal(
+        actual, followed_step_by_step(foreground, flows, pixels)
+    )
+
+
+def followed_step_by_step(
+    foreground: np.ndarray, flows: np.ndarray, pixels: np.ndarray
+) -> np.ndarray:
+    numbers = {pixel: number for number, pixel in enumerate(pixels)}
+    width, most = foreground.shape[1], np.array(foreground.shape) - 1
+    reached = []
+    for number, pixel in enumerate(pixels):
+        place = np.array(divmod(pixel, width), np.float32)
+        for _ in range(flow_labels.STEPS):
+            at = tuple(np.rint(place).astype(int))
+            step = flows[(slice(None), *at)] if foreground[at] else np.float32(0)
+            place = np.clip(place + step, 0, most).astype(np.float32)
+        y, x = np.rint(place).astype(int)
+        reached.append(numbers.get(y * width + x, number))
+    reached = np.array(reached, int)
+    for _ in range(flow_labels.DOUBLINGS):
+        reached = reached[reached]
+    return reached

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,10 @@ from napari_pmrnet.io.images import open_image
 from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.segmentation import blocks, tiles
-from napari_pmrnet.segmentation.plane import LargePlane
-from napari_pmrnet.segmentation.stack import (
-    LargeSegmentation,
-    segment_large,
-    segment_large_steps,
-)
+from napari_pmrnet.segmentation.plane import Plane
 
-from .conftest import Reader, discs, drawn, same_partition
+from ..conftest import DISK_BYTES
+from .conftest import Reader, Stored, discs, drawn, labelled, labelling, same_partition
 
 PLAIN = Settings(diameter=20, probability_threshold=0.5, seed_threshold=0.3, min_area=1)
 
@@ -40,10 +37,10 @@ def run(image: Any, folder: Path, model: Any, **keywords: Any) -> np.ndarray:
 
 def result_of(
     image: Any, folder: Path, model: Any, wanted: Settings = PLAIN, **keywords: Any
-) -> LargeSegmentation:
-    plane = image if isinstance(image, LargePlane) else LargePlane([image])
+) -> Stored:
+    plane = image if isinstance(image, Plane) else Plane([image])
     plane.limits = 0.0, 255.0
-    return segment_large(plane, folder / "out.zarr", wanted, model, **keywords)
+    return labelled(plane, folder / "out.zarr", wanted, model, **keywords)
 
 
 @pytest.fixture
@@ -141,10 +138,10 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, narrow: None) -> None:
     truth = discs((260, 300), 1, (4, 14))
     (tmp_path / "other").mkdir()
     first, second, alone = Reader(), Reader(), Reader()
-    plane = LargePlane([drawn(truth)])
+    plane = Plane([drawn(truth)])
     plane.limits = 0.0, 255.0
     output = tmp_path / "out.zarr"
-    steps = segment_large_steps(plane, output, PLAIN, first, block=80)
+    steps = labelling(plane, output, PLAIN, first, block=80)
     list(islice(steps, 20))
     steps.close()
     assert not output.exists()
@@ -167,9 +164,9 @@ def test_windows_are_predicted_once(tmp_path: Path, reader: Reader) -> None:
 
 def test_parts_of_other_settings_are_not_used(tmp_path: Path, narrow: None) -> None:
     image = drawn(discs((260, 300), 1, (4, 14)))
-    plane = LargePlane([image])
+    plane = Plane([image])
     plane.limits = 0.0, 255.0
-    steps = segment_large_steps(plane, tmp_path / "out.zarr", PLAIN, Reader(), block=80)
+    steps = labelling(plane, tmp_path / "out.zarr", PLAIN, Reader(), block=80)
     list(islice(steps, 20))
     steps.close()
     whole = Settings(**{**PLAIN.as_dict(), "exclude_border": True})
@@ -180,9 +177,9 @@ def test_parts_of_other_settings_are_not_used(tmp_path: Path, narrow: None) -> N
 
 def test_a_damaged_part_is_made_anew(tmp_path: Path, narrow: None) -> None:
     truth = discs((260, 300), 1, (4, 14))
-    plane = LargePlane([drawn(truth)])
+    plane = Plane([drawn(truth)])
     plane.limits = 0.0, 255.0
-    steps = segment_large_steps(plane, tmp_path / "out.zarr", PLAIN, Reader(), block=80)
+    steps = labelling(plane, tmp_path / "out.zarr", PLAIN, Reader(), block=80)
     list(islice(steps, 20))
     steps.close()
     part = next((tmp_path / ".out.zarr.parts").rglob("block-*.npz"))
@@ -197,9 +194,9 @@ def test_labels_before_are_replaced_only_at_the_end(
 ) -> None:
     one, two = (discs((120, 150), seed, (4, 14)) for seed in (1, 2))
     first = run(drawn(one), tmp_path, reader)
-    plane = LargePlane([drawn(two)])
+    plane = Plane([drawn(two)])
     plane.limits = 0.0, 255.0
-    steps = segment_large_steps(plane, tmp_path / "out.zarr", PLAIN, reader)
+    steps = labelling(plane, tmp_path / "out.zarr", PLAIN, reader)
     next(steps), next(steps)
     steps.close()
     kept = open_label_zarr(tmp_path / "out.zarr", "r")[...]
@@ -224,10 +221,10 @@ def test_pixel_size_and_origin_travel_with_the_labels(
 def test_what_is_not_finite_is_named(tmp_path: Path, reader: Reader) -> None:
     image = drawn(discs((200, 240), 1, (4, 14))).astype(np.float32)
     image[150, 200] = np.nan
-    plane = LargePlane([image], name="slide 7")
+    plane = Plane([image], name="slide 7")
     plane.limits = 0.0, 255.0
     with pytest.raises(ImageError, match=r"slide 7.*NaN"):
-        segment_large(plane, tmp_path / "out.zarr", PLAIN, reader, block=80)
+        labelled(plane, tmp_path / "out.zarr", PLAIN, reader, block=80)
     assert not (tmp_path / "out.zarr").exists()
 
 
@@ -239,7 +236,7 @@ def test_outputs_that_cannot_be_are_refused(
 ) -> None:
     image = drawn(discs((90, 90), 1, (4, 14)))
     with pytest.raises(DataError, match=words):
-        segment_large(image, tmp_path / name, PLAIN, reader)
+        labelled(Plane([image]), tmp_path / name, PLAIN, reader)
 
 
 def test_shipped_weights_give_what_the_image_in_memory_gives(tmp_path: Path) -> None:
@@ -250,7 +247,7 @@ def test_shipped_weights_give_what_the_image_in_memory_gives(tmp_path: Path) -> 
     chosen = Settings.for_card(model.card, diameter=24.0)
     whole = segment(image, chosen, model)
     stored = zarr.create_array(tmp_path / "image.zarr", data=image, chunks=(100, 100))
-    result = segment_large(stored, tmp_path / "out.zarr", chosen, model, block=160)
+    result = labelled(Plane([stored]), tmp_path / "out.zarr", chosen, model, block=160)
     labels = open_label_zarr(result.labels, "r")[...]
     assert whole.labels.max() > 10
     assert same_partition(labels, whole.labels)
@@ -260,3 +257,22 @@ def test_shipped_weights_give_what_the_image_in_memory_gives(tmp_path: Path) -> 
         for t in (whole.objects, result.objects)
     )
     np.testing.assert_allclose(*tables, atol=1e-4)
+
+
+@pytest.mark.parametrize("room", [2_000, 30_000, 90_000, 150_000])
+def test_a_large_image_goes_on_when_there_is_room_again(disk: Path, room: int) -> None:
+    truth = discs((300, 340), 1, (4, 14))
+    plane = Plane([drawn(truth)])
+    plane.limits = 0.0, 255.0
+    filler = disk / "filler"
+    filler.write_bytes(bytes(DISK_BYTES - room))
+    with pytest.raises(DataError, match="No space left on device"):
+        labelled(plane, disk / "out.zarr", PLAIN, Reader(), block=100)
+    assert not (disk / "out.zarr").exists()
+    assert not list(disk.rglob("*.tmp"))
+    filler.unlink()
+    subprocess.run(
+        ["mount", "-o", f"remount,size={20 * DISK_BYTES}", str(disk)], check=True
+    )
+    result = labelled(plane, disk / "out.zarr", PLAIN, Reader(), block=100)
+    assert same_partition(open_label_zarr(result.labels, "r")[...], truth)

@@ -20,7 +20,7 @@ from napari_pmrnet.segmentation.normalise import (
     smoothing_for,
     with_rim,
 )
-from napari_pmrnet.segmentation.plane import LargePlane, PreparedPlane, prepare
+from napari_pmrnet.segmentation.plane import Plane, prepare
 
 
 def level(image: np.ndarray) -> float:
@@ -82,18 +82,16 @@ def test_parts_of_a_noisy_image_are_smoothed_as_the_whole(axis: int | None) -> N
         image if axis is None else np.stack([image, image.T[:1].T + 0 * image], axis)
     )
     whole = prepare(stack, channel_axis=axis)
-    plane = LargePlane([stack], channel_axis=axis)
-    assert plane.smoothing == PreparedPlane(image, "image").smoothing == 1.5
+    plane = Plane([stack], channel_axis=axis)
+    assert plane.smoothing == Plane([image]).smoothing == 1.5
     expected = gaussian_filter(normalise(image, intensity_limits(image)), 1.5)
     np.testing.assert_allclose(whole[0], expected, atol=1e-6)
     for box in (
         (slice(0, 40), slice(0, 3)),
         (slice(650, 800), slice(100, 230)),
-        (slice(-20, 30), slice(500, 560)),
+        (slice(0, 30), slice(500, 560)),
     ):
-        rows, columns = (slice(max(0, s.start), s.stop) for s in box)
-        part = plane.read(box)[:, rows, slice(columns.start, min(530, columns.stop))]
-        np.testing.assert_array_equal(part, whole[:, rows, columns])
+        np.testing.assert_array_equal(plane[:, *box], whole[:, *box])
 
 
 @given(st.integers(0, 60), st.integers(1, 60), st.integers(1, 5), st.floats(0, 3))

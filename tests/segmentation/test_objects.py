@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 from skimage.draw import ellipse
 from skimage.measure import regionprops_table
 
 from napari_pmrnet.segmentation.objects import (
     FEATURES,
+    _Regions,
     describe_objects,
     object_features,
 )
+
+from .conftest import label_images
 
 
 @pytest.fixture
@@ -122,3 +126,14 @@ def test_certainty_is_the_fitted_logistic_of_the_features(labels, maps) -> None:
     score = sum(weights[name] * table[name] for name in FEATURES) + 0.3
     actual = describe_objects(labels, maps, flows, {**weights, "intercept": 0.3})
     np.testing.assert_allclose(actual["certainty"], 1 / (1 + np.exp(-score)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(label_images())
+def test_the_least_value_of_every_label(case: tuple) -> None:
+    labels, rng = case
+    count = int(labels.max())
+    values = rng.random(labels.shape, np.float32)
+    regions = _Regions(labels)
+    expected = [values[labels == n].min() for n in range(1, count + 1)]
+    assert regions.least(regions.take(values)) == pytest.approx(expected, abs=0)

@@ -1,14 +1,20 @@
 """Images of every kind become the same three planes, or a message that helps."""
 
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
 import numpy as np
 import pytest
+import zarr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.segmentation import normalise as normalise_module
 from napari_pmrnet.segmentation.normalise import intensity_limits, normalise
-from napari_pmrnet.segmentation.plane import prepare
+from napari_pmrnet.segmentation.plane import Plane, prepare
 
 
 def soft(seed: int, *shape: int) -> np.ndarray:
@@ -103,3 +109,119 @@ def test_bad_images_are_named_with_the_reason(
     with pytest.raises(ImageError, match=words) as caught:
         prepare(image, name="slide 7", **options)
     assert "slide 7" in str(caught.value)
+
+
+WHOLE = (230, 260)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_planes_on_demand_are_those_of_the_whole_image(colour) -> None:
+    image = np.random.default_rng(0).normal(100, 30, (*WHOLE, 3) if colour else WHOLE)
+    whole = prepare(image)
+    planes = Plane([image])
+    assert planes.shape == whole.shape[1:]
+    for rows, columns in ((slice(3, 90), slice(200, 400)), (slice(0, 230, 4),) * 2):
+        part = planes[:, rows, columns]
+        np.testing.assert_array_equal(part, whole[:, rows, columns])
+
+
+def pixels(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 4000, shape).astype(np.uint16)
+
+
+LAYOUTS = [
+    ((50, 70), {}),
+    ((50, 70, 3), {}),
+    ((50, 70, 4), {}),
+    ((50, 70, 3), {"channel": 1}),
+    ((2, 50, 70), {"channel_axis": 0}),
+    ((2, 50, 70), {"channel_axis": 0, "channel": 1}),
+    ((50, 70, 5), {"channel_axis": -1, "channel": 4}),
+]
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask", "zarr"])
+@pytest.mark.parametrize(("shape", "layout"), LAYOUTS)
+def test_parts_are_those_of_the_prepared_image(
+    shape: tuple[int, ...], layout: dict[str, Any], kind: str, tmp_path: Path
+) -> None:
+    image = pixels(*shape)
+    lazy: Any = image
+    if kind == "dask":
+        lazy = da.from_array(image, chunks=17)
+    if kind == "zarr":
+        lazy = zarr.create_array(
+            tmp_path / "a.zarr", data=image, chunks=(16,) * image.ndim
+        )
+    plane = Plane([lazy], **layout)
+    whole = prepare(image, **layout)
+    assert plane.shape == whole.shape[1:]
+    for box in ((slice(3, 20), slice(45, 70)), (slice(0, 30), slice(40, 200))):
+        np.testing.assert_array_equal(plane[:, *box], whole[:, *box])
+    np.testing.assert_array_equal(plane.loaded().prepared(), whole)
+
+
+@given(height=st.integers(1, 90), width=st.integers(1, 90), most=st.integers(10, 9000))
+def test_limits_are_those_of_the_whole_image(
+    height: int, width: int, most: int
+) -> None:
+    image = pixels(height + 1, width + 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(normalise_module, "MAX_SAMPLE", most)
+        expected = intensity_limits(image)
+        assert Plane([image]).limits == expected
+
+
+def test_the_overview_comes_from_the_coarsest_level_that_is_large_enough() -> None:
+    levels = [np.full((4000 // 2**i, 3000 // 2**i), i) for i in range(4)]
+    overview = Plane(levels).overview
+    assert overview.shape == (2000, 1500) and (overview == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "layout", "words"),
+    [
+        (np.zeros((0, 5)), {}, "empty"),
+        (np.zeros((4, 5, 6, 7)), {}, "which axes"),
+        (np.zeros((2, 5, 6)), {"channel_axis": 0, "channel": 2}, "no channel 2"),
+        (np.zeros((2, 5, 6)), {"channel_axis": 4}, "channel axis 4"),
+        (np.zeros((5, 6), complex), {}, "complex128"),
+    ],
+)
+def test_what_cannot_be_segmented_is_refused_unread(
+    image: np.ndarray, layout: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ImageError, match=words):
+        Plane([image], **layout)
+
+
+def test_one_value_everywhere_is_refused() -> None:
+    with pytest.raises(ImageError, match="same value"):
+        Plane([np.full((50, 60), 7)]).limits  # noqa: B018
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask", "zarr"])
+def test_a_plane_of_a_stack_is_the_plane_alone(kind: str, tmp_path: Path) -> None:
+    film = pixels(3, 2, 50, 70)
+    lazy: Any = film
+    if kind == "dask":
+        lazy = da.from_array(film, chunks=17)
+    if kind == "zarr":
+        lazy = zarr.create_array(tmp_path / "a.zarr", data=film, chunks=(1, 1, 20, 20))
+    plane = Plane([lazy], (2,), channel_axis=1, channel=1)
+    assert (plane.shape, plane.channels) == ((50, 70), 2)
+    np.testing.assert_array_equal(plane.read(), film[2, 1])
+    np.testing.assert_array_equal(plane.prepared(), prepare(film[2, 1]))
+    across = Plane([lazy], (2, 1))
+    np.testing.assert_array_equal(across.read(), film[2, 1])
+    assert across.in_memory is (kind == "numpy") and across.loaded().in_memory
+
+
+def test_frozen_planes_do_not_follow_their_array() -> None:
+    image = pixels(50, 70)
+    plane, before = Plane([image]), image.copy()
+    frozen = plane.frozen()
+    image[:] = 0
+    np.testing.assert_array_equal(frozen.read(), before)
+    lazy = Plane([da.from_array(image)])
+    assert lazy.frozen() is lazy

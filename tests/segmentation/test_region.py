@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -11,7 +10,6 @@ from scipy import ndimage
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.segmentation.flow_labels import drop_small, label_nuclei
 from napari_pmrnet.segmentation.objects import FEATURES, describe_objects
-from napari_pmrnet.segmentation.plane import PreparedPlane, prepare
 from napari_pmrnet.segmentation.postprocess import missed_nuclei, missed_of, nuclei_of
 from napari_pmrnet.segmentation.region import Region
 
@@ -103,14 +101,3 @@ def test_a_region_is_its_mask(a, b, points) -> None:
         0 <= y < SHAPE[0] and 0 <= x < SHAPE[1] and mask[y, x] for y, x in points
     ]
     assert region.holds(np.array(points)).tolist() == expected
-
-
-@pytest.mark.parametrize("colour", [False, True])
-def test_planes_on_demand_are_those_of_the_whole_image(colour) -> None:
-    image = np.random.default_rng(0).normal(100, 30, (*SHAPE, 3) if colour else SHAPE)
-    whole = prepare(image)
-    planes = PreparedPlane(image, "image")
-    assert planes.shape == whole.shape
-    for rows, columns in ((slice(3, 90), slice(200, 400)), (slice(0, 230, 4),) * 2):
-        part = planes[:, rows, columns]
-        np.testing.assert_array_equal(part, whole[:, rows, columns])

@@ -1,18 +1,24 @@
 """`segment` from image to labels, on an untrained network."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from lib.robustness import rescaled
 
-from napari_pmrnet import Settings, load_model, segment, segment_steps
+from napari_pmrnet import Segmentation, Settings, load_model, segment, segment_steps
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.evaluation.instance import match
 from napari_pmrnet.models import Model
 from napari_pmrnet.segmentation import diameter as diameter_module
+from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.predict import run_to_end
+from napari_pmrnet.segmentation.region import Region
 from napari_pmrnet.segmentation.segment import EXTRA_MAPS
 
 NATIVE = Settings(diameter=25)
@@ -178,3 +184,152 @@ def test_the_shipped_weights_find_nuclei_of_eight_pixels() -> None:
     )
     assert found.true_positive >= 0.85 * (found.true_positive + found.false_negative)
     assert found.false_positive <= 2
+
+
+PLAIN = Settings(diameter=25, probability_threshold=0.5, min_area=1)
+TYPES = ["?", "u1", "i1", ">u2", "<u2", ">i4", "u8", "f2", ">f4", "f8", "c8", "O"]
+LAYOUTS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "grey": ((), {}),
+    "colour": ((3,), {}),
+    "with alpha": ((4,), {"rgb": True}),
+    "channels last": ((2,), {"channel_axis": -1}),
+    "two colours": ((2,), {"rgb": True}),
+    "no such channel": ((2,), {"channel_axis": 5}),
+    "a stack": ((7,), {}),
+}
+CONTENTS = ["noise", "constant", "NaN", "infinite", "one pixel", "hardly anything"]
+
+
+def picture(shape: tuple[int, ...], dtype: str, content: str, seed: int) -> np.ndarray:
+    """An array of a type; of real numbers where the type has none of its own."""
+    random = np.random.default_rng(seed)
+    values = random.random(shape) * 100
+    if content == "constant":
+        values[...] = 7
+    if content == "one pixel":
+        values[...] = 0
+        values.flat[:1] = 100
+    if content == "hardly anything":
+        values = 5 + values * 1e-12
+    kind = np.dtype(dtype).kind
+    array = values > 50 if kind == "b" else values.astype(dtype)
+    if kind == "f" and content in ("NaN", "infinite") and array.size:
+        array.flat[seed % array.size] = np.nan if content == "NaN" else np.inf
+    return array
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    height=st.integers(0, 90),
+    width=st.integers(0, 90),
+    dtype=st.sampled_from(TYPES),
+    layout=st.sampled_from([*LAYOUTS]),
+    content=st.sampled_from(CONTENTS),
+    contiguous=st.booleans(),
+    seed=st.integers(0, 99),
+)
+@example(1, 1, "u1", "grey", "noise", True, 0)
+@example(90, 1, ">u2", "colour", "noise", False, 0)
+def test_labels_or_a_reason(
+    model: Model,
+    height: int,
+    width: int,
+    dtype: str,
+    layout: str,
+    content: str,
+    contiguous: bool,
+    seed: int,
+) -> None:
+    more, keywords = LAYOUTS[layout]
+    image = picture((height, width, *more), dtype, content, seed)
+    if not contiguous:
+        image = image[::-1, ::-1]
+    before = image.copy()
+    try:
+        found = segment(image, PLAIN, model, image_name="slide 7", **keywords)
+    except ImageError as error:
+        assert "slide 7" in str(error) and "\n" not in str(error)
+        return
+    assert found.labels.shape == (height, width)
+    assert len(found.objects) == found.labels.max()
+    for name, values in found.maps.items():
+        assert np.isfinite(values).all(), name
+    np.testing.assert_array_equal(image, before)
+
+
+@settings(max_examples=15, deadline=None)
+@given(fails=st.sets(st.integers(0, 30), max_size=12), batch=st.integers(1, 8))
+def test_labels_do_not_depend_on_when_memory_runs_out(
+    model: Model, fails: set[int], batch: int
+) -> None:
+    calls = iter(range(10_000))
+
+    class Cramped(Model):
+        batch_size = batch
+
+        def predict_tiles(self, tiles: np.ndarray, *rest: Any) -> np.ndarray:
+            if next(calls) in fails:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+            return model.predict_tiles(tiles, *rest)
+
+    cramped = Cramped("m", model.card, model.network, torch.device("meta"))
+    object.__setattr__(cramped, "to", lambda _: model)
+    image = np.random.default_rng(0).integers(0, 255, (150, 170)).astype(np.uint8)
+    found: Segmentation = segment(image, PLAIN, cramped)
+    expected = segment(image, PLAIN, model)
+    for name, values in expected.maps.items():
+        np.testing.assert_allclose(found.maps[name], values, atol=1e-5)
+    told = set(found.notes) - set(expected.notes)
+    assert bool(told) == bool(fails & set(range(next(calls))))
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7])
+def test_labels_do_not_depend_on_the_batch(
+    model: Model, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (150, 170)).astype(np.uint8)
+    expected = segment(image, PLAIN, model)
+    monkeypatch.setattr(Model, "batch_size", batch)
+    found = segment(image, PLAIN, model)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+
+
+class Counted:
+    """An array on disk that counts the pixels it is asked for."""
+
+    def __init__(self, data: np.ndarray) -> None:
+        self._data, self.read = data, 0
+        self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        part = self._data[index]
+        self.read += part.size
+        return part
+
+
+def test_a_field_is_segmented_as_the_whole_image_is(model) -> None:
+    data = np.random.default_rng(0).integers(0, 255, (400, 500)).astype(np.uint8)
+    mask = np.zeros(data.shape, bool)
+    mask[150:200, 220:290] = True
+    lazy = Counted(data)
+    plane = Plane([lazy], name="slide")
+    assert plane.limits and lazy.read == data.size
+    assert plane.smoothing and lazy.read <= data.size + 9 * 256**2
+    lazy.read = 0
+    steps = segment_steps(plane, LOOSE, model, region=Region.of(mask))
+    found = run_to_end(steps)
+    expected = segment(data, LOOSE, model, region=mask)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.objects.equals(expected.objects) and len(found.objects)
+    for kind, values in expected.maps.items():
+        np.testing.assert_array_equal(found.maps[kind], values)
+    assert found.labels.shape == data.shape
+    reach = 2 * (64 + model.tile + round(4 * plane.smoothing))
+    assert lazy.read <= (50 + reach) * (70 + reach) < data.size
+
+
+def test_a_field_that_does_not_fit_is_refused(model) -> None:
+    plane = Plane([np.zeros((40, 50), np.uint8)], name="slide")
+    region = Region(np.ones((3, 3), bool), (0, 0), (40, 40))
+    with pytest.raises(ImageError, match="'slide'"):
+        run_to_end(segment_steps(plane, LOOSE, model, region=region))

@@ -15,6 +15,7 @@ from napari_pmrnet.errors import ImageError
 from napari_pmrnet.models.card import new_card
 from napari_pmrnet.segmentation import Segmentation, Settings
 from napari_pmrnet.segmentation import stack as stack_module
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
 from napari_pmrnet.segmentation.stack import MAPS, Stack, segment_planes
 
@@ -34,7 +35,7 @@ class Lazy:
     """An array on disk, which notes what is read of it."""
 
     def __init__(self, data: np.ndarray) -> None:
-        self._data, self.shape, self.read = data, data.shape, []
+        self._data, self.shape, self.dtype, self.read = data, data.shape, data.dtype, []
 
     def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
         self.read.append(index)
@@ -42,11 +43,11 @@ class Lazy:
 
 
 def thresholded(
-    image: np.ndarray, settings: Settings, model: Any, **keywords: Any
+    seen: Plane, settings: Settings, model: Any
 ) -> Generator[Progress, None, Segmentation]:
     """Stands in for the network."""
-    plane = image if keywords["channel_axis"] is None else image[settings.channel or 0]
-    plane = plane[..., 0] if keywords["rgb"] else plane
+    plane = seen.read()
+    plane = plane[..., 0] if plane.ndim == 3 else plane
     for step in range(WINDOWS):
         yield Progress(step + 1, WINDOWS, "window")
     labels, count = ndimage.label(plane > 100)
@@ -111,7 +112,7 @@ def test_a_lazy_stack_is_read_plane_by_plane_and_once() -> None:
     lazy = Lazy(data)
     found = segmented(lazy, "tyx", channel_axis=0, settings=Settings(channel=0))
     everything = slice(None)
-    assert lazy.read == [(everything, t) for t in range(3)]
+    assert lazy.read == [(0, t, everything, everything) for t in range(3)]
     assert found.labels.max() == 1 + 2 + 3
     colours = segmented(np.stack([data[0]] * 3, axis=-1), "tyx", rgb=True)
     assert np.array_equal(colours.labels, found.labels)

@@ -143,9 +143,7 @@ def file_steps(
         found = yield from segment_planes(
             stack, task.settings, model, task.path.name, link=task.link, store=store
         )
-        if store is not None:
-            store.finish(found.objects)
-        else:
+        if store is None:
             write_labels(
                 target,
                 found.labels,
@@ -262,7 +260,6 @@ def _store(
     return LabelStore(
         target,
         image.space,
-        task.provenance,
         identity=task.key,
         fill=None if rows is None else rows.at,
     )
@@ -285,7 +282,7 @@ def _row(
     seconds: float,
 ) -> Row:
     """The row of a file that was segmented."""
-    certainties, space = found.objects["certainty"], image.space
+    certainties, space = found.objects["certainty"].to_numpy(float), image.space
     known, (height, width) = space.unit != PIXEL, space.pixel_size
     some = len(certainties) > 0
     return replace(

@@ -19,7 +19,7 @@ from napari_pmrnet.proofreading.journal import (
 )
 from napari_pmrnet.proofreading.origin import Origin, begin_review
 from napari_pmrnet.proofreading.saved_review import SavedReview, load_review
-from napari_pmrnet.segmentation.plane import choose_plane
+from napari_pmrnet.segmentation.plane import Plane
 
 
 def corrections_of_files(
@@ -62,13 +62,14 @@ def _corrections(
 ) -> Corrections:
     found = read_image(path)[0]
     whole = np.asarray(found.data)
-    pixels = choose_plane(
-        whole,
+    plane = Plane(
+        [whole],
         channel=channel,
         channel_axis=found.channel_axis,
         rgb=found.rgb,
         name=path.name,
     )
+    pixels = plane.read()
     drawn = None if labels is None else _labels_for(path, labels)
     if drawn is not None:
         numbers = np.unique(drawn[drawn > 0])

@@ -6,7 +6,7 @@ import io
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product, zip_longest
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,31 +20,17 @@ from napari_pmrnet.segmentation.objects import (
     fitted_probability,
     seen_together,
 )
+from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import Progress, predict, take_flows
-from napari_pmrnet.segmentation.tiles import Box, TileStore, tile_reach
+from napari_pmrnet.segmentation.tiles import Box, TileStore, box_of
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.models import Model
-    from napari_pmrnet.segmentation.plane import LargePlane
 
 SIDE = 2048
 MARGIN = 96
 MOST_MARGIN = 512
-
-
-class PlaneStats(NamedTuple):
-    """How an image is seen, decided once for all of it.
-
-    ``scale`` is the pixels the network sees for each pixel of the image, ``diameter``
-    that of a typical nucleus in pixels or None, ``limits`` the intensity limits,
-    ``smoothing`` that of `smoothing_for`, in pixels.
-    """
-
-    scale: float
-    diameter: float | None
-    limits: tuple[float, float]
-    smoothing: float
 
 
 @dataclass(frozen=True)
@@ -89,7 +75,7 @@ class BlockGrid:
 
     def core(self, row: int, column: int) -> Box:
         """A block: rows and columns of the pixels that are its own."""
-        return tuple(
+        return box_of(
             slice(n * i // count, n * (i + 1) // count)
             for n, i, count in zip(
                 self.shape, (row, column), (self.rows, self.columns), strict=True
@@ -102,7 +88,7 @@ class BlockGrid:
 
     def view(self, row: int, column: int) -> Box:
         """A block with its margin, within the image."""
-        return tuple(
+        return box_of(
             slice(max(s.start - self.margin, 0), min(s.stop + self.margin, n))
             for s, n in zip(self.core(row, column), self.shape, strict=True)
         )
@@ -174,7 +160,7 @@ class BlockNuclei:
 
 
 def label_row(
-    plane: LargePlane,
+    plane: Plane,
     model: Model,
     settings: Settings,
     stats: PlaneStats,
@@ -185,11 +171,11 @@ def label_row(
 ) -> Generator[Progress | BlockNuclei, None, None]:
     """Nuclei of a row of blocks.
 
-    Windows that two neighbouring blocks need are predicted once.
+    Tiles that two neighbouring blocks need are predicted once.
 
     Parameters
     ----------
-    plane : LargePlane
+    plane : Plane
     model : Model
     settings : Settings
     stats : PlaneStats
@@ -203,7 +189,7 @@ def label_row(
     Yields
     ------
     Progress
-        After every batch of windows of a block.
+        After every batch of tiles of a block.
     BlockNuclei
         Once a block.
 
@@ -212,18 +198,15 @@ def label_row(
     ImageError
         If a part of the image holds NaN or infinity.
     """
-    plane.limits, plane.smoothing = stats.limits, stats.smoothing
     columns = list(range(grid.columns)) if columns is None else columns
     store = store or TileStore()
-    reach = tile_reach(model.tile, plane.shape, stats.scale)
     below = grid.strip(row + 1) if row + 1 < grid.rows else None
     for column, following in zip_longest(columns, columns[1:]):
         view = grid.view(row, column)
         store.keep_for(None if following is None else grid.view(row, following), below)
-        around = tuple(slice(s.start - reach, s.stop + reach) for s in view)
         prediction = yield from predict(
             model,
-            plane.read(around),
+            plane,
             view,
             scale=stats.scale,
             flips=settings.flips,
@@ -266,13 +249,13 @@ def _own_nuclei(
         column,
         (top + origin[0], left + origin[1]),
         kept,
-        objects[own].reset_index(drop=True),
+        objects.loc[own].reset_index(drop=True),
         notes,
     )
 
 
 def _lies_in(objects: pd.DataFrame, core: Box) -> np.ndarray:
-    """Whether each centroid lies in a block, (n,)."""
+    """Tell whether each centroid lies in a block, (n,)."""
     inside = np.ones(len(objects), bool)
     for name, side in zip(("centroid_y", "centroid_x"), core, strict=True):
         # Two blocks sum the same pixels from other corners: their last digits differ.
@@ -284,7 +267,7 @@ def _lies_in(objects: pd.DataFrame, core: Box) -> np.ndarray:
 def _reaches_the_edge(
     labels: np.ndarray, origin: tuple[int, int], shape: tuple[int, int]
 ) -> np.ndarray:
-    """Whether each label touches the edge of the whole image, (n,)."""
+    """Tell which labels touch the edge of the whole image, (n,)."""
     touches = np.zeros(int(labels.max(initial=0)) + 1, bool)
     for axis, (first, length) in enumerate(zip(origin, shape, strict=True)):
         lines = np.moveaxis(labels, axis, 0)
@@ -332,7 +315,7 @@ class Stitcher:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know, each once."""
+        """Notes for the user, each once."""
         return tuple(self._notes)
 
     def add(self, block: BlockNuclei) -> None:
@@ -351,7 +334,7 @@ class Stitcher:
         free = there == 0
         self._labels[place] = np.where(free, wanted, there)
         self.count += int(new.sum())
-        self._tables.append(_compact(block.objects.assign(label=numbers)[new]))
+        self._tables.append(_compact(block.objects.assign(label=numbers).loc[new]))
         lost = np.unique(block.labels[~free])
         changed = ~new
         changed[lost[lost > 0] - 1] = True
@@ -376,10 +359,10 @@ class Stitcher:
         measured = all(name in objects for name in FEATURES)
         if calibration is not None and measured and len(objects):
             areas = objects["area"].to_numpy()
-            features = seen_together(objects[list(FEATURES)], areas)
+            features = seen_together(objects.loc[:, list(FEATURES)], areas)
             certainty = fitted_probability(features, calibration)
-            objects = objects[COLUMNS].assign(certainty=certainty)
-        return objects[COLUMNS].astype({"label": int, "area": int})
+            objects = objects.assign(certainty=certainty)
+        return objects.loc[:, COLUMNS].astype({"label": int, "area": int})
 
     def _image_table(self) -> pd.DataFrame:
         """Rows of all nuclei so far."""

@@ -1,4 +1,4 @@
-"""The first look: how large nuclei are, and so the scale at which to see them."""
+"""Estimate of the diameter of nuclei, and so of the scale at which to see them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_pmrnet.models.label_kind import whole_scale
-from napari_pmrnet.segmentation.blocks import PlaneStats
 from napari_pmrnet.segmentation.flow_labels import SMALLEST_AREA, label_nuclei
 from napari_pmrnet.segmentation.normalise import normalise
 from napari_pmrnet.segmentation.objects import describe_objects, object_features
+from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import (
-    Planes,
     Prediction,
     Progress,
+    height_and_width,
     predict,
     run_to_end,
     take_flows,
@@ -26,20 +26,19 @@ from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.models import Model
-    from napari_pmrnet.segmentation.plane import LargePlane
 
 KNOWN_LEAST, KNOWN_MOST = 0.6, 1.3
 ENOUGH = 0.4
 THRESHOLDS = Settings(probability_threshold=0.6, seed_threshold=0.6)
-"""Those at which the rule of the first look was chosen, whatever the user's are."""
+"""Those at which the rule of the estimate was chosen, whatever the user's are."""
 
 ESTIMATE_SCALES = {1.0: 1.75, 0.5: 1.0, 0.25: 1.0, 2.0: 1.75}
-"""Scales, and the side of the part looked at in windows of the network."""
+"""Scales, and the side of the part that nuclei are measured in, in tiles."""
 
 
 def choose_scale(
     model: Model,
-    planes: Planes,
+    image: np.ndarray | Plane,
     diameter: float | None,
     whole: dict[float, Prediction] | None = None,
 ) -> Generator[Progress, None, tuple[float, float | None]]:
@@ -48,14 +47,14 @@ def choose_scale(
     Parameters
     ----------
     model : Model
-    planes : ndarray of float32, shape (3, H, W)
+    image : Plane, or ndarray of float32, shape (3, H, W)
         As `prepare` gives it.
     diameter : float or None
         Of a typical nucleus, in pixels. None: by `estimate_diameter`. A model whose
         card names no ``working_diameters`` sees every image as it is, one of objects or
         classes sees it whole.
     whole : dict, optional
-        Filled with what the looks predicted of the whole image, by scale, so that a
+        Filled with what estimates predicted of the whole image, by scale, so that a
         small image need not be predicted again.
 
     Yields
@@ -70,14 +69,14 @@ def choose_scale(
         None where no nucleus was found.
     """
     if model.card.label_kind.sees_whole:
-        return whole_scale(model.tile, planes.shape[1:]), None
+        return whole_scale(model.tile, height_and_width(image)), None
     if needs_estimate(model, diameter):
-        diameter = yield from estimate_diameter(model, planes, whole)
+        diameter = yield from estimate_diameter(model, image, whole)
     return scale_for(model, diameter), diameter
 
 
 def needs_estimate(model: Model, diameter: float | None) -> bool:
-    """Whether the scale can only be told from the image."""
+    """Tell whether the scale can only be told from the image."""
     return diameter is None and model.card.working_diameters is not None
 
 
@@ -90,20 +89,22 @@ def scale_for(model: Model, diameter: float | None) -> float:
 
 
 def estimate_diameter(
-    model: Model, planes: Planes, whole: dict[float, Prediction] | None = None
+    model: Model,
+    image: np.ndarray | Plane,
+    whole: dict[float, Prediction] | None = None,
 ) -> Generator[Progress, None, float | None]:
-    """Diameter of a typical nucleus, from a quick look at a part of the image.
+    """Estimate the diameter of a typical nucleus in a part of the image.
 
     The part is the one with the most contrast. It is seen at several scales. Of those
     at which nuclei have a size that the network knows, the one is believed whose nuclei
     are to be trusted most: at the wrong scale they run together or fall to pieces, into
     which the flows do not lead. An image whose nuclei are trusted well enough as it is
-    gets no further look.
+    is seen at no other scale.
 
     Parameters
     ----------
     model : Model
-    planes : ndarray of float32, shape (3, H, W)
+    image : Plane, or ndarray of float32, shape (3, H, W)
     whole : dict, optional
         As for `choose_scale`.
 
@@ -118,24 +119,31 @@ def estimate_diameter(
     """
     small, large = model.card.working_diameters or (SMALL, LARGE)
     small, large = KNOWN_LEAST * small, KNOWN_MOST * large
-    known, native = [], None
+    known: list[DiameterEstimate] = []
+    native = None
     for scale, tiles in ESTIMATE_SCALES.items():
         yield Progress(0, 0, "measuring nuclei")
-        part = liveliest(planes, round(tiles * model.tile / scale))
+        part = liveliest(image, round(tiles * model.tile / scale))
         seen = estimate_at(model, part, scale)
         native = native or seen
-        if whole is not None and seen.prediction and part.shape == planes.shape:
+        if (
+            whole is not None
+            and seen.prediction
+            and part.shape[1:] == height_and_width(image)
+        ):
             whole[scale] = seen.prediction
         if seen.diameter is None or not small <= seen.diameter * scale <= large:
             continue
         if seen is native and seen.trust >= ENOUGH:
             return seen.diameter
         known.append(seen)
-    return max(known, key=lambda told: told.trust, default=native).diameter
+    if known:
+        return max(known, key=lambda seen: seen.trust).diameter
+    return None if native is None else native.diameter
 
 
 class DiameterEstimate(NamedTuple):
-    """What one look told: mean trust of the nuclei, typical diameter or None, maps."""
+    """Mean trust of the nuclei at one scale, typical diameter or None, and maps."""
 
     trust: float
     diameter: float | None
@@ -161,8 +169,11 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
         trust, area = objects["certainty"].to_numpy(), objects["area"].to_numpy()
     else:
         seen = object_features(labels, maps, flows)
-        trust = np.clip(seen["flow_agreement"], 0, 1) ** 2 * seen["pixel_certainty"]
-        trust = (trust * np.minimum(seen["flow_strength"], 1)).to_numpy()
+        agreement, certainty, strength = (
+            seen[name].to_numpy()
+            for name in ("flow_agreement", "pixel_certainty", "flow_strength")
+        )
+        trust = np.clip(agreement, 0, 1) ** 2 * certainty * np.minimum(strength, 1)
         area = np.exp(seen["log_area"].to_numpy())
     diameter = weighted_median(np.sqrt(4 / np.pi * area), trust)
     return DiameterEstimate(
@@ -170,12 +181,12 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
     )
 
 
-def liveliest(planes: Planes, side: int) -> np.ndarray:
+def liveliest(image: np.ndarray | Plane, side: int) -> np.ndarray:
     """Part of an image with the largest standard deviation.
 
     Parameters
     ----------
-    planes : ndarray, shape (C, H, W)
+    image : Plane, or ndarray of float32, shape (3, H, W)
     side : int
         Of the part, in pixels.
 
@@ -184,13 +195,13 @@ def liveliest(planes: Planes, side: int) -> np.ndarray:
     ndarray, shape (C, h, w)
         A view; h and w are `side`, or all of a smaller image.
     """
-    boxes = TileGrid(planes.shape[1:], side, side // 2).boxes()
+    boxes = TileGrid(height_and_width(image), side, side // 2).boxes()
     best = 0
     if len(boxes) > 1:
         thinned = (tuple(slice(s.start, s.stop, 4) for s in box) for box in boxes)
-        best = int(np.argmax([planes[:, ys, xs].std() for ys, xs in thinned]))
+        best = int(np.argmax([image[:, ys, xs].std() for ys, xs in thinned]))
     ys, xs = boxes[best]
-    return planes[:, ys, xs]
+    return image[:, ys, xs]
 
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
@@ -251,16 +262,16 @@ MOST_ESTIMATES = 3
 
 
 def measure_plane(
-    plane: LargePlane, model: Model, diameter: float | None
+    plane: Plane, model: Model, diameter: float | None
 ) -> Generator[Progress, None, PlaneStats]:
     """Intensity limits, smoothing and scale by which the network is to see an image.
 
     All are decided once. Where the diameter is not given, the parts with the most
-    contrast are looked at until nuclei are found in one, three at most.
+    contrast are predicted until nuclei are found in one, three at most.
 
     Parameters
     ----------
-    plane : LargePlane
+    plane : Plane
     model : Model
     diameter : float or None
         Of a typical nucleus, in pixels.
@@ -286,26 +297,26 @@ def measure_plane(
         box = next(boxes, None)
         if box is None:
             break
-        diameter = yield from estimate_diameter(model, plane.read(box).planes)
+        diameter = yield from estimate_diameter(model, plane[:, *box])
     return PlaneStats(scale_for(model, diameter), diameter, limits, plane.smoothing)
 
 
-def liveliest_boxes(plane: LargePlane, tile: int) -> Iterator[Box]:
+def liveliest_boxes(plane: Plane, tile: int) -> Iterator[Box]:
     """Parts of a large image with the largest standard deviation, apart, at most three.
 
     Parameters
     ----------
-    plane : LargePlane
+    plane : Plane
     tile : int
-        Side of the network's windows, in pixels.
+        Side of a tile of the network, in pixels.
 
     Yields
     ------
     tuple of slice
-        Just large enough for every look of `estimate_diameter`.
+        Just large enough for every scale of `estimate_diameter`.
     """
     side = round(max(tiles * tile / scale for scale, tiles in ESTIMATE_SCALES.items()))
-    overview = normalise(plane.overview(), plane.limits)
+    overview = normalise(plane.overview, plane.limits)
     step = max(plane.shape[0] / overview.shape[0], 1.0)
     small = max(1, round(side / step))
     grid = TileGrid(overview.shape[:2], small, small // 2)
@@ -317,10 +328,10 @@ def liveliest_boxes(plane: LargePlane, tile: int) -> Iterator[Box]:
         if not len(boxes):
             return
         best = boxes[int(np.argmax(contrast))]
-        starts = (
+        y, x = (
             max(0, min(round(int(at) * step), n - side))
             for at, n in zip(best, plane.shape, strict=True)
         )
-        yield tuple(slice(start, start + side) for start in starts)
+        yield slice(y, y + side), slice(x, x + side)
         apart = (np.abs(boxes - best) >= small).any(axis=1)
         boxes, contrast = boxes[apart], contrast[apart]

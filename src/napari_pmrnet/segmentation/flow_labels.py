@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def label_nuclei(
     """
     foreground = probability > settings.probability_threshold
     if flows is None:
-        labels, _ = ndimage.label(foreground)
+        labels, _ = components(foreground)
     else:
         least = settings.seed_threshold * least_sink_density(diameter)
         labels = _cluster_by_sink(foreground, flows, least)
@@ -76,7 +77,7 @@ def _cluster_by_sink(
     end = pixels[_follow(foreground, flows, pixels)]
     sink_density = np.bincount(end, minlength=foreground.size).astype(np.float32)
     sink_density = ndimage.gaussian_filter(sink_density.reshape(foreground.shape), 1)
-    seeds, _ = ndimage.label(sink_density > least, _EIGHT)
+    seeds, _ = components(sink_density > least, _EIGHT)
     # Grown after they are told apart: two crowds may lie two pixels from each other.
     seeds = np.where(seeds == 0, highest_near(seeds), seeds)
     labels[pixels] = seeds.ravel()[end]
@@ -118,7 +119,7 @@ def _fill_gaps(
     lost = foreground & (labels == 0)
     if not lost.any() or not labels.any():
         return labels
-    pieces, count = ndimage.label(lost, _EIGHT)
+    pieces, count = components(lost, _EIGHT)
     touching = np.zeros(count + 1, bool)
     touching[pieces[highest_near(labels) > 0]] = True
     gaps = touching & (np.bincount(pieces.ravel(), minlength=count + 1) < limit)
@@ -132,6 +133,15 @@ def _fill_gaps(
     return filled
 
 
+def components(
+    mask: NDArray[np.bool_], neighbours: NDArray | None = None
+) -> tuple[NDArray[np.int32], int]:
+    """Connected parts of a mask, numbered from 1, and how many there are."""
+    # scipy's types leave open what comes back: a pair, unless it is given an array.
+    pair: Any = ndimage.label(mask, neighbours)
+    return pair
+
+
 def _nearest(labels: np.ndarray, box: Box, inside: np.ndarray) -> np.ndarray:
     """Labels nearest to the pixels `inside` a box, looking no further than need be."""
     margin = NEAR
@@ -142,9 +152,9 @@ def _nearest(labels: np.ndarray, box: Box, inside: np.ndarray) -> np.ndarray:
             for s, a in zip(box, around, strict=True)
         )
         seen = labels[around]
-        distance, nearest = ndimage.distance_transform_edt(
-            seen == 0, return_indices=True
-        )
+        # scipy's types leave open what comes back: both, with indices.
+        both: Any = ndimage.distance_transform_edt(seen == 0, return_indices=True)
+        distance, nearest = both
         # Any nearer label, or one as near, lies within the margin then.
         if seen.any() and distance[place][inside].max() < margin:
             return seen[tuple(axis[place][inside] for axis in nearest)]

@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,13 +25,12 @@ from napari_pmrnet.segmentation.blocks import (
     SIDE,
     BlockGrid,
     BlockNuclei,
-    PlaneStats,
     Stitcher,
     label_row,
 )
 from napari_pmrnet.segmentation.diameter import measure_plane
 from napari_pmrnet.segmentation.normalise import noise_notes
-from napari_pmrnet.segmentation.plane import LargePlane
+from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.tiles import TileStore, tile_reach
 from napari_pmrnet.settings import Settings
@@ -39,15 +39,6 @@ if TYPE_CHECKING:
     import zarr
 
     from napari_pmrnet.models import Model
-    from napari_pmrnet.segmentation.plane import LargePlane
-
-LARGE_PLANE = 16_777_216
-"""Pixels of a plane above which it is segmented block by block: 4096 x 4096."""
-
-
-def is_large(shape: Sequence[int]) -> bool:
-    """Whether a plane is to be segmented block by block."""
-    return int(np.prod(shape)) > LARGE_PLANE
 
 
 class LabelStore:
@@ -58,14 +49,16 @@ class LabelStore:
     output : str or Path
         Folder to make or replace, ending in ``.zarr``. Beside it lies the table, with
         the same name and the ending ``.csv``.
-    space, provenance : optional
+    space : Space, optional
         Kept with the labels; see `create_label_zarr`.
     block : int
         Most pixels along a side of a block; memory grows with its square.
     identity : mapping, optional
-        As for `label_plane`.
+        What tells the image's pixels from others, ready for JSON. Blocks of an earlier
+        run count only if it is the same; by default name and intensity limits do.
     fill : callable, optional
-        Gives the ``fill`` of `label_plane` for the plane at a place.
+        Gives what makes the missing blocks of the plane at a place; by default
+        `fill_here` does.
 
     Raises
     ------
@@ -77,16 +70,14 @@ class LabelStore:
         self,
         output: str | Path,
         space: Space | None = None,
-        provenance: Provenance | None = None,
         block: int = SIDE,
         identity: Mapping[str, Any] | None = None,
         fill: Callable[[tuple[int, ...]], Fill] | None = None,
     ) -> None:
         self.output = checked_target(output, Format.ZARR)
-        self._about = {
+        self._space = space or Space()
+        self._about: dict[str, Any] = {
             "name": self.output.stem,
-            "space": space,
-            "provenance": provenance,
         }
         self._block, self._identity, self._fill = block, identity, fill
         self._labels: zarr.Array | None = None
@@ -97,35 +88,71 @@ class LabelStore:
         """The CSV with one row a nucleus."""
         return self.output.with_suffix(".csv")
 
-    def create(self, shape: Sequence[int]) -> Within:
-        """The labels to fill, all zero; nothing is made before something is written."""
+    def create(
+        self,
+        shape: Sequence[int],
+        provenance: Provenance,
+        axes: Sequence[str] = ("y", "x"),
+    ) -> Within:
+        """Labels to fill, all zero; nothing is made before something is written.
+
+        Parameters
+        ----------
+        shape : sequence of int
+        provenance : Provenance
+            Kept with the labels.
+        axes : sequence of str
+            Names of the axes, y and x last, unless the space has its own.
+        """
         self._shape = tuple(shape)
+        space = replace(self._space, axes=self._space.axes or tuple(axes))
+        self._about |= {"space": space, "provenance": provenance}
         return Within(self)
 
     def label(
         self,
-        plane: LargePlane,
+        plane: Plane,
         place: tuple[int, ...],
         settings: Settings,
         model: Model,
         first: int = 0,
     ) -> Generator[Progress, None, LabelledPlane]:
-        """Segment a plane block by block; see `label_plane`."""
+        """Segment a large plane block by block into the labels.
+
+        They are not touched before all blocks are done. Blocks that are done stay
+        beside them, for a run that is stopped.
+
+        Parameters
+        ----------
+        plane : Plane
+        place : tuple of int
+            Where it lies in the labels.
+        settings : Settings
+        model : Model
+        first : int
+            Number after which those of the nuclei begin.
+
+        Yields
+        ------
+        Progress
+
+        Returns
+        -------
+        LabelledPlane
+        """
         name = "-".join(["plane", *map(str, place)])
+        fill = fill_here if self._fill is None else self._fill(place)
         with self._writing():
-            return (
-                yield from label_plane(
-                    plane,
-                    Within(self, place),
-                    self._beside(".parts") / name,
-                    settings,
-                    model,
-                    self._block,
-                    self._identity,
-                    None if self._fill is None else self._fill(place),
-                    first,
-                )
-            )
+            stats = yield from measure_plane(plane, model, settings.diameter)
+            grid = BlockGrid.for_scale(plane.shape, stats.scale, self._block)
+            job = _job(plane, self._identity, settings, model, stats, grid)
+            parts = Parts(self._beside(".parts") / name, job)
+            yield from fill(parts, plane, model, settings, stats, grid)
+            stitcher = Stitcher(Within(self, place), first)
+            yield from _stitch(parts, grid, stitcher)
+        objects = stitcher.table(model.card.object_certainty)
+        notes = (*noise_notes(stats.smoothing), *stitcher.notes)
+        return LabelledPlane(objects, stats, notes)
 
     def finish(self, objects: pd.DataFrame) -> None:
         """Write the table and put the labels in their place.
@@ -171,7 +198,7 @@ class Within:
         self._store, self._place = store, place
 
     def __getitem__(self, where: tuple[Any, ...]) -> np.ndarray:
-        return self._store.array()[(*self._place, *where)]
+        return np.asarray(self._store.array()[(*self._place, *where)])
 
     def __setitem__(self, where: tuple[Any, ...], labels: np.ndarray) -> None:
         self._store.array()[(*self._place, *where)] = labels
@@ -258,66 +285,15 @@ VERSION = 1
 
 
 class LabelledPlane(NamedTuple):
-    """What `label_plane` found: the table of nuclei, how it saw, what is to be said."""
+    """Table of nuclei and measurements of a large plane, and notes for the user."""
 
     objects: pd.DataFrame
     stats: PlaneStats
     notes: tuple[str, ...]
 
 
-def label_plane(
-    plane: LargePlane,
-    labels: Any,
-    work: Path,
-    settings: Settings,
-    model: Model,
-    block: int = SIDE,
-    identity: Mapping[str, Any] | None = None,
-    fill: Fill | None = None,
-    first: int = 0,
-) -> Generator[Progress, None, LabelledPlane]:
-    """Segment a large plane into an array.
-
-    Parameters
-    ----------
-    plane : LargePlane
-    labels : array-like of int32, shape (H, W)
-        All zero; not touched before all blocks are done.
-    work : Path
-        Folder for the blocks that are done; it stays, for a run that is stopped.
-    settings : Settings
-    model : Model
-    block : int
-        Most pixels along a side of a block.
-    identity : mapping, optional
-        What tells the image's pixels from others, ready for JSON. Blocks of an earlier
-        run count only if it is the same; by default name and intensity limits do.
-    fill : callable, optional
-        Makes the blocks that are missing; by default `fill_here`.
-    first : int
-        Number after which those of the nuclei begin.
-
-    Yields
-    ------
-    Progress
-
-    Returns
-    -------
-    LabelledPlane
-    """
-    stats = yield from measure_plane(plane, model, settings.diameter)
-    grid = BlockGrid.for_scale(plane.shape, stats.scale, block)
-    parts = Parts(work, _job(plane, identity, settings, model, stats, grid))
-    yield from (fill or fill_here)(parts, plane, model, settings, stats, grid)
-    stitcher = Stitcher(labels, first)
-    yield from _stitch(parts, grid, stitcher)
-    objects = stitcher.table(model.card.object_certainty)
-    notes = (*noise_notes(stats.smoothing), *stitcher.notes)
-    return LabelledPlane(objects, stats, notes)
-
-
 def _job(
-    plane: LargePlane,
+    plane: Plane,
     identity: Mapping[str, Any] | None,
     settings: Settings,
     model: Model,
@@ -341,7 +317,7 @@ def _job(
 
 def fill_here(
     parts: Parts,
-    plane: LargePlane,
+    plane: Plane,
     model: Model,
     settings: Settings,
     stats: PlaneStats,
@@ -353,7 +329,7 @@ def fill_here(
     ----------
     parts : Parts
         Where blocks are kept.
-    plane : LargePlane
+    plane : Plane
     model : Model
     settings : Settings
     stats : PlaneStats
@@ -362,7 +338,7 @@ def fill_here(
     Yields
     ------
     Progress
-        After every batch of windows.
+        After every batch of tiles.
     """
     total = grid.rows * grid.columns
     done = total - len(parts.missing(grid))

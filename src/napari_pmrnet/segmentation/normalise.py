@@ -155,7 +155,7 @@ def smoothing_for(noise: float) -> float:
 
 
 def noise_notes(smoothing: float) -> tuple[str, ...]:
-    """What to tell the user of `smoothing_for`."""
+    """Notes for the user on `smoothing_for`."""
     if not smoothing:
         return ()
     return (f"the image is noisy: smoothed with a sigma of {smoothing:g} pixels",)

@@ -37,7 +37,7 @@ FEATURES = (
 
 
 class ImageContext(NamedTuple):
-    """What a part of an image has to be told of the whole.
+    """Facts of the whole image that a part of it needs.
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ def object_features(
     maps: Mapping[str, np.ndarray],
     flows: np.ndarray,
 ) -> pd.DataFrame:
-    """What the certainty of a nucleus is estimated from.
+    """Features that the certainty of a nucleus is estimated from.
 
     Parameters
     ----------
@@ -325,7 +325,7 @@ class _Regions:
         return roundness, np.sqrt((mean + half) / minor)
 
     def surroundings(self, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Whether each labelled pixel touches another label; probability around it.
+        """Labelled pixels that touch another label; probability around it.
 
         Returns
         -------
@@ -345,7 +345,7 @@ class _Regions:
         return touching, total / np.maximum(number, 1)
 
     def touching_the_border(self, whole: ImageContext) -> np.ndarray:
-        """Whether a label has a pixel on the border of the whole image."""
+        """Tell whether a label has a pixel on the border of the whole image."""
         (top, left), (height, width) = whole.offset, whole.shape
         y, x = self.y + top, self.x + left
         edge = (y == 0) | (x == 0) | (y == height - 1) | (x == width - 1)
@@ -357,7 +357,7 @@ _LOG_ODDS_CAP = 8.0
 
 
 def pixel_features(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What the certainty of a pixel is estimated from.
+    """Features that the certainty of a pixel is estimated from.
 
     Parameters
     ----------

@@ -128,7 +128,7 @@ def missed_of(
     )
     objects = _in_the_image(missed.objects, region)
     centres = objects[["centroid_y", "centroid_x"]].to_numpy()
-    objects = objects[region.holds(np.round(centres).astype(int))]
+    objects = objects.loc[region.holds(np.round(centres).astype(int))]
     kept = np.where(np.isin(missed.labels, objects["label"]), missed.labels, 0)
     return Missed(region.place(kept, region.view), objects)
 
@@ -136,7 +136,7 @@ def missed_of(
 def _cut(
     maps: Mapping[str, np.ndarray], flows: np.ndarray | None, region: Region
 ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-    """What lies in the view of a region."""
+    """Maps and flows in the view of a region."""
     view = region.view
     cut = {name: values[view] for name, values in maps.items()}
     return cut, None if flows is None else flows[:, *view]
@@ -154,7 +154,7 @@ def _kept(labels: np.ndarray, region: Region) -> np.ndarray:
 
 
 def _whole(labels: np.ndarray, certainty: np.ndarray, region: Region) -> ImageContext:
-    """What the nuclei of a region are compared with: each other."""
+    """Context of the nuclei of a region: each other."""
     top, left = (s.start for s in region.view)
     areas = np.bincount(labels.ravel())[1:]
     some = len(areas) > 0

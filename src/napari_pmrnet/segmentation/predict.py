@@ -1,13 +1,14 @@
-"""Windows through the network: a plain generator that yields once a window batch."""
+"""Tiles through the network: a plain generator that yields once a tile batch."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.tiles import (
     Blend,
     Box,
@@ -25,16 +26,8 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-class Planes(Protocol):
-    """What the network sees of an image: (3, H, W), cut by rows and columns."""
-
-    shape: tuple[int, ...]
-
-    def __getitem__(self, where: tuple[slice, slice, slice]) -> np.ndarray: ...
-
-
 class Progress(NamedTuple):
-    """Windows done, windows in all, and what is going on."""
+    """Tiles done, tiles in all, and what is going on."""
 
     done: int
     total: int
@@ -66,7 +59,7 @@ def run_to_end(steps: Generator[object, None, T]) -> T:
 
 def predict(
     model: Model,
-    image: Planes,
+    image: np.ndarray | Plane,
     box: Box | None = None,
     *,
     scale: float = 1.0,
@@ -76,41 +69,41 @@ def predict(
 ) -> Generator[Progress, None, Prediction]:
     """Predict the maps of an image, or of a part of it.
 
-    All windows of an image have one size for the network, see `tile_side`; `scale`
+    All tiles of an image have one size for the network, see `tile_side`; `scale`
     changes how much of the image they show. Their places are those of the whole image.
-    A model that sees images whole has one window, whatever the size of the image.
+    A model that sees images whole has one tile, whatever the size of the image.
 
     Running out of device memory halves the batch and at last goes to the CPU; both are
-    noted. The windows and their places stay the same.
+    noted. The tiles and their places stay the same.
 
     Parameters
     ----------
     model : Model
-    image : array-like of float32, shape (3, H, W)
-        As `prepare` gives it, or what looks like it: asked for ``shape`` and for
-        ``image[:, rows, columns]`` of the windows that touch the box.
+    image : Plane, or ndarray of float32, shape (3, H, W)
+        An array as `prepare` gives it. Of a plane what the tiles cover that touch the
+        box is read, once.
     box : tuple of slice, optional
         Part that is wanted; by default the whole image.
     scale : float
         Pixels the network sees for each pixel of the image.
     flips : bool
-        Mean over four flips of every window.
+        Mean over four flips of every tile.
     extra_maps : bool
         Also the raw PGRF map, the gates at 1/2 and 1/4 scale and ESConv's map.
     store : TileStore, optional
-        Windows that were predicted for another part; takes those that it is to keep.
+        Tiles that were predicted for another part; takes those that it is to keep.
 
     Yields
     ------
     Progress
-        After every batch of windows.
+        After every batch of tiles.
 
     Returns
     -------
     Prediction
         Maps of the shape of the box.
     """
-    shape = tuple(image.shape[1:])
+    shape = height_and_width(image)
     whole = model.card.label_kind.sees_whole
     side = model.tile if whole else tile_side(model.tile, shape)
     tile, overlap = (round(n / scale) for n in (side, model.overlap))
@@ -118,6 +111,7 @@ def predict(
     names = model.map_names(extra_maps)
     blend = Blend(grid, len(names))
     pending = grid.boxes()
+    part, origin = _covered(image, pending)
     total, done = len(pending), 0
     batch_size = max(1, model.batch_size * model.tile**2 // side**2)
     notes: list[str] = []
@@ -128,7 +122,7 @@ def predict(
         if unknown:
             try:
                 new = model.predict_tiles(
-                    grid.cut(image, unknown), extra_maps, side, flips
+                    grid.cut(part, unknown, origin), extra_maps, side, flips
                 )
             except RuntimeError as error:
                 if not _out_of_memory(error) or model.device.type == "cpu":
@@ -144,9 +138,26 @@ def predict(
             blend.add([box], [maps])
         del pending[: len(boxes)]
         done += len(boxes)
-        yield Progress(done, total, f"window {done} of {total} on {model.device}")
+        yield Progress(done, total, f"tile {done} of {total} on {model.device}")
     maps = dict(zip(names, blend.result(), strict=True))
     return Prediction(maps, model.runs_on, tuple(notes))
+
+
+def height_and_width(image: np.ndarray | Plane) -> tuple[int, int]:
+    """Height and width of a plane, or of an array (3, H, W)."""
+    height, width = image.shape[-2:]
+    return height, width
+
+
+def _covered(
+    image: np.ndarray | Plane, boxes: list[Box]
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """The part (3, h, w) of an image that tiles cover, and its first pixel."""
+    if not isinstance(image, Plane):
+        return image, (0, 0)
+    top, left = (min(box[axis].start for box in boxes) for axis in (0, 1))
+    bottom, right = (max(box[axis].stop for box in boxes) for axis in (0, 1))
+    return image[:, top:bottom, left:right], (top, left)
 
 
 def _leading(
@@ -164,16 +175,16 @@ def _leading(
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device said that its memory is full."""
+    """Tell whether a device said that its memory is full."""
     return "out of memory" in str(error).lower()
 
 
 def _retreat(model: Model, tried: int, notes: list[str]) -> tuple[int, Model]:
-    """Half the batch, or the CPU when one window is already too much."""
+    """Half the batch, or the CPU when one tile is already too much."""
     if tried > 1:
         smaller = tried // 2
         notes.append(
-            f"{model.device} ran out of memory: going on with {smaller} windows at once"
+            f"{model.device} ran out of memory: going on with {smaller} tiles at once"
         )
     else:
         notes.append(f"{model.device} ran out of memory: going on with the CPU")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.segmentation.tiles import Box
+from napari_pmrnet.segmentation.tiles import Box, box_of
 
 MARGIN = 64
 """Pixels that are predicted around a region, so that nuclei on its rim are whole."""
@@ -39,7 +39,7 @@ class Region:
     def of(cls, mask: np.ndarray) -> Region:
         """The region that a mask of the whole image marks, as small as it can be."""
         mask = np.asarray(mask, bool)
-        box = tuple(_extent(mask.any(axis=axis)) for axis in (1, 0))
+        box = _extent(mask.any(axis=1)), _extent(mask.any(axis=0))
         return cls(mask[box], (box[0].start, box[1].start), mask.shape)
 
     @property
@@ -58,7 +58,7 @@ class Region:
         return self._grown(MARGIN + EDGE)
 
     def _grown(self, margin: int) -> Box:
-        return tuple(
+        return box_of(
             slice(max(0, first - margin), min(n, first + length + margin))
             for first, length, n in zip(
                 self.origin, self.inside.shape, self.shape, strict=True
@@ -66,7 +66,7 @@ class Region:
         )
 
     def holds(self, points: np.ndarray) -> NDArray[np.bool_]:
-        """Whether pixels (n, 2), rows and columns of the image, lie in the region."""
+        """Tell which pixels (n, 2), rows and columns of the image, it holds."""
         at = np.asarray(points) - self.origin
         within = ((at >= 0) & (at < self.inside.shape)).all(axis=1)
         held = np.zeros(len(at), bool)
@@ -106,7 +106,7 @@ def checked_region(
     return found
 
 
-def _extent(marked: NDArray[np.bool_]) -> slice:
+def _extent(marked: ArrayLike) -> slice:
     """From the first to the last that is marked."""
     places = np.flatnonzero(marked)
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)

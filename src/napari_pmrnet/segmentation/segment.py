@@ -13,10 +13,9 @@ import pandas as pd
 from napari_pmrnet.segmentation.diameter import choose_scale, measure_plane
 from napari_pmrnet.segmentation.normalise import noise_notes
 from napari_pmrnet.segmentation.objects import certainty_map
-from napari_pmrnet.segmentation.plane import LargePlane, PreparedPlane, choose_plane
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.postprocess import Missed, missed_of, nuclei_of
 from napari_pmrnet.segmentation.predict import (
-    Planes,
     Prediction,
     Progress,
     predict,
@@ -24,7 +23,6 @@ from napari_pmrnet.segmentation.predict import (
     take_flows,
 )
 from napari_pmrnet.segmentation.region import Region, checked_region
-from napari_pmrnet.segmentation.tiles import tile_reach
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -116,7 +114,7 @@ class Segmentation:
 
 
 def segment(
-    image: np.ndarray,
+    image: np.ndarray | Plane,
     settings: Settings | None = None,
     model: Model | None = None,
     *,
@@ -130,9 +128,10 @@ def segment(
 
     Parameters
     ----------
-    image : array-like
+    image : array-like or Plane
         (H, W) grey, (H, W, 3) or (H, W, 4) colour, or channels with `channel_axis`. Any
-        real dtype.
+        real dtype. A `Plane` has a channel and a name of its own; of one on disk and a
+        region, an overview and what lies around the region are read, and no more.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
     model : Model, optional
@@ -175,7 +174,7 @@ def segment(
 
 
 def segment_steps(
-    image: np.ndarray,
+    image: np.ndarray | Plane,
     settings: Settings | None = None,
     model: Model | None = None,
     *,
@@ -190,34 +189,38 @@ def segment_steps(
     Yields
     ------
     Progress
-        Before the network is loaded and after every batch of windows.
+        Before the network is loaded and after every batch of tiles.
     """
     started = time.perf_counter()
-    if settings is None:
-        settings = Settings() if model is None else Settings.for_card(model.card)
-    options = {
-        "channel": settings.channel,
-        "channel_axis": channel_axis,
-        "rgb": rgb,
-        "name": image_name,
-    }
-    plane = choose_plane(np.asarray(image), **options)
+    settings = settings_for(settings, model)
+    if isinstance(image, Plane):
+        plane = image
+    else:
+        plane = Plane(
+            [np.asarray(image)],
+            channel=settings.channel,
+            channel_axis=channel_axis,
+            rgb=rgb,
+            name=image_name,
+        )
+    planes: np.ndarray | Plane = plane
     if region is not None:
-        region = checked_region(region, plane.shape[:2], image_name)
-    prepared = PreparedPlane(plane, image_name)
-    planes: Planes = prepared.whole() if region is None else prepared
-    if model is None:
-        yield Progress(0, 0, "loading the network")
-        from napari_pmrnet.models import shared_model
-
-        model = shared_model(settings.model, settings.device)
-    if region is not None:
-        model.card.label_kind.refuse_tiles(image_name, "Choose the whole image.")
-    yield Progress(0, 0, f"starting on {model.device}")
+        region = checked_region(region, plane.shape, plane.name)
+    else:
+        plane = plane if plane.in_memory else plane.loaded()
+        planes = plane.prepared()
+    model = yield from ready_model(settings, model)
     estimates: dict[float, Prediction] = {}
-    scale, diameter = yield from choose_scale(
-        model, planes, settings.diameter, estimates
-    )
+    if plane.in_memory:
+        if region is not None:
+            model.card.label_kind.refuse_tiles(plane.name, "Choose the whole image.")
+        yield Progress(0, 0, f"starting on {model.device}")
+        scale, diameter = yield from choose_scale(
+            model, planes, settings.diameter, estimates
+        )
+    else:
+        stats = yield from measure_plane(plane, model, settings.diameter)
+        scale, diameter = stats.scale, stats.diameter
     prediction = estimates.get(scale)
     if prediction is None or extra_maps or settings.flips or region is not None:
         prediction = yield from predict(
@@ -230,11 +233,41 @@ def segment_steps(
         )
     yield Progress(1, 1, "separating nuclei")
     result = assemble(prediction, settings, model, region, extra_maps, diameter)
-    notes = (*noise_notes(prepared.smoothing), *result.notes)
+    notes = (*noise_notes(plane.smoothing), *result.notes)
     if settings.diameter is not None and model.card.label_kind.sees_whole:
         notes += ("the diameter does not count: the model sees the image whole",)
     seconds = time.perf_counter() - started
     return replace(result, scale=scale, seconds=seconds, notes=notes)
+
+
+def settings_for(settings: Settings | None, model: Model | None) -> Settings:
+    """Settings of a run: by default those tuned for the model."""
+    if settings is not None:
+        return settings
+    return Settings() if model is None else Settings.for_card(model.card)
+
+
+def ready_model(
+    settings: Settings, model: Model | None
+) -> Generator[Progress, None, Model]:
+    """Load the model and choose the device that settings name, unless one is given.
+
+    Yields
+    ------
+    Progress
+        Before a model is loaded.
+
+    Raises
+    ------
+    WeightsError
+        If the model is missing or altered.
+    """
+    if model is not None:
+        return model
+    yield Progress(0, 0, "loading the network")
+    from napari_pmrnet.models import shared_model
+
+    return shared_model(settings.model, settings.device)
 
 
 def assemble(
@@ -279,63 +312,3 @@ def assemble(
         flows=flows,
         region=region,
     )
-
-
-def segment_field_steps(
-    plane: LargePlane,
-    region: Region,
-    settings: Settings,
-    model: Model | None = None,
-) -> Generator[Progress, None, Segmentation]:
-    """Segment the nuclei of a region of a large image.
-
-    Read are an overview for the intensity limits, nine tiles for the noise, where the
-    diameter is not given a few parts that tell it, and the windows that touch the
-    region.
-
-    Parameters
-    ----------
-    plane : LargePlane
-    region : Region
-        Keep only nuclei whose centre lies inside.
-    settings : Settings
-        The channel is that of `plane`.
-    model : Model, optional
-        By default the model and device that the settings name.
-
-    Yields
-    ------
-    Progress
-        Before the network is loaded and after every batch of windows.
-
-    Returns
-    -------
-    Segmentation
-        Of the shape of the whole image, zero far from the region.
-
-    Raises
-    ------
-    ImageError
-        If the region does not fit the image, or the image cannot be segmented as it is.
-    WeightsError
-        If the model is missing or altered.
-    """
-    started = time.perf_counter()
-    region = checked_region(region, plane.shape, plane.name)
-    if model is None:
-        yield Progress(0, 0, "loading the network")
-        from napari_pmrnet.models import shared_model
-
-        model = shared_model(settings.model, settings.device)
-    stats = yield from measure_plane(plane, model, settings.diameter)
-    reach = tile_reach(model.tile, plane.shape, stats.scale)
-    around = tuple(slice(s.start - reach, s.stop + reach) for s in region.predicted)
-    part = plane.read(around)
-    prediction = yield from predict(
-        model, part, region.predicted, scale=stats.scale, flips=settings.flips
-    )
-    yield Progress(1, 1, "separating nuclei")
-    result = assemble(prediction, settings, model, region, diameter=stats.diameter)
-    seconds = time.perf_counter() - started
-    notes = (*noise_notes(stats.smoothing), *result.notes)
-    return replace(result, scale=stats.scale, seconds=seconds, notes=notes)

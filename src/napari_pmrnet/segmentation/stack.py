@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,16 +12,19 @@ import pandas as pd
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.provenance import Provenance
-from napari_pmrnet.io.space import Space
 from napari_pmrnet.models.label_kind import LabelKind
-from napari_pmrnet.segmentation.blocks import SIDE
+from napari_pmrnet.segmentation import sizes
 from napari_pmrnet.segmentation.flow_labels import numbered
-from napari_pmrnet.segmentation.label_store import LabelledPlane, LabelStore, is_large
+from napari_pmrnet.segmentation.label_store import LabelledPlane, LabelStore
 from napari_pmrnet.segmentation.linking import Links
 from napari_pmrnet.segmentation.normalise import thinning
-from napari_pmrnet.segmentation.plane import LargePlane
-from napari_pmrnet.segmentation.predict import Progress, run_to_end
-from napari_pmrnet.segmentation.segment import Segmentation, segment_steps
+from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.predict import Progress
+from napari_pmrnet.segmentation.segment import (
+    Segmentation,
+    ready_model,
+    segment_steps,
+)
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from napari_pmrnet.models import Model
 
 MOST_STACKED = 2
-LARGEST_LABELS = 268_435_456
-"""Pixels of a stack whose labels take one GB; those of larger ones go to disk."""
 MAPS = ("probability", "boundary", "certainty")
 
 
@@ -45,13 +45,16 @@ class Stack:
         y and x are the last axes, followed only by the samples of a colour. Planes are
         read from it one at a time.
     axes : tuple of str
-        Names of all axes but those of channels and colours; y and x are the last two.
+        Names of all axes but those of channels, colours and `at`; y and x are the last
+        two.
     channel_axis : int or None
         Axis of `data` that holds the channels.
     rgb : bool
         Whether the last axis of `data` holds the samples of a colour.
     coarser : tuple of array-like
         Smaller copies of `data`, for overviews of large planes.
+    at : tuple of int
+        Place along leading axes of `data` that only one plane is taken of.
     """
 
     data: Any
@@ -59,6 +62,7 @@ class Stack:
     channel_axis: int | None = None
     rgb: bool = False
     coarser: tuple[Any, ...] = ()
+    at: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, image: ImageData) -> Stack:
@@ -67,15 +71,23 @@ class Stack:
             image.data, image.space.axes, image.channel_axis, image.rgb, image.coarser
         )
 
+    @classmethod
+    def of_plane(cls, plane: Plane) -> Stack:
+        """A stack of a single plane."""
+        finest, *coarser = plane.levels
+        axis, rgb = plane.channel_axis, bool(plane.rgb)
+        return cls(finest, ("y", "x"), axis, rgb, tuple(coarser), plane.place)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of every axis but channels and colours."""
         shape = self.data.shape[:-1] if self.rgb else self.data.shape
-        return tuple(n for axis, n in enumerate(shape) if axis != self.channel_axis)
+        kept = (n for axis, n in enumerate(shape) if axis != self.channel_axis)
+        return tuple(kept)[len(self.at) :]
 
     @property
     def count(self) -> int:
-        """How many planes there are."""
+        """Number of planes."""
         return int(np.prod(self.shape[:-2]))
 
     @property
@@ -84,47 +96,51 @@ class Stack:
         return len(MAPS) * np.dtype(np.float32).itemsize * int(np.prod(self.shape))
 
     @property
+    def keeps_maps(self) -> bool:
+        """Tell whether there is room for the maps of all planes."""
+        return sizes.maps_fit(self.map_bytes)
+
+    @property
     def has_large_planes(self) -> bool:
-        """Whether planes are segmented block by block."""
-        return is_large(self.shape[-2:])
+        """Tell whether planes are segmented block by block."""
+        return sizes.is_large_plane(self.shape[-2:])
 
     @property
     def is_large(self) -> bool:
-        """Whether labels are too large for memory, or a plane is."""
-        return self.has_large_planes or int(np.prod(self.shape)) > LARGEST_LABELS
+        """Tell whether labels are too large for memory, or a plane is."""
+        return sizes.has_large_labels(self.shape)
 
-    def plane(self, place: tuple[int, ...]) -> np.ndarray:
-        """Pixels of a plane, with its channels first or colours last."""
-        return np.asarray(self.data[self._index(place)])
-
-    def lazy_plane(
-        self, place: tuple[int, ...], channel: int | None, name: str
-    ) -> LargePlane:
+    def plane(
+        self, place: tuple[int, ...], channel: int | None = None, name: str = "image"
+    ) -> Plane:
         """A plane of which nothing is read yet.
+
+        Parameters
+        ----------
+        place : tuple of int
+        channel : int, optional
+            Channel or colour to use.
+        name : str
+            Of the layer or file.
 
         Raises
         ------
         ImageError
             If it has no such channel.
         """
-        index = self._index(place)
-        return LargePlane(
-            [level[index] for level in (self.data, *self.coarser)],
-            channel=channel,
-            channel_axis=None if self.channel_axis is None else 0,
-            rgb=self.rgb,
-            name=name,
+        title = self.title(place)
+        return Plane(
+            [self.data, *self.coarser],
+            (*self.at, *place),
+            channel,
+            self.channel_axis,
+            self.rgb,
+            f"{name} {title}".rstrip(),
+            title,
         )
 
-    def _index(self, place: tuple[int, ...]) -> tuple[Any, ...]:
-        """What to take of `data` for a plane."""
-        index: list[Any] = list(place)
-        if self.channel_axis is not None:
-            index.insert(self.channel_axis, slice(None))
-        return tuple(index)
-
     def title(self, place: tuple[int, ...]) -> str:
-        """Where a plane lies, such as ``"t=2 z=5"``; empty for a plain image."""
+        """Place of a plane in words, such as ``"t=2 z=5"``; empty for a plain image."""
         named = zip(self.axes[:-2], place, strict=True)
         return " ".join(f"{axis}={step}" for axis, step in named)
 
@@ -173,7 +189,7 @@ class StackSegmentation:
 
 
 Labelled = Segmentation | StackSegmentation
-"""What the viewer shows: labels of one plane, or of all."""
+"""Results that the viewer shows: labels of one plane, or of all."""
 
 
 def segment_planes(
@@ -208,12 +224,12 @@ def segment_planes(
         Also keep the maps of all planes: `Stack.map_bytes`.
     store : LabelStore, optional
         Takes the labels, for images that are too large: those with large planes need
-        it. Nuclei of large planes are not linked.
+        it. It is finished here. Nuclei of large planes are not linked.
 
     Yields
     ------
     Progress
-        Before the network is loaded, and after every batch of windows, counted over all
+        Before the network is loaded, and after every batch of tiles, counted over all
         planes.
 
     Returns
@@ -224,47 +240,35 @@ def segment_planes(
     ------
     ImageError
         If the image cannot be segmented as it is.
+    DataError
+        If the store cannot be written.
     WeightsError
         If the model is missing or altered.
     """
     started = time.perf_counter()
     check_stack(stack, name)
-    if model is None:
-        yield Progress(0, 0, "loading the network")
-        from napari_pmrnet.models import shared_model
-
-        model = shared_model(settings.model, settings.device)
-    classes = model.card.label_kind is LabelKind.CLASSES
-    made = _Making(stack, settings, link, maps, store, classes)
+    model = yield from ready_model(settings, model)
+    in_blocks = store is not None and stack.has_large_planes
+    made = _Making(stack, settings, model, link, maps, store)
     for number, place in enumerate(np.ndindex(*stack.shape[:-2])):
         last_hope = stack.count == 1 or made.shown is None and number == stack.count - 1
-        title = stack.title(place)
-        if store is not None and stack.has_large_planes:
-            large = stack.lazy_plane(
-                place, settings.channel, f"{name} {title}".rstrip()
-            )
-            if not last_hope and large.is_blank():
-                made.skip(place)
-                continue
-            steps = store.label(large, place, settings, model, made.count)
-            found = yield from _within(steps, number, stack.count, title)
-            made.add_large(place, large, found, model.runs_on)
-            continue
-        plane = stack.plane(place)
-        if not last_hope and _is_blank(plane, stack, settings):
+        plane = stack.plane(place, settings.channel, name)
+        plane = plane if in_blocks else plane.loaded()
+        if not last_hope and plane.is_blank():
             made.skip(place)
             continue
-        steps = segment_steps(
-            plane,
-            settings,
-            model,
-            channel_axis=None if stack.channel_axis is None else 0,
-            rgb=stack.rgb,
-            image_name=f"{name} {title}".rstrip(),
-        )
-        result = yield from _within(steps, number, stack.count, title)
-        made.add(place, plane, result)
-    return made.result(model, time.perf_counter() - started)
+        if store is not None and in_blocks:
+            steps = store.label(plane, place, settings, model, made.count)
+            found = yield from _within(steps, number, stack.count, plane.title)
+            made.add_large(place, plane, found)
+        else:
+            steps = segment_steps(plane, settings, model)
+            result = yield from _within(steps, number, stack.count, plane.title)
+            made.add(place, plane, result)
+    found = made.result(time.perf_counter() - started)
+    if store is not None:
+        store.finish(found.objects)
+    return found
 
 
 def check_stack(stack: Stack, name: str) -> None:
@@ -286,16 +290,20 @@ class _Making:
         self,
         stack: Stack,
         settings: Settings,
+        model: Model,
         link: str | None,
         maps: bool,
         store: LabelStore | None,
-        classes: bool = False,
     ) -> None:
-        self._stack, self._settings = stack, settings
+        self._stack, self._settings, self._model = stack, settings, model
         self._labels: Any = (
             np.zeros(stack.shape, np.int32)
             if store is None
-            else store.create(stack.shape)
+            else store.create(
+                stack.shape,
+                Provenance(settings.as_dict(), model.card.sha256),
+                stack.axes,
+            )
         )
         self._maps = (
             {kind: np.zeros(stack.shape, np.float32) for kind in MAPS} if maps else {}
@@ -307,11 +315,11 @@ class _Making:
         self.shown: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         stacked = stack.axes[:-2]
         large = store is not None and stack.has_large_planes
-        self._classes = classes
-        linked = link in stacked and not large and not classes
-        self._along = stacked.index(link) if linked else None
+        self._classes = model.card.label_kind is LabelKind.CLASSES
+        linked = link in stacked and not large and not self._classes
+        self._along = stacked.index(link) if linked and link is not None else None
         self._links = Links() if self._along is not None else None
-        if link is not None and stacked and self._along is None and not classes:
+        if link is not None and stacked and not linked and not self._classes:
             why = "planes are too large" if link in stacked else f"no axis {link}"
             self._notes[f"{why}, so nuclei were not linked"] = None
 
@@ -321,9 +329,7 @@ class _Making:
         if self._links is not None:
             self._numbers(place, np.zeros(self._stack.shape[-2:], np.int32))
 
-    def add(
-        self, place: tuple[int, ...], plane: np.ndarray, result: Segmentation
-    ) -> None:
+    def add(self, place: tuple[int, ...], plane: Plane, result: Segmentation) -> None:
         """Take in what was found in a plane."""
         numbers = self._numbers(place, result.labels)
         self._labels[place] = numbers[result.labels]
@@ -335,25 +341,21 @@ class _Making:
         rows = rows.assign(label=numbers[rows["label"]])
         self._note(place, rows, result.notes, result.device, result.diameter)
         if self.shown is None or len(certainty) > len(self.shown[2]):
-            pixels = _displayed(plane, self._stack, self._settings)
-            self.shown = pixels, shown, certainty
+            self.shown = plane.read(), shown, certainty
 
     def add_large(
-        self,
-        place: tuple[int, ...],
-        plane: LargePlane,
-        found: LabelledPlane,
-        device: str,
+        self, place: tuple[int, ...], plane: Plane, found: LabelledPlane
     ) -> None:
         """Take in what was found in a plane whose labels are in the store."""
         objects, first = found.objects, self.count
         self.count += len(objects)
-        self._note(place, objects, found.notes, device, found.stats.diameter)
+        device, diameter = self._model.runs_on, found.stats.diameter
+        self._note(place, objects, found.notes, device, diameter)
         if self.shown is None or len(objects) > len(self.shown[2]):
             thin = slice(None, None, thinning(int(np.prod(plane.shape))))
             labels = self._labels[(*place, thin, thin)]
             labels = np.where(labels > 0, labels - first, 0)
-            self.shown = plane.overview(), labels, objects["certainty"].to_numpy()
+            self.shown = plane.overview, labels, objects["certainty"].to_numpy()
 
     def _note(
         self,
@@ -371,7 +373,7 @@ class _Making:
         if diameter is not None:
             self._diameters.append(diameter)
 
-    def result(self, model: Model, seconds: float) -> StackSegmentation:
+    def result(self, seconds: float) -> StackSegmentation:
         """All planes together."""
         if self._blank:
             self._notes[f"{self._blank} of {self._stack.count} planes are blank"] = None
@@ -380,7 +382,7 @@ class _Making:
             self._maps,
             pd.concat(self._rows, ignore_index=True),
             self._settings,
-            model,
+            self._model,
             self._device,
             tuple(self._notes),
             seconds,
@@ -390,7 +392,7 @@ class _Making:
 
     def _numbers(self, place: tuple[int, ...], labels: np.ndarray) -> np.ndarray:
         """The number in the stack of every label of a plane."""
-        if self._links is not None:
+        if self._links is not None and self._along is not None:
             series = place[: self._along] + place[self._along + 1 :]
             return self._links.numbers(labels, series)
         numbers = np.arange(labels.max(initial=0) + 1, dtype=np.int32)
@@ -399,24 +401,6 @@ class _Making:
         numbers[1:] += self.count
         self.count += len(numbers) - 1
         return numbers
-
-
-def _displayed(plane: np.ndarray, stack: Stack, settings: Settings) -> np.ndarray:
-    """The channel of a plane that is segmented, or its colours."""
-    if stack.channel_axis is not None:
-        return plane[settings.channel or 0]
-    if stack.rgb and settings.channel is not None:
-        return plane[..., settings.channel]
-    return plane[..., :3] if stack.rgb else plane
-
-
-def _is_blank(plane: np.ndarray, stack: Stack, settings: Settings) -> bool:
-    """Whether there is nothing to see in a plane."""
-    try:
-        pixels = _displayed(plane, stack, settings)
-    except IndexError:
-        return False
-    return pixels.size > 0 and bool(pixels.min() == pixels.max())
 
 
 def _within(
@@ -433,133 +417,3 @@ def _within(
             message = f"plane {title}: {message}"
             done, total = round(100 * (number + part)), 100 * count
         yield Progress(done, total, message)
-
-
-@dataclass(frozen=True)
-class LargeSegmentation:
-    """Labels of a large image, on disk, and the table of its nuclei.
-
-    Attributes
-    ----------
-    labels : Path
-        OME-Zarr folder of one level, int32 (H, W); see `open_label_zarr`.
-    table : Path
-        CSV beside it: `objects`.
-    objects : DataFrame
-        One row a nucleus; see `describe_objects`.
-    settings : Settings
-    device : str
-        The device that was really used.
-    notes : tuple of str
-        What the user should know, such as a device that ran out of memory.
-    seconds : float
-        Time of this run, without what an earlier one had done.
-    scale : float
-        Pixels the network saw for each pixel of the image.
-    diameter : float or None
-        Of a typical nucleus in pixels, as set or measured; None if none was found.
-    """
-
-    labels: Path
-    table: Path
-    objects: pd.DataFrame
-    settings: Settings
-    device: str
-    notes: tuple[str, ...]
-    seconds: float
-    scale: float
-    diameter: float | None
-
-
-def segment_large(
-    image: LargePlane | Any,
-    output: str | Path,
-    settings: Settings | None = None,
-    model: Model | None = None,
-    **keywords: Any,
-) -> LargeSegmentation:
-    """Segment a large image block by block.
-
-    Parameters
-    ----------
-    image : LargePlane or array-like
-        A Zarr or Dask array, a memory map, or anything else with ``shape``, ``dtype``
-        and slices, (H, W) or (H, W, 3).
-    output : str or Path
-        Folder for the labels, ending in ``.zarr``.
-    settings : Settings, optional
-        By default with the thresholds that were tuned for the model.
-    model : Model, optional
-        By default the model and device that the settings name.
-    **keywords
-        ``space`` of the labels, as for `create_label_zarr`; ``block``, most
-        pixels along a side of a block: memory grows with its square.
-
-    Returns
-    -------
-    LargeSegmentation
-
-    Raises
-    ------
-    ImageError
-        If the image cannot be segmented as it is.
-    DataError
-        If the output cannot be written, or zarr is not installed.
-    WeightsError
-        If the model is missing or altered.
-    """
-    steps = segment_large_steps(image, output, settings, model, **keywords)
-    return run_to_end(steps)
-
-
-def segment_large_steps(
-    image: LargePlane | Any,
-    output: str | Path,
-    settings: Settings | None = None,
-    model: Model | None = None,
-    *,
-    space: Space | None = None,
-    block: int = SIDE,
-) -> Generator[Progress, None, LargeSegmentation]:
-    """`segment_large` as a generator: the same parameters, result and errors.
-
-    Blocks that are done are kept beside the output until the labels are whole, so that
-    a run that was stopped goes on where it was, if it is asked for the same.
-
-    Yields
-    ------
-    Progress
-        After every batch of windows, counted over all blocks.
-    """
-    started = time.perf_counter()
-    plane = image
-    if settings is None:
-        settings = Settings() if model is None else Settings.for_card(model.card)
-    if not isinstance(image, LargePlane):
-        plane = LargePlane([image], channel=settings.channel, name=Path(output).stem)
-    if model is None:
-        yield Progress(0, 0, "loading the network")
-        from napari_pmrnet.models import shared_model
-
-        model = shared_model(settings.model, settings.device)
-    model.card.label_kind.refuse_tiles(plane.name, "Shrink it, and segment it at once.")
-    store = LabelStore(
-        output,
-        space,
-        Provenance(settings.as_dict(), model.card.sha256),
-        block=block,
-    )
-    store.create(plane.shape)
-    found = yield from store.label(plane, (), settings, model)
-    store.finish(found.objects)
-    return LargeSegmentation(
-        store.output,
-        store.table,
-        found.objects,
-        settings,
-        model.runs_on,
-        found.notes,
-        time.perf_counter() - started,
-        found.stats.scale,
-        found.stats.diameter,
-    )

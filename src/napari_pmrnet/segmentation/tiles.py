@@ -1,8 +1,8 @@
-"""The grid of windows: fixed to the image, so that nothing else can move a result."""
+"""The grid of tiles: fixed to the image, so that nothing else can move a result."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -14,19 +14,25 @@ from napari_pmrnet.io.write import replace_file
 Box = tuple[slice, slice]
 
 
+def box_of(slices: Iterable[slice]) -> Box:
+    """Rows and columns as a pair."""
+    rows, columns = slices
+    return rows, columns
+
+
 LARGE_IMAGE = 2_000_000
 
 
 def tile_side(usual: int, shape: tuple[int, int]) -> int:
-    """Side of the windows of an image, in pixels as the network sees them.
+    """Side of the tiles of an image, in pixels as the network sees them.
 
-    Windows of twice the usual side overlap less: an image of more than `LARGE_IMAGE`
+    Tiles of twice the usual side overlap less: an image of more than `LARGE_IMAGE`
     pixels takes a quarter less work.
 
     Parameters
     ----------
     usual : int
-        ``Model.window``.
+        ``Model.tile``.
     shape : tuple of int
         Height and width of the image, in pixels.
     """
@@ -34,15 +40,15 @@ def tile_side(usual: int, shape: tuple[int, int]) -> int:
 
 
 def tile_reach(usual: int, shape: tuple[int, int], scale: float) -> int:
-    """Side of the windows of an image in pixels of the image; see `tile_side`."""
+    """Side of the tiles of an image in pixels of the image; see `tile_side`."""
     return round(tile_side(usual, shape) / scale)
 
 
 def starts(length: int, tile: int, overlap: int) -> list[int]:
-    """First pixel of every window along one axis.
+    """First pixel of every tile along one axis.
 
-    Windows overlap by at least `overlap` pixels, are spread evenly and end at the edge
-    of the image. An axis no longer than a window has one, at 0.
+    Tiles overlap by at least `overlap` pixels, are spread evenly and end at the edge
+    of the image. An axis no longer than a tile has one, at 0.
     """
     if length <= tile:
         return [0]
@@ -51,11 +57,11 @@ def starts(length: int, tile: int, overlap: int) -> list[int]:
 
 
 def blend_weights(tile: int, overlap: int) -> np.ndarray:
-    """Weight of every pixel of a window: 1 inside, falling to the rim.
+    """Weight of every pixel of a tile: 1 inside, falling to the rim.
 
     Returns
     -------
-    ndarray of float32, shape (window, window)
+    ndarray of float32, shape (tile, tile)
         Squared-sine ramps over `overlap` pixels, never zero.
     """
     ramp = np.sin(0.5 * np.pi * (np.arange(overlap) + 0.5) / max(overlap, 1)) ** 2
@@ -67,18 +73,18 @@ def blend_weights(tile: int, overlap: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Windows over an image of ``shape``, all of one size.
+    """Tiles over an image of ``shape``, all of one size.
 
     Parameters
     ----------
     shape : tuple of int
         Height and width of the image.
     tile : int
-        Side of a window in pixels.
+        Side of a tile in pixels.
     overlap : int
-        Smallest overlap of neighbouring windows in pixels.
+        Smallest overlap of neighbouring tiles in pixels.
     box : tuple of slice, optional
-        Only windows that touch this part, within the image, are listed; their places
+        Only tiles that touch this part, within the image, are listed; their places
         do not change.
     """
 
@@ -88,7 +94,7 @@ class TileGrid:
     box: Box | None = None
 
     def boxes(self) -> list[Box]:
-        """Rows and columns of every window, in reading order."""
+        """Rows and columns of every tile, in reading order."""
         axes = (starts(n, self.tile, self.overlap) for n in self.shape)
         boxes = [
             (slice(y, y + self.tile), slice(x, x + self.tile))
@@ -96,12 +102,25 @@ class TileGrid:
         ]
         return [box for box in boxes if self.box is None or touch(box, self.box)]
 
-    def cut(self, image: np.ndarray, boxes: list[Box]) -> np.ndarray:
-        """Windows (N, C, window, window) of an image (C, H, W).
+    def cut(
+        self, image: np.ndarray, boxes: list[Box], origin: tuple[int, int] = (0, 0)
+    ) -> np.ndarray:
+        """Tiles (N, C, tile, tile) of an image (C, H, W).
 
-        What lies beyond the image is filled by reflection.
+        What lies beyond the image is filled by reflection. Of a part of the image that
+        holds all of these tiles, `origin` is the row and column of the first pixel.
         """
-        return np.stack([self._fill(image[:, ys, xs]) for ys, xs in boxes])
+        top, left = origin
+        return np.stack(
+            [
+                self._fill(
+                    image[
+                        :, y.start - top : y.stop - top, x.start - left : x.stop - left
+                    ]
+                )
+                for y, x in boxes
+            ]
+        )
 
     def _fill(self, part: np.ndarray) -> np.ndarray:
         missing = [(0, self.tile - n) for n in part.shape[1:]]
@@ -109,12 +128,12 @@ class TileGrid:
 
 
 def touch(a: Box, b: Box) -> bool:
-    """Whether two boxes share a pixel."""
+    """Tell whether two boxes share a pixel."""
     return all(p.start < q.stop and q.start < p.stop for p, q in zip(a, b, strict=True))
 
 
 class TileStore:
-    """Maps of windows that other parts of an image need as well.
+    """Maps of tiles that other parts of an image need as well.
 
     Parameters
     ----------
@@ -134,16 +153,16 @@ class TileStore:
         Parameters
         ----------
         soon : tuple of slice, or None
-            Part whose windows are held in memory.
+            Part whose tiles are held in memory.
         later : tuple of slice, or None
-            Part whose windows go to the folder; those there stay until `forget_before`.
+            Part whose tiles go to the folder; those there stay until `forget_before`.
         """
         self._soon, self._later = soon, later
         held = self._maps.items()
         self._maps = {at: m for at, m in held if _wanted(_box(at, m), soon)}
 
     def add(self, box: Box, maps: np.ndarray) -> None:
-        """Keep the maps (n_maps, window, window) of a window if they are wanted."""
+        """Keep the maps (n_maps, tile, tile) of a tile if they are wanted."""
         if _wanted(box, self._soon):
             self._maps[_corner(box)] = maps
         if self._folder is not None and _wanted(box, self._later):
@@ -157,7 +176,7 @@ class TileStore:
         return at in self._maps or on_disk
 
     def get(self, box: Box) -> np.ndarray | None:
-        """The maps of a window, None if they are not there."""
+        """The maps of a tile, None if they are not there."""
         held = self._maps.get(_corner(box))
         if held is not None or self._folder is None:
             return held
@@ -165,7 +184,7 @@ class TileStore:
         return np.load(path) if path.is_file() else None
 
     def forget_before(self, row: int) -> None:
-        """Remove windows from the folder that start above a row of pixels."""
+        """Remove tiles from the folder that start above a row of pixels."""
         if self._folder is None:
             return
         for path in self._folder.glob("window-*.npy"):
@@ -173,7 +192,8 @@ class TileStore:
                 path.unlink(missing_ok=True)
 
     def _path(self, corner: tuple[int, int]) -> Path:
-        return self._folder / f"window-{corner[0]}-{corner[1]}.npy"
+        name = f"window-{corner[0]}-{corner[1]}.npy"
+        return (self._folder or Path()) / name
 
 
 def _wanted(box: Box, part: Box | None) -> bool:
@@ -181,24 +201,24 @@ def _wanted(box: Box, part: Box | None) -> bool:
 
 
 def _corner(box: Box) -> tuple[int, int]:
-    """Row and column of a window's first pixel."""
+    """Row and column of a tile's first pixel."""
     return box[0].start, box[1].start
 
 
 def _box(corner: tuple[int, int], maps: np.ndarray) -> Box:
-    """Box of a window, from its first pixel and its maps."""
+    """Box of a tile, from its first pixel and its maps."""
     (y, x), (height, width) = corner, maps.shape[-2:]
     return slice(y, y + height), slice(x, x + width)
 
 
 class Blend:
-    """Weighted mean of overlapping windows, over the box of a grid or all of it.
+    """Weighted mean of overlapping tiles, over the box of a grid or all of it.
 
     Parameters
     ----------
     grid : TileGrid
     n_maps : int
-        Number of maps a window carries.
+        Number of maps a tile carries.
     """
 
     def __init__(self, grid: TileGrid, n_maps: int) -> None:
@@ -209,7 +229,7 @@ class Blend:
         self._weights = np.zeros(shape, np.float32)
 
     def add(self, boxes: list[Box], maps: Iterable[np.ndarray]) -> None:
-        """Add windows, each (n_maps, window, window)."""
+        """Add tiles, each (n_maps, tile, tile)."""
         for box, part in zip(boxes, maps, strict=True):
             shared = [
                 (max(w.start, s.start), min(w.stop, s.stop))
@@ -231,9 +251,3 @@ class Blend:
         return np.divide(
             self._sum, self._weights, out=self._sum, where=self._weights > 0
         )
-
-
-def batches(boxes: list[Box], size: int) -> Iterator[list[Box]]:
-    """Consecutive groups of at most `size` boxes."""
-    for first in range(0, len(boxes), size):
-        yield boxes[first : first + size]

@@ -34,12 +34,13 @@ from napari_pmrnet.cli.app import app as app_module
 from napari_pmrnet.errors import ClusterError, SoftwareError
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import open_label_zarr
+from napari_pmrnet.models import load_model
 from napari_pmrnet.models.card import new_card
-from napari_pmrnet.segmentation import Settings, blocks, label_store
-from napari_pmrnet.segmentation.plane import LargePlane
+from napari_pmrnet.segmentation import Settings, blocks, label_store, sizes
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress
-from napari_pmrnet.segmentation.stack import segment_large
 
+from ...segmentation.conftest import labelled
 from ..conftest import HASH, left_over
 
 distributed = pytest.importorskip("distributed")
@@ -76,7 +77,7 @@ def small_blocks(cluster):
     """The cluster, its workers taking small images for large ones, in small blocks."""
 
     def shrink():
-        label_store.LARGE_PLANE, task_module.LARGE_FILE = 20_000, 0
+        sizes.LARGE_PLANE, task_module.LARGE_FILE = 20_000, 0
         label_store.LabelStore.__init__.__defaults__ = tuple(
             200 if value == blocks.SIDE else value
             for value in label_store.LabelStore.__init__.__defaults__
@@ -448,8 +449,9 @@ def test_a_large_image_is_shared_by_the_workers_though_one_dies(small_blocks, tm
     assert report.ended["done"] == 1 and made
     (row,) = report.rows
     assert row.labels == "slide_labels.zarr" and row.nuclei > 30
-    plane = LargePlane([tifffile.imread(path)])
-    alone = segment_large(plane, tmp_path / "alone.zarr", settings, block=200)
+    plane = Plane([tifffile.imread(path)])
+    output = tmp_path / "alone.zarr"
+    alone = labelled(plane, output, settings, load_model(), block=200)
     found, wanted = (
         open_label_zarr(place, "r")[...] for place in (out / row.labels, alone.labels)
     )

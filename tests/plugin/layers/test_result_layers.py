@@ -19,8 +19,6 @@ from napari_pmrnet.plugin.layers.pixel_size import (
 from napari_pmrnet.plugin.layers.result_layers import build_layer, spatial_metadata
 from napari_pmrnet.plugin.layers.results import Results
 from napari_pmrnet.plugin.layers.shapes import region_of, region_polygons
-from napari_pmrnet.plugin.segment.jobs import SegmentationJob
-from napari_pmrnet.settings import Settings
 
 
 def mask_of(polygons, shape):
@@ -65,14 +63,13 @@ def test_spatial_metadata_of_a_stack_is_that_of_its_planes():
 def test_plane_of_named_and_unnamed_axes():
     image = Image(np.zeros((2, 3, 4, 8, 9)), axis_labels=("T", "c", "z", "y", "x"))
     plane = shown_plane(image, (1, 0, 2, 0, 0))
-    assert plane.index == (1, slice(None), 2, slice(None), slice(None))
-    assert (plane.channel_axis, plane.channels) == (0, 3)
+    assert (plane.place, plane.channel_axis, plane.channels) == ((1, 2), 1, 3)
     assert plane.title == "t=1 z=2"
     assert plane.shape == (8, 9)
 
     stack = Image(np.zeros((7, 8, 9)))
     assert shown_plane(stack, (5.4, 0, 0)).title == "axis 0=5"
-    assert shown_plane(stack, (99, 0, 0)).index[0] == 6
+    assert shown_plane(stack, (99, 0, 0)).place == (6,)
     assert axis_names(stack, ("z", "y", "x")) == ("z", "y", "x")
 
 
@@ -97,26 +94,6 @@ def test_ambiguous_axes_are_refused(shape, names, words):
     with pytest.raises(ImageError, match="'odd'") as caught:
         shown_plane(image)
     assert words in str(caught.value)
-
-
-def test_snapshot_copies_arrays_and_leaves_lazy_ones_alone():
-    class Lazy:
-        shape = (3, 4, 5)
-        read = 0
-
-        def __getitem__(self, index):
-            self.read += 1
-            return np.ones(self.shape)[index]
-
-    data = np.zeros((3, 4, 5))
-    plane = shown_plane(Image(data), (1, 0, 0))
-    job = SegmentationJob.snapshot("a", data, plane, Settings())
-    data[:] = 1
-    assert not job.read().any()
-    lazy = Lazy()
-    job = SegmentationJob.snapshot("a", lazy, plane, Settings())
-    assert lazy.read == 0
-    assert job.read().shape == (4, 5)
 
 
 def test_region_follows_both_transforms():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from napari_pmrnet.errors import ImageError
 from napari_pmrnet.plugin.layers.axes import camera_of, shown_plane
 from napari_pmrnet.plugin.layers.shapes import region_of
 from napari_pmrnet.plugin.measure.snapshot import Specimen
-from napari_pmrnet.plugin.segment import area_panel, jobs
+from napari_pmrnet.plugin.segment import jobs
 from napari_pmrnet.plugin.segment.area_panel import (
     Area,
     describe_seen,
@@ -22,7 +24,7 @@ from napari_pmrnet.plugin.segment.area_panel import (
     seen_polygon,
     stack_of,
 )
-from napari_pmrnet.plugin.segment.jobs import plane_stack
+from napari_pmrnet.segmentation import sizes
 from napari_pmrnet.segmentation import stack as stack_module
 
 
@@ -281,7 +283,7 @@ def test_lazy_stacks_are_read_one_plane_at_a_time(open_stack, run_and_wait, stac
 
 
 def test_maps_that_would_not_fit_are_left_out(open_stack, run_and_wait, monkeypatch):
-    monkeypatch.setattr(area_panel, "MOST_MAP_BYTES", 100_000)
+    monkeypatch.setattr(sizes, "MOST_MAP_BYTES", 100_000)
     viewer, dock, _ = open_stack()
     assert "Labels only" in dock.image_panel.areas.about.text()
     run_and_wait(dock)
@@ -319,14 +321,14 @@ def test_a_plane_on_disk_is_read_where_it_is_asked_for(kind):
     chunks = (1, *[30 if n in (90, 120) else n for n in full.shape[1:]])
     lazy = da.from_array(full, chunks=chunks).map_blocks(load, dtype=full.dtype)
     data = [lazy, da.from_array(full[:, ::2, ::2])] if kind == "pyramid" else [lazy]
-    layer = Image(full, **options)
+    layer = Image(data if kind == "pyramid" else lazy, **options)
     plane = shown_plane(layer, (1, *[0] * (layer.ndim - 1)))
-    channel = 1 if kind == "channels" else None
+    assert len(plane.levels) == len(data)
     read.clear()
-    found = plane_stack(data, plane).lazy_plane((), channel, "slide")
+    found = replace(plane, channel=1 if kind == "channels" else None)
     assert found.shape == (90, 120) and not read
     found.limits, found.smoothing = (0.0, 255.0), 0.0
-    part = found.read((slice(35, 55), slice(62, 80))).planes
+    part = found[:, 35:55, 62:80]
     assert len(read) == 1
     expected = full[1, 1] if kind == "channels" else full[1]
     expected = np.atleast_3d(expected[35:55, 62:80]).astype(np.float32) / 255
@@ -338,14 +340,12 @@ def test_of_a_lazy_image_only_the_field_is_segmented(
 ):
     asked = []
 
-    def field_steps(plane, region, settings):
+    def steps(plane, settings, region):
         asked.append((plane, region))
-        found = yield from core.segment_steps(
-            np.asarray(blobs), settings, rgb=False, channel_axis=None
-        )
-        return found
+        assert not plane.in_memory
+        return (yield from core.segment_steps(plane, settings))
 
-    monkeypatch.setattr(jobs, "segment_field_steps", field_steps)
+    monkeypatch.setattr(jobs, "segment_steps", steps)
     viewer, dock = open_dock()
     viewer.add_image(da.from_array(blobs), name="slide", contrast_limits=(0, 255))
     dock.image_panel.areas.area.set_value(Area.SEEN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
 from napari_pmrnet.plugin.segment import jobs
-from napari_pmrnet.segmentation import blocks, label_store
+from napari_pmrnet.segmentation import blocks, sizes
 from napari_pmrnet.settings import Settings
 
 from ...segmentation.conftest import Reader, discs, drawn, same_partition
@@ -28,9 +27,8 @@ SETTINGS = Settings(
 def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reader:
     """A network that reads; small images are large, and labels go to ``out.zarr``."""
     network = Reader()
-    for module in (label_store, jobs):
-        monkeypatch.setattr(module, "LARGE_PLANE", 20_000)
-    monkeypatch.setattr(jobs, "IN_MEMORY", 20_000)
+    for name in ("LARGE_PLANE", "LARGE_LOADED_PLANE"):
+        monkeypatch.setattr(sizes, name, 20_000)
     monkeypatch.setattr(blocks, "MARGIN", 32)
     monkeypatch.setattr(jobs, "load_torch", lambda: None)
     monkeypatch.setattr("napari_pmrnet.models.shared_model", lambda *_: network)
@@ -99,7 +97,7 @@ def test_no_file_chosen_no_run(
     viewer, dock = open_dock()
     viewer.add_image(stored(tmp_path / "i.zarr", drawn(truth)), name="slide", rgb=True)
     dock.run_panel.run_button.click()
-    assert not dock.session.is_running and reader.windows == 0
+    assert not dock.session.is_running and reader.tiles == 0
 
 
 def test_a_series_of_large_planes(
@@ -123,16 +121,3 @@ def test_a_series_of_large_planes(
     assert not set(np.unique(labels[0])) & set(np.unique(labels[1])) - {0}
     layer = viewer.layers["film nuclei"]
     assert layer.data.shape == (2, 200, 240) and layer.axis_labels == ("t", "y", "x")
-
-
-def test_only_lazy_planes_go_to_disk_before_memory_is_short() -> None:
-    small, large = ((n, n) for n in (4096, 4097))
-    lazy = SimpleNamespace(multiscale=False, data=object())
-    loaded = SimpleNamespace(multiscale=False, data=np.zeros((1, 1)))
-    for layer, shape, expected in (
-        (lazy, small, False),
-        (lazy, large, True),
-        (loaded, large, False),
-        (loaded, (9000, 9000), True),
-    ):
-        assert jobs.goes_to_disk(layer, SimpleNamespace(shape=shape)) is expected

@@ -73,17 +73,16 @@ def test_corrections_withhold_a_threshold(segmented, qtbot):
 
 
 def test_painting_while_labels_are_made_withholds_them(segmented, qtbot, monkeypatch):
-    from napari_pmrnet.plugin.segment import controller
-
     viewer, dock, labels = segmented
-    original = controller.relabel
+    found = dock.session.results.find(viewer.layers["cells"], "").segmentation
+    original = type(found).relabel
 
     def slow(segmentation, settings):
         while labels.data[0, 0] == 0:
             pass
         return original(segmentation, settings)
 
-    monkeypatch.setattr(controller, "relabel", slow)
+    monkeypatch.setattr(type(found), "relabel", slow)
     dock.form.fields["min_area"].set_value(5)
     qtbot.waitUntil(lambda: dock.session._relabelling.is_running)
     labels.data_setitem((np.array([0]), np.array([0])), 9)

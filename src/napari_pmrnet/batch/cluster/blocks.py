@@ -7,7 +7,7 @@ see them, beside the labels. A worker that dies loses the block it was at.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,17 +24,16 @@ from napari_pmrnet.io.images import open_image
 from napari_pmrnet.segmentation.blocks import (
     BlockGrid,
     BlockNuclei,
-    PlaneStats,
     label_row,
 )
 from napari_pmrnet.segmentation.label_store import Fill, Parts
+from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.stack import Stack
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.models import Model
-    from napari_pmrnet.segmentation.plane import LargePlane
 
 RETRIES = 2
 LOOK_SECONDS = 1.0
@@ -62,7 +61,7 @@ class RowsOnCluster:
 
         def fill(
             parts: Parts,
-            plane: LargePlane,
+            plane: Plane,
             model: Model,
             settings: Settings,
             stats: PlaneStats,
@@ -70,10 +69,8 @@ class RowsOnCluster:
         ) -> Generator[Progress, None, None]:
             rows = sorted({row for row, _ in parts.missing(grid)})
             tasks = [
-                RowTask(
-                    self, place, plane.name, parts.folder, parts.job, stats, grid, r
-                )
-                for r in rows
+                RowTask(self, place, parts.folder, parts.job, stats, grid, row)
+                for row in rows
             ]
             yield from self._run(tasks, grid.rows)
             if parts.missing(grid) and self.demands.is_current():
@@ -109,19 +106,19 @@ class RowTask:
 
     rows: RowsOnCluster
     place: tuple[int, ...]
-    name: str
     folder: Path
-    job: dict[str, Any]
+    job: Mapping[str, Any]
     stats: PlaneStats
     grid: BlockGrid
     row: int
 
     @cached_property
-    def plane(self) -> LargePlane:
-        """The plane, opened here."""
-        image = open_image(self.rows.path)[0]
-        stack = Stack.of(image)
-        return stack.lazy_plane(self.place, self.rows.settings.channel, self.name)
+    def plane(self) -> Plane:
+        """The plane, opened here, with what was measured of it."""
+        path, channel = self.rows.path, self.rows.settings.channel
+        plane = Stack.of(open_image(path)[0]).plane(self.place, channel, path.name)
+        plane.limits, plane.smoothing = self.stats.limits, self.stats.smoothing
+        return plane
 
 
 def label_row_task(task: RowTask) -> None:

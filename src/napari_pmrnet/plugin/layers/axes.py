@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.segmentation.plane import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,34 +46,6 @@ def axis_names(layer: Image, viewer_names: Sequence[str] = ()) -> tuple[str, ...
     return tuple("" if is_unnamed(label) else label for label in own)
 
 
-@dataclass(frozen=True)
-class Plane:
-    """A y-x plane of a layer, with all its channels.
-
-    Attributes
-    ----------
-    index : tuple of int or slice
-        What to take from the layer's data; channels and the plane are kept whole.
-    channel_axis : int or None
-        Axis of the channels in the array that ``index`` gives.
-    channels : int
-        How many channels the plane has (3 or 4 for RGB and RGBA, 1 for grey).
-    rgb : bool
-        Whether the last axis of the array holds colours.
-    title : str
-        Where the plane lies, such as ``"t=2 z=5"``; empty for a plain image.
-    shape : tuple of int
-        Height and width in pixels.
-    """
-
-    index: tuple[Any, ...]
-    channel_axis: int | None
-    channels: int
-    rgb: bool
-    title: str
-    shape: tuple[int, int]
-
-
 def first_level(layer: Image | Labels) -> Any:
     """Full-resolution array of a layer, multiscale or not, without loading it."""
     return layer.data[0] if layer.multiscale else layer.data
@@ -82,7 +54,7 @@ def first_level(layer: Image | Labels) -> Any:
 def shown_plane(
     layer: Image, point: Sequence[float] = (), viewer_names: Sequence[str] = ()
 ) -> Plane:
-    """Plane of an image layer that the viewer shows.
+    """Plane of an image layer that the viewer shows, unread.
 
     Parameters
     ----------
@@ -93,10 +65,16 @@ def shown_plane(
     viewer_names : sequence of str
         ``viewer.dims.axis_labels``.
 
+    Returns
+    -------
+    Plane
+        Of a multiscale layer with its coarser levels, but for those with fewer planes.
+
     Raises
     ------
     ImageError
-        If the axes are not named well enough to know which plane is meant.
+        If the axes are not named well enough to know which plane is meant, or there
+        are no pixels to segment.
     """
     names = axis_names(layer, viewer_names)
     check_names(layer, names)
@@ -106,22 +84,21 @@ def shown_plane(
         place = np.asarray(layer.world_to_data(point), dtype=float)
     else:
         place = np.zeros(layer.ndim)
-    index: list[Any] = [slice(None)] * len(shape)
-    where = []
-    for axis in range(layer.ndim - 2):
-        if axis == channel:
-            continue
-        step = int(np.clip(np.round(place[axis]), 0, shape[axis] - 1))
-        index[axis] = step
-        where.append(f"{names[axis] or f'axis {axis}'}={step}")
-    channel_count = 1 if channel is None else shape[channel]
+    steps = {
+        axis: int(np.clip(np.round(place[axis]), 0, shape[axis] - 1))
+        for axis in range(layer.ndim - 2)
+        if axis != channel
+    }
+    leading = shape[: layer.ndim - 2]
+    named = (f"{names[axis] or f'axis {axis}'}={n}" for axis, n in steps.items())
+    levels: Any = layer.data if layer.multiscale else [layer.data]
     return Plane(
-        index=tuple(index),
-        channel_axis=None if channel is None else 0,
-        channels=shape[-1] if layer.rgb else channel_count,
+        [level for level in levels if level.shape[: layer.ndim - 2] == leading],
+        tuple(steps.values()),
+        channel_axis=channel,
         rgb=bool(layer.rgb),
-        title=" ".join(where),
-        shape=(shape[layer.ndim - 2], shape[layer.ndim - 1]),
+        name=layer.name,
+        title=" ".join(named),
     )
 
 

@@ -13,17 +13,17 @@ from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.io.space import Space
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
 
 _FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 
 
-def default_path(layer: Labels, folder: str | Path | None = None) -> Path:
+def default_path(layer: Labels | Image, folder: str | Path | None = None) -> Path:
     """Path of labels unless the user says otherwise: ``<image>_labels.tif``.
 
     Parameters
     ----------
-    layer : napari.layers.Labels
+    layer : napari.layers.Labels or napari.layers.Image
         Result layers know the name of their image; others lend their own.
     folder : str or Path, optional
         By default the home folder.

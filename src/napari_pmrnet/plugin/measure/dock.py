@@ -115,7 +115,7 @@ class MeasureNuclei(Dock):
         if centre is None:
             return
         place = np.array(centre) / pixel_size(layer)
-        before = labels_on_show(layer, self._viewer.dims.point).before
-        world = layer.data_to_world((*before, *place))
+        leading = labels_on_show(layer, self._viewer.dims.point).place
+        world = layer.data_to_world((*leading, *place))
         camera = camera_of(self._viewer)
         camera.center = (*camera.center[:-2], *world[-2:])

@@ -34,7 +34,6 @@ from napari_pmrnet.plugin.measure.export import (
 )
 from napari_pmrnet.plugin.measure.formatting import listed, summary
 from napari_pmrnet.plugin.measure.snapshot import (
-    Pixels,
     Specimen,
     keep,
     known_flags,
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_pmrnet.proofreading.review import Review
+    from napari_pmrnet.segmentation.plane import Plane
 
 DELAY = 150
 MANY = 100
@@ -330,7 +330,7 @@ class MeasurePanel(QWidget):
     def _count(self, layer: Labels) -> None:
         """Count pixels in the background, unless the labels are as counted before."""
         pixels = labels_on_show(layer, self._viewer.dims.point)
-        key = id(pixels.data), pixels.before
+        key = id(pixels.levels[0]), pixels.place
         if key == self._counted or self._counting.is_running:
             return
         self._counted = key
@@ -418,6 +418,6 @@ def _measured(specimen: Specimen) -> Generator[tuple[int, int], None, pd.DataFra
     return (yield from specimen.measuring(specimen.labels.read()))
 
 
-def _counted(layer: Labels, pixels: Pixels) -> tuple[Labels, pd.Series]:
+def _counted(layer: Labels, pixels: Plane) -> tuple[Labels, pd.Series]:
     """Pixels of every nucleus; the layer says whose. Runs in a worker thread."""
     return layer, count_pixels(pixels.read())

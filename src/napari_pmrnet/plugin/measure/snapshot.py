@@ -18,7 +18,7 @@ from napari.layers import Image
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.io.units import canonical_unit
-from napari_pmrnet.plugin.layers.axes import Plane, first_level, shown_plane
+from napari_pmrnet.plugin.layers.axes import first_level, shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
     on_same_pixels,
     pixel_size,
@@ -28,49 +28,17 @@ from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.source_image import image_for
 from napari_pmrnet.proofreading.measure import INTENSITY, SHAPE, heads, measure_steps
+from napari_pmrnet.segmentation.plane import Plane
 
 if TYPE_CHECKING:
     from napari.components import Dims
     from napari.layers import Labels
 
     from napari_pmrnet.plugin.layers.results import Result
-    from napari_pmrnet.segmentation.tiles import Box
 
 FLAGS = ("certainty", "reviewed", "edited")
 _COLOURS = ("red", "green", "blue")
-_EVERYWHERE = slice(None), slice(None)
 _HEAD = re.compile(r"(area|diameter|centroid_y|centroid_x) \[(.+?)(\^2)?\]")
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """A plane of an array that may lie on disk.
-
-    Attributes
-    ----------
-    data : array
-    before, after : tuple of int
-        Where the plane lies on the axes before and after y and x.
-    """
-
-    data: Any
-    before: tuple[int, ...] = ()
-    after: tuple[int, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height and width."""
-        start = len(self.before)
-        return tuple(int(n) for n in self.data.shape[start : start + 2])
-
-    def read(self, box: Box = _EVERYWHERE) -> np.ndarray:
-        """Pixels of the plane or of a box in it."""
-        return np.asarray(self.data[(*self.before, *box, *self.after)])
-
-    def frozen(self) -> Pixels:
-        """The plane as it is now; what lies on disk is left there."""
-        in_memory = isinstance(self.data, np.ndarray)
-        return Pixels(self.read().copy()) if in_memory else self
 
 
 @dataclass(frozen=True)
@@ -81,8 +49,8 @@ class Specimen:
     ----------
     name : str
         Of the Labels layer.
-    labels : Pixels
-    channels : dict of Pixels
+    labels : Plane
+    channels : dict of Plane
         By name.
     pixel_size : (float, float)
     unit : str
@@ -98,8 +66,8 @@ class Specimen:
     """
 
     name: str
-    labels: Pixels
-    channels: dict[str, Pixels]
+    labels: Plane
+    channels: dict[str, Plane]
     pixel_size: tuple[float, float]
     unit: str
     flags: pd.DataFrame
@@ -113,19 +81,19 @@ class Specimen:
         session, result = session_of(layer), result_of(layer)
         maps: Mapping[str, np.ndarray] = {}
         if session is not None:
-            labels, maps = Pixels(session.review.labels), session.review.nuclei.maps
+            labels, maps = Plane([session.review.labels]), session.review.nuclei.maps
         else:
             labels = labels_on_show(layer, dims.point)
             if result is not None:
                 # Maps of a stack, of which one plane is measured.
                 maps = {
-                    name: values[labels.before] if values.ndim > 2 else values
+                    name: values[labels.place] if values.ndim > 2 else values
                     for name, values in result.segmentation.maps.items()
                 }
         channels, fault = _channels(layer, labels.shape, result, list(layers), dims)
         names = [str(name) for name in layer.axis_labels]
         plane = " ".join(
-            f"{name}={step}" for name, step in zip(names, labels.before, strict=False)
+            f"{name}={step}" for name, step in zip(names, labels.place, strict=False)
         )
         return cls(
             layer.name,
@@ -158,14 +126,15 @@ def unit_of(layer: Labels) -> str:
     return canonical_unit(pixel_unit(layer))
 
 
-def labels_on_show(layer: Labels, point: Sequence[float]) -> Pixels:
+def labels_on_show(layer: Labels, point: Sequence[float]) -> Plane:
     """The plane of a Labels layer that the viewer shows, at its finest level."""
     data = first_level(layer)
     if layer.ndim == 2:
-        return Pixels(data)
+        return Plane([data], name=layer.name)
     place = np.round(layer.world_to_data(point))[: layer.ndim - 2]
     last = np.array(data.shape[: layer.ndim - 2]) - 1
-    return Pixels(data, tuple(int(n) for n in np.clip(place, 0, last)))
+    at = tuple(int(n) for n in np.clip(place, 0, last))
+    return Plane([data], at, rgb=False, name=layer.name)
 
 
 def known_flags(layer: Labels) -> pd.DataFrame:
@@ -253,7 +222,7 @@ def _channels(
     result: Result | None,
     layers: list[Any],
     dims: Dims,
-) -> tuple[dict[str, Pixels], str]:
+) -> tuple[dict[str, Plane], str]:
     """Channels of the image that labels are of, or why there are none."""
     images = [
         other
@@ -286,32 +255,25 @@ def _plane_of(image: Image, result: Result | None, dims: Dims) -> Plane:
     plane = shown_plane(image, dims.point, dims.axis_labels)
     if result is None or not result.plane:
         return plane
-    steps = iter(re.findall(r"=(\d+)", result.plane))
-    index = [int(next(steps)) if isinstance(n, int) else n for n in plane.index]
-    return replace(plane, index=tuple(index))
+    steps = re.findall(r"=(\d+)", result.plane)
+    return replace(plane, place=tuple(map(int, steps)))
 
 
-def _channels_of(image: Image, plane: Plane, layers: list[Any]) -> dict[str, Pixels]:
+def _channels_of(image: Image, plane: Plane, layers: list[Any]) -> dict[str, Plane]:
     """Every channel of a plane by name."""
-    data = first_level(image)
-    leading = plane.index[: image.ndim - 2]
-    if plane.rgb:
-        return {name: Pixels(data, leading, (i,)) for i, name in enumerate(_COLOURS)}
-    channel = next((i for i, n in enumerate(leading) if isinstance(n, slice)), None)
-    if channel is not None:
-        return {
-            f"channel {i}": Pixels(
-                data, (*leading[:channel], i, *leading[channel + 1 :])
-            )
-            for i in range(plane.channels)
-        }
+    if plane.rgb or plane.channel_axis is not None:
+        names = (
+            _COLOURS if plane.rgb else map("channel {}".format, range(plane.channels))
+        )
+        return {name: replace(plane, channel=i) for i, name in enumerate(names)}
     others = [
         other
         for other in on_same_pixels(image, layers)
         if isinstance(other, Image)
         and not other.rgb
-        and first_level(other).shape == data.shape
+        and first_level(other).shape == plane.levels[0].shape
     ]
     return {
-        other.name: Pixels(first_level(other), leading) for other in (image, *others)
+        other.name: replace(plane, levels=[first_level(other)], name=other.name)
+        for other in (image, *others)
     }

@@ -21,18 +21,18 @@ from napari_pmrnet.plugin.layers.axes import (
     first_level,
 )
 from napari_pmrnet.plugin.layers.shapes import region_polygons
-from napari_pmrnet.plugin.segment.jobs import describe_disk, goes_to_disk
 from napari_pmrnet.plugin.widgets.fields import ChoiceField
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import text_label
 from napari_pmrnet.plugin.widgets.qt import single_shot
+from napari_pmrnet.segmentation.sizes import is_large_plane
 from napari_pmrnet.segmentation.stack import Stack, check_stack
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_pmrnet.plugin.layers.axes import Plane
+    from napari_pmrnet.segmentation.plane import Plane
 
 SETTLE = 100
 MOST_MAP_BYTES = 1 << 30
@@ -95,7 +95,7 @@ class AreaRows(QObject):
 
     @property
     def all_planes(self) -> bool:
-        """Whether every plane of a stack is to be segmented."""
+        """Tell whether every plane of a stack is to be segmented."""
         return self.area.value() is Area.PLANES
 
     def _chosen(self) -> Image:
@@ -170,7 +170,7 @@ class AreaRows(QObject):
             elif self.all_planes:
                 stack = self.stack()
                 text, axes = describe_stack(stack), stack.axes[:-2]
-            elif self.shapes is None and goes_to_disk(self._chosen(), self._plane):
+            elif self.shapes is None and goes_to_disk(self._plane):
                 text = describe_disk(self._plane)
         except ImageError as error:
             reason = str(error)
@@ -221,13 +221,22 @@ def kept_axes(layer: Image, viewer_names: Sequence[str] = ()) -> tuple[int, ...]
     return tuple(i for i, name in enumerate(names) if name not in CHANNEL_NAMES)
 
 
-def keeps_maps(stack: Stack) -> bool:
-    """Whether there is room for the maps of all planes."""
-    return stack.map_bytes <= MOST_MAP_BYTES
+def goes_to_disk(plane: Plane) -> bool:
+    """Tell whether a plane is too large to be segmented in memory."""
+    return is_large_plane(plane.shape, loaded=plane.in_memory)
+
+
+def describe_disk(plane: Plane) -> str:
+    """Say what segmenting a plane that goes to disk means, in two sentences."""
+    height, width = plane.shape
+    return (
+        f"Segments {width} x {height} pixels block by block. The labels go to a folder "
+        "that you are asked for, and maps are left out."
+    )
 
 
 def describe_stack(stack: Stack) -> str:
-    """What segmenting all planes means, in a sentence or two."""
+    """Say what segmenting all planes means, in a sentence or two."""
     *steps, height, width = stack.shape
     counts = " x ".join(map(str, steps))
     axes = ", ".join(stack.axes[:-2])
@@ -237,7 +246,7 @@ def describe_stack(stack: Stack) -> str:
             f"{text}. The labels go to a folder that you are asked for, and maps are "
             "left out."
         )
-    if keeps_maps(stack):
+    if stack.keeps_maps:
         return f"{text}."
     return (
         f"{text}. Labels only: the three maps of all planes would take "
@@ -246,7 +255,7 @@ def describe_stack(stack: Stack) -> str:
 
 
 def seen_polygon(viewer: ViewerModel, layer: Image) -> NDArray[np.float64]:
-    """What the canvas shows, in the pixels of an image layer.
+    """Visible field of the canvas, in the pixels of an image layer.
 
     Parameters
     ----------
@@ -289,7 +298,7 @@ def seen_polygon(viewer: ViewerModel, layer: Image) -> NDArray[np.float64]:
 
 
 def _corners(layer: Image) -> NDArray[np.float64]:
-    """What napari before 0.9, which hides the size of its canvas, says of the view."""
+    """Visible field by napari before 0.9, which hides the size of its canvas."""
     factors = layer.downsample_factors[layer.data_level] if layer.multiscale else 1
     (top, left), (bottom, right) = (layer.corner_pixels * factors)[:, -2:]
     return np.array([(top, left), (top, right), (bottom, right), (bottom, left)], float)
@@ -304,7 +313,7 @@ def seen_size(polygon: NDArray[np.float64], shape: tuple[int, int]) -> tuple[int
 
 
 def describe_seen(polygon: NDArray[np.float64], plane: Plane) -> str:
-    """What segmenting the visible field means, in a sentence."""
+    """Say what segmenting the visible field means, in a sentence."""
     height, width = seen_size(polygon, plane.shape)
     if not height or not width:
         return "Nothing of the image is in view."

@@ -7,32 +7,24 @@ maps at hand anew. Labels that the user has corrected are never changed by eithe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_pmrnet.plugin.layers.axes import Plane, first_level
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import Result, Results
-from napari_pmrnet.plugin.segment.area_panel import keeps_maps
 from napari_pmrnet.plugin.segment.jobs import (
-    DiskJob,
-    OnDisk,
     Outcome,
     SegmentationJob,
-    StackJob,
-    disk_job,
     disk_layer,
-    disk_steps,
-    relabel,
     segmentation_steps,
-    stack_steps,
 )
 from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.segmentation.diameter import median_diameter
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.stack import StackSegmentation
 
 if TYPE_CHECKING:
@@ -104,117 +96,69 @@ class Session(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether an image is being segmented or its result put on show."""
+        """Tell whether an image is being segmented or its result put on show."""
         return self._segmenting.is_running or self._pending is not None
 
     def segment(
         self,
-        image: Image,
-        plane: Plane,
+        layer: Image,
+        image: Plane | Stack,
         settings: Settings,
+        *,
+        axes: Sequence[int] | None = None,
         polygons: tuple[NDArray, ...] = (),
+        link: str | None = None,
+        output: Path | None = None,
     ) -> None:
-        """Segment a plane of an image layer in a worker thread.
+        """Segment an image layer in a worker thread.
 
         Parameters
         ----------
-        image : napari.layers.Image
-            Copied now; it may change or go while the network runs.
-        plane : Plane
-            From :func:`~napari_pmrnet.plugin.layers.axes.shown_plane`.
+        layer : napari.layers.Image
+        image : Plane or Stack
+            What of it is segmented. A plane in memory is copied now; it may change or
+            go while the network runs.
         settings : Settings
             Settings of the run.
+        axes : sequence of int, optional
+            Axes of the layer that the labels have; by default y and x.
         polygons : tuple of (N, 2) arrays
-            Outline of the region in pixels; empty for the whole image.
-        """
-        if self.is_running:
-            return
-        # Of a lazy image coarser copies are read as well, where it has some.
-        data = list(image.data) if image.multiscale else first_level(image)
-        wanted = self.results.missing(image, plane.title)
-        spatial = spatial_metadata(image)
-        job = SegmentationJob.snapshot(
-            image.name, data, plane, settings, polygons, wanted, spatial
-        )
-        self._start(image, plane.title, None, segmentation_steps, job)
-
-    def segment_stack(
-        self,
-        image: Image,
-        stack: Stack,
-        axes: Sequence[int],
-        settings: Settings,
-        link: str | None = None,
-    ) -> None:
-        """Segment all planes of an image layer in a worker thread.
-
-        Parameters
-        ----------
-        image : napari.layers.Image
-        stack : Stack
-            From :func:`~napari_pmrnet.plugin.segment.area_panel.stack_of`.
-        axes : sequence of int
-            Axes of the image that the labels have.
-        settings : Settings
-            Settings of the run.
+            Outline of the region of a plane in pixels; empty for the whole image.
         link : str, optional
-            Name of the axis through which nuclei keep their number.
+            Name of the axis of a stack through which nuclei keep their number.
+        output : Path, optional
+            Folder for labels of a stack that are too large for memory, ending in
+            ``.zarr``.
+
+        Raises
+        ------
+        ImageError
+            If the plane has no such channel as the settings name.
         """
         if self.is_running:
             return
-        wanted = self.results.missing(image, "")
-        spatial = spatial_metadata(image, axes)
-        maps = keeps_maps(stack)
-        job = StackJob(image.name, stack, settings, link, maps, wanted, spatial)
-        self._start(image, "", axes, stack_steps, job)
-
-    def segment_to_disk(
-        self,
-        image: Image,
-        stack: Stack,
-        axes: Sequence[int] | None,
-        settings: Settings,
-        output: Path,
-        link: str | None = None,
-    ) -> None:
-        """Segment an image too large for memory in a worker thread.
-
-        Parameters
-        ----------
-        image : napari.layers.Image
-        stack : Stack
-            Its planes, or one of them.
-        axes : sequence of int or None
-            Axes of the image that the labels have; None: y and x.
-        settings : Settings
-            Settings of the run.
-        output : Path
-            Folder for the labels, ending in ``.zarr``.
-        link : str or None
-            Axis through which nuclei keep their number.
-        """
-        if self.is_running:
-            return
-        job = disk_job(image, stack, axes, settings, output, link)
-        self._start(image, "", axes, disk_steps, job)
-
-    def _start(
-        self,
-        image: Image,
-        plane: str,
-        axes: Sequence[int] | None,
-        steps: Callable[..., Any],
-        job: SegmentationJob | StackJob | DiskJob,
-    ) -> None:
-        """Start a run whose result is to lie on some axes of an image."""
-        self._target = image, plane, axes
-        self._kept = isinstance(job, DiskJob)
+        title = ""
+        if isinstance(image, Plane):
+            title = image.title
+            image = replace(image, channel=settings.channel).frozen()
+        job = SegmentationJob(
+            layer.name,
+            image,
+            settings,
+            polygons,
+            link,
+            output,
+            self.results.missing(layer, title),
+            spatial_metadata(layer, axes),
+        )
+        self._target, self._kept = (layer, title, axes), output is not None
         self.withheld.emit("")
         self.started.emit()
-        self._segmenting.start(f"Segmenting '{image.name}'", steps, job)
+        task = f"Segmenting '{layer.name}'"
+        self._segmenting.start(task, segmentation_steps, job)
 
     def cancel(self) -> None:
-        """Stop the run at its next window batch; no layer is added."""
+        """Stop the run at its next batch of tiles; no layer is added."""
         self._segmenting.cancel()
 
     def relabel(
@@ -248,7 +192,7 @@ class Session(QObject):
         else:
             self._base = result, base, new_layer
             task = f"Labelling '{image.name}'"
-            self._relabelling.start(task, relabel, base, wanted)
+            self._relabelling.start(task, base.relabel, wanted)
 
     def release(self) -> None:
         """Drop running work and the viewer's events."""
@@ -272,7 +216,7 @@ class Session(QObject):
         if not self.is_running:
             self.ended.emit()
 
-    def _on_segmented(self, outcome: Outcome | OnDisk) -> None:
+    def _on_segmented(self, outcome: Outcome) -> None:
         """Start putting a result on show, if its image is still there."""
         segmentation = outcome.segmentation
         self.used.emit(segmentation.device, segmentation.notes)
@@ -283,8 +227,9 @@ class Session(QObject):
             )
             return
         image, plane, axes = self._target
-        if isinstance(outcome, OnDisk):
-            layer = self._viewer.add_layer(disk_layer(outcome, image, axes))
+        if outcome.path is not None:
+            layer = disk_layer(outcome, outcome.path, image, axes)
+            self._viewer.add_layer(layer)
             self._viewer.layers.selection.active = layer
             text, tone = report(segmentation)
             self.said.emit(f"{text} Labels: {outcome.path}", tone)
@@ -332,8 +277,9 @@ class Session(QObject):
         self.said.emit(text, tone)
 
     def _withhold(self, result: Result) -> None:
+        layer = result.image if result.labels is None else result.labels
         self.withheld.emit(
-            f"'{result.labels.name}' holds your corrections, so the new thresholds "
+            f"'{layer.name}' holds your corrections, so the new thresholds "
             "were not applied to it."
         )
 
@@ -349,7 +295,7 @@ def report(
         plane = f"{count_of_planes} planes" if count_of_planes > 1 else ""
     if plane:
         text += f" on {plane}"
-    across = median_diameter(segmentation.objects["area"])
+    across = median_diameter(segmentation.objects["area"].to_numpy())
     if across is not None and not segmentation.model.card.classes:
         text += f", about {across:.0f} pixels across,"
     if anew:

@@ -8,7 +8,7 @@ only.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import napari.viewer
 from napari.layers import Labels
@@ -25,10 +25,10 @@ from napari_pmrnet.plugin.layers.label_export import (
     export_arguments,
 )
 from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels, write_size
-from napari_pmrnet.plugin.segment.area_panel import kept_axes
+from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
 from napari_pmrnet.plugin.segment.controller import RELABELLED, Session
 from napari_pmrnet.plugin.segment.image_panel import ImagePanel
-from napari_pmrnet.plugin.segment.jobs import goes_to_disk, plane_stack, proposed_path
+from napari_pmrnet.plugin.segment.jobs import proposed_path
 from napari_pmrnet.plugin.segment.run_panel import RunPanel
 from napari_pmrnet.plugin.widgets import (
     model_chooser,
@@ -38,13 +38,13 @@ from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import Scrolling, column_of, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+from napari_pmrnet.segmentation.stack import Stack
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from napari.layers import Image
 
-    from napari_pmrnet.plugin.layers.axes import Plane
-    from napari_pmrnet.segmentation.stack import Stack
+    from napari_pmrnet.segmentation.plane import Plane
 
 RELABEL_DELAY = 10
 PROGRESS_DELAY = 200
@@ -94,36 +94,34 @@ class SegmentNuclei(Dock):
             return
         areas = self.image_panel.areas
         try:
-            plane: Plane = self.image_panel.plane()
+            image: Plane | Stack = self.image_panel.plane()
             layer = self.image_panel.chosen()
+            axes, polygons, link, output = None, (), None, None
             if areas.all_planes:
+                image, link = areas.stack(), areas.link.value()
                 axes = kept_axes(layer, self._viewer.dims.axis_labels)
-                link, stack = areas.link.value(), areas.stack()
-                if stack.is_large:
-                    self._run_to_disk(stack, axes, settings, link)
-                else:
-                    self.session.segment_stack(layer, stack, axes, settings, link)
-                return
-            polygons = areas.polygons()
-            if not polygons and goes_to_disk(layer, plane):
-                data: Any = layer.data
-                data = list(data) if layer.multiscale else data
-                self._run_to_disk(plane_stack(data, plane), None, settings)
-                return
+            else:
+                polygons = areas.polygons()
+                if not polygons and goes_to_disk(image):
+                    image = Stack.of_plane(image)
+            if isinstance(image, Stack) and image.is_large:
+                output = self._ask_for_output(layer, image)
+                if output is None:
+                    return
+            self.session.segment(
+                layer,
+                image,
+                settings,
+                axes=axes,
+                polygons=polygons,
+                link=link,
+                output=output,
+            )
         except ImageError as error:
             self._complain(str(error))
-            return
-        self.session.segment(layer, plane, settings, polygons)
 
-    def _run_to_disk(
-        self,
-        stack: Stack,
-        axes: Sequence[int] | None,
-        settings: Settings,
-        link: str | None = None,
-    ) -> None:
-        """Ask where labels are to go that are too large for memory, and begin."""
-        layer = self.image_panel.chosen()
+    def _ask_for_output(self, layer: Image, stack: Stack) -> Path | None:
+        """Ask where labels are to go that are too large for memory."""
         if stack.has_large_planes:
             self.model_panel.tuned.label_kind.refuse_tiles(
                 layer.name, "Shrink it, and segment it at once."
@@ -135,8 +133,7 @@ class SegmentNuclei(Dock):
             str(proposed),
             "Label Zarr, a folder (*.zarr)",
         )
-        if path:
-            self.session.segment_to_disk(layer, stack, axes, settings, Path(path), link)
+        return Path(path) if path else None
 
     def cancel(self) -> None:
         """Stop the run at its next batch of tiles; no layer is added."""

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.plugin.layers.axes import Plane, shown_plane
+from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
     UNITS,
     format_size,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+    from napari_pmrnet.segmentation.plane import Plane
 
 PLUGIN = "napari-pmrnet"
 FILE_FILTER = f"Images (*{' *'.join(IMAGE_ENDINGS)});;All files (*)"

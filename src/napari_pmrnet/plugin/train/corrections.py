@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +12,10 @@ from napari.layers import Image, Labels
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections, corrections_of
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.plugin.layers.axes import first_level, shown_plane
+from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.source_image import image_for
-from napari_pmrnet.segmentation.plane import choose_plane
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -89,13 +88,7 @@ def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:
             f"'{layer.name}' is of the plane {result.plane}, and {plane.title} is on "
             "show. Bring its plane into view."
         )
-    pixels = choose_plane(
-        np.asarray(first_level(image)[plane.index]),
-        channel=_channel(layer),
-        channel_axis=plane.channel_axis,
-        rgb=plane.rgb,
-        name=image.name,
-    )
+    pixels = replace(plane, channel=_channel(layer)).read()
     flags = layer.features.dropna(subset="index").set_index("index")
     flags = flags.assign(reviewed=_reviewed(flags))
     maps: Any = {} if result is None else result.segmentation.maps

@@ -182,7 +182,7 @@ def test_a_model_of_the_library(library: Path) -> None:
     assert model.card["data"]["reviewed"] == 31 and model.card["parent"] == WEIGHTS
     assert model.tile == 64 and model.overlap == 16
     assert model.channels == ("probability", "flow_y", "flow_x")
-    maps = model.predict_windows(np.full((1, 3, 64, 64), 0.5, np.float32))
+    maps = model.predict_tiles(np.full((1, 3, 64, 64), 0.5, np.float32))
     assert maps.shape == (1, 5, 64, 64) and np.isfinite(maps).all()
     assert Settings.for_card(model.card) == Settings()
 

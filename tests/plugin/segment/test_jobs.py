@@ -99,7 +99,7 @@ def test_no_file_chosen_no_run(
     viewer, dock = open_dock()
     viewer.add_image(stored(tmp_path / "i.zarr", drawn(truth)), name="slide", rgb=True)
     dock.run_panel.run_button.click()
-    assert not dock.session.is_running and reader.windows == 0
+    assert not dock.session.is_running and reader.tiles == 0
 
 
 def test_a_series_of_large_planes(

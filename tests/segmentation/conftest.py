@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
+
+from napari_pmrnet.models.card import new_card
 
 NAMES = ("probability", "flow_y", "flow_x", "boundary", "pgrf")
 
@@ -19,7 +20,7 @@ class Reader:
     device = SimpleNamespace(type="cpu")
 
     def __init__(self) -> None:
-        self.card: dict[str, Any] = {"window": 64, "sha256": "f00d"}
+        self.card = new_card(("probability",), window=64, sha256="f00d" * 16)
         self.tiles = 0
 
     def map_names(self, extra: bool = False) -> tuple[str, ...]:

@@ -311,7 +311,7 @@ def label_plane(
     yield from (fill or fill_here)(parts, plane, model, settings, stats, grid)
     stitcher = Stitcher(labels, first)
     yield from _stitch(parts, grid, stitcher)
-    objects = stitcher.table(model.card.get("object_certainty"))
+    objects = stitcher.table(model.card.object_certainty)
     notes = (*noise_notes(stats.smoothing), *stitcher.notes)
     return LabelledPlane(objects, stats, notes)
 
@@ -330,7 +330,7 @@ def _job(
         "image": plane.name,
         "identity": None if identity is None else dict(identity),
         "settings": {**settings.as_dict(), "device": None},
-        "weights": model.card.get("sha256"),
+        "weights": model.card.sha256,
         "scale": stats.scale,
         "diameter": stats.diameter,
         "limits": stats.limits,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from napari_pmrnet.models.card import sees_whole
 from napari_pmrnet.segmentation.tiles import (
     Blend,
     Box,
@@ -112,7 +111,7 @@ def predict(
         Maps of the shape of the box.
     """
     shape = tuple(image.shape[1:])
-    whole = sees_whole(model.card)
+    whole = model.card.label_kind.sees_whole
     side = model.tile if whole else tile_side(model.tile, shape)
     tile, overlap = (round(n / scale) for n in (side, model.overlap))
     grid = TileGrid(shape, tile, overlap, box)

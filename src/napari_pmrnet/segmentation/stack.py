@@ -14,7 +14,7 @@ import pandas as pd
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.space import Space
-from napari_pmrnet.models.card import CLASSES, label_kind_of, refuse_parts
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.blocks import SIDE
 from napari_pmrnet.segmentation.flow_labels import numbered
 from napari_pmrnet.segmentation.label_store import LabelledPlane, LabelStore, is_large
@@ -234,7 +234,7 @@ def segment_planes(
         from napari_pmrnet.models import shared_model
 
         model = shared_model(settings.model, settings.device)
-    classes = label_kind_of(model.card) == CLASSES
+    classes = model.card.label_kind is LabelKind.CLASSES
     made = _Making(stack, settings, link, maps, store, classes)
     for number, place in enumerate(np.ndindex(*stack.shape[:-2])):
         last_hope = stack.count == 1 or made.shown is None and number == stack.count - 1
@@ -542,11 +542,11 @@ def segment_large_steps(
         from napari_pmrnet.models import shared_model
 
         model = shared_model(settings.model, settings.device)
-    refuse_parts(model.card, plane.name, "Shrink it, and segment it at once.")
+    model.card.label_kind.refuse_tiles(plane.name, "Shrink it, and segment it at once.")
     store = LabelStore(
         output,
         space,
-        Provenance(settings.as_dict(), model.card.get("sha256")),
+        Provenance(settings.as_dict(), model.card.sha256),
         block=block,
     )
     store.create(plane.shape)

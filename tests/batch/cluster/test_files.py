@@ -34,6 +34,7 @@ from napari_pmrnet.cli.app import app as app_module
 from napari_pmrnet.errors import ClusterError, SoftwareError
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import open_label_zarr
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.segmentation import Settings, blocks, label_store
 from napari_pmrnet.segmentation.plane import LargePlane
 from napari_pmrnet.segmentation.predict import Progress
@@ -311,7 +312,7 @@ def test_one_network_a_process_and_one_thread_at_a_time(monkeypatch, tmp_path):
 
     def load(*_):
         loaded.append(1)
-        return SimpleNamespace(card={"sha256": HASH})
+        return SimpleNamespace(card=new_card(("probability",), sha256=HASH))
 
     monkeypatch.setattr(task_module, "file_steps", steps)
     monkeypatch.setattr("napari_pmrnet.models.load_model", load)

@@ -1,4 +1,4 @@
-"""What the axes of an image layer mean, and the plane of it that is on show."""
+"""Axes of an image layer, and the plane of it that is on show."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
 CHANNEL_NAMES = frozenset({"c", "channel", "channels"})
 _UNNAMED = re.compile(r"(axis )?-?\d+")
 
 
 def is_unnamed(label: str) -> bool:
-    """Whether an axis label is one of napari's defaults, a mere position."""
+    """Tell whether an axis label is one of napari's defaults, a mere position."""
     return _UNNAMED.fullmatch(label.strip()) is not None
 
 
@@ -74,7 +74,7 @@ class Plane:
     shape: tuple[int, int]
 
 
-def first_level(layer: Image) -> Any:
+def first_level(layer: Image | Labels) -> Any:
     """Full-resolution array of a layer, multiscale or not, without loading it."""
     return layer.data[0] if layer.multiscale else layer.data
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Shapes
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFormLayout, QLabel
 
 from napari_pmrnet.errors import ImageError
@@ -23,19 +23,27 @@ from napari_pmrnet.plugin.layers.axes import (
 from napari_pmrnet.plugin.layers.shapes import region_polygons
 from napari_pmrnet.plugin.segment.jobs import describe_disk, goes_to_disk
 from napari_pmrnet.plugin.widgets.fields import ChoiceField
+from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
+from napari_pmrnet.plugin.widgets.layout import text_label
+from napari_pmrnet.plugin.widgets.qt import single_shot
 from napari_pmrnet.segmentation.stack import Stack, check_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari.components import ViewerModel
     from napari.layers import Image
 
     from napari_pmrnet.plugin.layers.axes import Plane
-    from napari_pmrnet.segmentation.stack import Stack
-
 
 SETTLE = 100
+MOST_MAP_BYTES = 1 << 30
+"""Maps of a stack that would take more are left out."""
+
+
+class Area(Enum):
+    """Areas that are no layer."""
+
+    SEEN = "Only what I see"
+    PLANES = "All planes"
 
 
 class AreaRows(QObject):
@@ -53,8 +61,7 @@ class AreaRows(QObject):
         self._viewer = viewer
         self._layer: Image | None = None
         self._plane: Plane | None = None
-        self._shapes: list[tuple[Any, str]] = []
-        self.area = ChoiceField([(None, "Whole image")])
+        self.area = LayerChooser(viewer, Shapes, label="In '{}'")
         self.area.setObjectName("area")
         self.area.setToolTip(
             "<span>The whole image (of a stack, the plane on show), the part that "
@@ -67,14 +74,9 @@ class AreaRows(QObject):
             "<span>Whether a nucleus keeps its number from plane to plane where it "
             "overlaps with itself.</span>"
         )
-        self.about = QLabel()
-        self.about.setObjectName("hint")
-        self.about.setWordWrap(True)
+        self.about = text_label("hint")
         self._link_label = QLabel("Same number")
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(SETTLE)
-        self._soon.timeout.connect(self._describe)
+        self._soon = single_shot(self, SETTLE, self._describe)
         self.area.changed.connect(self._describe)
         self._follow_view(connect=True)
 
@@ -96,6 +98,12 @@ class AreaRows(QObject):
         """Whether every plane of a stack is to be segmented."""
         return self.area.value() is Area.PLANES
 
+    def _chosen(self) -> Image:
+        """The chosen image."""
+        if self._layer is None:
+            raise ImageError("There is no image layer. Open an image first.")
+        return self._layer
+
     def stack(self) -> Stack:
         """All planes of the chosen image.
 
@@ -104,7 +112,7 @@ class AreaRows(QObject):
         ImageError
             If they cannot be segmented plane by plane.
         """
-        return stack_of(self._layer, self._viewer.dims.axis_labels)
+        return stack_of(self._chosen(), self._viewer.dims.axis_labels)
 
     def polygons(self) -> tuple[np.ndarray, ...]:
         """Outline of the area in pixels; empty for the whole plane.
@@ -115,33 +123,26 @@ class AreaRows(QObject):
             If the shapes outline nothing, or the canvas shows no flat image.
         """
         if self.area.value() is Area.SEEN:
-            return (seen_polygon(self._viewer, self._layer),)
+            return (seen_polygon(self._viewer, self._chosen()),)
         if self.shapes is None:
             return ()
         point = self._viewer.dims.point
-        return tuple(region_polygons(self.shapes, self._layer, point))
-
-    def offer(self, shapes: Sequence[Shapes]) -> None:
-        """Offer these Shapes layers beside what is always there."""
-        self._shapes = [(layer, f"In '{layer.name}'") for layer in shapes]
-        self._offer()
+        return tuple(region_polygons(self.shapes, self._chosen(), point))
 
     def show(self, layer: Image | None, plane: Plane | None) -> None:
         """Follow another image or plane; None if there is none to segment."""
         self._layer, self._plane = layer, plane
-        self._offer()
+        several = plane is not None and bool(plane.title)
+        areas = (Area.SEEN, Area.PLANES) if several else (Area.SEEN,)
+        named = [(area, area.value) for area in areas]
+        self.area.set_fixed([(None, "Whole image"), *named])
         self._describe()
 
     def release(self) -> None:
         """Stop following the viewer."""
         self._soon.stop()
+        self.area.release()
         self._follow_view(connect=False)
-
-    def _offer(self) -> None:
-        several = self._plane is not None and bool(self._plane.title)
-        areas = (Area.SEEN, Area.PLANES) if several else (Area.SEEN,)
-        fixed = [(None, "Whole image"), *((area, area.value) for area in areas)]
-        self.area.set_choices([*fixed, *self._shapes])
 
     def _follow_view(self, connect: bool) -> None:
         """Hear of what moves the visible field."""
@@ -164,12 +165,12 @@ class AreaRows(QObject):
             if self._plane is None:
                 pass
             elif self.area.value() is Area.SEEN:
-                polygon = seen_polygon(self._viewer, self._layer)
+                polygon = seen_polygon(self._viewer, self._chosen())
                 text = describe_seen(polygon, self._plane)
             elif self.all_planes:
                 stack = self.stack()
                 text, axes = describe_stack(stack), stack.axes[:-2]
-            elif self.shapes is None and goes_to_disk(self._layer, self._plane):
+            elif self.shapes is None and goes_to_disk(self._chosen(), self._plane):
                 text = describe_disk(self._plane)
         except ImageError as error:
             reason = str(error)
@@ -180,17 +181,6 @@ class AreaRows(QObject):
         self.link.set_choices([(None, "In no two planes"), *through])
         for widget in (self._link_label, self.link):
             widget.setVisible(bool(axes))
-
-
-MOST_MAP_BYTES = 1 << 30
-"""Maps of a stack that would take more are left out."""
-
-
-class Area(Enum):
-    """Areas that are no layer."""
-
-    SEEN = "Only what I see"
-    PLANES = "All planes"
 
 
 def stack_of(layer: Image, viewer_names: Sequence[str] = ()) -> Stack:

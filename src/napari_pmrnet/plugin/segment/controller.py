@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_pmrnet.models.card import class_names, counted, label_kind_of, noun
 from napari_pmrnet.plugin.layers.axes import Plane, first_level
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import Result, Results
@@ -237,7 +236,7 @@ class Session(QObject):
             self.withheld.emit("")
         elif isinstance(base, StackSegmentation):
             name = image.name if result.labels is None else result.labels.name
-            _, many = noun(label_kind_of(base.model.card))
+            _, many = base.model.card.label_kind.nouns
             self.said.emit(
                 f"'{name}' holds all planes, and thresholds act at once on single "
                 f"planes only. Press Segment {many} to use them here, or choose "
@@ -344,14 +343,14 @@ def report(
 ) -> tuple[str, str]:
     """Say what came of a run: a sentence for the user and its tone."""
     count = segmentation.objects["label"].nunique()
-    text = counted(count, label_kind_of(segmentation.model.card))
+    text = segmentation.model.card.label_kind.counted(count)
     if isinstance(segmentation, StackSegmentation):
         count_of_planes = segmentation.labels[..., 0, 0].size
         plane = f"{count_of_planes} planes" if count_of_planes > 1 else ""
     if plane:
         text += f" on {plane}"
     across = median_diameter(segmentation.objects["area"])
-    if across is not None and not class_names(segmentation.model.card):
+    if across is not None and not segmentation.model.card.classes:
         text += f", about {across:.0f} pixels across,"
     if anew:
         text += " with these thresholds."

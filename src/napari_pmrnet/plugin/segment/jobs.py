@@ -15,7 +15,8 @@ from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.space import Space
-from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.models.card import read_card
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.label_export import default_path
 from napari_pmrnet.plugin.layers.result_layers import (
@@ -358,11 +359,8 @@ def disk_steps(job: DiskJob) -> Generator[Progress, None, OnDisk]:
         yield Progress(0, 0, "Loading torch...")
         load_torch()
         card = read_card(find_weights(job.settings.model))
-        store = LabelStore(
-            job.output,
-            job.space,
-            Provenance(job.settings.as_dict(), card.get("sha256")),
-        )
+        provenance = Provenance(job.settings.as_dict(), card.sha256)
+        store = LabelStore(job.output, job.space, provenance)
         found = yield from segment_planes(
             job.stack, job.settings, None, job.name, link=job.link, store=store
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "demo.yaml"))
 
 import napari
+from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_pmrnet.plugin.layers.label_export import (
@@ -54,6 +55,8 @@ def main() -> None:
     print(f"Screenshot: {picture.resolve()}", flush=True)
     if arguments.close:
         viewer.close()
+        # Qt aborts where a thread ends after what it reports to.
+        wait_until(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
     else:
         napari.run()
 

@@ -1,8 +1,16 @@
-"""What every test shares: untrained weights, and nothing of the user's own settings."""
+"""What every test shares: untrained weights, and nothing of the user's own settings.
+
+Also how the tests are shared out over the cores (pytest-xdist): see `pytest_configure`.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +26,69 @@ os.environ["PMRNET_HALF_PRECISION"] = "0"
 os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "napari.yaml"))
 os.environ.setdefault("BIOIMAGEIO_CACHE_PATH", tempfile.mkdtemp())
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+QUICK = "not slow and not gpu"
+GIB_A_WORKER = 3
+HAS_XVFB = sys.platform == "linux" and shutil.which("Xvfb") is not None
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Workers of ``-n auto``: one a core, if the memory does and each has a screen.
+
+    Slow tests measure time and memory, so they are not shared out. Windows on one
+    screen take each other's focus, so without Xvfb none are.
+    """
+    if config.option.markexpr != QUICK or not HAS_XVFB:
+        return 0
+    import psutil
+
+    memory = psutil.virtual_memory().available / 2**30
+    return min(cores(), int(memory / GIB_A_WORKER))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker its share of the cores, and a screen of its own."""
+    workers = config.getoption("numprocesses", None)
+    if hasattr(config, "workerinput"):
+        if HAS_XVFB:
+            own_screen(config)
+    elif workers:
+        share = str(max(1, cores() // workers))
+        for name in THREADS:
+            os.environ.setdefault(name, share)
+
+
+def own_screen(config: pytest.Config) -> None:
+    """Start a virtual screen for this process."""
+    read, write = os.pipe()
+    options = ["-displayfd", str(write), "-screen", "0", "1600x1000x24"]
+    server = subprocess.Popen(
+        ["Xvfb", *options, "-nolisten", "tcp"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=end_with_parent,
+    )
+    os.close(write)
+    config.add_cleanup(server.terminate)
+    with os.fdopen(read) as told:
+        os.environ["DISPLAY"] = f":{told.readline().strip()}"
+    os.environ |= {"LIBGL_ALWAYS_SOFTWARE": "1", "QT_QPA_PLATFORM": "xcb"}
+    os.environ["PMRNET_VIRTUAL_SCREEN"] = "1"
+
+
+def end_with_parent() -> None:
+    """Have Linux end this process with its parent, even one that was killed."""
+    parent_death_signal = 1
+    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGTERM)
 
 
 @pytest.fixture(scope="session", autouse=True)

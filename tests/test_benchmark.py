@@ -20,7 +20,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(choose, "has_openvino", lambda: False)
     monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.setitem(sys.modules, "monai", None)
-    monkeypatch.setitem(sys.modules, "monai.networks.nets", None)
+    for name in ("nets", "nets.basic_unet"):
+        monkeypatch.setitem(sys.modules, f"monai.networks.{name}", None)
     return told
 
 

@@ -21,7 +21,7 @@ from napari_pmrnet.finetuning.corrections import UNKNOWN
 from napari_pmrnet.finetuning.job import EPOCH, Job, TuneSettings
 from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.io.images import read_image
-from napari_pmrnet.io.label_zarr import label_origin, open_label_zarr
+from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
 from napari_pmrnet.models import available_models, load_model
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.user_models import import_model
@@ -146,7 +146,7 @@ def test_a_saved_review(old: Path) -> None:
     assert saved.labels.dtype == np.int32
     assert saved.statuses == STATUSES and saved.made == MADE
     assert saved.image == there.image
-    assert saved.pixel_size == (0.25, 0.25) and saved.unit == "um"
+    assert saved.space.pixel_size == (0.25, 0.25) and saved.space.unit == "um"
     assert set(saved.maps) == {
         "probability",
         "boundary",
@@ -227,11 +227,11 @@ def test_the_records_of_a_batch(old: Path, tmp_path: Path) -> None:
 
 def test_label_tiffs(old: Path) -> None:
     (cells,) = read_image(old / "batch" / "labels" / "cells_labels.tif")
-    assert cells.is_labels and cells.axes == ("y", "x")
+    assert cells.is_labels and cells.space.axes == ("y", "x")
     assert np.asarray(cells.data).max() == NUCLEI
     (series,) = read_image(old / "batch" / "labels" / "series_labels.tif")
-    assert series.is_labels and series.axes == ("t", "y", "x")
-    assert series.scale == (2.0, 0.25, 0.25) and series.units[-1] == "um"
+    assert series.is_labels and series.space.axes == ("t", "y", "x")
+    assert series.space.scale == (2.0, 0.25, 0.25) and series.space.unit == "um"
     made = series.metadata["napari_pmrnet"]
     assert made["weights_hash"] == WEIGHTS
     assert Settings.from_dict(made["settings"]) == Settings(device="cpu")
@@ -241,10 +241,10 @@ def test_labels_of_a_large_image(old: Path) -> None:
     path = old / "large" / "cells_labels.zarr"
     labels = np.asarray(open_label_zarr(path)[...])
     assert labels.dtype == np.int32 and len(areas(labels)) == NUCLEI
-    origin = label_origin(path)
-    assert origin["axes"] == ["y", "x"] and origin["scale"] == [0.25, 0.25]
-    assert origin["units"] == ["um", "um"] and origin["weights_hash"] == WEIGHTS
-    assert Settings.from_dict(origin["settings"]) == Settings(device="cpu")
+    space, made = label_tag(path)
+    assert space.axes == ("y", "x") and space.scale == (0.25, 0.25)
+    assert space.units == ("um", "um") and made.weights_hash == WEIGHTS
+    assert Settings.from_dict(made.settings) == Settings(device="cpu")
     with path.with_suffix(".csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert {int(row["label"]): int(row["area"]) for row in rows} == areas(labels)

@@ -16,13 +16,13 @@ import sys
 import time
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from lib.runs import is_trained, kept_scores
+from lib.runs import kept_scores, train_run
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_pmrnet._runtime import keep_freed_memory
@@ -31,11 +31,11 @@ from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.report import markdown_table
 from napari_pmrnet.evaluation.tables import instance_row, semantic_row
 from napari_pmrnet.models.backends.devices import choose_device
+from napari_pmrnet.research.networks import build_network, load_checkpoint
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.config import TrainConfig
-from napari_pmrnet.training.networks import build_network, load_checkpoint
 from napari_pmrnet.training.train import TrainingData, make_trainer, training_data
-from napari_pmrnet.training.trainer import EpochReport
+from napari_pmrnet.training.trainer import Trainer
 
 VARIANTS = {
     "all parts": {},
@@ -102,17 +102,15 @@ def make_config(variant: str, epochs: int, seed: int) -> TrainConfig:
 
 
 def train(run: Run, folder: Path, subset: str, device: str) -> None:
-    """Train a run to its last epoch, unless that or its scores are there."""
-    if is_trained(run.config, run.path(".ckpt"), [run.path(f".{subset}.json")]):
-        return
+    """Train a run, unless it was trained or its scores are there."""
+    checkpoint = run.path(".ckpt")
 
-    def report(epoch: EpochReport) -> None:
-        done = f"{epoch.epoch}/{epoch.epochs}, {epoch.seconds_left / 60:.0f} min left"
-        say(run, f"epoch {done}, validation Dice {epoch.val_dice}")
+    def make() -> Trainer:
+        data = prepared(folder)
+        return make_trainer(data, run.config, checkpoint, device, build=build_network)
 
-    say(run, "training")
-    data = prepared(folder)
-    make_trainer(data, run.config, run.path(".ckpt"), device).run(report)
+    scored = [run.path(f".{subset}.json")]
+    train_run(run.config, checkpoint, scored, make, partial(say, run))
 
 
 def say(run: Run, what: str) -> None:

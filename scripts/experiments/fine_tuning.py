@@ -38,9 +38,9 @@ from napari_pmrnet.models import load_model
 from napari_pmrnet.models.card import new_card
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.models.weights import save_model
+from napari_pmrnet.research.networks import load_checkpoint
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.training.calibrate import prune_channels, used_channels
-from napari_pmrnet.training.networks import load_checkpoint
 
 
 def usable(base: str, folder: Path) -> str:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from lib.runs import is_trained, kept_scores
+from lib.runs import kept_scores, train_run
 
 from napari_pmrnet._runtime import keep_freed_memory
 from napari_pmrnet.datasets.folder import PackedDataset
@@ -33,11 +33,11 @@ from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.report import markdown_table
 from napari_pmrnet.evaluation.tables import instance_row
 from napari_pmrnet.models.backends.devices import choose_device
+from napari_pmrnet.research.networks import load_checkpoint
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.config import TrainConfig
-from napari_pmrnet.training.networks import load_checkpoint
 from napari_pmrnet.training.train import make_trainer, training_data
-from napari_pmrnet.training.trainer import EpochReport
+from napari_pmrnet.training.trainer import Trainer
 
 SCORES = ("AP0.5 per image", "AP0.5 pooled")
 
@@ -106,19 +106,16 @@ def by_modality(dataset: PackedDataset, wanted: list[str]) -> dict[str, PackedDa
 
 
 def train(run: Run, folder: Path, modalities: Sequence[str], device: str) -> None:
-    """Train a run to its last epoch, unless that or its scores are there."""
-    scores = [run.scores_of(modality) for modality in modalities]
-    if is_trained(run.config, run.path(".ckpt"), scores):
-        return
+    """Train a run, unless it was trained or its scores are there."""
+    checkpoint = run.path(".ckpt")
 
-    def report(epoch: EpochReport) -> None:
-        done = f"{epoch.epoch}/{epoch.epochs}, {epoch.seconds_left / 60:.0f} min left"
-        run.say(f"epoch {done}, validation Dice {epoch.val_dice}")
+    def make() -> Trainer:
+        opened = PackedDataset(folder, subset=("train", "val"), without=run.left_out)
+        data = training_data(opened.only("train"), opened.only("val"))
+        return make_trainer(data, run.config, checkpoint, device)
 
-    run.say("training")
-    opened = PackedDataset(folder, subset=("train", "val"), without=run.left_out)
-    data = training_data(opened.only("train"), opened.only("val"))
-    make_trainer(data, run.config, run.path(".ckpt"), device).run(report)
+    scored = [run.scores_of(modality) for modality in modalities]
+    train_run(run.config, checkpoint, scored, make, run.say)
 
 
 def scores(

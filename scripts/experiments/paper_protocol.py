@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from lib.runs import is_trained, kept_scores
+from lib.runs import kept_scores, train_run
 from torch import Tensor
 
 from napari_pmrnet._runtime import keep_freed_memory
@@ -42,11 +42,11 @@ from napari_pmrnet.evaluation.semantic import (
 )
 from napari_pmrnet.models.backends.devices import choose_device
 from napari_pmrnet.models.model import Model
+from napari_pmrnet.research.networks import PARTS, build_network, load_checkpoint
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.loss import LossWeights
-from napari_pmrnet.training.networks import PARTS, load_checkpoint
 from napari_pmrnet.training.targets import assemble
-from napari_pmrnet.training.trainer import EpochReport, Trainer
+from napari_pmrnet.training.trainer import Trainer
 from napari_pmrnet.training.validation import Pairs
 
 PUBLISHED = {
@@ -136,24 +136,24 @@ def train(
     device: str,
     compiled: bool = False,
 ) -> None:
-    """Train to the last epoch, unless that or its scores are there."""
-    if is_trained(config, checkpoint, [checkpoint.with_suffix(".json")]):
-        return
+    """Train a run, unless it was trained or its scores are there."""
 
-    def report(epoch: EpochReport) -> None:
-        print(
-            f"{checkpoint.stem}: epoch {epoch.epoch}/{epoch.epochs}, "
-            f"{epoch.seconds:.1f} s an epoch, {epoch.seconds_left / 60:.0f} min left, "
-            f"validation Dice {epoch.val_dice}",
-            file=sys.stderr,
-            flush=True,
+    def make() -> Trainer:
+        source = TurnedSource(pairs["train"], config.seed)
+        return Trainer(
+            config,
+            source,
+            pairs["val"],
+            checkpoint,
+            device,
+            compiled=compiled,
+            build=build_network,
         )
 
-    source = TurnedSource(pairs["train"], config.seed)
-    trainer = Trainer(
-        config, source, pairs["val"], checkpoint, device, compiled=compiled
-    )
-    trainer.run(report)
+    def say(what: str) -> None:
+        print(f"{checkpoint.stem}: {what}", file=sys.stderr, flush=True)
+
+    train_run(config, checkpoint, [checkpoint.with_suffix(".json")], make, say)
 
 
 def scores(

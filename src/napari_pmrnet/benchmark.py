@@ -18,9 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
+from napari_pmrnet._software import needs
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import PMRNetError, SoftwareError
+from napari_pmrnet.models.backends.devices import channels_last
 from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.segmentation.plane import prepare
 from napari_pmrnet.segmentation.segment import Segmentation, segment
@@ -33,6 +36,16 @@ TITLES = {
     "openvino": "OpenVINO",
     "cuda_graphs": "CUDA graphs",
 }
+UNET_FEATURES = (64, 128, 256, 512, 1024, 64)
+UNET: dict[str, Any] = {
+    "spatial_dims": 2,
+    "in_channels": 3,
+    "act": ("relu", {"inplace": True}),
+    "norm": "batch",
+    "bias": False,
+    "upsample": "deconv",
+}
+"""Settings of MONAI's U-Nets."""
 PACKAGES = ("napari-pmrnet", "torch", "openvino", "numpy", "scipy")
 
 
@@ -138,7 +151,7 @@ def _usable(name: str | Path, device: str) -> tuple[list[Model], list[Row]]:
 def _tiles(models: list[Model], rounds: int) -> list[Row]:
     """`predict_tiles` of every backend and a U-Net of the same type, in turns."""
     tile = prepare(make_fluorescence((256, 256))[0])[None]
-    runs = {
+    runs: dict[str, Callable[[], object]] = {
         f"PMRNet, {model.backend.name}": lambda m=model: m.predict_tiles(tile)
         for model in models
     }
@@ -163,22 +176,41 @@ def _tiles(models: list[Model], rounds: int) -> list[Row]:
     return rows + missing
 
 
+def reference_unet(out_channels: int = 1) -> nn.Module:
+    """Build a U-Net of five levels, 64 to 1024 channels, with batch norm.
+
+    Parameters
+    ----------
+    out_channels : int
+
+    Returns
+    -------
+    Module
+        (B, 3, H, W) -> logits (B, out_channels, H, W).
+
+    Raises
+    ------
+    SoftwareError
+        If MONAI, of which it is a part, is missing or cannot be loaded.
+    """
+    with needs("research", "The U-Net"):
+        from monai.networks.nets.basic_unet import BasicUNet
+
+    return BasicUNet(features=UNET_FEATURES, out_channels=out_channels, **UNET)
+
+
 def _unet(
     device: torch.device, dtype: torch.dtype, tile: np.ndarray
 ) -> Callable[[], object]:
     """A U-Net of 31 million parameters on one window, to the result on the CPU."""
-    from napari_pmrnet.training.config import TrainConfig
-    from napari_pmrnet.training.networks import build_network
-
-    network = build_network(TrainConfig(network="unet", channels=("probability",)))
-    network = network.eval().to(device, dtype, memory_format=torch.channels_last)
+    network = channels_last(reference_unet().eval().to(dtype), device)
 
     @torch.inference_mode()
     def run() -> np.ndarray:
         batch = torch.from_numpy(tile).to(
             device, dtype, memory_format=torch.channels_last
         )
-        return torch.sigmoid(network(batch).logits).float().cpu().numpy()
+        return torch.sigmoid(network(batch)).float().cpu().numpy()
 
     return run
 

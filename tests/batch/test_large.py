@@ -90,7 +90,7 @@ def test_a_series_of_large_planes_keeps_its_axes(run: Callable, tmp_path: Path) 
     (row,) = report.rows
     assert row.planes == 3 and "1 of 3 planes are blank" in row.note
     (read,) = read_image(tmp_path / "out" / row.labels)
-    assert read.axes == ("t", "y", "x") and not read.data[1].any()
+    assert read.space.axes == ("t", "y", "x") and not read.data[1].any()
     for place, truth in ((0, truths[0]), (2, truths[1])):
         assert same_partition(read.data[place], truth)
     table = pd.read_csv(tmp_path / "out" / "movie_labels.csv")

@@ -31,8 +31,8 @@ def test_a_series_of_stacks_keeps_axes_channels_and_steps(run, core, tmp_path):
     report, _ = run(tmp_path / "stack.tif", settings=Settings(channel=1))
     row, labels = report.rows[0], labels_of(report)
     assert (row.nuclei, row.planes) == (1 + 2 + 3 + 2 + 3 + 4, 6)
-    assert labels.axes == ("t", "z", "y", "x")
-    assert labels.scale == (30, 1.5, 0.5, 0.25)
+    assert labels.space.axes == ("t", "z", "y", "x")
+    assert labels.space.scale == (30, 1.5, 0.5, 0.25)
     assert labels.data.max(axis=(2, 3)).tolist() == [[1, 3, 6], [8, 11, 15]]
     assert core.names[4] == "stack.tif t=1 z=1"
 

@@ -55,7 +55,9 @@ def test_a_folder_gives_labels_a_table_and_a_sheet(run, folder, tmp_path):
     )
     assert table["certainty"].between(0.9, 1).all() and (table["doubtful"] == 0).all()
     image = labels_of(tmp_path / "out" / "e_labels.tif")
-    assert image.is_labels and image.scale == (0.25, 0.5) and image.data.max() == 2
+    assert (
+        image.is_labels and image.space.scale == (0.25, 0.5) and image.data.max() == 2
+    )
     assert report.sheet.is_file() and report.ended["done"] == 5
     assert not left_over(tmp_path)
 

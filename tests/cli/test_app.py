@@ -62,7 +62,7 @@ def test_segment_writes_the_labels_of_segment(
     )
     expected = segment(image, settings)
     np.testing.assert_array_equal(labels.data, expected.labels)
-    assert labels.is_labels and labels.scale == (0.5, 0.5)
+    assert labels.is_labels and labels.space.scale == (0.5, 0.5)
     made = labels.metadata["napari_pmrnet"]
     assert made["settings"] == settings.as_dict()
     assert made["weights_hash"] == load_model(weights, "cpu").card.sha256
@@ -173,3 +173,21 @@ def test_train_leaves_out_a_modality_and_says_so(
     assert count == "1 problem; 1 of 3 images is left out."
     made = json.loads(output.with_suffix(".json").read_text())["data"]
     assert made["left_out"] == "h" and made["images"] == {"train": 1, "val": 1}
+
+
+def test_a_network_for_comparison_leaves_a_checkpoint(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    config = data / "config.json"
+    values = {"finish_epochs": 0, "batch_size": 1, "crop_size": 32, "epochs": 1}
+    config.write_text(json.dumps({**values, "without": ["pgrf"]}))
+    command = ("train", "--data", data, "--config", config, "--device", "cpu")
+    other = data / "w.safetensors"
+    for more in (("--output", other), ("--output", other, "--start-from", "dsb18")):
+        assert run_main(*command, *more, monkeypatch=monkeypatch) == 1
+    said = capsys.readouterr().err
+    assert "ends in .ckpt" in said and "only the whole PMRNet begins" in said
+    assert not run_main(*command, "--output", data / "w.ckpt", monkeypatch=monkeypatch)
+    dice = float(capsys.readouterr().out.split("validation Dice ")[1])
+    assert 0 <= dice <= 1
+    assert sorted(path.name for path in data.glob("w.*")) == ["w.ckpt", "w.csv"]

@@ -36,10 +36,10 @@ def test_imagej_hyperstack_keeps_axes_channels_and_calibration(tmp_path):
     )
     image = read_one(tmp_path / "stack.tif")
     assert image.name == "stack"
-    assert image.axes == ("t", "z", "y", "x")
+    assert image.space.axes == ("t", "z", "y", "x")
     assert image.channel_axis == 2
-    assert image.scale == (30, 1.5, 0.5, 0.25)
-    assert image.units == ("s", "um", "um", "um")
+    assert image.space.scale == (30, 1.5, 0.5, 0.25)
+    assert image.space.units == ("s", "um", "um", "um")
     assert not image.rgb
     assert not image.is_labels
     np.testing.assert_array_equal(image.data, data)
@@ -58,8 +58,8 @@ def test_imagej_unit_names(tmp_path, written, expected):
         metadata={"unit": written},
     )
     image = read_one(tmp_path / "a.tif")
-    assert image.units == (expected, expected)
-    assert image.scale == (0.2, 0.2)
+    assert image.space.units == (expected, expected)
+    assert image.space.scale == (0.2, 0.2)
 
 
 def test_big_endian_pixels_become_native(tmp_path):
@@ -88,9 +88,9 @@ def test_ome_tiff_keeps_calibration_and_channel_names(tmp_path):
     )
     image = read_one(tmp_path / "cells.ome.tif")
     assert image.name == "cells"
-    assert (image.axes, image.channel_axis) == (("z", "y", "x"), 0)
-    assert image.scale == (0.3, 130, 130)
-    assert image.units == ("um", "nm", "nm")
+    assert (image.space.axes, image.channel_axis) == (("z", "y", "x"), 0)
+    assert image.space.scale == (0.3, 130, 130)
+    assert image.space.units == ("um", "nm", "nm")
     assert image.metadata["channel_names"] == ("DAPI", "actin")
     np.testing.assert_array_equal(image.data, data)
 
@@ -103,7 +103,7 @@ def test_ome_series_come_apart_each_with_its_calibration(tmp_path):
                 metadata={"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeY": size},
             )
     images = read_image(tmp_path / "two.ome.tif")
-    assert [image.scale for image in images] == [(0.5, 0.5), (0.25, 0.25)]
+    assert [image.space.scale for image in images] == [(0.5, 0.5), (0.25, 0.25)]
     assert images[0].name != images[1].name
 
 
@@ -119,8 +119,8 @@ def test_ome_pyramid_gives_its_finest_level(tmp_path):
 def test_plain_stack_without_named_axes_says_no_z_or_t(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", pixels(5, 9, 8))
     image = read_one(tmp_path / "a.tif")
-    assert image.axes[1:] == ("y", "x")
-    assert image.axes[0] not in "zt"
+    assert image.space.axes[1:] == ("y", "x")
+    assert image.space.axes[0] not in "zt"
     assert image.channel_axis is None
 
 
@@ -140,8 +140,8 @@ def test_plain_resolution_counts_only_if_a_microscopes(tmp_path, per_unit, unit,
         resolutionunit=unit,
     )
     image = read_one(tmp_path / "a.tif")
-    assert image.scale == pytest.approx((scale, scale))
-    assert image.units == (("um",) * 2 if scale < 1 else ("pixel",) * 2)
+    assert image.space.scale == pytest.approx((scale, scale))
+    assert image.space.units == (("um",) * 2 if scale < 1 else ("pixel",) * 2)
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
@@ -151,7 +151,7 @@ def test_rgb_tiff_has_its_colours_last(tmp_path, planar):
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar)
     image = read_one(tmp_path / "a.tif")
     assert image.rgb
-    assert image.axes == ("y", "x")
+    assert image.space.axes == ("y", "x")
     np.testing.assert_array_equal(image.data, data)
 
 
@@ -183,7 +183,7 @@ def test_png_of_every_mode(tmp_path, mode, shape, rgb):
     assert image.data.shape == shape
     assert image.rgb is rgb
     assert image.data.dtype == ("uint16" if mode == "I;16" else "uint8")
-    assert image.units == ("pixel", "pixel")
+    assert image.space.units == ("pixel", "pixel")
 
 
 def test_16_bit_png_keeps_its_values(tmp_path):

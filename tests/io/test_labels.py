@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io import read_image, smallest_unsigned_dtype, write_labels
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.settings import Settings
 
 
@@ -48,9 +50,11 @@ def test_imagej_finds_size_unit_planes_and_interval(tmp_path):
     path = write_labels(
         tmp_path / "a.tif",
         labels,
-        axes=("t", "z", "y", "x"),
-        scale=(2, 500, 0.25, 0.125),
-        units=("minute", "nanometer", "micrometer", "micrometer"),
+        Space(
+            ("t", "z", "y", "x"),
+            (2, 500, 0.25, 0.125),
+            ("minute", "nanometer", "micrometer", "micrometer"),
+        ),
     )
     with tifffile.TiffFile(path) as tiff:
         assert tiff.series[0].kind == "imagej"
@@ -79,8 +83,7 @@ def test_description_keeps_settings_and_hash(tmp_path):
     path = write_labels(
         tmp_path / "a.tif",
         labels_up_to(3, 6, 5),
-        settings=settings,
-        weights_hash="f00d",
+        provenance=Provenance(settings.as_dict(), "f00d"),
     )
     with tifffile.TiffFile(path) as tiff:
         text = tiff.imagej_metadata["napari_pmrnet"]
@@ -92,7 +95,8 @@ def test_description_keeps_settings_and_hash(tmp_path):
 
 def test_settings_beyond_ascii_survive(tmp_path):
     settings = {"model": "Kern/größe=1\n.safetensors"}
-    path = write_labels(tmp_path / "a.tif", labels_up_to(3, 6, 5), settings=settings)
+    made = Provenance(settings)
+    path = write_labels(tmp_path / "a.tif", labels_up_to(3, 6, 5), provenance=made)
     (image,) = read_image(path)
     assert image.metadata["napari_pmrnet"]["settings"] == settings
 
@@ -118,11 +122,10 @@ def test_what_was_written_comes_back(tmp_path_factory, space, dtype, data):
     highest = min(np.iinfo(dtype).max if dtype != "bool" else 1, 2**32 - 1)
     labels = labels_up_to(highest, *shape, dtype=dtype)
     path = tmp_path_factory.mktemp("round") / "a.tif"
-    (image,) = read_image(
-        write_labels(path, labels, axes=axes, scale=scale, units=units)
-    )
+    written = Space(axes, scale, units)
+    (image,) = read_image(write_labels(path, labels, written))
     assert image.is_labels
-    assert (image.axes, image.scale, image.units) == (axes, scale, units)
+    assert image.space == written
     np.testing.assert_array_equal(image.data, labels)
 
 
@@ -130,7 +133,8 @@ def test_what_was_written_comes_back(tmp_path_factory, space, dtype, data):
 @hypothesis_settings(max_examples=25, deadline=None)
 def test_pixel_size_is_exact_enough_for_fiji(tmp_path_factory, scale):
     path = tmp_path_factory.mktemp("size") / "a.tif"
-    write_labels(path, labels_up_to(3, 2, 2), scale=(scale, scale), units=("um", "um"))
+    space = Space.of_plane((scale, scale), "um")
+    write_labels(path, labels_up_to(3, 2, 2), space)
     with tifffile.TiffFile(path) as tiff:
         above, below = tiff.pages.first.tags["YResolution"].value
     assert below / above == pytest.approx(scale, rel=1e-6)
@@ -147,18 +151,17 @@ def test_pixel_size_is_exact_enough_for_fiji(tmp_path_factory, scale):
     ],
 )
 def test_names_of_axes(tmp_path, axes, stored):
-    path = write_labels(tmp_path / "a.tif", labels_up_to(9, 2, 6, 5), axes=axes)
-    assert "".join(read_image(path)[0].axes) == stored
+    path = write_labels(tmp_path / "a.tif", labels_up_to(9, 2, 6, 5), Space.of(axes))
+    assert "".join(read_image(path)[0].space.axes) == stored
 
 
 def test_axes_are_stored_in_imagejs_order(tmp_path):
     labels = labels_up_to(9, 2, 3, 6, 5)
-    path = write_labels(
-        tmp_path / "a.tif", labels, axes=("z", "t", "y", "x"), scale=(4, 3, 2, 1)
-    )
+    space = Space(("z", "t", "y", "x"), (4, 3, 2, 1))
+    path = write_labels(tmp_path / "a.tif", labels, space)
     (image,) = read_image(path)
-    assert image.axes == ("t", "z", "y", "x")
-    assert image.scale == (3, 4, 2, 1)
+    assert image.space.axes == ("t", "z", "y", "x")
+    assert image.space.scale == (3, 4, 2, 1)
     np.testing.assert_array_equal(image.data, labels.transpose(1, 0, 2, 3))
 
 
@@ -198,7 +201,7 @@ def test_labels_that_cannot_be_written(tmp_path, labels, words):
 )
 def test_space_that_does_not_fit(tmp_path, options):
     with pytest.raises(DataError, match=r"a.tif: not written"):
-        write_labels(tmp_path / "a.tif", labels_up_to(3, 6, 5), **options)
+        write_labels(tmp_path / "a.tif", labels_up_to(3, 6, 5), Space(**options))
     assert list(tmp_path.iterdir()) == []
 
 

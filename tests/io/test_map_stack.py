@@ -8,6 +8,7 @@ import tifffile
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.map_stack import read_stack, write_stack
+from napari_pmrnet.io.space import Space
 
 
 def pages() -> dict[str, np.ndarray]:
@@ -20,7 +21,7 @@ def pages() -> dict[str, np.ndarray]:
 
 
 def test_pages_come_back_by_name(tmp_path: Path) -> None:
-    path = write_stack(tmp_path / "all", pages(), (0.5, 0.25), "um")
+    path = write_stack(tmp_path / "all", pages(), Space.of_plane((0.5, 0.25), "um"))
     back = read_stack(path)
     assert list(back) == ["labels", "certainty", "boundary"]
     for name, image in pages().items():

@@ -63,15 +63,15 @@ def test_axes_channels_and_calibration(tmp_path, version):
     )
     (image,) = read_image(path)
     assert image.name == "a"
-    assert image.axes == ("z", "y", "x") and image.channel_axis == 0
-    assert image.scale == (2.0, 0.5, 0.25) and image.units == ("um",) * 3
+    assert image.space.axes == ("z", "y", "x") and image.channel_axis == 0
+    assert image.space.scale == (2.0, 0.5, 0.25) and image.space.units == ("um",) * 3
     assert image.metadata["channel_names"] == ("DNA", "actin")
     np.testing.assert_array_equal(image.data, data[0])
 
 
 def test_axes_without_units(tmp_path):
     (image,) = read_image(write(tmp_path / "a.zarr", pixels(9, 8), "yx", "0.3"))
-    assert image.axes == ("y", "x") and image.units == ("pixel", "pixel")
+    assert image.space.axes == ("y", "x") and image.space.units == ("pixel", "pixel")
 
 
 def test_a_folder_of_numbered_images(tmp_path):

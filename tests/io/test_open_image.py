@@ -18,9 +18,11 @@ from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import (
     create_label_zarr,
     is_label_zarr,
-    label_origin,
+    label_tag,
     open_label_zarr,
 )
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import Space
 
 
 def pixels(*shape: int, dtype: Any = np.uint16) -> np.ndarray:
@@ -31,7 +33,7 @@ def the_same(lazy: ImageData, read: ImageData) -> None:
     """Everything alike but that one is lazy."""
     assert isinstance(lazy.data, da.Array) and isinstance(read.data, np.ndarray)
     np.testing.assert_array_equal(lazy.data.compute(), read.data)
-    for name in ("name", "axes", "scale", "units", "channel_axis", "rgb", "metadata"):
+    for name in ("name", "space", "channel_axis", "rgb", "metadata"):
         assert getattr(lazy, name) == getattr(read, name)
 
 
@@ -107,19 +109,16 @@ def test_labels_are_edited_in_place_and_say_where_they_come_from(
         path,
         (3, 30, 40),
         name="a",
-        axes="tyx",
-        scale=(2.0, 0.5, 0.5),
-        units=("s", "um", "um"),
-        settings=Settings(channel=1),
-        weights_hash="f00d",
+        space=Space.of("tyx", (2.0, 0.5, 0.5), ("s", "um", "um")),
+        provenance=Provenance(Settings(channel=1).as_dict(), "f00d"),
     )
     labels = open_label_zarr(path)
     labels[1, 5:9, 5:9] = 7
     assert open_label_zarr(path, "r")[1, 6, 6] == 7
     (read,) = read_image(path)
-    assert read.axes == ("t", "y", "x") and read.units == ("s", "um", "um")
-    assert read.data.dtype == np.int32 and read.scale == (2.0, 0.5, 0.5)
-    assert label_origin(path)["settings"]["channel"] == 1
+    assert read.space.axes == ("t", "y", "x") and read.space.units == ("s", "um", "um")
+    assert read.data.dtype == np.int32 and read.space.scale == (2.0, 0.5, 0.5)
+    assert label_tag(path).provenance.settings["channel"] == 1
 
 
 def test_other_folders_are_no_labels(tmp_path: Path) -> None:

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
+import napari.settings
 import numpy as np
 import pandas as pd
 import pytest
 from npe2 import PluginManifest
+from qtpy.QtCore import QSettings
 from scipy import ndimage
 
 import napari_pmrnet
 from napari_pmrnet.models.card import ModelCard, new_card
 from napari_pmrnet.plugin.segment import jobs
-from napari_pmrnet.plugin.widgets import model_chooser
+from napari_pmrnet.plugin.widgets import model_chooser, preferences
 from napari_pmrnet.segmentation import stack
 from napari_pmrnet.segmentation.flow_labels import smallest_area
 from napari_pmrnet.segmentation.postprocess import Missed
@@ -139,6 +141,19 @@ def core(monkeypatch) -> Iterator[FakeCore]:
     monkeypatch.setattr(model_chooser, "warm_up", lambda *_: None)
     yield fake
     fake.gate.set()
+
+
+if not hasattr(napari.settings, "get_plugin_settings"):
+
+    @pytest.fixture
+    def plugin_settings(monkeypatch, tmp_path) -> None:
+        """Without preferences of plugins, before napari 0.9: a file of the test."""
+        path = str(tmp_path / "settings.ini")
+        monkeypatch.setattr(
+            preferences,
+            "QSettings",
+            lambda *_: QSettings(path, QSettings.Format.IniFormat),
+        )
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ import napari_pmrnet
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io import write_labels
 from napari_pmrnet.io.label_zarr import create_label_zarr, open_label_zarr
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.reader import get_reader
 
 
@@ -98,9 +100,8 @@ def test_our_label_tiff_opens_as_editable_labels(tmp_path):
     path = write_labels(
         tmp_path / "a.tif",
         labels,
-        scale=(0.5, 0.5),
-        units=("um", "um"),
-        weights_hash="f00d",
+        Space.of_plane((0.5, 0.5), "um"),
+        Provenance(weights_hash="f00d"),
     )
     (layer,) = opened(path).layers
     assert layer._type_string == "labels"
@@ -191,7 +192,7 @@ def test_a_label_zarr_is_edited_on_disk_and_undone(tmp_path):
     pytest.importorskip("zarr")
     path = tmp_path / "slide_labels.zarr"
     array = create_label_zarr(
-        path, (300, 400), name="slide", scale=(0.5, 0.5), units=("um", "um")
+        path, (300, 400), name="slide", space=Space.of_plane((0.5, 0.5), "um")
     )
     array[10:20, 10:20] = 1
     path.with_suffix(".csv").write_text("label,certainty,area\n1,0.75,100\n")

@@ -58,9 +58,9 @@ def write(layer: Labels, path: Path) -> Path:
 
 def test_space_and_origin_of_the_layer_are_kept(layer, tmp_path):
     (image,) = read_image(write(layer, tmp_path / "a.tif"))
-    assert image.scale == (0.5, 0.25)
-    assert image.units == ("um", "um")
-    assert image.axes == ("y", "x")
+    assert image.space.scale == (0.5, 0.25)
+    assert image.space.units == ("um", "um")
+    assert image.space.axes == ("y", "x")
     assert image.data.dtype == np.uint8
     assert image.metadata["napari_pmrnet"] == {
         "settings": {"a": 1},
@@ -71,8 +71,8 @@ def test_space_and_origin_of_the_layer_are_kept(layer, tmp_path):
 def test_layer_with_napari_defaults(tmp_path):
     stack = Labels(np.stack([VALUES, VALUES]))
     (image,) = read_image(write(stack, tmp_path / "a.tif"))
-    assert image.axes == ("z", "y", "x")
-    assert image.units == ("pixel",) * 3
+    assert image.space.axes == ("z", "y", "x")
+    assert image.space.units == ("pixel",) * 3
 
 
 def test_lazy_and_multiscale_labels(tmp_path):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.proofreading.saved_review import (
     SavedReview,
     load_review,
@@ -26,7 +27,8 @@ def a_review() -> SavedReview:
     }
     statuses = {("nucleus", 7): "accepted", ("missed", 2): "dismissed"}
     made = {"settings": {"seed_threshold": 0.5}, "weights_hash": "84e9"}
-    return SavedReview(labels, found, maps, statuses, "abc", made, (0.5, 0.25), "um")
+    space = Space.of_plane((0.5, 0.25), "um")
+    return SavedReview(labels, found, maps, statuses, "abc", made, space)
 
 
 def test_all_comes_back(tmp_path: Path) -> None:
@@ -39,7 +41,7 @@ def test_all_comes_back(tmp_path: Path) -> None:
         assert getattr(back, name).dtype == np.int32
     for name, image in saved.maps.items():
         np.testing.assert_array_equal(back.maps[name], image)
-    for name in ("statuses", "image", "made", "pixel_size", "unit"):
+    for name in ("statuses", "image", "made", "space"):
         assert getattr(back, name) == getattr(saved, name)
     assert (folder / "nuclei.csv").read_text() == "label,area\n7,1.5\n"
 

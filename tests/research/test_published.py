@@ -100,8 +100,8 @@ def test_faulty_images_are_named_and_left_out(
 
 def test_a_large_data_set_is_not_decoded_when_it_is_opened(kvasir, monkeypatch):
     monkeypatch.setattr(published, "DECODED", 0)
-    monkeypatch.setattr("napari_pmrnet.datasets.layout.read_image", pytest.fail)
-    monkeypatch.setattr("napari_pmrnet.datasets.layout.unite", pytest.fail)
+    monkeypatch.setattr("napari_pmrnet.research.readers.layout.read_image", pytest.fail)
+    monkeypatch.setattr("napari_pmrnet.research.readers.layout.unite", pytest.fail)
     assert len(open_dataset("kvasir-seg", kvasir, subset=None)) == 10
 
 

@@ -17,7 +17,8 @@ from napari_pmrnet import Settings, segment
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import DataError, ImageError
 from napari_pmrnet.io.images import open_image
-from napari_pmrnet.io.label_zarr import label_origin, open_label_zarr
+from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.segmentation import blocks, tiles
 from napari_pmrnet.segmentation.plane import LargePlane
 from napari_pmrnet.segmentation.stack import (
@@ -210,13 +211,14 @@ def test_pixel_size_and_origin_travel_with_the_labels(
     tmp_path: Path, reader: Reader
 ) -> None:
     image = drawn(discs((120, 150), 1, (4, 14)))
-    result = result_of(image, tmp_path, reader, scale=(0.5, 0.25), units=("um", "um"))
+    space = Space.of_plane((0.5, 0.25), "um")
+    result = result_of(image, tmp_path, reader, space=space)
     (read,) = open_image(result.labels)
-    assert read.axes == ("y", "x")
-    assert read.scale == (0.5, 0.25) and read.units == ("um", "um")
-    origin = label_origin(result.labels)
-    assert origin["weights_hash"] == reader.card.sha256
-    assert Settings.from_dict(origin["settings"]) == PLAIN
+    assert read.space.axes == ("y", "x")
+    assert read.space.scale == (0.5, 0.25) and read.space.units == ("um", "um")
+    made = label_tag(result.labels).provenance
+    assert made.weights_hash == reader.card.sha256
+    assert Settings.from_dict(made.settings) == PLAIN
 
 
 def test_what_is_not_finite_is_named(tmp_path: Path, reader: Reader) -> None:

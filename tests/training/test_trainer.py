@@ -36,7 +36,7 @@ from napari_pmrnet.training.calibrate import (
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.loss import LossWeights, bce_dice, total_loss
 from napari_pmrnet.training.targets import CHANNELS
-from napari_pmrnet.training.train import train
+from napari_pmrnet.training.train import make_trainer, train, training_data
 from napari_pmrnet.training.trainer import MOST_HELPERS, Trainer, _Helpers
 
 SMALL = TrainConfig(
@@ -68,6 +68,12 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
+def sets(data: Path) -> tuple[PackedDataset, PackedDataset]:
+    """The images to train on and those to validate with."""
+    opened = PackedDataset(data, subset=("train", "val"))
+    return opened.only("train"), opened.only("val")
+
+
 class Killed(Exception):
     """Stands for a process that is killed after an epoch."""
 
@@ -80,11 +86,11 @@ def test_resuming_after_a_kill_gives_the_same_weights(
             raise Killed
 
     whole, cut = tmp_path / "whole.safetensors", tmp_path / "cut.safetensors"
-    train(data, None, whole, SMALL)
+    train(*sets(data), whole, SMALL)
     with pytest.raises(Killed):
-        train(data, None, cut, SMALL, report=kill)
+        train(*sets(data), cut, SMALL, report=kill)
     seen = []
-    train(data, None, cut, SMALL, report=lambda r: seen.append(r.epoch))
+    train(*sets(data), cut, SMALL, report=lambda r: seen.append(r.epoch))
     assert seen == [3]
     expected, actual = load_file(whole), load_file(cut)
     for name, tensor in expected.items():
@@ -96,10 +102,11 @@ def test_resuming_after_a_kill_gives_the_same_weights(
 
 def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "w.safetensors"
-    card = train(data, None, output, replace(SMALL, epochs=1))
+    card = train(*sets(data), output, replace(SMALL, epochs=1))
     assert card.document == json.loads(output.with_suffix(".json").read_text())
     assert card.data["images"] == {"train": 4, "val": 2}
     assert card.channels == ("probability", "flow_y", "flow_x")
+    assert card.certainty is not None
     assert set(card.certainty) == {"intercept", *PIXEL_FEATURES}
     fitted = {"object_certainty", "missed_certainty", "suggestions"}
     assert fitted <= set(card.document)
@@ -115,7 +122,7 @@ def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> Non
 def test_a_run_that_starts_from_a_model_names_it(data: Path, tmp_path: Path) -> None:
     slow = replace(SMALL, epochs=1, finish_epochs=0, learning_rate=1e-9)
     output = tmp_path / "w.safetensors"
-    card = train(data, None, output, slow, start_from="dsb18")
+    card = train(*sets(data), output, slow, start_from="dsb18")
     parent = load_model("dsb18", "cpu")
     assert card.parent == parent.card.sha256
     kernels = load_model(output, "cpu").network.state_dict()
@@ -149,7 +156,7 @@ def test_certainty_of_nuclei_tells_those_that_fit_from_those_that_do_not(
             )
         )
     fitted = fit_certainties(cases)
-    assert set(fitted["object_certainty"]) == {"intercept", *objects.PIXEL_FEATURES}
+    assert set(fitted["object_certainty"]) == {"intercept", *objects.FEATURES}
     assert fitted["missed_certainty"] is None
     certainty = []
     for _, case in cases:
@@ -177,9 +184,9 @@ def test_thresholds_are_those_with_the_best_labels() -> None:
 
 def test_another_configuration_does_not_resume(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "w.safetensors"
-    train(data, None, output, replace(SMALL, epochs=1))
+    train(*sets(data), output, replace(SMALL, epochs=1))
     with pytest.raises(DataError, match="other settings"):
-        train(data, None, output, replace(SMALL, epochs=1, seed=5))
+        train(*sets(data), output, replace(SMALL, epochs=1, seed=5))
 
 
 def test_foreground_loss_is_the_published_one() -> None:
@@ -201,7 +208,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
         lambda *_: (torch.tensor(float("nan"), requires_grad=True), {}),
     )
     with pytest.raises(FloatingPointError, match="learning rate"):
-        train(data, None, tmp_path / "w.safetensors", SMALL)
+        train(*sets(data), tmp_path / "w.safetensors", SMALL)
 
 
 def ideal_output(target: torch.Tensor, sharpness: float) -> PMRNetOutput:
@@ -279,23 +286,12 @@ def test_a_few_outcomes_are_fitted_with_a_stronger_ridge() -> None:
     assert surprise(best_ridge(few)) < 0.7 * surprise(RIDGES[0])
 
 
-def test_a_network_for_comparison_leaves_a_checkpoint(
-    data: Path, tmp_path: Path
-) -> None:
-    config = replace(SMALL, epochs=1, finish_epochs=0, without=("pgrf",))
-    with pytest.raises(DataError, match=r"ends in \.ckpt"):
-        train(data, None, tmp_path / "w.safetensors", config)
-    card = train(data, None, tmp_path / "w.ckpt", config)
-    assert 0 <= card.val["Dice"] <= 1
-    assert sorted(path.name for path in tmp_path.glob("w.*")) == ["w.ckpt", "w.csv"]
-
-
 def test_a_compiled_network_learns_the_same(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(SMALL, epochs=1, finish_epochs=0)
     plain, compiled = tmp_path / "plain.safetensors", tmp_path / "fused.safetensors"
-    train(data, None, plain, config)
+    train(*sets(data), plain, config)
     seen = []
 
     def without_compiler(network: torch.nn.Module, **how: object) -> torch.nn.Module:
@@ -303,7 +299,7 @@ def test_a_compiled_network_learns_the_same(
         return torch.nn.Sequential(network)[0]
 
     monkeypatch.setattr(torch, "compile", without_compiler)
-    train(data, None, compiled, config, compiled=True)
+    train(*sets(data), compiled, config, compiled=True)
     assert seen == [{"dynamic": False, "mode": "reduce-overhead"}]
     expected, actual = load_file(plain), load_file(compiled)
     for name, tensor in expected.items():
@@ -334,6 +330,7 @@ def test_training_leaves_later_threads_as_many_cores(
             return pool.submit(torch.get_num_threads).result()
 
     before = threads()
-    config = replace(SMALL, epochs=1, finish_epochs=0, without=("pgrf",))
-    train(data, None, tmp_path / "w.ckpt", config)
+    config = replace(SMALL, epochs=1, finish_epochs=0)
+    source = training_data(*sets(data), config=config)
+    make_trainer(source, config, tmp_path / "w.ckpt", "cpu").run(lambda _: None)
     assert threads() == before

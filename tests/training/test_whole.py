@@ -16,6 +16,7 @@ from lib.runs import is_trained
 from PIL import Image
 from scipy import ndimage
 
+from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
@@ -24,6 +25,7 @@ from napari_pmrnet.evaluation.semantic import dice
 from napari_pmrnet.evaluation.tables import NOT_APPLICABLE, summary
 from napari_pmrnet.models import load_model
 from napari_pmrnet.network import PMRNetOutput
+from napari_pmrnet.research.registry import open_dataset
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource, make_whole_sample, random_scale
@@ -68,6 +70,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def sets(folder: Path, name: str | None = None) -> tuple[OpenedDataset, OpenedDataset]:
+    """The images to train on and those to validate with."""
+    opened = open_dataset(name, folder, subset=("train", "val"))
+    return opened.only("train"), opened.only("val")
+
+
 def test_a_crop_holds_an_image_whole_at_the_scale_of_use() -> None:
     image, labels = lesion(1)
     sample = make_whole_sample(image, labels, 64)
@@ -96,7 +104,7 @@ def test_what_is_trained_labels_lesions(
     names = ("polyp", "tool") if labels == "classes" else ()
     config = TrainConfig(epochs=4, batch_size=4, steps_per_epoch=16, ema_decay=0.9)
     config = replace(config.for_labels(labels, names), crop_size=64)
-    card = train(data, None, tmp_path / "w.safetensors", config)
+    card = train(*sets(data), tmp_path / "w.safetensors", config)
     assert card.label_kind == labels and card.tile == 64
     assert not {"working_diameters", "object_certainty"} & set(card.document)
     assert set(card.thresholds) == {"probability_threshold"}
@@ -143,9 +151,9 @@ def test_labels_that_do_not_fit_the_classes_are_refused(
         for names in (("polyp",), ("polyp", "tool", "scope"))
     )
     with pytest.raises(DataError, match="has the label 2, and there are 1 classes"):
-        train(data, None, output, one)
+        train(*sets(data), output, one)
     with pytest.raises(DataError, match="no training image shows the class 'scope'"):
-        train(data, None, output, three)
+        train(*sets(data), output, three)
     for kind, names in (("objects", ("a",)), ("classes", ()), ("lesions", ())):
         with pytest.raises(DataError):
             TINY.for_labels(kind, names)
@@ -243,14 +251,9 @@ def test_nuclei_are_not_looked_for_in_united_masks(
         for name, pixels in (("images", image), ("masks", 255 * (labels > 0))):
             picture = Image.fromarray(np.uint8(pixels))
             picture.save(tmp_path / "k" / name / f"{seed}.jpg")
+    output = tmp_path / "w.safetensors"
     with pytest.raises(DataError, match="does not tell objects apart"):
-        train(
-            tmp_path / "k",
-            None,
-            tmp_path / "w.safetensors",
-            TrainConfig(),
-            dataset="kvasir-seg",
-        )
+        train(*sets(tmp_path / "k", "kvasir-seg"), output, TrainConfig())
 
 
 def test_images_of_one_size_are_validated_together() -> None:

@@ -14,6 +14,38 @@ import torch
 
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.training.config import TrainConfig
+from napari_pmrnet.training.trainer import EpochReport, Trainer
+
+
+def train_run(
+    config: TrainConfig,
+    checkpoint: Path,
+    scores: Sequence[Path],
+    make: Callable[[], Trainer],
+    say: Callable[[str], None],
+) -> None:
+    """Train a run to its last epoch, unless that or its scores are there.
+
+    Parameters
+    ----------
+    config, checkpoint, scores
+        As for `is_trained`.
+    make : callable
+        Makes the trainer.
+    say : callable
+        Told what is done, and how far it is.
+    """
+    if is_trained(config, checkpoint, scores):
+        return
+
+    def report(epoch: EpochReport) -> None:
+        say(
+            f"epoch {epoch.epoch}/{epoch.epochs}, {epoch.seconds:.1f} s an epoch, "
+            f"{epoch.seconds_left / 60:.0f} min left, validation Dice {epoch.val_dice}"
+        )
+
+    say("training")
+    make().run(report)
 
 
 def is_trained(

@@ -14,10 +14,11 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 from urllib.parse import quote
 
-from napari_pmrnet.batch.summary import DOUBTFUL, Row, worst_first
+from napari_pmrnet.batch.summary import Row, worst_first
 from napari_pmrnet.batch.thumbnail import DOUBTFUL_COLOUR, SURE_COLOUR
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
+from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 MOST = 1000
 """Pictures of a page; a thousand keep it under 30 MB."""
@@ -111,7 +112,7 @@ def _head(rows: Sequence[Row], failed: int, about: Mapping[str, str]) -> Iterato
         f'<div class="small">Outlines:<span class="key" style="color:'
         f'rgb{SURE_COLOUR}"></span>{one}<span class="key" style="color:'
         f'rgb{DOUBTFUL_COLOUR}"></span>doubtful {one}, certainty below '
-        f"{DOUBTFUL:g}. {meaning} "
+        f"{DOUBT_LIMIT:g}. {meaning} "
         f"All figures: {_link('summary.csv', 'summary.csv')}.</div>\n"
     )
     made = {**about, "Written": f"{datetime.now():%Y-%m-%d %H:%M}"}

@@ -43,7 +43,8 @@ class FileEnded(NamedTuple):
     row: Row
 
 
-Event = FilesFound | FileStarted | FileProgress | FileEnded
+FileEvent = FileStarted | FileProgress | FileEnded
+Event = FilesFound | FileEvent
 
 
 @dataclass

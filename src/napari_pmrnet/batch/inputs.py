@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.images import IMAGE_ENDINGS
+from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.provenance import read_label_tag
-from napari_pmrnet.io.tiff import TIFF_ENDINGS, open_tiff
+from napari_pmrnet.io.tiff import open_tiff
 
 LABELS_ENDING = "_labels"
 
@@ -113,10 +113,10 @@ def _matching(pattern: Path, output: Path) -> Iterator[Source]:
 
 def _is_image(path: Path) -> bool:
     """Whether a file found by searching is an image and no label TIFF of ours."""
-    ending = path.suffix.lower()
-    if path.name.startswith(".") or ending not in IMAGE_ENDINGS or not path.is_file():
+    kind = Format.of(path)
+    if path.name.startswith(".") or kind not in IMAGES or not path.is_file():
         return False
-    labels = ending in TIFF_ENDINGS and path.stem.lower().endswith(LABELS_ENDING)
+    labels = kind is Format.TIFF and path.stem.lower().endswith(LABELS_ENDING)
     return not (labels and _is_labels(path))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from napari_pmrnet.batch.events import Event, FileProgress, FileStarted
+from napari_pmrnet.batch.events import FileEvent, FileProgress, FileStarted
 from napari_pmrnet.batch.task import Outcome, Task, failed, file_steps
 from napari_pmrnet.segmentation.predict import Progress
 
@@ -26,22 +26,27 @@ class Workers(Protocol):
     @property
     def is_full(self) -> bool:
         """Whether no further task can be given now."""
+        ...
 
     @property
     def is_busy(self) -> bool:
         """Whether a task that was given has not ended."""
+        ...
 
     def submit(self, task: Task) -> None:
         """Give a task."""
 
-    def step(self) -> list[Event | Ended]:
+    def step(self) -> list[FileEvent | Ended]:
         """Go on, or wait a moment; what has happened since."""
+        ...
 
     def where(self, devices: Sequence[str]) -> str:
         """Where the network ran, as the user is told."""
+        ...
 
     def close(self) -> None:
         """Give up what has not ended."""
+        ...
 
 
 class InProcess:
@@ -55,7 +60,7 @@ class InProcess:
 
     def __init__(self, model: Model | None = None) -> None:
         self.model = model
-        self._steps: Generator[Event | Ended, None, None] | None = None
+        self._steps: Generator[FileEvent | Ended, None, None] | None = None
 
     @property
     def is_full(self) -> bool:
@@ -71,8 +76,10 @@ class InProcess:
         """Begin with a file."""
         self._steps = self._do(task)
 
-    def step(self) -> list[Event | Ended]:
+    def step(self) -> list[FileEvent | Ended]:
         """Run to the next event."""
+        if self._steps is None:
+            return []
         told = next(self._steps)
         if isinstance(told, Ended):
             self.close()
@@ -88,7 +95,7 @@ class InProcess:
             self._steps.close()
             self._steps = None
 
-    def _do(self, task: Task) -> Generator[Event | Ended, None, None]:
+    def _do(self, task: Task) -> Generator[FileEvent | Ended, None, None]:
         """Segment a file."""
         number, path = task.number, task.path
         yield FileStarted(number, path)

@@ -7,7 +7,6 @@ that was cut short by a crash is passed over.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -19,7 +18,8 @@ from typing import Any
 from napari_pmrnet.batch.inputs import LABELS_ENDING, Source
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.images import image_name
+from napari_pmrnet.io.formats import image_name
+from napari_pmrnet.io.json_lines import JsonLines
 from napari_pmrnet.io.write import disk_is_full
 from napari_pmrnet.settings import Settings
 
@@ -104,19 +104,18 @@ class Record:
     def __init__(self, output: Path) -> None:
         self.output = output
         self.folder = make_folder(output)
-        self.path = self.folder / "record.jsonl"
+        self._log = JsonLines(self.folder / "record.jsonl")
         self.entries: dict[str, Entry] = {}
         self._taken: set[str] = set()
         try:
             self.thumbnails.mkdir(exist_ok=True)
-            with self.path.open("ab"):
+            with self._log.path.open("ab"):
                 pass
-            lines = self.path.read_bytes().splitlines(keepends=True)
+            lines = list(self._log.read())
         except OSError as error:
             raise cannot_write(self.output, error) from error
-        self._whole = not lines or lines[-1].endswith(b"\n")
-        for line in lines:
-            self._read(line)
+        for values in lines:
+            self._read(values)
 
     @property
     def thumbnails(self) -> Path:
@@ -155,16 +154,19 @@ class Record:
         file = self.name(source.path)
         if file in self.entries and self.entries[file].row.labels:
             return self.entries[file]
-        for stem in _stems(source.path):
-            labels = (source.folder / f"{stem}{LABELS_ENDING}.tif").as_posix()
-            target = self.output / labels
-            if labels.casefold() in self._taken or target.resolve() in inputs:
-                continue
-            if overwrite or not target.exists():
-                break
+        stems = _stems(source.path)
+        names = ((source.folder / f"{s}{LABELS_ENDING}.tif").as_posix() for s in stems)
+        labels = next(name for name in names if self._is_free(name, inputs, overwrite))
         entry = Entry(Row(file, labels))
         self.add(entry, sync=False)
         return entry
+
+    def _is_free(self, labels: str, inputs: set[Path], overwrite: bool) -> bool:
+        """Whether a file of labels may have this name."""
+        target = self.output / labels
+        if labels.casefold() in self._taken or target.resolve() in inputs:
+            return False
+        return overwrite or not target.exists()
 
     def add(self, entry: Entry, sync: bool = True) -> None:
         """Write down what came of a file.
@@ -175,17 +177,11 @@ class Record:
             If it cannot be written.
         """
         values = {**asdict(entry.row), "key": entry.key, "hash": entry.labels_hash}
-        line = json.dumps({k: v for k, v in values.items() if v not in ("", None)})
+        known = {k: v for k, v in values.items() if v not in ("", None)}
         try:
-            with self.path.open("ab") as stream:
-                stream.write((line if self._whole else f"\n{line}").encode() + b"\n")
-                stream.flush()
-                if sync:
-                    os.fsync(stream.fileno())
+            self._log.add(known, sync)
         except OSError as error:
-            self._whole = False
             raise cannot_write(self.output, error) from error
-        self._whole = True
         self._keep(entry)
 
     def sweep(self) -> None:
@@ -226,16 +222,11 @@ class Record:
                 rows.append(entry.row)
         return rows
 
-    def _read(self, line: bytes) -> None:
-        """Take in a line of the record."""
-        try:
-            values = json.loads(line)
-            entry = Entry(
-                Row.from_dict(values), values.get("key"), values.get("hash", "")
-            )
-        except (ValueError, TypeError, AttributeError):
-            return
-        self._keep(entry)
+    def _read(self, values: dict[str, Any]) -> None:
+        """Take in a line of the record, if it is one."""
+        with suppress(ValueError, TypeError, AttributeError):
+            row = Row.from_dict(values)
+            self._keep(Entry(row, values.get("key"), values.get("hash", "")))
 
     def _keep(self, entry: Entry) -> None:
         """Take in what came of a file."""

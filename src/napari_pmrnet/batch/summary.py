@@ -12,10 +12,6 @@ from typing import Any
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
 
-DOUBTFUL = 0.5
-"""Certainty below which a nucleus is doubtful: its label is likelier wrong than right.
-"""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -30,7 +26,7 @@ class Row:
     certainty : float or None
         Mean certainty of the nuclei, 0 to 1; None without nuclei.
     doubtful : float or None
-        Share of nuclei with a certainty below `DOUBTFUL`.
+        Share of nuclei with a certainty below `DOUBT_LIMIT`.
     seconds : float or None
         From reading the file to its labels on disk.
     pixel_height, pixel_width : float or None

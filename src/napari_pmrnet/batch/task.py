@@ -15,19 +15,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_pmrnet._software import misfit
 from napari_pmrnet.batch.cluster.blocks import RowsOnCluster
 from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker_model
 from napari_pmrnet.batch.run_log import cannot_write, hash_of, size_of
-from napari_pmrnet.batch.summary import DOUBTFUL, Row
+from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.thumbnail import thumbnail
 from napari_pmrnet.errors import ClusterError, DataError, PMRNetError, WeightsError
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
-from napari_pmrnet.io.label_zarr import ENDING, is_label_zarr
+from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import disk_is_full
 from napari_pmrnet.segmentation.label_store import LabelStore
+from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.stack import Stack, StackSegmentation, segment_planes
 from napari_pmrnet.settings import Settings
@@ -72,6 +77,11 @@ class Task:
     weights_hash: str
     key: dict[str, Any] | None = None
     link: str | None = None
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the labels will have been made with."""
+        return Provenance(self.settings.as_dict(), self.weights_hash)
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,8 @@ def file_steps(
         image, notes = _only_image(task.path)
         stack = Stack.of(image)
         on_disk = stack.is_large
-        target = task.target.with_suffix(ENDING if on_disk else ".tif")
+        kind = Format.ZARR if on_disk else Format.TIFF
+        target = task.target.with_suffix(kind.ending)
         _make_room(target)
         store = _store(target, task, image, rows) if on_disk else None
         found = yield from segment_planes(
@@ -138,13 +149,10 @@ def file_steps(
             write_labels(
                 target,
                 found.labels,
-                axes=image.axes,
-                scale=image.scale,
-                units=image.units,
-                settings=task.settings,
-                weights_hash=task.weights_hash,
+                image.space,
+                task.provenance,
             )
-        picture = thumbnail(*found.shown)
+        picture = b"" if found.shown is None else thumbnail(*found.shown)
         digest = hash_of(target)
     except (PMRNetError, MemoryError) as error:
         return failed(task, error)
@@ -253,11 +261,8 @@ def _store(
     """Where labels go that are too large for memory."""
     return LabelStore(
         target,
-        axes=image.axes,
-        scale=image.scale,
-        units=image.units,
-        settings=task.settings,
-        weights_hash=task.weights_hash,
+        image.space,
+        task.provenance,
         identity=task.key,
         fill=None if rows is None else rows.at,
     )
@@ -280,17 +285,18 @@ def _row(
     seconds: float,
 ) -> Row:
     """The row of a file that was segmented."""
-    certainties, known = found.objects["certainty"], image.units[-1] != PIXEL
+    certainties, space = found.objects["certainty"], image.space
+    known, (height, width) = space.unit != PIXEL, space.pixel_size
     some = len(certainties) > 0
     return replace(
         names,
         nuclei=len(certainties),
-        certainty=round(float(certainties.mean()), 4) if some else None,
-        doubtful=round(float((certainties < DOUBTFUL).mean()), 4) if some else None,
+        certainty=round(float(np.mean(certainties)), 4) if some else None,
+        doubtful=round(float(np.mean(certainties < DOUBT_LIMIT)), 4) if some else None,
         seconds=round(seconds, 3),
-        pixel_height=image.scale[-2] if known else None,
-        pixel_width=image.scale[-1] if known else None,
-        unit=image.units[-1] if known else "",
+        pixel_height=height if known else None,
+        pixel_width=width if known else None,
+        unit=space.unit if known else "",
         planes=stack.count,
         note="; ".join(notes),
     )

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from napari_pmrnet.batch.summary import DOUBTFUL
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.segmentation.normalise import intensity_limits, normalise
+from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 SIDE = 256
 LARGEST = 20_480
@@ -30,7 +30,7 @@ def thumbnail(pixels: np.ndarray, labels: np.ndarray, certainties: np.ndarray) -
     labels : ndarray of int, shape (H, W)
         Numbered 1 to n.
     certainties : ndarray of float, shape (n,)
-        Of nucleus 1 to n; those below `DOUBTFUL` are outlined in another colour.
+        Of nucleus 1 to n; those below `DOUBT_LIMIT` are outlined in another colour.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def thumbnail(pixels: np.ndarray, labels: np.ndarray, certainties: np.ndarray) -
     columns = (np.arange(width) + 0.5) * labels.shape[1] / width
     small = labels[np.ix_(rows.astype(int), columns.astype(int))]
     edge = _edges(small)
-    doubtful = np.concatenate([[False], certainties < DOUBTFUL])[small]
+    doubtful = np.concatenate([[False], certainties < DOUBT_LIMIT])[small]
     picture[edge & ~doubtful] = SURE_COLOUR
     picture[edge & doubtful] = DOUBTFUL_COLOUR
     return _encode(Image.fromarray(picture))
@@ -73,11 +73,10 @@ def _small(pixels: np.ndarray) -> Image.Image:
     """The picture at the size of a thumbnail."""
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     factor = SIDE / max(picture.size)
-    size = tuple(max(1, round(n * factor)) for n in picture.size)
+    width, height = (max(1, round(n * factor)) for n in picture.size)
     # Enlarged pixels stay square; what shrinks is averaged.
-    return picture.resize(
-        size, Image.Resampling.BOX if factor < 1 else Image.Resampling.NEAREST
-    )
+    how = Image.Resampling.BOX if factor < 1 else Image.Resampling.NEAREST
+    return picture.resize((width, height), how)
 
 
 def _encode(picture: Image.Image) -> bytes:

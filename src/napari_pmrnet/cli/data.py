@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
+
+from napari_pmrnet.cli.shared import progress_bar, say
 
 app = typer.Typer(
     help="Published data sets in the layout in which they are published.",
     no_args_is_help=True,
 )
-console = Console(soft_wrap=True)
 
 
 @app.command("list")
@@ -22,7 +21,7 @@ def list_datasets() -> None:
     from napari_pmrnet.research.registry import READERS
 
     for name, reader in READERS.items():
-        console.print(f"{name}", style="bold", highlight=False)
+        say(name, "bold")
         for line in (
             f"{reader.title}, {reader.published} images",
             f"layout: {reader.layout}",
@@ -52,12 +51,12 @@ def check_dataset(
     from napari_pmrnet.research.registry import open_reader
 
     reader = open_reader(name, folder)
-    with Progress(console=console, transient=True) as bar:
+    with progress_bar() as bar:
         task = bar.add_task("reading", total=len(reader.items))
         found = check(reader, lambda done, _: bar.update(task, completed=done), column)
     if found.images.empty:
         say(f"{reader.root}: {reader.title}, but no image can be used.")
-        complain(found.problems)
+        _tell(found.problems)
         raise typer.Exit(1)
     say(f"{reader.root}: {reader.title}")
     say(f"images: {len(found.images)} (published: {reader.published})")
@@ -65,19 +64,14 @@ def check_dataset(
     say(f"split: {where_split(reader) if column == 'split' else column}")
     say(f"sizes: {sizes(found.images)}")
     say(found.by_subset(column).to_string())
-    complain(found.problems)
+    _tell(found.problems)
     if table is not None:
         found.images.to_csv(table)
         say(str(table))
 
 
-def complain(problems: list[str]) -> None:
+def _tell(problems: list[str]) -> None:
     """Print every problem, and how many there are."""
     for line in problems:
-        console.print(line, style="yellow", markup=False, highlight=False)
+        say(line, "yellow")
     say(f"{len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
-
-
-def say(line: str) -> None:
-    """Print a line as it is."""
-    console.print(line, markup=False, highlight=False)

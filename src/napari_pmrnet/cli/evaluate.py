@@ -17,8 +17,8 @@ from napari_pmrnet.cli.shared import (
     MaxSide,
     Split,
     Strict,
-    console,
     progress_bar,
+    say,
     with_settings,
 )
 from napari_pmrnet.settings import Settings
@@ -46,8 +46,8 @@ def evaluate(
     from napari_pmrnet.research.registry import open_dataset
 
     if output is not None:
-        with needs("train", "The report"):
-            from napari_pmrnet.evaluation.report import write_report
+        with needs("research", "The report"):
+            import matplotlib  # noqa: F401  missed before the work begins, if at all
     model = load_model(settings.model, settings.device)
     opened = open_dataset(
         dataset, data, split, column, subset, strict, max_side=max_side
@@ -65,16 +65,18 @@ def evaluate(
         "date": f"{date.today():%Y-%m-%d}",
     }
     for name, value in conditions.items():
-        console.print(f"{name}: {value}", highlight=False)
+        say(f"{name}: {value}")
     tables = summary(scores)
     for title, table in tables.items():
-        console.print(f"\n{title}", style="bold")
-        console.print(table.T.round(3).to_string(), highlight=False)
+        say(f"\n{title}", "bold")
+        say(table.T.round(3).to_string())
     if output is not None:
+        from napari_pmrnet.evaluation.report import write_report
+
         for path in write_report(
             output, scores, tables, model, opened, settings, conditions
         ):
-            console.print(str(path))
+            say(str(path))
 
 
 def benchmark(
@@ -94,6 +96,6 @@ def benchmark(
             model, device, rounds, lambda text: bar.update(task, description=text)
         )
     text = as_markdown(report)
-    console.print(text, markup=False, highlight=False)
+    say(text)
     if output is not None:
         output.write_text(text, encoding="utf-8")

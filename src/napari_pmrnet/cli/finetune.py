@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from napari_pmrnet.cli.shared import say
 from napari_pmrnet.errors import DataError, PMRNetError
-
-console = Console(soft_wrap=True)
 
 
 def finetune(
@@ -76,20 +74,17 @@ def finetune(
         settings = TuneSettings(minutes=minutes, keep=keep)
         job = Job.create(folder, found, start_from, settings, device)
     else:
-        console.print(f"{folder}: going on with the training that was begun there.")
+        say(f"{folder}: going on with the training that was begun there.")
     try:
         run_job(job)
     except (ArithmeticError, MemoryError, RuntimeError) as error:
         raise PMRNetError(describe_error(error, "give the command again")) from error
     if note := job.last(NOTE):
-        console.print(note["message"])
-    before, after = (job.last(kind)["scores"] for kind in (BEFORE, AFTER))
+        say(note["message"])
+    before, after = ((job.last(kind) or {})["scores"] for kind in (BEFORE, AFTER))
     for name in before:
-        console.print(
-            f"{name}: {before[name]:.3f} before, {after[name]:.3f} after",
-            highlight=False,
-        )
+        say(f"{name}: {before[name]:.3f} before, {after[name]:.3f} after")
     for suffix in (".safetensors", ".json"):
         shutil.move(job.weights.with_suffix(suffix), output.with_suffix(suffix))
     shutil.rmtree(folder)
-    console.print(f"{output}", highlight=False)
+    say(str(output))

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from napari_pmrnet.cli.shared import say
 
 app = typer.Typer(
     help="List, rename, delete, export and import models.", no_args_is_help=True
 )
-console = Console(soft_wrap=True)
 
 Name = Annotated[str, typer.Argument(help="Name of a model.", metavar="NAME")]
 
@@ -31,17 +31,17 @@ def list_models() -> None:
     from napari_pmrnet.models.card_text import entries, summary
 
     found = entries()
-    rows = [("name", "parent", "date", "images", "score", "")]
+    rows: list[tuple[str, ...]] = [("name", "parent", "date", "images", "score", "")]
     for entry in found:
         kind = "shipped" if entry.shipped else "yours"
         rows.append((*summary(entry, found).values(), kind))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (text.ljust(n) for text, n in zip(row, widths, strict=True))
-        _say("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
     for entry in found:
         if entry.fault:
-            _say(f"{entry.name}: {entry.fault}")
+            say(f"{entry.name}: {entry.fault}")
 
 
 @app.command()
@@ -54,7 +54,7 @@ def show(name: Name) -> None:
     path = find_weights(name)
     rows = [*describe(read_card(path), entries()), ("File", str(path))]
     for label, text in rows:
-        _say(f"{label}: {text}")
+        say(f"{label}: {text}")
 
 
 @app.command()
@@ -66,7 +66,7 @@ def rename(
     from napari_pmrnet.models.user_models import rename_model
 
     rename_model(old, new)
-    _say(f"'{old}' is now '{new}'.")
+    say(f"'{old}' is now '{new}'.")
 
 
 @app.command()
@@ -81,7 +81,7 @@ def delete(
     if not yes:
         typer.confirm(f"Delete '{name}' ({path})? It cannot be undone.", abort=True)
     delete_model(name)
-    _say(f"'{name}' was deleted.")
+    say(f"'{name}' was deleted.")
 
 
 @app.command()
@@ -103,7 +103,7 @@ def export(
     from napari_pmrnet.export.write import export_model
 
     done = export_model(name, file, None if kind is None else kind.value)
-    _say(f"{done.path}: written. {done.checked}")
+    say(f"{done.path}: written. {done.checked}")
 
 
 @app.command("import")
@@ -121,8 +121,4 @@ def import_(
     """Verify a model from elsewhere and add it to yours."""
     from napari_pmrnet.models.user_models import import_model
 
-    _say(f"'{import_model(file, name)}' was verified and imported.")
-
-
-def _say(line: str) -> None:
-    console.print(line, markup=False, highlight=False)
+    say(f"'{import_model(file, name)}' was verified and imported.")

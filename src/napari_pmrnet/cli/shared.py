@@ -48,6 +48,11 @@ Strict = Annotated[
 ]
 
 
+def say(line: str, style: str | None = None) -> None:
+    """Print a line as it is."""
+    console.print(line, style=style, markup=False, highlight=False)
+
+
 def complain(line: str, style: str = "red") -> None:
     """Print a line to standard error, above a progress bar that is shown.
 
@@ -76,16 +81,15 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     own = inspect.signature(command, eval_str=True).parameters
     kept = [p for name, p in own.items() if name != "settings"]
-    run.__signature__ = inspect.Signature([*kept, *options.values()])  # type: ignore[attr-defined]
-    run.__annotations__ = {
-        p.name: p.annotation for p in run.__signature__.parameters.values()
-    }
+    both = [*kept, *options.values()]
+    vars(run)["__signature__"] = inspect.Signature(both)
+    run.__annotations__ = {p.name: p.annotation for p in both}
     return run
 
 
 def _option(spec: Field[Any], hint: Any) -> inspect.Parameter:
     """Command-line option of one settings field."""
-    bounds = {key: spec.metadata.get(key) for key in ("min", "max")}
+    bounds: dict[str, Any] = {key: spec.metadata.get(key) for key in ("min", "max")}
     text, default = spec.metadata["help"], spec.default
     if spec.name in TUNED:
         text, default, hint = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,8 +15,8 @@ from napari_pmrnet.cli.shared import (
     MaxSide,
     Split,
     Strict,
-    console,
     progress_bar,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -81,8 +81,10 @@ def train(
     ] = False,
 ) -> None:
     """Train a network; started again after a kill, it goes on where it stopped."""
+    from napari_pmrnet.errors import DataError
     from napari_pmrnet.models.backends.devices import choose_device
-    from napari_pmrnet.research.registry import labels_of
+    from napari_pmrnet.research.networks import train_for_comparison
+    from napari_pmrnet.research.registry import labels_of, open_dataset
     from napari_pmrnet.training.config import TrainConfig
     from napari_pmrnet.training.train import train as run
 
@@ -92,25 +94,30 @@ def train(
     values = TrainConfig().for_labels(kind, names).as_dict() | in_file
     given = {"network": model, "epochs": epochs, "seed": seed}
     values |= {name: value for name, value in given.items() if value is not None}
+    recipe = TrainConfig.from_dict(values)
+    if start_from is not None and not recipe.is_whole:
+        raise DataError("--start-from: only the whole PMRNet begins with weights.")
+    subsets = ("train", "val")
+    opened = open_dataset(
+        dataset, data, split, column, subsets, strict, leave_out, max_side
+    )
+    sets = opened.only("train"), opened.only("val")
     with progress_bar() as bar:
         task = bar.add_task("preparing images", total=None)
-        card = run(
-            data,
-            split,
-            output,
-            TrainConfig.from_dict(values),
-            dataset=dataset,
-            max_side=max_side,
-            column=column,
-            device=str(choose_device(device)),
-            strict=strict,
-            leave_out=leave_out,
-            start_from=start_from,
-            compiled=compiled,
-            report=lambda epoch: bar.console.print(_epoch_line(epoch)),
-            preparing=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    console.print(f"{output}: validation Dice {card.val['Dice']}")
+        options: dict[str, Any] = {
+            "device": str(choose_device(device)),
+            "compiled": compiled,
+            "report": lambda epoch: bar.console.print(_epoch_line(epoch)),
+            "preparing": lambda done, total: bar.update(
+                task, completed=done, total=total
+            ),
+        }
+        if recipe.is_whole:
+            card = run(*sets, output, recipe, start_from=start_from, **options)
+            dice = card.val["Dice"]
+        else:
+            dice = round(train_for_comparison(*sets, output, recipe, **options), 4)
+    say(f"{output}: validation Dice {dice}")
 
 
 def _epoch_line(epoch: EpochReport) -> str:

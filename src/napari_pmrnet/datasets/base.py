@@ -40,6 +40,10 @@ class OpenedDataset(ABC):
         One line for everything that was found wrong.
     instances : bool
         Whether labels tell objects or classes apart; else all are united as label 1.
+    published : bool
+        Whether it is read in the layout in which it was published.
+    left_out : str or None
+        Modality of which no image is used.
     """
 
     folder: Path
@@ -49,6 +53,8 @@ class OpenedDataset(ABC):
     split_name: str
     problems: tuple[str, ...] = ()
     instances: bool = True
+    published: bool = False
+    left_out: str | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -81,7 +87,7 @@ class OpenedDataset(ABC):
         """
         part = copy(self)
         values = column_of(self.table, self.source, self.column).astype(str)
-        part.table = self.table[values == subset]
+        part.table = self.table.loc[values == subset]
         if part.table.empty:
             raise DataError(
                 f"{self.source}: no row with {self.column} = {subset} is left that "

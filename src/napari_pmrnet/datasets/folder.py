@@ -8,6 +8,7 @@ fault is one line, and the run goes on without that image or, if strict, does no
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ class PackedDataset(OpenedDataset):
                 )
         self.split_file = self._find_table(split_file)
         self.source, self.split_name = str(self.split_file), self.split_file.name
-        self.column = column
+        self.column, self.left_out = column, without
         whole = read_split_table(self.split_file)
         self.table = keep_subset(whole, self.source, column, subset)
         if without is not None:
@@ -208,14 +209,14 @@ def _checked_image(path: Path) -> np.ndarray:
 
 def _image_size(path: Path) -> tuple[int, ...]:
     """(H, W) of an 8-bit picture, decoding only one that does not look sound."""
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            sound = not picture.mode.startswith(("I", "F"))
-            picture.verify()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        sound = False
-    return (height, width) if sound else _checked_image(path).shape[:2]
+    faults = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+    with suppress(*faults), Image.open(path) as picture:
+        width, height = picture.size
+        sound = not picture.mode.startswith(("I", "F"))
+        picture.verify()
+        if sound:
+            return height, width
+    return _checked_image(path).shape[:2]
 
 
 def _checked_labels(path: Path) -> np.ndarray:

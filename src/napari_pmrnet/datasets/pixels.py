@@ -13,11 +13,12 @@ import numpy as np
 from PIL import Image
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.pictures import PICTURE_ENDINGS, read_picture
-from napari_pmrnet.io.tiff import TIFF_ENDINGS, open_tiff, read_tiff_array
+from napari_pmrnet.io.formats import IMAGES, Format
+from napari_pmrnet.io.pictures import read_picture
+from napari_pmrnet.io.tiff import open_tiff, read_tiff_array
 
-ENDINGS = (*PICTURE_ENDINGS, ".bmp", *TIFF_ENDINGS)
-LOSSY_ENDINGS = (".jpg", ".jpeg")
+FORMATS = (*IMAGES, Format.BMP)
+"""Formats in which images and masks are published."""
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -91,7 +92,7 @@ def full_scale(values: np.ndarray, path: Path) -> int:
     A JPEG is never a mask of 0 and 1: what an empty one holds is noise.
     """
     greatest = float(values.max()) if values.size else 0
-    if greatest <= 1 and path.suffix.lower() not in LOSSY_ENDINGS:
+    if greatest <= 1 and Format.of(path) is not Format.JPEG:
         return 1
     return 255 if greatest <= 255 else 65535
 
@@ -175,7 +176,7 @@ def image_size(path: Path) -> tuple[int, int]:
     DataError
         If the file cannot be read.
     """
-    if path.suffix.lower() in TIFF_ENDINGS:
+    if Format.of(path) is Format.TIFF:
         with open_tiff(path) as tiff:
             return _without_channels(tiff.series[0].shape)
     try:
@@ -187,7 +188,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def _pixels(path: Path) -> np.ndarray:
     """Pixels of a file: (H, W) or (H, W, C)."""
-    if path.suffix.lower() not in TIFF_ENDINGS:
+    if Format.of(path) is not Format.TIFF:
         return read_picture(path)
     pixels = read_tiff_array(path)
     if pixels.ndim == 3 and _channels_first(pixels.shape):
@@ -220,7 +221,7 @@ def _brightest(path: Path) -> np.ndarray:
 
 def _palette_indices(path: Path) -> np.ndarray | None:
     """The numbers stored in a picture with a palette; None if it has none."""
-    if path.suffix.lower() in TIFF_ENDINGS:
+    if Format.of(path) is Format.TIFF:
         return None
     try:
         with Image.open(path) as picture:

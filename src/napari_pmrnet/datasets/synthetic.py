@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy import ndimage as ndi
@@ -206,7 +207,8 @@ def _claim(labels: np.ndarray, nucleus: _Nucleus) -> bool:
     area = int(inside.sum())
     if area < 25 or free.sum() < (1 - _MOST_OVERLAP) * area:
         return False
-    if ndi.label(free)[1] != 1:
+    _, parts = cast("tuple[np.ndarray, int]", ndi.label(free))
+    if parts != 1:
         return False
     field[free] = nucleus.label
     return True

@@ -32,7 +32,7 @@ def read_split_table(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: cannot be read as a CSV table ({error}).") from error
     if "image_id" not in table.columns:
         raise DataError(f"{path}: has no column image_id. Add it, one row an image.")
-    if table["image_id"].isna().any():
+    if table["image_id"].isna().to_numpy().any():
         raise DataError(f"{path}: has a row without image_id. Fill it or remove it.")
     table = table.set_index("image_id")
     if table.index.has_duplicates:
@@ -64,7 +64,7 @@ def column_of(table: pd.DataFrame, source: str | Path, name: str) -> pd.Series:
         raise DataError(
             f"{source}: has no column {name}. It has: {', '.join(table.columns)}."
         )
-    return table[name]
+    return table.loc[:, name]
 
 
 def keep_subset(
@@ -86,7 +86,7 @@ def keep_subset(
     values = column_of(table, source, column)
     for value in wanted:
         _require_value(values, source, value)
-    return table[values.astype(str).isin(wanted)]
+    return table.loc[values.astype(str).isin(wanted)]
 
 
 def drop_modality(
@@ -100,7 +100,7 @@ def drop_modality(
         If the table knows no such modality, or no other row is left.
     """
     _require_value(column_of(whole, source, "modality"), source, modality)
-    left = kept[kept["modality"].astype(str) != modality]
+    left = kept.loc[kept["modality"].astype(str) != modality]
     if left.empty:
         raise DataError(
             f"{source}: without modality {modality} no row is left. Leave out another."

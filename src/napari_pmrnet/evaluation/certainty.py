@@ -57,7 +57,7 @@ def reliability(
     index = np.clip((np.asarray(probability) * bins).astype(int), 0, bins - 1)
     frame = pd.DataFrame({"bin": index, "estimated": probability, "observed": event})
     groups = frame.groupby("bin")
-    means = groups[["estimated", "observed"]].mean()
+    means = pd.DataFrame(groups[["estimated", "observed"]].mean())
     return means.assign(count=groups.size())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -113,7 +114,7 @@ def evaluate(
                 f"{', '.join(names)}. Evaluate it on labels of these classes."
             )
         if kind is LabelKind.OBJECTS:
-            truth, _ = ndimage.label(truth > 0)
+            truth, _ = cast("tuple[np.ndarray, int]", ndimage.label(truth > 0))
         seen, true = protocol_classes(model, image, truth, settings.flips)
         scores.append(
             ImageScore(

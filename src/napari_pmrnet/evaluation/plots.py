@@ -12,7 +12,7 @@ from skimage.segmentation import find_boundaries
 from napari_pmrnet.evaluation.certainty import reliability
 from napari_pmrnet.evaluation.evaluate import THRESHOLDS
 from napari_pmrnet.evaluation.instance import average_precision
-from napari_pmrnet.evaluation.tables import Scores
+from napari_pmrnet.evaluation.tables import Scores, matches_of
 from napari_pmrnet.segmentation.normalise import intensity_limits, normalise
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
 
@@ -21,7 +21,7 @@ TRUTH, FOUND = (0.2, 0.9, 0.3), (1.0, 0.3, 0.8)
 
 def plot_precision(scores: Scores) -> Figure:
     """AP against the IoU threshold, pooled and per image."""
-    pairs = [average_precision(s.matches[k] for s in scores) for k in range(10)]
+    pairs = list(map(average_precision, zip(*matches_of(scores), strict=True)))
     figure = Figure(figsize=(5, 4), layout="constrained", dpi=100)
     axes = figure.add_subplot(
         xlabel="IoU threshold", ylabel="AP", ylim=(0, 1), title=f"{len(scores)} images"
@@ -37,7 +37,8 @@ def plot_precision(scores: Scores) -> Figure:
 def plot_reliability(scores: Scores) -> Figure:
     """How often nuclei of an estimated certainty are right, and how many there are."""
     objects = pd.concat([s.objects for s in scores])
-    table = reliability(objects["certainty"], objects["iou"] >= RIGHT_IOU)
+    right = objects["iou"].to_numpy() >= RIGHT_IOU
+    table = reliability(objects["certainty"].to_numpy(), right)
     figure = Figure(figsize=(5, 4), layout="constrained", dpi=100)
     axes = figure.add_subplot(
         xlabel="certainty of a nucleus",

@@ -85,7 +85,7 @@ def _segment_again(
 
 def _as_json(tables: Mapping[str, pd.DataFrame], conditions: Mapping[str, str]) -> str:
     rows = {
-        title: json.loads(table.to_json(orient="index", double_precision=6))
+        title: json.loads(str(table.to_json(orient="index", double_precision=6)))
         for title, table in tables.items()
     }
     return json.dumps({"conditions": dict(conditions), **rows}, indent=2) + "\n"
@@ -115,7 +115,7 @@ def _as_markdown(
         "",
         "![Image, truth, labels, certainty](worst.png)",
         "",
-        markdown_table(images.sort_values(ranking)[:WORST][columns]),
+        markdown_table(images.sort_values(ranking).loc[:, columns].head(WORST)),
         "",
     ]
     return "\n".join(lines)
@@ -123,7 +123,7 @@ def _as_markdown(
 
 def markdown_table(table: pd.DataFrame) -> str:
     """A table in Markdown: counts as they are, other numbers with three digits."""
-    columns = [_cells(table[name]) for name in table]
+    columns = [_cells(table.loc[:, name]) for name in table]
     rows = zip(map(str, table.index), *columns, strict=True)
     head = [table.index.name or "", *map(str, table.columns)]
     lines = [head, ["---"] * len(head), *rows]

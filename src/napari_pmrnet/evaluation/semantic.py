@@ -135,7 +135,7 @@ def surface_distances(prediction: Mask, truth: Mask) -> tuple[float, float]:
 
 def _to_rim(start: Mask, goal: Mask) -> np.ndarray:
     """Distance of every pixel on the rim of `start` to the rim of `goal`."""
-    return ndimage.distance_transform_edt(~_rim(goal))[_rim(start)]
+    return np.asarray(ndimage.distance_transform_edt(~_rim(goal)))[_rim(start)]
 
 
 def _rim(mask: Mask) -> Mask:

@@ -64,7 +64,9 @@ def right(
     mainly = common.argmax(axis=1)
     share = common.max(axis=1) / np.maximum(common.sum(axis=1), 1)
     mainly[share < MAINLY] = 0
-    iou = iou_matrix(truth, suggestions.parts) if suggestions.parts.any() else None
+    iou = np.empty((0, 0))
+    if suggestions.parts.any():
+        iou = iou_matrix(truth, suggestions.parts)
     answers = []
     rows = suggestions.table[["kind", "label", "other", "parts"]]
     for kind, label, other, parts in rows.itertuples(index=False):
@@ -95,7 +97,7 @@ def precision_and_recall(
     rows = pd.concat([table.assign(right=answer) for table, answer in tables])
     parts = []
     for kind in (MERGE, SPLIT):
-        some = rows[rows["kind"] == kind].sort_values("score", ascending=False)
+        some = rows.loc[rows["kind"] == kind].sort_values("score", ascending=False)
         hits = some["right"].cumsum().to_numpy(float)
         total = sum(getattr(image, kind) for image in wanted)
         parts.append(

@@ -24,6 +24,11 @@ DIAGONAL = float(np.hypot(PROTOCOL_SIZE, PROTOCOL_SIZE))
 Scores = list[ImageScore]
 
 
+def matches_of(scores: Scores) -> list[list[Match]]:
+    """Matches of every image in which objects are told apart."""
+    return [s.matches for s in scores if s.matches is not None]
+
+
 def by_modality(
     scores: Scores, row: Callable[[Scores], dict[str, float]]
 ) -> pd.DataFrame:
@@ -40,12 +45,13 @@ def semantic_row(scores: Scores) -> dict[str, float]:
     ``failed`` counts images where either mask is empty and the other is not.
     """
     frame = pd.DataFrame([s.semantic for s in scores])
+    medians = frame[["HD95", "ASD"]].median().to_dict()
     return {
         "images": len(scores),
         **frame.mean().to_dict(),
-        "HD95 median": frame["HD95"].median(),
-        "ASD median": frame["ASD"].median(),
-        "failed": int((frame["HD95"] >= DIAGONAL).sum()),
+        "HD95 median": medians["HD95"],
+        "ASD median": medians["ASD"],
+        "failed": int((frame["HD95"].to_numpy() >= DIAGONAL).sum()),
         "Dice native": float(np.mean([s.dice_native for s in scores])),
     }
 
@@ -56,13 +62,14 @@ def instance_row(scores: Scores) -> dict[str, float]:
     Each pooled over the nuclei, AP also as the mean of the images.
     """
     row: dict[str, float] = {"images": len(scores)}
-    columns = zip(*(s.matches for s in scores), strict=True)
+    matches = matches_of(scores)
+    columns = zip(*matches, strict=True)
     precision = dict(zip(THRESHOLDS, map(average_precision, columns), strict=True))
     for threshold in MAIN_THRESHOLDS:
         pooled, mean = precision[threshold]
         row |= {f"AP{threshold} pooled": pooled, f"AP{threshold} per image": mean}
     pooled, mean = np.mean(list(precision.values()), axis=0)
-    total = sum((s.matches[0] for s in scores), Match(0, 0, 0))
+    total = sum((each[0] for each in matches), Match(0, 0, 0))
     return row | {
         "AP0.5-0.95 pooled": float(pooled),
         "AP0.5-0.95 per image": float(mean),
@@ -81,10 +88,11 @@ def class_row(scores: Scores) -> dict[str, float]:
 def pixel_row(scores: Scores) -> dict[str, float]:
     """How well three signals tell right from wrong pixels, as AUROC."""
     pixels = pd.concat([s.pixels for s in scores])
+    wrong = pixels["wrong"].to_numpy()
     return {
-        "pixel AUROC": auroc(1 - pixels["certainty"], pixels["wrong"]),
-        "raw PGRF": auroc(1 - pixels["pgrf"], pixels["wrong"]),
-        "entropy": auroc(pixels["entropy"], pixels["wrong"]),
+        "pixel AUROC": auroc(1 - pixels["certainty"].to_numpy(), wrong),
+        "raw PGRF": auroc(1 - pixels["pgrf"].to_numpy(), wrong),
+        "entropy": auroc(pixels["entropy"].to_numpy(), wrong),
     }
 
 
@@ -102,7 +110,7 @@ def certainty_row(scores: Scores) -> dict[str, float]:
         "objects": len(objects),
         "wrong": int((~right).sum()),
         "AUROC": auroc(certainty, right),
-        "AUROC at 0.5": auroc(certainty, objects["iou"] >= 0.5),
+        "AUROC at 0.5": auroc(certainty, objects["iou"].to_numpy() >= 0.5),
         "ECE": expected_calibration_error(certainty, right),
         "wrong found in 10 %": found.share,
         "could be found": found.most,
@@ -122,10 +130,10 @@ def missed_row(scores: Scores) -> dict[str, float]:
     right = proposals["iou"].to_numpy() >= RIGHT_IOU
     best_first = right[np.argsort(-proposals["certainty"].to_numpy(), kind="stable")]
     row = {
-        "missed": sum(s.matches[found].false_negative for s in scores),
+        "missed": sum(each[found].false_negative for each in matches_of(scores)),
         "proposals": len(right),
         "right proposals": int(right.sum()),
-        "proposal AUROC": auroc(proposals["certainty"], right),
+        "proposal AUROC": auroc(proposals["certainty"].to_numpy(), right),
         "precision": float(right.mean()) if right.size else float("nan"),
     }
     for share in (0.1, 0.25, 0.5):

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.export.archive import add_file
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.write import checked_target, replace_file
 from napari_pmrnet.models.card import read_verified
 from napari_pmrnet.models.library import SUFFIX, find_weights
@@ -76,7 +77,7 @@ def export_model(name: str, path: str | Path, kind: str | None = None) -> Export
         raise WeightsError(
             f"There is no format '{kind}'. Choose one of: {', '.join(ENDINGS)}."
         )
-    target = checked_target(path, (f".{ENDINGS[kind].rpartition('.')[2]}",))
+    target = checked_target(path, Format.ONNX if kind == ONNX else Format.ZIP)
     if kind == ZIP:
         return _export_zip(name, target)
     if kind == ONNX:

@@ -111,7 +111,7 @@ def corrections_of(
     DataError
         If no nucleus was accepted or edited, or the image has another shape.
     """
-    reviewed = flags.index[flags["reviewed"].astype(bool)].to_numpy(int)
+    reviewed = flags.index[flags["reviewed"].to_numpy(bool)].to_numpy(int)
     reviewed = reviewed[np.isin(reviewed, labels)]
     if not reviewed.size:
         raise DataError(
@@ -120,7 +120,8 @@ def corrections_of(
         )
     sure = None
     if "certainty" in flags:
-        sure = flags.index[flags["certainty"] >= SURE_NUCLEUS].to_numpy(int)
+        certain = flags["certainty"].to_numpy(float) >= SURE_NUCLEUS
+        sure = flags.index[certain].to_numpy(int)
     known = known_labels(labels, reviewed, original, certainty, sure)
     return Corrections(name, np.asarray(image), known, reviewed)
 
@@ -160,8 +161,9 @@ def known_labels(
     if certainty is not None:
         known |= (labels == 0) & (certainty >= SURE_PIXEL)
     # Beside a doubtful nucleus lies its border, which is as doubtful.
-    known &= ~ndimage.binary_dilation(doubtful, iterations=2) | trusted
+    beside = np.asarray(ndimage.binary_dilation(doubtful, iterations=2), bool)
+    known &= ~beside | trusted
     if mine.any():
-        near = ndimage.distance_transform_edt(~mine) <= AROUND
+        near = np.asarray(ndimage.distance_transform_edt(~mine)) <= AROUND
         known |= near & ~doubtful
     return np.where(known, labels, UNKNOWN).astype(np.int32)

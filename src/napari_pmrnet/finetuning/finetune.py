@@ -21,6 +21,7 @@ from napari_pmrnet.datasets.synthetic import make_fluorescence, make_stained
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.job import TuneSettings
+from napari_pmrnet.models.backends.devices import channels_last
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.training.augment import Augmentation, Sample
@@ -204,8 +205,8 @@ def validation_crops(
 
 def steps_for(model: Model, source: CropSource, settings: TuneSettings) -> int:
     """Steps of each epoch that the time allowed is enough for, measured here."""
-    network = PMRNet(out_channels=len(model.channels)).to(model.device)
-    network = network.to(memory_format=torch.channels_last).train()
+    network = channels_last(PMRNet(out_channels=len(model.channels)), model.device)
+    network.train()
     images, target = source.batch(0, 8, settings.crop_size)
     config = training_config(settings, model.channels, 1)
     spent = []
@@ -245,5 +246,5 @@ def tuned_model(model: Model, state: dict[str, Tensor]) -> Model:
     """A model with other weights, and the rest of the card as it was."""
     network = PMRNet(out_channels=len(model.channels))
     network.load_state_dict(state)
-    network = network.eval().to(model.device, memory_format=torch.channels_last)
+    network = channels_last(network.eval(), model.device)
     return replace(model, network=network, card=model.card.updated(sha256=""))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
+from napari_pmrnet.io.json_lines import JsonLines
 from napari_pmrnet.io.write import replace_file
 
 ABOUT, LOG, WEIGHTS, CHECKPOINT = (
@@ -156,9 +158,9 @@ class Job:
         return self.folder / CHECKPOINT
 
     @property
-    def log(self) -> Path:
+    def log(self) -> JsonLines:
         """What was said so far, one event a line."""
-        return self.folder / LOG
+        return JsonLines(self.folder / LOG)
 
     def write(self, about: dict[str, Any]) -> None:
         """Replace what `about` gives."""
@@ -172,23 +174,12 @@ class Job:
 
     def say(self, kind: str, **values: Any) -> None:
         """Append an event to the log."""
-        line = json.dumps({"kind": kind, **values}) + "\n"
-        with self.log.open("a", encoding="utf-8") as stream:
-            stream.write(line)
+        self.log.add({"kind": kind, **values})
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What was said so far; a line that is not whole is left out."""
-        try:
-            text = self.log.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return
-        for line in text.splitlines(keepends=True):
-            try:
-                event = json.loads(line) if line.endswith("\n") else None
-            except ValueError:
-                event = None
-            if isinstance(event, dict):
-                yield event
+        with suppress(FileNotFoundError):
+            yield from self.log.read()
 
     def last(self, kind: str) -> dict[str, Any] | None:
         """The latest event of a kind."""

@@ -78,7 +78,7 @@ def run_job(job: Job) -> None:
     before = job.last(BEFORE)
     if before is None:
         job.say(BEFORE, scores=score(model, division.held_back))
-        before = job.last(BEFORE)
+        before = job.last(BEFORE) or {}
     source = crop_source(division.learned, settings)
     if "steps" not in about:
         about["steps"] = steps_for(model, source, settings)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari_pmrnet.io.images import IMAGE_ENDINGS, ImageData, read_image
+from napari_pmrnet.io.formats import IMAGE_ENDINGS
+from napari_pmrnet.io.images import ImageData, read_image
 from napari_pmrnet.io.labels import smallest_unsigned_dtype, write_labels
 
 __all__ = [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import tifffile
 
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
 
 # A plain TIFF may carry the resolution of a printer. 2400 dots an inch are 10.6 um.
@@ -30,13 +31,11 @@ class Calibration:
     steps: dict[str, tuple[float, str]] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
 
-    def scale(self, axes: tuple[str, ...]) -> tuple[float, ...]:
-        """Step along each of `axes`; 1 where unknown."""
-        return tuple(self.steps.get(axis, (1.0, PIXEL))[0] for axis in axes)
-
-    def units(self, axes: tuple[str, ...]) -> tuple[str, ...]:
-        """Unit of each of `axes`; pixel where unknown."""
-        return tuple(self.steps.get(axis, (1.0, PIXEL))[1] for axis in axes)
+    def space(self, axes: Iterable[str]) -> Space:
+        """Space of an array with these axes; one pixel where unknown."""
+        known = [(axis, *self.steps.get(axis, (1.0, PIXEL))) for axis in axes]
+        letters, scale, units = zip(*known, strict=True)
+        return Space(letters, scale, units)
 
 
 def plain_calibration(page: tifffile.TiffPage) -> Calibration:
@@ -141,6 +140,8 @@ def _ome_calibration(pixels: Mapping[str, Any]) -> Calibration:
 def _pixel_step(page: tifffile.TiffPage, tag_name: str) -> float:
     """Size of a pixel in the file's unit, 0 where the tag is absent or absurd."""
     tag = page.tags.get(tag_name)
+    if tag is None:
+        return 0.0
     try:
         numerator, denominator = tag.value
         return _positive(denominator / numerator) or 0.0

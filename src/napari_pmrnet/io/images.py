@@ -18,21 +18,21 @@ from napari_pmrnet.io.calibration import (
     ome_calibrations,
     plain_calibration,
 )
+from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
 from napari_pmrnet.io.ome_zarr import (
     import_zarr,
     is_zarr,
     open_ome_zarr,
     readable,
 )
-from napari_pmrnet.io.pictures import PICTURE_ENDINGS, read_picture
-from napari_pmrnet.io.provenance import LabelTag, read_label_tag
-from napari_pmrnet.io.tiff import TIFF_ENDINGS, native_order, open_tiff
-from napari_pmrnet.io.units import PIXEL
+from napari_pmrnet.io.pictures import read_picture
+from napari_pmrnet.io.provenance import METADATA_KEY, Tag, read_label_tag
+from napari_pmrnet.io.space import Space
+from napari_pmrnet.io.tiff import native_order, open_tiff
 
 if TYPE_CHECKING:
     import dask.array as da
 
-IMAGE_ENDINGS = (*TIFF_ENDINGS, *PICTURE_ENDINGS)
 _COLOUR = {tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR}
 _IMAGEJ_COUNTS = {"t": "frames", "z": "slices", "c": "channels"}
 # Other kinds hold thumbnails and overview pictures beside the image proper.
@@ -50,13 +50,9 @@ class ImageData:
         axes, followed only by the samples of an RGB(A) image.
     name : str
         File name without its ending, with the name of the series where there are more.
-    axes : tuple of str
-        Lower-case letters of the axes of `data`, without the channel axis and without
-        the samples of an RGB(A) image, e.g. ``("t", "y", "x")``.
-    scale : tuple of float
-        Step along each of `axes`, in `units`; 1 where unknown.
-    units : tuple of str
-        Unit of each of `axes`, e.g. ``"um"``; ``"pixel"`` where unknown.
+    space : Space
+        Lower-case letters, steps and units of the axes of `data`, without the channel
+        axis and without the samples of an RGB(A) image; one pixel where unknown.
     channel_axis : int or None
         Axis of `data` that holds the channels.
     rgb : bool
@@ -72,14 +68,12 @@ class ImageData:
 
     data: np.ndarray | da.Array
     name: str
-    axes: tuple[str, ...]
-    scale: tuple[float, ...]
-    units: tuple[str, ...]
+    space: Space
     channel_axis: int | None = None
     rgb: bool = False
     is_labels: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
-    coarser: tuple[da.Array, ...] = ()
+    coarser: tuple[np.ndarray | da.Array, ...] = ()
 
 
 def read_image(path: str | Path) -> list[ImageData]:
@@ -104,10 +98,10 @@ def read_image(path: str | Path) -> list[ImageData]:
         If a library that reads it is missing or does not fit.
     """
     path = Path(path)
-    ending = path.suffix.lower()
-    if ending in TIFF_ENDINGS:
+    kind = Format.of(path)
+    if kind is Format.TIFF:
         return _read_tiff(path)
-    if ending in PICTURE_ENDINGS:
+    if kind in IMAGES:
         return [_read_picture(path)]
     if is_zarr(path):
         return [_in_memory(image, path) for image in _open_zarr(path)]
@@ -141,7 +135,7 @@ def open_image(path: str | Path) -> list[ImageData]:
     path = Path(path)
     if is_zarr(path):
         return list(_open_zarr(path))
-    if path.suffix.lower() in TIFF_ENDINGS:
+    if Format.of(path) is Format.TIFF:
         return _read_tiff(path, lazy=True)
     return read_image(path)
 
@@ -159,17 +153,11 @@ def _in_memory(image: ImageData, path: Path) -> ImageData:
     return replace(image, data=data, coarser=())
 
 
-def image_name(path: Path) -> str:
-    """Name of a file without its ending, of ``.ome.tif`` without both."""
-    return path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem
-
-
 def _read_picture(path: Path) -> ImageData:
     """A PNG or JPEG, whose resolution is a printer's and therefore ignored."""
     data = read_picture(path)
-    return ImageData(
-        data, image_name(path), ("y", "x"), (1.0, 1.0), (PIXEL,) * 2, rgb=data.ndim == 3
-    )
+    space = Space.of_plane((1.0, 1.0))
+    return ImageData(data, image_name(path), space, rgb=data.ndim == 3)
 
 
 def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
@@ -237,16 +225,14 @@ def _calibrations(tiff: tifffile.TiffFile, count: int) -> list[Calibration]:
     return [plain_calibration(page)] * count
 
 
-def _own_labels(
-    tiff: tifffile.TiffFile, path: Path, tag: LabelTag, name: str
-) -> ImageData:
+def _own_labels(tiff: tifffile.TiffFile, path: Path, tag: Tag, name: str) -> ImageData:
     """A label image of ours; its axes of length one, which ImageJ drops, restored."""
     data = native_order(tiff.series[0].asarray())
     about = tiff.imagej_metadata or {}
     lengths = {axis: int(about.get(key, 1)) for axis, key in _IMAGEJ_COUNTS.items()}
     page = tiff.pages.first
     lengths["y"], lengths["x"] = page.imagelength, page.imagewidth
-    shape = tuple(lengths[axis] for axis in tag.axes)
+    shape = tuple(lengths[axis] for axis in tag.space.axes)
     if math.prod(shape) != data.size:
         raise DataError(
             f"{path}: damaged or cut short, it holds {data.shape} labels and names "
@@ -255,11 +241,9 @@ def _own_labels(
     return ImageData(
         data.reshape(shape),
         name,
-        tag.axes,
-        tag.scale,
-        tag.units,
+        tag.space,
         is_labels=True,
-        metadata={"napari_pmrnet": tag.origin},
+        metadata={METADATA_KEY: tag.provenance.as_dict()},
     )
 
 
@@ -296,9 +280,7 @@ def _oriented(
     return ImageData(
         np.ascontiguousarray(data) if isinstance(data, np.ndarray) else data,
         name,
-        axes,
-        calibration.scale(axes),
-        calibration.units(axes),
+        calibration.space(axes),
         channel_axis,
         rgb,
         metadata={"channel_names": names} if names else {},

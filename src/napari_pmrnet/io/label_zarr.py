@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.ome_zarr import import_zarr, readable
-from napari_pmrnet.io.provenance import TAG
-from napari_pmrnet.io.units import OME_UNITS, PIXEL, canonical_unit
+from napari_pmrnet.io.provenance import METADATA_KEY, Provenance, Tag
+from napari_pmrnet.io.space import Space
+from napari_pmrnet.io.units import OME_UNITS, canonical_unit
 
 if TYPE_CHECKING:
     import zarr
 
-    from napari_pmrnet.settings import Settings
-
-ENDING = ".zarr"
 CHUNK = 1024
 LEVEL = "0"
 _TYPES = {"t": "time", "z": "space", "y": "space", "x": "space"}
@@ -29,11 +28,8 @@ def create_label_zarr(
     shape: Sequence[int],
     *,
     name: str,
-    axes: Sequence[str] = ("y", "x"),
-    scale: Sequence[float] | None = None,
-    units: Sequence[str] | None = None,
-    settings: Settings | None = None,
-    weights_hash: str | None = None,
+    space: Space | None = None,
+    provenance: Provenance | None = None,
 ) -> zarr.Array:
     """Make an empty label image on disk, in place of any that is there.
 
@@ -48,16 +44,10 @@ def create_label_zarr(
         y and x last.
     name : str
         Of the image, for those who open it.
-    axes : sequence of str
-        Letters of the axes: t, z, y, x.
-    scale : sequence of float, optional
-        Step along each axis, in `units`; by default 1.
-    units : sequence of str, optional
-        Unit of each axis; by default pixels.
-    settings : Settings, optional
-        Settings that made the labels.
-    weights_hash : str, optional
-        SHA-256 of the weights that made them.
+    space : Space, optional
+        Letters t, z, y, x of the axes, steps and units; by default y, x and one pixel.
+    provenance : Provenance, optional
+        What made the labels.
 
     Returns
     -------
@@ -84,16 +74,12 @@ def create_label_zarr(
         fill_value=0,
         chunk_key_encoding={"name": "v2", "separator": "/"},
     )
-    group.attrs.update(
-        _metadata(
-            name,
-            axes,
-            scale or [1.0] * len(shape),
-            units or [PIXEL] * len(shape),
-            settings,
-            weights_hash,
-        )
+    space = (space or Space()).filled(len(shape))
+    tag = Tag(
+        Space.of(space.axes or "yx", space.scale, map(canonical_unit, space.units)),
+        provenance or Provenance(),
     )
+    group.attrs.update(_metadata(name, tag))
     return array
 
 
@@ -121,7 +107,7 @@ def open_label_zarr(path: str | Path, mode: str = "r+") -> zarr.Array:
     if not is_label_zarr(path):
         raise DataError(
             f"{path}: holds no labels of napari-pmrnet. Choose a folder ending in "
-            f"{ENDING} that it wrote."
+            f"{Format.ZARR.ending} that it wrote."
         )
     with readable(Path(path)):
         return zarr.open_group(path, mode=mode)[LEVEL]
@@ -129,48 +115,40 @@ def open_label_zarr(path: str | Path, mode: str = "r+") -> zarr.Array:
 
 def is_label_zarr(path: str | Path) -> bool:
     """Whether a folder is a label image of ours, without opening it."""
-    return _origin(path) is not None
+    return _tag(path) is not None
 
 
-def label_origin(path: str | Path) -> dict[str, Any]:
-    """Axes, scale, units, settings and weights' hash that a label image carries.
+def label_tag(path: str | Path) -> Tag:
+    """Return what a label image says of itself.
 
     Raises
     ------
     DataError
         If it is none of ours.
     """
-    found = _origin(path)
+    found = _tag(path)
     if found is None:
         raise DataError(f"{path}: holds no labels of napari-pmrnet.")
     return found
 
 
-def _origin(path: str | Path) -> dict[str, Any] | None:
+def _tag(path: str | Path) -> Tag | None:
     try:
         text = (Path(path) / ".zattrs").read_text(encoding="utf-8")
-        found = json.loads(text).get(TAG)
+        return Tag.from_dict(json.loads(text).get(METADATA_KEY))
     except (OSError, ValueError, AttributeError):
         return None
-    return found if isinstance(found, dict) else None
 
 
-def _metadata(
-    name: str,
-    axes: Sequence[str],
-    scale: Sequence[float],
-    units: Sequence[str],
-    settings: Settings | None,
-    weights_hash: str | None,
-) -> dict[str, Any]:
+def _metadata(name: str, tag: Tag) -> dict[str, Any]:
     """Attributes of the group: those of OME-Zarr 0.4, and our own."""
-    units = [canonical_unit(unit) for unit in units]
+    space = tag.space
     described = [
         {"name": axis, "type": _TYPES.get(axis, "space")}
         | ({"unit": OME_UNITS[unit]} if unit in OME_UNITS else {})
-        for axis, unit in zip(axes, units, strict=True)
+        for axis, unit in zip(space.axes, space.units, strict=True)
     ]
-    step = {"type": "scale", "scale": [float(s) for s in scale]}
+    step = {"type": "scale", "scale": list(space.scale)}
     return {
         "multiscales": [
             {
@@ -181,11 +159,5 @@ def _metadata(
             }
         ],
         "image-label": {"version": "0.4"},
-        TAG: {
-            "axes": list(axes),
-            "scale": [float(s) for s in scale],
-            "units": units,
-            "settings": None if settings is None else settings.as_dict(),
-            "weights_hash": weights_hash,
-        },
+        METADATA_KEY: tag.as_dict(),
     }

@@ -10,21 +10,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.provenance import TAG, LabelTag
-from napari_pmrnet.io.tiff import TIFF_ENDINGS
-from napari_pmrnet.io.units import MICROMETRES, PIXEL, SECONDS, canonical_unit
+from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.provenance import METADATA_KEY, Provenance, Tag, software
+from napari_pmrnet.io.space import Space
+from napari_pmrnet.io.units import MICROMETRES, SECONDS, canonical_unit
 from napari_pmrnet.io.write import checked_target, replace_file
-
-if TYPE_CHECKING:
-    from napari_pmrnet.settings import Settings
 
 _LETTERS = "tzcyx"
 _AXIS_NAMES = {
@@ -76,12 +73,8 @@ def smallest_unsigned_dtype(labels: np.ndarray) -> np.dtype:
 def write_labels(
     path: str | Path,
     labels: np.ndarray,
-    *,
-    axes: Sequence[str] | None = None,
-    scale: Sequence[float] | None = None,
-    units: Sequence[str] | None = None,
-    settings: Settings | dict[str, Any] | None = None,
-    weights_hash: str | None = None,
+    space: Space | None = None,
+    provenance: Provenance | None = None,
 ) -> Path:
     """Write labels as a TIFF file for ImageJ and Fiji.
 
@@ -94,18 +87,12 @@ def write_labels(
         File to write, ending in .tif or .tiff; without an ending .tif is added.
     labels : numpy.ndarray
         Whole numbers from 0, with a y, an x and at most a t, z and c axis.
-    axes : sequence of str, optional
-        Names of the axes. t, z, c, y, x and words such as "time" are understood; the
-        others become x, y, z and t from the last axis on. Axes are stored in the order
-        t, z, c, y, x.
-    scale : sequence of float, optional
-        Step along each axis, in `units`. By default 1.
-    units : sequence of str, optional
-        Unit of each axis, e.g. "um" or "s". By default pixels.
-    settings : Settings or dict, optional
-        Settings that made the labels, kept in the description.
-    weights_hash : str, optional
-        SHA-256 of the weights that made the labels, kept in the description.
+    space : Space, optional
+        Axes, steps and units. Of the names of axes t, z, c, y, x and words such as
+        "time" are understood; the others become x, y, z and t from the last axis on.
+        Axes are stored in the order t, z, c, y, x. By default steps are one pixel.
+    provenance : Provenance, optional
+        What made the labels, kept in the description.
 
     Returns
     -------
@@ -117,35 +104,31 @@ def write_labels(
     DataError
         If the labels, their axes or the path cannot be written.
     """
-    target = checked_target(path, TIFF_ENDINGS)
+    target = checked_target(path, Format.TIFF)
     try:
         stored = np.asarray(labels)
         stored = stored.astype(smallest_unsigned_dtype(stored))
-        letters = _axis_letters(axes, stored.ndim)
-        steps = _checked_scale(scale, stored.ndim)
-        names = _checked_units(units, stored.ndim)
+        checked = _checked_space(space or Space(), stored.ndim)
         if stored.size == 0:
             raise DataError("the labels are empty. Choose a layer that has pixels.")
     except DataError as error:
         raise DataError(f"{target}: not written, {error}") from None
-    order = sorted(range(stored.ndim), key=lambda i: _LETTERS.index(letters[i]))
-    plain = settings is None or isinstance(settings, dict)
-    as_dict = settings if plain else settings.as_dict()
-    tag = LabelTag(
-        tuple(letters[i] for i in order),
-        tuple(steps[i] for i in order),
-        tuple(names[i] for i in order),
-        {"settings": as_dict, "weights_hash": weights_hash},
+    order = sorted(range(stored.ndim), key=lambda i: _LETTERS.index(checked.axes[i]))
+    sorted_space = Space(
+        tuple(checked.axes[i] for i in order),
+        tuple(checked.scale[i] for i in order),
+        tuple(checked.units[i] for i in order),
     )
+    tag = Tag(sorted_space, provenance or Provenance())
     stored = np.ascontiguousarray(stored.transpose(order))
     replace_file(target, lambda stream: _write_tiff(stream, stored, tag))
     return target
 
 
-def _write_tiff(stream: BinaryIO, labels: np.ndarray, tag: LabelTag) -> None:
+def _write_tiff(stream: BinaryIO, labels: np.ndarray, tag: Tag) -> None:
     """Write labels and their description to an open stream."""
-    steps = dict(zip(tag.axes, _imagej_steps(tag), strict=True))
-    info = json.dumps(tag.origin, indent=1)
+    steps = dict(zip(tag.space.axes, _imagej_steps(tag.space), strict=True))
+    info = json.dumps(tag.provenance.as_dict(), indent=1)
     with tifffile.TiffWriter(stream, byteorder=">") as tiff:
         tiff.write(
             labels,
@@ -156,15 +139,15 @@ def _write_tiff(stream: BinaryIO, labels: np.ndarray, tag: LabelTag) -> None:
             resolution=(1 / steps["x"][0], 1 / steps["y"][0]),
             resolutionunit="NONE",
             rowsperstrip=labels.shape[-2],
-            software=_software(),
+            software=software(),
             extratags=tifffile.imagej_metadata_tag(
-                {"Info": f"Labels of nuclei by {_software()}\n{info}\n"}, ">"
+                {"Info": f"Labels of nuclei by {software()}\n{info}\n"}, ">"
             ),
         )
 
 
 def _description(
-    labels: np.ndarray, tag: LabelTag, steps: dict[str, tuple[float, str]]
+    labels: np.ndarray, tag: Tag, steps: dict[str, tuple[float, str]]
 ) -> str:
     """ImageJ's description of the stack, and ours as one more line of it."""
     extra: dict[str, Any] = {"unit": steps["x"][1]}
@@ -172,22 +155,22 @@ def _description(
         extra["spacing"] = steps["z"][0]
     if "t" in steps and steps["t"][1] == "s":
         extra.update(finterval=steps["t"][0], tunit="sec")
+    extra[METADATA_KEY] = json.dumps(tag.as_dict())
     return tifffile.imagej_description(
         labels.shape,
-        axes="".join(tag.axes).upper(),
+        axes="".join(tag.space.axes).upper(),
         rgb=False,
         min=0.0,
         max=float(max(labels.max(), 1)),
         **extra,
-        **{TAG: tag.as_text()},
     )
 
 
-def _imagej_steps(tag: LabelTag) -> list[tuple[float, str]]:
+def _imagej_steps(space: Space) -> list[tuple[float, str]]:
     """Steps in the one unit of length that ImageJ has, that of x, and in seconds."""
-    wanted = tag.units[tag.axes.index("x")]
+    wanted = space.units[space.axes.index("x")]
     steps = []
-    for step, unit in zip(tag.scale, tag.units, strict=True):
+    for step, unit in zip(space.scale, space.units, strict=True):
         step = abs(step)
         if unit in MICROMETRES and wanted in MICROMETRES:
             steps.append((step * MICROMETRES[unit] / MICROMETRES[wanted], wanted))
@@ -198,11 +181,25 @@ def _imagej_steps(tag: LabelTag) -> list[tuple[float, str]]:
     return steps
 
 
-def _axis_letters(axes: Sequence[str] | None, ndim: int) -> list[str]:
+def _checked_space(space: Space, ndim: int) -> Space:
+    """Letters of all axes, steps that are finite and not zero, units by one name."""
+    letters, filled = _axis_letters(space.axes, ndim), space.filled(ndim)
+    steps, units = tuple(map(float, filled.scale)), filled.units
+    if len(steps) != ndim or not all(math.isfinite(s) and s != 0 for s in steps):
+        raise DataError(
+            f"pixel size {steps} does not fit {ndim} axes. Give one number above 0 for "
+            "each."
+        )
+    if len(units) != ndim:
+        raise DataError(f"{len(units)} units are given, but the labels have {ndim}.")
+    return Space(tuple(letters), steps, tuple(map(canonical_unit, units)))
+
+
+def _axis_letters(axes: Sequence[str], ndim: int) -> list[str]:
     """One letter of t, z, c, y, x for each axis."""
     if ndim < 2:
         raise DataError(f"labels must have a y and an x axis, not {ndim} axes.")
-    if axes is not None and len(axes) != ndim:
+    if axes and len(axes) != ndim:
         raise DataError(f"{len(axes)} axes are named, but the labels have {ndim}.")
     letters: list[str | None] = []
     for name in axes or [""] * ndim:
@@ -219,32 +216,5 @@ def _axis_letters(axes: Sequence[str] | None, ndim: int) -> list[str]:
                 )
             letters[i] = free.pop(0)
     if "y" not in letters or "x" not in letters:
-        raise DataError(f"none of the axes {tuple(axes or ())} is y or x. Rename them.")
+        raise DataError(f"none of the axes {tuple(axes)} is y or x. Rename them.")
     return [str(letter) for letter in letters]
-
-
-def _checked_scale(scale: Sequence[float] | None, ndim: int) -> list[float]:
-    """One step for each axis, finite and not zero."""
-    steps = [1.0] * ndim if scale is None else [float(step) for step in scale]
-    if len(steps) != ndim or not all(math.isfinite(s) and s != 0 for s in steps):
-        raise DataError(
-            f"pixel size {tuple(steps)} does not fit {ndim} axes. Give one number "
-            "above 0 for each."
-        )
-    return steps
-
-
-def _checked_units(units: Sequence[str] | None, ndim: int) -> list[str]:
-    """One unit for each axis, under its one name."""
-    names = [PIXEL] * ndim if units is None else [canonical_unit(u) for u in units]
-    if len(names) != ndim:
-        raise DataError(f"{len(names)} units are given, but the labels have {ndim}.")
-    return names
-
-
-def _software() -> str:
-    """Name and version of this program."""
-    try:
-        return f"napari-pmrnet {version('napari-pmrnet')}"
-    except PackageNotFoundError:
-        return "napari-pmrnet"

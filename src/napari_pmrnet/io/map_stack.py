@@ -9,8 +9,9 @@ import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.tiff import TIFF_ENDINGS, open_tiff
-from napari_pmrnet.io.units import PIXEL
+from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.space import Space
+from napari_pmrnet.io.tiff import open_tiff
 from napari_pmrnet.io.write import checked_target, replace_file
 
 LARGEST_EXACT = 1 << 24
@@ -19,8 +20,7 @@ LARGEST_EXACT = 1 << 24
 def write_stack(
     path: str | Path,
     pages: Mapping[str, np.ndarray],
-    pixel_size: tuple[float, float] = (1.0, 1.0),
-    unit: str = PIXEL,
+    space: Space | None = None,
 ) -> Path:
     """Write images of one shape as the channels of one TIFF that Fiji opens.
 
@@ -32,10 +32,8 @@ def write_stack(
         File to write, ending in .tif or .tiff; without an ending .tif is added.
     pages : mapping of ndarray, each (H, W)
         Images by name, such as ``labels``, ``certainty`` and ``boundary``.
-    pixel_size : (float, float)
-        Height and width of a pixel.
-    unit : str
-        Unit of `pixel_size`.
+    space : Space, optional
+        Size of a pixel; by default one pixel.
 
     Returns
     -------
@@ -48,7 +46,8 @@ def write_stack(
         If shapes differ, a label is too large to be kept, or the file cannot be
         written.
     """
-    target = checked_target(path, TIFF_ENDINGS)
+    space = space or Space()
+    target = checked_target(path, Format.TIFF)
     shapes = {name: image.shape for name, image in pages.items()}
     if len(set(shapes.values())) != 1:
         raise DataError(f"{target}: the pages differ in shape: {shapes}.")
@@ -59,14 +58,15 @@ def write_stack(
                 "float pixels do not keep. Number the labels sequentially first."
             )
     stacked = np.stack([np.asarray(image, np.float32) for image in pages.values()])
+    height, width = space.pixel_size
     replace_file(
         target,
         lambda stream: tifffile.imwrite(
             stream,
             stacked,
             imagej=True,
-            resolution=(1 / pixel_size[1], 1 / pixel_size[0]),
-            metadata={"axes": "CYX", "unit": unit, "Labels": list(pages)},
+            resolution=(1 / width, 1 / height),
+            metadata={"axes": "CYX", "unit": space.unit, "Labels": list(pages)},
         ),
     )
     return target

@@ -13,6 +13,7 @@ import numpy as np
 from napari_pmrnet._software import needs, require
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.calibration import Calibration
+from napari_pmrnet.io.formats import image_name
 from napari_pmrnet.io.reading import reading, words
 from napari_pmrnet.io.units import PIXEL, canonical_unit
 
@@ -96,7 +97,7 @@ def _damaged(path: Path, error: Exception) -> str:
 def _images(group: Any, path: Path) -> Iterator[ZarrImage]:
     """Images of a group."""
     about = _metadata(group)
-    name = path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem
+    name = image_name(path)
     if about.get("multiscales"):
         yield _image(group, about, name)
         return
@@ -163,5 +164,5 @@ def _axis(axis: Any) -> tuple[str, str]:
     """Letter and unit of an axis; formats before 0.4 give the letter alone."""
     if isinstance(axis, str):
         return axis.lower(), PIXEL
-    letter = _LETTERS.get(axis.get("type", ""), axis["name"].lower())
+    letter = _LETTERS.get(axis.get("type", ""), str(axis["name"]).lower())
     return letter, canonical_unit(axis.get("unit", PIXEL))

@@ -7,7 +7,7 @@ of the label; these hold exactly its pixels, as the wand of ImageJ does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from scipy import ndimage
@@ -66,7 +66,7 @@ def trace(mask: np.ndarray) -> list[list[np.ndarray]]:
         height, width = mask.shape
         free = inside & ~beyond[direction]
         edges[direction, dy : dy + height, dx : dx + width] = free
-    parts, count = ndimage.label(mask)
+    parts, count = cast("tuple[np.ndarray, int]", ndimage.label(mask))
     polygons: list[list[np.ndarray]] = [[] for _ in range(count)]
     # Row by row from the top left, every outer ring comes before its holes.
     for y, x in np.argwhere(edges[0]):

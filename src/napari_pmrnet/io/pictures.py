@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.reading import reading, words
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 _DIRECT_MODES = {"L", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I", "F"}
 
 
@@ -73,8 +73,7 @@ def _damaged(path: Path, error: Exception) -> str:
 
 def _kind(path: Path) -> str:
     """What a file should be, by its name."""
-    ending = path.suffix.lower()
-    return "BMP" if ending == ".bmp" else "PNG or JPEG"
+    return "BMP" if Format.of(path) is Format.BMP else "PNG or JPEG"
 
 
 def _plain_mode(picture: Image.Image) -> str:

@@ -1,49 +1,76 @@
-"""What a label TIFF of this project says of itself, in one line of its description."""
+"""What files of this project say of themselves: where labels lie, and what made them.
+
+A label TIFF has it in one line of its description, a label Zarr in its attributes, a
+layer in napari the part on what made it in its metadata; all under one key.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NamedTuple
 
-TAG = "napari_pmrnet"
+from napari_pmrnet.io.space import Space
+
+METADATA_KEY = "napari_pmrnet"
 
 
 @dataclass(frozen=True)
-class LabelTag:
-    """What a label TIFF of ours says of itself in its description.
+class Provenance:
+    """What made labels.
 
     Attributes
     ----------
-    axes : tuple of str
-        Axis letters, a subset of t, z, c, y, x in that order.
-    scale : tuple of float
-        Step along each axis, in `units`.
-    units : tuple of str
-        Unit of each axis.
-    origin : dict
-        ``settings`` (dict or None) and ``weights_hash`` (str or None) of the labels.
+    settings : dict, optional
+        The settings, of `Settings.as_dict`.
+    weights_hash : str, optional
+        SHA-256 of the weights.
     """
 
-    axes: tuple[str, ...]
-    scale: tuple[float, ...]
-    units: tuple[str, ...]
-    origin: dict[str, Any]
+    settings: dict[str, Any] | None = None
+    weights_hash: str | None = None
 
-    def as_text(self) -> str:
-        """The tag as one line of JSON in ASCII, as TIFF descriptions must be."""
-        return json.dumps(
-            {
-                "axes": self.axes,
-                "scale": self.scale,
-                "units": self.units,
-                **self.origin,
-            }
-        )
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
+        """Read what a file or the metadata of a layer says, among other things."""
+        return cls(values.get("settings"), values.get("weights_hash"))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Dictionary ready for JSON."""
+        return {"settings": self.settings, "weights_hash": self.weights_hash}
 
 
-def read_label_tag(description: str) -> LabelTag | None:
-    """What a TIFF description says, if it is that of a label image of ours.
+class Tag(NamedTuple):
+    """What a label file of ours says of itself."""
+
+    space: Space
+    provenance: Provenance
+
+    def as_dict(self) -> dict[str, Any]:
+        """Dictionary ready for JSON."""
+        return {
+            "axes": list(self.space.axes),
+            "scale": list(self.space.scale),
+            "units": list(self.space.units),
+            **self.provenance.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Tag | None:
+        """Inverse of `as_dict`; None for anything else."""
+        try:
+            space = Space.of(values["axes"], values["scale"], values["units"])
+            made = Provenance.from_dict(values)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+        whole = len(space.axes) == len(space.scale) == len(space.units) > 0
+        return cls(space, made) if whole else None
+
+
+def read_label_tag(description: str) -> Tag | None:
+    """Return what a TIFF description says, if it is that of a label image of ours.
 
     Parameters
     ----------
@@ -52,21 +79,23 @@ def read_label_tag(description: str) -> LabelTag | None:
 
     Returns
     -------
-    LabelTag or None
+    Tag or None
         None for any other file.
     """
     for line in description.splitlines():
         key, _, text = line.partition("=")
-        if key != TAG:
+        if key != METADATA_KEY:
             continue
         try:
-            values = json.loads(text)
-            return LabelTag(
-                tuple(values["axes"]),
-                tuple(map(float, values["scale"])),
-                tuple(values["units"]),
-                {key: values.get(key) for key in ("settings", "weights_hash")},
-            )
-        except (ValueError, KeyError, TypeError):
+            return Tag.from_dict(json.loads(text))
+        except ValueError:
             return None
     return None
+
+
+def software() -> str:
+    """Name and version of this program."""
+    try:
+        return f"napari-pmrnet {version('napari-pmrnet')}"
+    except PackageNotFoundError:
+        return "napari-pmrnet"

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.outlines import outlines
 from napari_pmrnet.io.write import checked_target, replace_file
 
@@ -44,7 +45,7 @@ def write_rois(path: str | Path, labels: np.ndarray) -> Path:
         If there is no nucleus, the image is larger than ImageJ's ROIs can say, or the
         file cannot be written.
     """
-    target = checked_target(path, (".zip",))
+    target = checked_target(path, Format.ZIP)
     _check(target, labels)
     if max(labels.shape) > LARGEST_ROI:
         raise DataError(
@@ -116,7 +117,7 @@ def write_geojson(
     DataError
         If there is no nucleus, or the file cannot be written.
     """
-    target = checked_target(path, (".geojson", ".json"))
+    target = checked_target(path, Format.GEOJSON)
     _check(target, labels)
     rows: Mapping[int, Any] = {} if table is None else table.to_dict("index")
     features = [

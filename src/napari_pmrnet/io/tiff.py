@@ -15,7 +15,6 @@ import tifffile
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.reading import reading, words
 
-TIFF_ENDINGS = (".tif", ".tiff")
 LIBRARIES = ("tifffile", "imagecodecs", "numpy")
 """What reads TIFF files."""
 LARGE = 50_000_000

@@ -5,70 +5,46 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.formats import Format
 
 NO_ROOM = 65_536
 """Free bytes below which a write that was cut short was cut short by a full disk."""
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
-def checked_target(path: str | Path, endings: Sequence[str]) -> Path:
-    """The file to write for a name that the user gave.
+def checked_target(path: str | Path, kind: Format) -> Path:
+    """Return the file or folder to write for a name that the user gave.
 
     Parameters
     ----------
     path : str or Path
-        Without an ending, it gets the first of `endings`.
-    endings : sequence of str
-        Endings the file may have, such as ``.tif``.
+        Without an ending, it gets the usual one of the format.
+    kind : Format
+        Zarr is a folder, all others are files.
 
     Raises
     ------
     DataError
-        If the ending is another one, its folder does not exist, or it is a folder.
+        If the ending is another one, the folder around it does not exist, or a folder
+        is in the place of a file or a file in that of a folder.
     """
     path = Path(path)
     if not path.suffix:
-        path = path.with_name(f"{path.name}{endings[0]}")
-    if path.suffix.lower() not in endings:
-        raise DataError(f"{path}: choose a name that ends in {endings[0]}.")
+        path = path.with_name(f"{path.name}{kind.ending}")
+    if Format.of(path) is not kind:
+        raise DataError(f"{path}: choose a name that ends in {kind.ending}.")
     if not path.parent.is_dir():
         raise DataError(f"{path}: its folder does not exist. Make it first.")
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder. Choose another name.")
-    return path
-
-
-def checked_folder(path: str | Path, ending: str) -> Path:
-    """The folder to make for a name that the user gave.
-
-    Parameters
-    ----------
-    path : str or Path
-        Without an ending, it gets `ending`.
-    ending : str
-        Such as ``.zarr``.
-
-    Raises
-    ------
-    DataError
-        If the ending is another one, the folder around it does not exist, or a file is
-        in its place.
-    """
-    path = Path(path)
-    if not path.suffix:
-        path = path.with_name(f"{path.name}{ending}")
-    if path.suffix.lower() != ending:
-        raise DataError(f"{path}: choose a name that ends in {ending}.")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: its folder does not exist. Make it first.")
-    if path.is_file():
+    if kind is Format.ZARR and path.is_file():
         raise DataError(f"{path}: is a file. Choose another name.")
+    if kind is not Format.ZARR and path.is_dir():
+        raise DataError(f"{path}: is a folder. Choose another name.")
     return path
 
 

@@ -11,9 +11,12 @@ import pandas as pd
 from napari.layers.utils.stack_utils import split_channels
 
 from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
-from napari_pmrnet.io.images import IMAGE_ENDINGS, ImageData, open_image, read_image
-from napari_pmrnet.io.label_zarr import is_label_zarr, label_origin, open_label_zarr
+from napari_pmrnet.io.formats import IMAGES, Format
+from napari_pmrnet.io.images import ImageData, open_image, read_image
+from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
+from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.io.space import Space
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerTuple]]
@@ -41,7 +44,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         return read_layers
     if is_zarr(only):
         return read_layers
-    readable = Path(only).suffix.lower() in IMAGE_ENDINGS and not Path(only).is_dir()
+    readable = Format.of(only) in IMAGES and not Path(only).is_dir()
     return read_layers if readable else None
 
 
@@ -86,9 +89,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     """An image as one layer, or as one a channel."""
     meta: dict[str, Any] = {
         "name": image.name,
-        "scale": image.scale,
-        "units": image.units,
-        "axis_labels": image.axes,
+        **_placed(image.space),
         "metadata": image.metadata,
     }
     if image.is_labels:
@@ -103,24 +104,26 @@ def _layers(image: ImageData) -> list[LayerTuple]:
 
 def _label_zarr_layer(path: Path) -> LayerTuple:
     """A label Zarr of ours as a layer that is edited on disk."""
-    origin = label_origin(path)
+    tag = label_tag(path)
     table = path.with_suffix(".csv")
     features = (
         pd.read_csv(table).rename(columns={"label": "index"})
         if (table.is_file())
         else None
     )
-    about = {key: origin.get(key) for key in ("settings", "weights_hash")}
     meta = {
         "name": path.stem,
-        "scale": origin["scale"],
-        "units": origin["units"],
-        "axis_labels": origin["axes"],
-        "metadata": {"napari_pmrnet": about},
+        **_placed(tag.space),
+        "metadata": {METADATA_KEY: tag.provenance.as_dict()},
     }
-    if features is not None and not set(origin["axes"][:-2]) & set(features):
+    if features is not None and not set(tag.space.axes[:-2]) & set(features):
         meta["features"] = features
     return open_label_zarr(path), meta, "labels"
+
+
+def _placed(space: Space) -> dict[str, Any]:
+    """Axes, steps and units, ready for a napari layer."""
+    return {"scale": space.scale, "units": space.units, "axis_labels": space.axes}
 
 
 def _channel_names(image: ImageData) -> list[str]:

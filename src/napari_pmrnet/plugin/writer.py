@@ -8,6 +8,8 @@ import numpy as np
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.io.space import Space
 
 
 def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -35,16 +37,13 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         what to do. Not a ValueError, of which napari's `write_layers` makes "a plugin
         could not be found".
     """
-    origin = (meta.get("metadata") or {}).get("napari_pmrnet") or {}
+    made = (meta.get("metadata") or {}).get(METADATA_KEY) or {}
     try:
         written = write_labels(
             path,
             np.asarray(data[0] if meta.get("multiscale") else data),
-            axes=meta.get("axis_labels"),
-            scale=meta.get("scale"),
-            units=meta.get("units"),
-            settings=origin.get("settings"),
-            weights_hash=origin.get("weights_hash"),
+            Space.of(meta.get("axis_labels"), meta.get("scale"), meta.get("units")),
+            Provenance.from_dict(made),
         )
     except DataError as error:
         raise OSError(str(error)) from error

@@ -11,12 +11,13 @@ import pandas as pd
 from skimage.measure import regionprops
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import checked_target, replace_file
 from napari_pmrnet.proofreading.boxes import number_labels
+from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 from napari_pmrnet.segmentation.tiles import Box
 
-DOUBTFUL = 0.5
 INTENSITY = "intensity "
 SHAPE = ("area", "diameter", "eccentricity", "solidity", "centroid_y", "centroid_x")
 _POWERS = {"area": 2, "diameter": 1, "centroid_y": 1, "centroid_x": 1}
@@ -185,7 +186,7 @@ class Range(NamedTuple):
     most: float
 
 
-def totals(table: pd.DataFrame, doubtful: float = DOUBTFUL) -> dict[str, Range]:
+def totals(table: pd.DataFrame, doubtful: float = DOUBT_LIMIT) -> dict[str, Range]:
     """Count and total area, with the range that doubt leaves them.
 
     A nucleus that was reviewed is not doubtful.
@@ -235,7 +236,7 @@ def write_table(path: str | Path, table: pd.DataFrame, unit: str = PIXEL) -> Pat
     DataError
         If the file cannot be written.
     """
-    target = checked_target(path, (".csv",))
+    target = checked_target(path, Format.CSV)
     text = table.rename(columns=heads(unit)).to_csv(
         float_format="%.6g", lineterminator="\n"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
+from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 ALL, DOUBTFUL, OPEN, EDITED = "all", "doubtful", "open", "edited"
 LISTS = {
@@ -15,7 +16,6 @@ LISTS = {
     MISSED: "Possibly missed",
     "suggested": "Merges and splits",
 }
-DOUBT = 0.5
 
 
 def is_open(places: pd.DataFrame) -> pd.Series:
@@ -26,7 +26,7 @@ def is_open(places: pd.DataFrame) -> pd.Series:
 def listed(
     places: pd.DataFrame,
     which: str = ALL,
-    doubt: float = DOUBT,
+    doubt: float = 1 - DOUBT_LIMIT,
     column: str = "doubt",
     ascending: bool = False,
 ) -> pd.DataFrame:

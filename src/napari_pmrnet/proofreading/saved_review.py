@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import pandas as pd
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.map_stack import read_stack, write_stack
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.tiff import read_tiff_array
-from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import replace_file
 
 VERSION = 1
@@ -39,8 +39,8 @@ class SavedReview:
         `fingerprint` of the image.
     made : dict
         How the labels were made: settings, weights, diameter.
-    pixel_size, unit :
-        Height and width of a pixel, and their unit.
+    space : Space
+        Size of a pixel.
     """
 
     labels: np.ndarray
@@ -49,8 +49,7 @@ class SavedReview:
     statuses: dict[tuple[str, int], str] = field(default_factory=dict)
     image: str = ""
     made: dict[str, Any] = field(default_factory=dict)
-    pixel_size: tuple[float, float] = (1.0, 1.0)
-    unit: str = PIXEL
+    space: Space = Space.of_plane((1.0, 1.0))
 
 
 def save_review(
@@ -79,13 +78,11 @@ def save_review(
     """
     folder = Path(folder)
     _check_folder(folder)
-    size: dict[str, Any] = {"scale": review.pixel_size, "units": (review.unit,) * 2}
-    made: Mapping[str, Any] = review.made
-    about = {"settings": made.get("settings"), "weights_hash": made.get("weights_hash")}
-    write_labels(folder / LABELS, review.labels, **size, **about)
-    write_labels(folder / FOUND, review.found, **size, **about)
+    provenance = Provenance.from_dict(review.made)
+    write_labels(folder / LABELS, review.labels, review.space, provenance)
+    write_labels(folder / FOUND, review.found, review.space, provenance)
     if review.maps:
-        write_stack(folder / MAPS, review.maps, review.pixel_size, review.unit)
+        write_stack(folder / MAPS, review.maps, review.space)
     else:
         (folder / MAPS).unlink(missing_ok=True)
     if table is not None:
@@ -95,8 +92,8 @@ def save_review(
         "version": VERSION,
         "image": review.image,
         "made": review.made,
-        "pixel_size": list(review.pixel_size),
-        "unit": review.unit,
+        "pixel_size": list(review.space.pixel_size),
+        "unit": review.space.unit,
         "maps": list(review.maps),
         "statuses": [[*place, status] for place, status in review.statuses.items()],
     }
@@ -143,8 +140,7 @@ def load_review(folder: str | Path) -> SavedReview:
         {(kind, number): status for kind, number, status in index["statuses"]},
         index["image"],
         index["made"],
-        tuple(index["pixel_size"]),
-        index["unit"],
+        Space.of_plane(index["pixel_size"], index["unit"]),
     )
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_pmrnet.benchmark import UNET, reference_unet
 from napari_pmrnet.network import PMRNetOutput
 
-UNET_FEATURES = (64, 128, 256, 512, 1024, 64)
 UNETPLUSPLUS_FEATURES = (32, 64, 128, 256, 512, 32)
 ATTENTION_CHANNELS = (64, 128, 256, 512, 1024)
 HALVINGS = 16
@@ -44,24 +42,18 @@ class LogitsOnly(nn.Module):
         return PMRNetOutput(logits[..., :height, :width])
 
 
-def _unet(out_channels: int) -> nn.Module:
-    """A U-Net of five levels, 64 to 1024 channels, with batch norm."""
-    from monai.networks.nets import BasicUNet
-
-    return BasicUNet(features=UNET_FEATURES, **_as_usual(out_channels))
-
-
 def _unetplusplus(out_channels: int) -> nn.Module:
     """A U-Net++ of five levels, 32 to 512 channels, with batch norm."""
-    from monai.networks.nets import BasicUNetPlusPlus
+    from monai.networks.nets.basic_unetplusplus import BasicUNetPlusPlus
 
-    features = UNETPLUSPLUS_FEATURES
-    return BasicUNetPlusPlus(features=features, **_as_usual(out_channels))
+    return BasicUNetPlusPlus(
+        features=UNETPLUSPLUS_FEATURES, out_channels=out_channels, **UNET
+    )
 
 
 def _attention_unet(out_channels: int) -> nn.Module:
     """An attention U-Net of five levels, 64 to 1024 channels."""
-    from monai.networks.nets import AttentionUnet
+    from monai.networks.nets.attentionunet import AttentionUnet
 
     return AttentionUnet(
         spatial_dims=2,
@@ -72,21 +64,8 @@ def _attention_unet(out_channels: int) -> nn.Module:
     )
 
 
-def _as_usual(out_channels: int) -> dict[str, Any]:
-    """What MONAI's U-Net and U-Net++ have in common here."""
-    return {
-        "spatial_dims": 2,
-        "in_channels": 3,
-        "out_channels": out_channels,
-        "act": ("relu", {"inplace": True}),
-        "norm": "batch",
-        "bias": False,
-        "upsample": "deconv",
-    }
-
-
 BASELINES = {
-    "unet": _unet,
+    "unet": reference_unet,
     "unetplusplus": _unetplusplus,
     "attention_unet": _attention_unet,
 }

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import cast
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage as ndi
 
-from napari_pmrnet.datasets.layout import Reader
 from napari_pmrnet.datasets.table import column_of
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.research.published import split_table
+from napari_pmrnet.research.readers.layout import Reader
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ def check(
     if rows:
         images = images.join(table)
         problems += _one_object_each(reader, images)
-        problems += _copies(list(pixels.values()), images[column])
-        problems += _divided_groups(images["group"], images[column])
+        split = images.loc[:, column]
+        problems += _copies(list(pixels.values()), split)
+        problems += _divided_groups(images.loc[:, "group"], split)
     return Findings(images, len(reader.items), problems)
 
 
@@ -115,22 +117,28 @@ def _row(reader: Reader, labels: np.ndarray) -> list[int]:
     if reader.instances:
         objects = np.count_nonzero(np.bincount(labels.ravel())[1:])
     else:
-        objects = ndi.label(labels, np.ones((3, 3)))[1]
+        parts = ndi.label(labels, np.ones((3, 3)))
+        _, objects = cast("tuple[np.ndarray, int]", parts)
     return [int(objects), *labels.shape]
 
 
 def _counts(images: pd.DataFrame) -> dict[str, int]:
+    objects = images["objects"].to_numpy()
     return {
         "images": len(images),
-        "with objects": int((images["objects"] > 0).sum()),
-        "objects": int(images["objects"].sum()),
-        "groups": images["group"].nunique(),
+        "with objects": int((objects > 0).sum()),
+        "objects": int(objects.sum()),
+        "groups": len(images["group"].dropna().unique()),
     }
 
 
 def _one_object_each(reader: Reader, images: pd.DataFrame) -> list[str]:
     """A line if labels that should tell objects apart seem not to."""
-    if not reader.instances or len(images) < 3 or images["objects"].max() > 1:
+    if (
+        not reader.instances
+        or len(images) < 3
+        or images["objects"].to_numpy().max() > 1
+    ):
         return []
     return [
         f"{reader.root}: no image has more than one object. Is this a copy in which "
@@ -142,7 +150,7 @@ def _copies(same: list[list[str]], split: pd.Series) -> list[str]:
     """A line for every image that is there twice, in different subsets."""
     lines = []
     for ids in same:
-        subsets = split[ids].dropna()
+        subsets = split.loc[ids].dropna()
         if subsets.nunique() > 1:
             named = ", ".join(f"{i} ({subset})" for i, subset in subsets.items())
             lines.append(f"{named}: the same image, in different subsets.")

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.datasets.base import OpenedDataset, collected, shrink
-from napari_pmrnet.datasets.layout import Reader
 from napari_pmrnet.datasets.splits import SPLIT_SEED, completed_split, grouped_split
 from napari_pmrnet.datasets.table import (
     drop_modality,
@@ -17,6 +16,7 @@ from napari_pmrnet.datasets.table import (
     read_split_table,
 )
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.research.readers.layout import Reader
 
 DECODED = 300
 """Up to so many images are decoded when they are opened, not only their headers."""
@@ -95,6 +95,8 @@ class NativeDataset(OpenedDataset):
         if there is a problem.
     """
 
+    published = True
+
     def __init__(
         self,
         reader: Reader,
@@ -107,6 +109,7 @@ class NativeDataset(OpenedDataset):
     ) -> None:
         self.reader, self.folder, self.column = reader, reader.folder, column
         self.max_side, self.instances = max_side, reader.instances
+        self.left_out = without
         self._items = {item.image_id: item for item in reader.items}
         faults = list(reader.problems)
         if not self._items:

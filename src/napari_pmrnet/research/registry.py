@@ -6,15 +6,15 @@ import re
 from pathlib import Path
 
 from napari_pmrnet.datasets.base import OpenedDataset
-from napari_pmrnet.datasets.dsb18 import DSB18
 from napari_pmrnet.datasets.folder import PackedDataset
-from napari_pmrnet.datasets.layout import Reader
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.research.published import NativeDataset
 from napari_pmrnet.research.readers.busi import BUSI
 from napari_pmrnet.research.readers.ddti import DDTI
+from napari_pmrnet.research.readers.dsb18 import DSB18
 from napari_pmrnet.research.readers.glas import GlaS
+from napari_pmrnet.research.readers.layout import Reader
 from napari_pmrnet.research.readers.polyps import CVCClinicDB, KvasirSEG
 from napari_pmrnet.research.readers.skin import ISIC2017, ISIC2018, PH2
 from napari_pmrnet.research.readers.thyroid import TG3K, TN3K

@@ -15,8 +15,11 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.label_zarr import ENDING, create_label_zarr
-from napari_pmrnet.io.write import checked_folder, replace_file, unwritable
+from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.label_zarr import create_label_zarr
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import Space
+from napari_pmrnet.io.write import checked_target, replace_file, unwritable
 from napari_pmrnet.segmentation.blocks import (
     SIDE,
     BlockGrid,
@@ -55,15 +58,8 @@ class LabelStore:
     output : str or Path
         Folder to make or replace, ending in ``.zarr``. Beside it lies the table, with
         the same name and the ending ``.csv``.
-    axes : sequence of str
-        Letters of the axes, y and x last.
-    scale : sequence of float, optional
-        Step along each axis, in `units`.
-    units : sequence of str, optional
-        Unit of each axis.
-    settings : Settings, optional
-    weights_hash : str, optional
-        Kept with the labels.
+    space, provenance : optional
+        Kept with the labels; see `create_label_zarr`.
     block : int
         Most pixels along a side of a block; memory grows with its square.
     identity : mapping, optional
@@ -80,23 +76,17 @@ class LabelStore:
     def __init__(
         self,
         output: str | Path,
-        axes: Sequence[str] = ("y", "x"),
-        scale: Sequence[float] | None = None,
-        units: Sequence[str] | None = None,
-        settings: Settings | None = None,
-        weights_hash: str | None = None,
+        space: Space | None = None,
+        provenance: Provenance | None = None,
         block: int = SIDE,
         identity: Mapping[str, Any] | None = None,
         fill: Callable[[tuple[int, ...]], Fill] | None = None,
     ) -> None:
-        self.output = checked_folder(output, ENDING)
+        self.output = checked_target(output, Format.ZARR)
         self._about = {
             "name": self.output.stem,
-            "axes": axes,
-            "scale": scale,
-            "units": units,
-            "settings": settings,
-            "weights_hash": weights_hash,
+            "space": space,
+            "provenance": provenance,
         }
         self._block, self._identity, self._fill = block, identity, fill
         self._labels: zarr.Array | None = None

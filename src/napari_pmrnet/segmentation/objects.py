@@ -12,6 +12,9 @@ from scipy.special import expit
 from napari_pmrnet.segmentation.flow_labels import highest_near, rims
 
 RIGHT_IOU = 0.7
+DOUBT_LIMIT = 0.5
+"""Certainty below which a nucleus is doubtful: its label is likelier wrong than right.
+"""
 FEATURES = (
     "pixel_certainty",
     "least_certain",
@@ -217,7 +220,7 @@ def seen_together(features: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
     return features.assign(
         relative_size=relative,
         relative_size_squared=relative**2,
-        mean_certainty=mean_certainty,
+        company=mean_certainty,
     )
 
 

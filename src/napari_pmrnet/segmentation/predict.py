@@ -55,7 +55,7 @@ def take_flows(maps: dict[str, np.ndarray]) -> np.ndarray | None:
     return np.stack(flows) if flows else None
 
 
-def run_to_end(steps: Generator[Progress, None, T]) -> T:
+def run_to_end(steps: Generator[object, None, T]) -> T:
     """Run a generator to its end and hand out what it returns."""
     while True:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.blocks import SIDE
 from napari_pmrnet.segmentation.flow_labels import numbered
@@ -61,7 +63,9 @@ class Stack:
     @classmethod
     def of(cls, image: ImageData) -> Stack:
         """The planes of an image that was read or opened."""
-        return cls(image.data, image.axes, image.channel_axis, image.rgb, image.coarser)
+        return cls(
+            image.data, image.space.axes, image.channel_axis, image.rgb, image.coarser
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -488,7 +492,7 @@ def segment_large(
     model : Model, optional
         By default the model and device that the settings name.
     **keywords
-        ``scale`` and ``units`` of y and x, as for `create_label_zarr`; ``block``, most
+        ``space`` of the labels, as for `create_label_zarr`; ``block``, most
         pixels along a side of a block: memory grows with its square.
 
     Returns
@@ -514,8 +518,7 @@ def segment_large_steps(
     settings: Settings | None = None,
     model: Model | None = None,
     *,
-    scale: Sequence[float] | None = None,
-    units: Sequence[str] | None = None,
+    space: Space | None = None,
     block: int = SIDE,
 ) -> Generator[Progress, None, LargeSegmentation]:
     """`segment_large` as a generator: the same parameters, result and errors.
@@ -542,10 +545,8 @@ def segment_large_steps(
     model.card.label_kind.refuse_tiles(plane.name, "Shrink it, and segment it at once.")
     store = LabelStore(
         output,
-        scale=scale,
-        units=units,
-        settings=settings,
-        weights_hash=model.card.sha256,
+        space,
+        Provenance(settings.as_dict(), model.card.sha256),
         block=block,
     )
     store.create(plane.shape)

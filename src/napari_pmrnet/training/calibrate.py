@@ -7,7 +7,9 @@ nothing once they are gone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,7 +113,7 @@ def tune_thresholds(cases: Cases) -> dict[str, float]:
     """
 
     def score(thresholds: dict[str, float]) -> float:
-        settings, matches = Settings(**thresholds), []
+        settings, matches = replace(Settings(), **thresholds), []
         for truth, result in cases:
             labels = label_nuclei(
                 result.maps["probability"], result.flows, settings, result.diameter
@@ -144,7 +146,7 @@ def tune_foreground(cases: Cases) -> dict[str, float]:
     return {"probability_threshold": max(grid, key=score)}
 
 
-def fit_certainties(cases: Cases, seed: int = 0) -> dict[str, dict[str, float] | None]:
+def fit_certainties(cases: Cases, seed: int = 0) -> dict[str, Any]:
     """Fit every certainty of the model card on labelled images.
 
     Parameters
@@ -165,6 +167,8 @@ def fit_certainties(cases: Cases, seed: int = 0) -> dict[str, dict[str, float] |
     of_pixels = fit_pixels(cases, seed)
     found, proposed = [], []
     for truth, result in cases:
+        if result.flows is None:
+            continue
         maps = {**result.maps, "certainty": certainty_map(result.maps, of_pixels)}
         missed = missed_nuclei(
             result.labels,
@@ -242,8 +246,8 @@ def best_ridge(images: Sequence[tuple[np.ndarray, np.ndarray]], seed: int = 0) -
     def surprise(ridge: float) -> float:
         total = 0.0
         for fold in np.unique(folds):
-            rest = [images[i] for i in np.flatnonzero(folds != fold)]
-            held = [images[i] for i in np.flatnonzero(folds == fold)]
+            rest = [images[i] for i in np.flatnonzero(folds != fold).tolist()]
+            held = [images[i] for i in np.flatnonzero(folds == fold).tolist()]
             intercept, slopes = _most_likely(*_joined(rest), ridge)
             features, outcome = _joined(held)
             total += float(_surprises(intercept + features @ slopes, outcome).sum())
@@ -280,17 +284,19 @@ def fit_suggestions(
         `suggestions.FEATURES`, or None where too little was found. None without nuclei
         or flows.
     """
-    if of_objects is None or any(found.flows is None for _, found in cases):
+    if of_objects is None:
         return None
     tables = []
     for truth, found in cases:
+        if found.flows is None:
+            return None
         maps = {**found.maps, "certainty": certainty_map(found.maps, of_pixels)}
         suggestions = suggest(found.labels, maps, found.flows, of_objects)
         answers = right(suggestions, found.labels, truth)
         tables.append(suggestions.table.assign(right=answers))
     rows, fitted = pd.concat(tables), {}
     for kind in (MERGE, SPLIT):
-        some = rows[rows["kind"] == kind]
+        some = rows.loc[rows["kind"] == kind]
         known = some["right"].nunique() == 2
         features = some[list(PAIR_FEATURES)].to_numpy(float)
         outcome = some["right"].to_numpy(bool)

@@ -36,7 +36,7 @@ class TrainConfig:
     label 1 first; `for_labels` sets what follows from it.
 
     ``network`` and the parts it is built ``without`` are names that
-    `networks.build_network` knows; all but the whole PMRNet are for comparison.
+    `research.networks` knows; all but the whole PMRNet are for comparison.
     """
 
     epochs: int = 100
@@ -63,6 +63,11 @@ class TrainConfig:
     classes: tuple[str, ...] = ()
     loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the network is the whole PMRNet, which the plugin can use."""
+        return self.network == "pmrnet" and not self.without
 
     @property
     def total_epochs(self) -> int:

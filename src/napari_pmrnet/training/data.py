@@ -69,7 +69,8 @@ def make_whole_sample(
         Longer side of the sample, in `side`.
     """
     factor = most * whole_scale(side, labels.shape)
-    size = [max(1, round(n * factor)) for n in labels.shape]
+    height, width = (max(1, round(n * factor)) for n in labels.shape)
+    size = height, width
     pixels = F.interpolate(
         _pixels(image)[None].float(), size, mode="bilinear", antialias=True
     )

@@ -104,12 +104,13 @@ def total_loss(
     if named:
         each = zip(named, target[:, first:last].split(1, dim=1), strict=True)
         parts = [bce_dice(logits[name], truth, known) for name, truth in each]
-        terms["classes"] = (w.classes, sum(parts) / len(parts))
+        terms["classes"] = (w.classes, sum(parts[1:], parts[0]) / len(parts))
     if output.gates is not None and output.gates.full is not None:
         gate = output.gates.full.float().clamp(1e-4, 1 - 1e-4)
         error = F.binary_cross_entropy(gate, border, reduction="none")
         terms["gate"] = (w.gate, _mean(error, known))
-    loss = sum(weight * term for weight, term in terms.values())
+    weighted = [weight * term for weight, term in terms.values()]
+    loss = sum(weighted[1:], weighted[0])
     return loss, {name: term.detach() for name, (_, term) in terms.items()}
 
 

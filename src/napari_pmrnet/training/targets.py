@@ -34,7 +34,7 @@ def inner_distance(labels: np.ndarray) -> np.ndarray:
         if box is None:
             continue
         inside = np.pad(labels[box] == label, 1)
-        depth = ndimage.distance_transform_edt(inside)[1:-1, 1:-1]
+        depth = np.asarray(ndimage.distance_transform_edt(inside))[1:-1, 1:-1]
         distance[box] += (depth / depth.max()).astype(np.float32)
     return distance
 

@@ -1,4 +1,4 @@
-"""A whole training run: data set in, weights and model card out."""
+"""A whole training run: opened data sets in, weights and model card out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from napari_pmrnet.models.card import ModelCard, new_card, write_card
 from napari_pmrnet.models.label_kind import LabelKind, class_channels_in
 from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.models.weights import save_model
-from napari_pmrnet.research.registry import labels_of, open_dataset
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.augment import Sample
 from napari_pmrnet.training.calibrate import (
@@ -39,6 +38,7 @@ from napari_pmrnet.training.data import (
     make_whole_sample,
     sampling_weights,
 )
+from napari_pmrnet.training.networks import Build, build_pmrnet
 from napari_pmrnet.training.trainer import EpochReport, Trainer
 from napari_pmrnet.training.validation import (
     Pairs,
@@ -48,48 +48,31 @@ from napari_pmrnet.training.validation import (
 
 
 def train(
-    data: Path,
-    split: Path | None,
+    train_set: OpenedDataset,
+    val_set: OpenedDataset,
     output: Path,
     config: TrainConfig | None = None,
     *,
-    dataset: str | None = None,
-    max_side: int | None = None,
-    column: str = "split",
     device: str = "cpu",
-    strict: bool = False,
-    leave_out: str | None = None,
     start_from: str | Path | None = None,
     compiled: bool = False,
     report: Callable[[EpochReport], None] = lambda _: None,
     preparing: Callable[[int, int], None] | None = None,
 ) -> ModelCard:
-    """Train on the ``train`` rows of a split and keep the best epoch on ``val``.
+    """Train PMRNet on one data set and keep the best epoch on another.
 
     Parameters
     ----------
-    data : Path
-        Folder with ``images/``, ``labels/`` and a split table, or one of `dataset`.
-    split : Path or None
-        Split table; by default ``split.csv`` of the folder, or the split of `dataset`.
+    train_set, val_set : OpenedDataset
+        Images to learn from, and images that choose the epoch and the thresholds.
     output : Path
         Weights (``.safetensors``) to write; the model card goes beside it as
         ``.json``, checkpoint and CSV log as ``.ckpt`` and ``.csv``. If the checkpoint
         exists, training goes on from it.
     config : TrainConfig, optional
-        By default the recipe for the labels of `dataset`.
-    dataset : str, optional
-        Name of the published data set whose layout the folder has.
-    max_side : int, optional
-        Images of `dataset` with a longer side, in pixels, are shrunk to it.
-    column : str
-        Column of the split table.
+        By default the recipe for the labels of `train_set`.
     device : str
         A torch device.
-    strict : bool
-        Stop if there is a faulty file, rather than go on without it.
-    leave_out : str, optional
-        Modality of which no image is used.
     start_from : str or Path, optional
         Model to begin with rather than random weights: a name or path that
         `load_model` knows. The card names its hash.
@@ -101,52 +84,34 @@ def train(
     Returns
     -------
     ModelCard
-        As written; of a network for comparison one with its best validation Dice, which
-        is not written, since it leaves a checkpoint and no weights for the plugin.
+        As written.
 
     Raises
     ------
     DataError
-        If the data set is faulty, the checkpoint has other settings, or a network for
-        comparison is to be written as weights.
+        If a data set is faulty, the checkpoint has other settings, or the configuration
+        names another network.
     """
-    config = config or TrainConfig().for_labels(labels_of(dataset))
-    comparing = config.network != "pmrnet" or bool(config.without)
-    if comparing and output.suffix != ".ckpt":
-        raise DataError(
-            f"{output}: the plugin can use the whole PMRNet only. To train "
-            "another network for comparison, name an output that ends in .ckpt."
-        )
-    if config.labels is LabelKind.NUCLEI and labels_of(dataset) != config.labels:
-        raise DataError(
-            f"{data}: does not tell objects apart, so there are no nuclei to learn. "
-            "Train on objects or classes: --labels, or TrainConfig.for_labels."
-        )
-    subsets = ("train", "val")
-    opened = open_dataset(
-        dataset, data, split, column, subsets, strict, leave_out, max_side
-    )
-    train_set, val_set = opened.only("train"), opened.only("val")
+    kind = LabelKind.NUCLEI if train_set.instances else LabelKind.OBJECTS
+    config = config or TrainConfig().for_labels(kind)
     parent = None if start_from is None else load_model(start_from, "cpu")
     output.parent.mkdir(parents=True, exist_ok=True)
     source = training_data(train_set, val_set, preparing, config)
     checkpoint = output.with_suffix(".ckpt")
     trainer = make_trainer(source, config, checkpoint, device, parent, compiled)
     state = trainer.run(report)
-    if comparing:
-        best = {"Dice": round(trainer.best_dice, 4)}
-        return new_card(config.channels, **config.card_fields(), val=best)
     keep = used_channels(config.channels)
+    published, left_out = train_set.published, train_set.left_out
     card = new_card(
         keep,
         **config.card_fields(),
         data={
-            "name": data.resolve().name,
-            **({} if dataset is None else {"dataset": opened.split_name}),
+            "name": train_set.folder.resolve().name,
+            **({"dataset": train_set.split_name} if published else {}),
             "sha256": train_set.data_hash(),
-            "split": column,
+            "split": train_set.column,
             "images": {"train": len(train_set), "val": len(val_set)},
-            **({} if leave_out is None else {"left_out": leave_out}),
+            **({} if left_out is None else {"left_out": left_out}),
         },
         training={**config.as_dict(), "torch": torch.__version__},
         **({} if parent is None else {"parent": parent.card.sha256}),
@@ -184,9 +149,16 @@ def training_data(
     Raises
     ------
     DataError
-        If a label is of none of the classes of the configuration.
+        If the labels do not tell apart what the configuration learns, or a label is of
+        none of its classes.
     """
     config = config or TrainConfig()
+    if config.labels is LabelKind.NUCLEI and not train_set.instances:
+        raise DataError(
+            f"{train_set.folder}: does not tell objects apart, so there are no nuclei "
+            "to learn. Train on objects or classes: --labels, or "
+            "TrainConfig.for_labels."
+        )
     make, pair = make_sample, validation_pair
     if config.labels.sees_whole:
         side, most = config.crop_size, config.augmentation.scale_high
@@ -195,9 +167,11 @@ def training_data(
     check = _ClassCheck(config.classes)
     samples = make_samples(check.through(train_set), len(train_set), preparing, make)
     check.finish()
-    modalities = train_set.table.get("modality", ["all"] * len(samples))
+    table = train_set.table
+    known = "modality" in table
+    modalities = list(table["modality"]) if known else ["all"] * len(samples)
     validation = [pair(image, labels) for _, image, labels in check.through(val_set)]
-    return TrainingData(samples, list(modalities), validation)
+    return TrainingData(samples, modalities, validation)
 
 
 class _ClassCheck:
@@ -244,8 +218,9 @@ def make_trainer(
     device: str,
     parent: Model | None = None,
     compiled: bool = False,
+    build: Build = build_pmrnet,
 ) -> Trainer:
-    """A trainer that draws crops as the configuration says."""
+    """Make a trainer that draws crops as the configuration says; see `Trainer`."""
     areas = [sample.labels.numel() * sample.scale**2 for sample in data.samples]
     weights = sampling_weights(data.modalities, areas, config.balance)
     source = CropSource(
@@ -256,7 +231,9 @@ def make_trainer(
         len(class_channels_in(config.channels)),
     )
     validation = data.validation
-    return Trainer(config, source, validation, checkpoint, device, parent, compiled)
+    return Trainer(
+        config, source, validation, checkpoint, device, parent, compiled, build
+    )
 
 
 def finish(
@@ -282,7 +259,7 @@ def finish(
     whole = model.card.label_kind.sees_whole
     tune = tune_foreground if whole else tune_thresholds
     thresholds = thresholds or tune(cases)
-    settings = Settings(**thresholds)
+    settings = replace(Settings(), **thresholds)
     if whole:
         fitted = {"certainty": fit_pixels(cases)}
     else:

@@ -19,15 +19,17 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.models.backends.devices import has_fast_bfloat16
+from napari_pmrnet.models.backends.devices import channels_last, has_fast_bfloat16
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource
 from napari_pmrnet.training.loss import total_loss
-from napari_pmrnet.training.networks import build_network, take_weights
+from napari_pmrnet.training.networks import Build, build_pmrnet, take_weights
 from napari_pmrnet.training.validation import Pairs, validation_dice
 
 MOST_HELPERS = 8
+Weights = tuple[Tensor, ...] | list[Tensor]
+Average = Callable[[Weights, Weights, Tensor | int], None]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Trainer:
     compiled : bool
         Let ``torch.compile`` fuse the network's kernels and send them to a GPU at once.
         It takes a minute or two for every size of crops.
+    build : callable
+        Makes the untrained network of `config`; by default the whole PMRNet.
     """
 
     config: TrainConfig
@@ -72,15 +76,16 @@ class Trainer:
     device: str = "cpu"
     parent: Model | None = None
     compiled: bool = False
+    build: Build = build_pmrnet
     epoch: int = field(default=0, init=False)
     best_dice: float = field(default=-1.0, init=False)
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.config.seed)
-        network = build_network(self.config)
+        network = self.build(self.config)
         if self.parent is not None:
             take_weights(network, self.config.channels, self.parent)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = channels_last(network, self.device)
         self._forward = self.network
         if self.compiled:
             how = {"dynamic": False, "mode": "reduce-overhead"}
@@ -312,10 +317,10 @@ def _work_alone() -> None:
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
-def _warm_average(decay: float) -> Callable[[list, list, Tensor], None]:
+def _warm_average(decay: float) -> Average:
     """Moving average that forgets the first, untrained weights quickly."""
 
-    def update(averaged: list, current: list, count: Tensor) -> None:
+    def update(averaged: Weights, current: Weights, count: Tensor | int) -> None:
         done = int(count)
         get_ema_multi_avg_fn(min(decay, (1 + done) / (10 + done)))(
             averaged, current, count

@@ -16,7 +16,7 @@ from napari_pmrnet.models.backends.choose import fast_dtype, has_openvino, make_
 from napari_pmrnet.models.backends.eager import TorchBackend
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import PMRNet
-from napari_pmrnet.training.networks import WithMaps
+from napari_pmrnet.research.networks import WithMaps
 
 CPU = torch.device("cpu")
 needs_openvino = pytest.mark.skipif(

@@ -22,7 +22,7 @@ from napari_pmrnet.models.backends.cuda_graphs import (
 from napari_pmrnet.models.backends.eager import Maps
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.network.inference import inference_form
-from napari_pmrnet.training.networks import WithMaps
+from napari_pmrnet.research.networks import WithMaps
 
 needs_gpu = pytest.mark.gpu
 

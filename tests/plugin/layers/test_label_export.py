@@ -50,7 +50,7 @@ def test_export_writes_corrections_and_calibration(
     (back,) = read_image(target)
     assert back.data.dtype == np.uint16
     assert np.array_equal(back.data, labels.data)
-    assert back.scale == pytest.approx((0.5, 0.25))
+    assert back.space.scale == pytest.approx((0.5, 0.25))
     with tifffile.TiffFile(target) as tiff:
         description = tiff.pages[0].description
     assert "0" * 64 in description

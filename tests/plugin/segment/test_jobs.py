@@ -12,7 +12,7 @@ import zarr
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog
 
-from napari_pmrnet.io.label_zarr import label_origin, open_label_zarr
+from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
 from napari_pmrnet.plugin.segment import jobs
 from napari_pmrnet.segmentation import blocks, label_store
 from napari_pmrnet.settings import Settings
@@ -65,7 +65,7 @@ def test_labels_of_a_large_image_are_a_layer_on_disk(
     assert layer.scale.tolist() == [0.5, 0.5]
     on_disk = open_label_zarr(tmp_path / "out.zarr", "r")
     assert same_partition(on_disk[...], truth)
-    assert label_origin(tmp_path / "out.zarr")["units"] == ["um"] * 2
+    assert label_tag(tmp_path / "out.zarr").space.units == ("um",) * 2
     assert len(layer.features) >= truth.max()
     assert f"{truth.max()} nuclei" in dock.run_panel.status.text()
     assert layer.selected_label == truth.max() + 1

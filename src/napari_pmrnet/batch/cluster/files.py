@@ -21,7 +21,7 @@ from napari_pmrnet.batch.cluster.workers import (
     lost,
     worker_count,
 )
-from napari_pmrnet.batch.events import Event, FileProgress, FileStarted
+from napari_pmrnet.batch.events import FileEvent, FileProgress, FileStarted
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended
 from napari_pmrnet.batch.lock import FolderLock
@@ -76,9 +76,10 @@ def on_cluster(
         folder=job.output.absolute(),
         image=next((path.absolute() for path in images if path.exists()), None),
     )
+    address = job.scheduler or ""
     with (
-        connected(job.scheduler) as client,
-        closing(OnCluster(client, job.scheduler, demands)) as workers,
+        connected(address) as client,
+        closing(OnCluster(client, address, demands)) as workers,
     ):
         yield workers
 
@@ -158,9 +159,9 @@ class OnCluster:
         self._tasks[task.number] = task, future
         future.add_done_callback(lambda _: self._inbox.put(task.number))
 
-    def step(self) -> list[Event | Ended]:
+    def step(self) -> list[FileEvent | Ended]:
         """Wait a moment for news of the workers."""
-        told: list[Event | Ended] = []
+        told: list[FileEvent | Ended] = []
         with suppress(Empty):
             news = self._inbox.get(timeout=WAIT_SECONDS)
             while True:
@@ -189,7 +190,7 @@ class OnCluster:
                     self._client.cancel(futures)
                 self._client.unsubscribe_topic(self._topic)
 
-    def _note(self, news: dict[str, Any]) -> list[Event | Ended]:
+    def _note(self, news: dict[str, Any]) -> list[FileEvent | Ended]:
         """A worker tells how far a file is; first of all, that it has begun."""
         number, progress = news["number"], Progress(*news["progress"])
         if number not in self._tasks:
@@ -200,7 +201,7 @@ class OnCluster:
             return [FileStarted(number, path)]
         return [FileProgress(number, path, progress)]
 
-    def _end(self, number: int) -> list[Event | Ended]:
+    def _end(self, number: int) -> list[FileEvent | Ended]:
         """The task of a file is over, one way or the other."""
         if number not in self._tasks:
             return []

@@ -151,7 +151,7 @@ def check_workers(client: Client, demands: Demands) -> int:
     ClusterError
         If one cannot, with its address and the reason.
     """
-    answers = client.run(complaint, demands, on_error="return")
+    answers: Any = client.run(complaint, demands, on_error="return")
     for address, answer in answers.items():
         if isinstance(answer, ImportError):
             answer = f"cannot import napari-pmrnet ({answer}). {_install(demands)}"
@@ -208,7 +208,7 @@ def turn() -> Iterator[None]:
     A worker with several threads holds the maps of one image at a time. Lazy images
     are read here meanwhile; Dask would send that to the cluster.
     """
-    import dask
+    import dask.config
 
     with _turn, dask.config.set(scheduler="threads"):
         yield
@@ -276,7 +276,7 @@ def worker_count(client: Client, address: str) -> int:
         If the scheduler is gone.
     """
     try:
-        threads: dict[str, Any] = client.nthreads()
+        threads: Any = client.nthreads()
     except (OSError, RuntimeError, ValueError) as error:
         raise lost(address) from error
     return len(threads)

@@ -5,15 +5,25 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_pmrnet._runtime import import_torch
 from napari_pmrnet.errors import PMRNetError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
+
+    Network = TypeVar("Network", bound=nn.Module)
 
 CUDA_INDEX = "https://download.pytorch.org/whl/cu128"
+
+
+def channels_last(network: Network, device: torch.device | str) -> Network:
+    """Move a network to a device, with its weights in the order that kernels like."""
+    order = import_torch().channels_last
+    # torch's stub of Module.to does not know memory_format.
+    return network.to(device, memory_format=order)  # pyright: ignore[reportCallIssue]
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
+from napari_pmrnet.io.formats import IMAGES, Format
+from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.io.space import Space
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -28,7 +30,8 @@ def default_path(layer: Labels, folder: str | Path | None = None) -> Path:
     """
     name = layer.metadata.get(METADATA_KEY, {}).get("image") or layer.name
     stem = _FORBIDDEN.sub("_", name).strip(" .") or "image"
-    stem = re.sub(r"\.(tiff?|png|jpe?g)$", "", stem, flags=re.IGNORECASE)
+    if Format.of(stem) in IMAGES:
+        stem = Path(stem).stem
     return Path(folder or Path.home()) / f"{stem}_labels.tif"
 
 
@@ -45,11 +48,8 @@ def export_arguments(layer: Labels) -> tuple[Any, dict[str, Any]]:
     made = layer.metadata.get(METADATA_KEY, {})
     data = layer.data[0] if layer.multiscale else layer.data
     return (data.copy() if isinstance(data, np.ndarray) else data), {
-        "axes": tuple(layer.axis_labels),
-        "scale": tuple(float(step) for step in layer.scale),
-        "units": tuple(str(unit) for unit in layer.units),
-        "settings": made.get("settings"),
-        "weights_hash": made.get("weights_hash"),
+        "space": Space.of(layer.axis_labels, layer.scale, layer.units),
+        "provenance": Provenance.from_dict(made),
     }
 
 

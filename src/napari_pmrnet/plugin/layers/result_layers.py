@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from napari.layers import Image, Labels
 
+from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.models.label_kind import LabelKind
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_pmrnet.segmentation.stack import Labelled
-
-METADATA_KEY = "napari_pmrnet"
 
 MAP_STYLE: dict[str, dict[str, Any]] = {
     "probability": {"colormap": "magma", "blending": "translucent", "opacity": 0.7},

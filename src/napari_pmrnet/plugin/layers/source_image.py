@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.axes import first_level
-from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari_pmrnet.plugin.layers.results import Result

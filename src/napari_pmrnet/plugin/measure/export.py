@@ -11,6 +11,7 @@ import pandas as pd
 
 from napari_pmrnet.io.map_stack import write_stack
 from napari_pmrnet.io.rois import write_geojson, write_rois
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path, export
 from napari_pmrnet.plugin.measure.snapshot import Specimen
 from napari_pmrnet.proofreading.measure import heads, write_table
@@ -127,9 +128,8 @@ def exporting(
 def _write_pages(path: Path, specimen: Specimen, labels: Any) -> Written:
     """Labels and those maps that there are."""
     maps = {name: specimen.maps[name] for name in PAGES if name in specimen.maps}
-    written = write_stack(
-        path, {"labels": labels, **maps}, specimen.pixel_size, specimen.unit
-    )
+    space = Space.of_plane(specimen.pixel_size, specimen.unit)
+    written = write_stack(path, {"labels": labels, **maps}, space)
     missing = [name for name in PAGES if name not in maps]
     remark = f" without {' and '.join(missing)}, which is not known" if missing else ""
     return Written(written, None, remark)

@@ -54,6 +54,7 @@ from napari_pmrnet.proofreading.measure import (
     measure_boxes,
     totals,
 )
+from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -66,7 +67,7 @@ MANY = 100
 _MISSING = "The certainty of these nuclei is not known, so no range is given."
 _RANGE = (
     "<span>In brackets: without the doubtful nuclei, and with all of them. Doubtful is "
-    "what is less certain than 0.5 and was not reviewed.</span>"
+    f"what is less certain than {DOUBT_LIMIT:g} and was not reviewed.</span>"
 )
 
 

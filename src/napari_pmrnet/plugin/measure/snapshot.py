@@ -16,6 +16,7 @@ import pandas as pd
 from napari.layers import Image
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.io.units import canonical_unit
 from napari_pmrnet.plugin.layers.axes import Plane, first_level, shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
@@ -23,7 +24,6 @@ from napari_pmrnet.plugin.layers.pixel_size import (
     pixel_size,
     pixel_unit,
 )
-from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.source_image import image_for

@@ -15,9 +15,10 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_pmrnet.errors import EditError, JournalError
+from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size, pixel_unit
 from napari_pmrnet.plugin.layers.result_layers import (
-    METADATA_KEY,
     spatial_metadata,
 )
 from napari_pmrnet.plugin.layers.results import result_of
@@ -356,6 +357,5 @@ def snapshot(session: ReviewSession, image: str) -> SavedReview:
         dict(session.review.statuses),
         image,
         dict(layer.metadata.get(METADATA_KEY, {})),
-        pixel_size(layer),
-        pixel_unit(layer),
+        Space.of_plane(pixel_size(layer), pixel_unit(layer)),
     )

@@ -22,7 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.plugin.layers.result_layers import CLASS, METADATA_KEY
+from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.plugin.layers.result_layers import CLASS
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.review.canvas import ReviewCanvas

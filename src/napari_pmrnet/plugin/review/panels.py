@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
-from napari_pmrnet.proofreading.queue import DOUBT, LISTS
+from napari_pmrnet.proofreading.queue import LISTS
+from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 MOVES = ("previous", "next", "accept", "reject")
 PREVIEWED = ("split", "cut")
@@ -42,7 +43,7 @@ class QueuePanel(QWidget):
         self.doubt.setRange(0, 1)
         self.doubt.setSingleStep(0.05)
         self.doubt.setDecimals(2)
-        self.doubt.setValue(1 - DOUBT)
+        self.doubt.setValue(DOUBT_LIMIT)
         self.doubt.setToolTip("<span>Places less certain than this are doubtful</span>")
         self.colour = QCheckBox("Colour by certainty")
         self.colour.setToolTip(

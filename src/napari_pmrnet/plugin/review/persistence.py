@@ -15,12 +15,12 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import JournalError, PMRNetError
+from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.models.card import ModelCard, read_card
 from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.result_layers import (
     MAP_STYLE,
-    METADATA_KEY,
     spatial_metadata,
 )
 from napari_pmrnet.plugin.layers.source_image import fits, grey_plane
@@ -207,7 +207,7 @@ def open_folder(folder: Path) -> Opened:
     flows = None
     if {"flow_y", "flow_x"} <= maps.keys():
         flows = np.stack([maps.pop("flow_y"), maps.pop("flow_x")])
-    spatial = {"scale": saved.pixel_size, "units": (saved.unit,) * 2}
+    spatial = {"scale": saved.space.scale, "units": saved.space.units}
     name = saved.made.get("image") or folder.name
     about = {METADATA_KEY: saved.made}
     layer = Labels(

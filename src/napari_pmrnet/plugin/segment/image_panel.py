@@ -18,6 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
+from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.axes import Plane, shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
     UNITS,
@@ -26,7 +28,6 @@ from napari_pmrnet.plugin.layers.pixel_size import (
     pixel_size,
     pixel_unit,
 )
-from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 PLUGIN = "napari-pmrnet"
-OUR_ENDINGS = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"})
-FILE_FILTER = "Images (*.tif *.tiff *.png *.jpg *.jpeg);;All files (*)"
+FILE_FILTER = f"Images (*{' *'.join(IMAGE_ENDINGS)});;All files (*)"
 EDIT_WIDTH = 64
 COLOURS = ("Red", "Green", "Blue", "Alpha")
 
@@ -170,7 +170,7 @@ class ImagePanel(QWidget):
     def open(self, paths: list[str]) -> None:
         """Open files, ours with our reader because it knows the pixel size."""
         for path in paths:
-            ours = Path(path).suffix.lower() in OUR_ENDINGS
+            ours = Format.of(path) in IMAGES
             try:
                 layers = self._viewer.open(path, plugin=PLUGIN if ours else None)
             except Exception as error:  # noqa: BLE001  any reader may raise anything

@@ -11,7 +11,10 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_pmrnet.io.label_zarr import ENDING, open_label_zarr
+from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.label_zarr import open_label_zarr
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import Space
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.plugin.layers.axes import first_level
@@ -263,9 +266,8 @@ class DiskJob:
     settings : Settings
     output : Path
         Folder for the labels, ending in ``.zarr``.
-    scale : tuple of float
-        Step along the axes of the labels, in `units`.
-    units : tuple of str
+    space : Space
+        Of the labels.
     link : str or None
         Axis through which nuclei keep their number.
     """
@@ -274,8 +276,7 @@ class DiskJob:
     stack: Stack
     settings: Settings
     output: Path
-    scale: tuple[float, ...]
-    units: tuple[str, ...]
+    space: Space
     link: str | None = None
 
 
@@ -304,7 +305,7 @@ def describe_disk(plane: Plane) -> str:
 
 def proposed_path(image: Image, folder: str | Path | None) -> Path:
     """Where labels go unless the user says otherwise: ``<image>_labels.zarr``."""
-    return default_path(image, folder).with_suffix(ENDING)
+    return default_path(image, folder).with_suffix(Format.ZARR.ending)
 
 
 def disk_job(
@@ -334,8 +335,7 @@ def disk_job(
         stack,
         settings,
         output,
-        tuple(float(step) for step in spatial["scale"]),
-        tuple(str(unit) for unit in spatial["units"]),
+        Space.of(stack.axes, spatial["scale"], spatial["units"]),
         link,
     )
 
@@ -358,13 +358,11 @@ def disk_steps(job: DiskJob) -> Generator[Progress, None, OnDisk]:
     with quiet_collector():
         yield Progress(0, 0, "Loading torch...")
         load_torch()
+        card = read_card(find_weights(job.settings.model))
         store = LabelStore(
             job.output,
-            axes=job.stack.axes,
-            scale=job.scale,
-            units=job.units,
-            settings=job.settings,
-            weights_hash=read_card(find_weights(job.settings.model)).sha256,
+            job.space,
+            Provenance(job.settings.as_dict(), card.sha256),
         )
         found = yield from segment_planes(
             job.stack, job.settings, None, job.name, link=job.link, store=store

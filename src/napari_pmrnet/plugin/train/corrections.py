@@ -11,8 +11,8 @@ from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections, corrections_of
+from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.axes import first_level, shown_plane
-from napari_pmrnet.plugin.layers.result_layers import METADATA_KEY
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.source_image import image_for

@@ -194,7 +194,7 @@ class TrainingRun(QObject):
         """Tell if the log has grown."""
         if self.job is None:
             return
-        log = self.job.log
+        log = self.job.log.path
         size = log.stat().st_size if log.exists() else 0
         if size != self._size:
             self._size = size

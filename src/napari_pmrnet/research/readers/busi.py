@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pmrnet.datasets.layout import Item, Reader, holds, subfolder
 from napari_pmrnet.datasets.pixels import read_mask, unite
+from napari_pmrnet.research.readers.layout import Item, Reader, holds, subfolder
 
 LABEL_KINDS = ("benign", "malignant", "normal")
 NORMAL = "normal"

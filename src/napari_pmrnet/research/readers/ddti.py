@@ -11,7 +11,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from napari_pmrnet.datasets.layout import Item, Reader, holds, subfolder, visible
+from napari_pmrnet.research.readers.layout import (
+    Item,
+    Reader,
+    holds,
+    subfolder,
+    visible,
+)
 
 Outline = list[tuple[float, float]]
 """Points (x, y) of an outline, in pixels."""

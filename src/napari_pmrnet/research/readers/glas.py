@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.datasets.layout import Item, Reader, holds
 from napari_pmrnet.datasets.pixels import read_labels, require_shape
+from napari_pmrnet.research.readers.layout import Item, Reader, holds
 
 PARTS = {"train": "train", "testA": "test", "testB": "test"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from napari_pmrnet.datasets.layout import Item, Reader, holds, subfolder
+from napari_pmrnet.research.readers.layout import Item, Reader, holds, subfolder
 
 BLOCK = 25
 """Frames of CVC-ClinicDB in a group: 612 frames come from 29 videos."""
@@ -60,7 +60,8 @@ def _videos(folders: list[Path]) -> dict[str, str]:
             continue
         if {"frame_id", "sequence_id"} <= {*table.columns}:
             table = table.dropna(subset=["frame_id", "sequence_id"])
-            return dict("video " + table.set_index("frame_id")["sequence_id"])
+            videos = zip(table["frame_id"], table["sequence_id"], strict=True)
+            return {frame: f"video {sequence}" for frame, sequence in videos}
     return {}
 
 

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from napari_pmrnet.datasets.layout import Item, Reader, holds, subfolder, visible
+from napari_pmrnet.research.readers.layout import (
+    Item,
+    Reader,
+    holds,
+    subfolder,
+    visible,
+)
 
 SUBSETS = {"training": "train", "validation": "val", "test": "test"}
 IMAGE = r"ISIC_\d+"

@@ -10,9 +10,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_pmrnet.datasets.layout import Item, Reader, holds, subfolder, visible
 from napari_pmrnet.datasets.pixels import image_size
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.research.readers.layout import (
+    Item,
+    Reader,
+    holds,
+    subfolder,
+    visible,
+)
 
 BLOCKS = 10
 """Blocks of neighbours where the videos of TG3K cannot be told apart."""

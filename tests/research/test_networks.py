@@ -13,16 +13,16 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.card import new_card
 from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.network import PMRNet
-from napari_pmrnet.segmentation import Settings, segment
-from napari_pmrnet.training.config import TrainConfig
-from napari_pmrnet.training.data import CropSource, make_sample
-from napari_pmrnet.training.networks import (
+from napari_pmrnet.research.networks import (
     PARTS,
     WithMaps,
     build_network,
     load_checkpoint,
-    take_weights,
 )
+from napari_pmrnet.segmentation import Settings, segment
+from napari_pmrnet.training.config import TrainConfig
+from napari_pmrnet.training.data import CropSource, make_sample
+from napari_pmrnet.training.networks import build_pmrnet, take_weights
 from napari_pmrnet.training.targets import CHANNELS
 from napari_pmrnet.training.trainer import Trainer
 
@@ -66,7 +66,7 @@ def tiny_trainer(config: TrainConfig, checkpoint: Path) -> Trainer:
     labels[8:28, 10:30] = 1
     sample = make_sample((labels * 180).astype(np.uint8), labels)
     source = CropSource([sample] * 4, np.full(4, 0.25), config.augmentation, 0)
-    return Trainer(config, source, [], checkpoint)
+    return Trainer(config, source, [], checkpoint, build=build_network)
 
 
 @pytest.mark.parametrize("config", [*WITHOUT, ALL_GONE], ids=name)
@@ -100,6 +100,13 @@ def test_unknown_names_are_refused_with_those_there_are(
 ) -> None:
     with pytest.raises(DataError, match=choice):
         build_network(config)
+
+
+def test_the_plugin_is_trained_no_other_network() -> None:
+    assert isinstance(build_pmrnet(TrainConfig()), PMRNet)
+    for config in (UNET, *WITHOUT):
+        with pytest.raises(DataError, match="the whole PMRNet only"):
+            build_pmrnet(config)
 
 
 def test_configuration_survives_json() -> None:

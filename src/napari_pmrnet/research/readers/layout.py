@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from napari_pmrnet.datasets.pixels import (
-    ENDINGS,
+    FORMATS,
     greatest_value,
     image_size,
     read_image,
@@ -20,6 +20,7 @@ from napari_pmrnet.datasets.pixels import (
     unite,
 )
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.formats import Format
 
 _MOST_SUBFOLDERS = 40
 _NEARLY_ALL = 0.98
@@ -190,12 +191,13 @@ class Reader(ABC):
         """What looks wrong with the data set as a whole, one line each."""
         return []
 
-    def pictures(self, folder: Path, pattern: str = ".*") -> dict[str, Path]:
+    def pictures(self, folder: Path | None, pattern: str = ".*") -> dict[str, Path]:
         """Pictures of a folder whose name without ending is of a pattern.
 
         Parameters
         ----------
-        folder : Path
+        folder : Path or None
+            None holds none.
         pattern : str
             Regular expression for the whole name; its first group, or all of it, is
             the key.
@@ -206,9 +208,9 @@ class Reader(ABC):
             In the order of numbers, then of names.
         """
         found: dict[str, Path] = {}
-        for path in visible(folder):
+        for path in visible(folder) if folder else ():
             match = re.fullmatch(pattern, path.stem)
-            if match is None or path.suffix.lower() not in ENDINGS:
+            if match is None or Format.of(path) not in FORMATS:
                 continue
             key = match[1] if match.re.groups else match[0]
             if key in found:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_pmrnet.datasets.rle import labels_of_runs, read_runs
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.research.readers.rle import labels_of_runs, read_runs
 
 
 def encode(mask: np.ndarray) -> str:

@@ -7,10 +7,10 @@ import shutil
 import numpy as np
 import pytest
 
-from napari_pmrnet.datasets.dsb18 import DSB18
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.research.check import check
 from napari_pmrnet.research.published import split_table
+from napari_pmrnet.research.readers.dsb18 import DSB18
 
 
 @pytest.fixture

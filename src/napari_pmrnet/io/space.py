@@ -1,0 +1,64 @@
+"""Where the pixels of an array lie: its axes, and how far apart pixels are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from napari_pmrnet.io.units import PIXEL
+
+
+@dataclass(frozen=True)
+class Space:
+    """Axes of an array, and the step from pixel to pixel along each.
+
+    What is empty is not known.
+
+    Attributes
+    ----------
+    axes : tuple of str
+        Name of each axis, e.g. ``("t", "y", "x")``.
+    scale : tuple of float
+        Step along each axis, in `units`.
+    units : tuple of str
+        Unit of each axis, e.g. ``"um"``; ``"pixel"`` where unknown.
+    """
+
+    axes: tuple[str, ...] = ()
+    scale: tuple[float, ...] = ()
+    units: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        axes: Iterable[object] | None = None,
+        scale: Iterable[float] | None = None,
+        units: Iterable[object] | None = None,
+    ) -> Space:
+        """Make a space of what a layer or a file says, such as arrays and units."""
+        return cls(
+            () if axes is None else tuple(map(str, axes)),
+            () if scale is None else tuple(map(float, scale)),
+            () if units is None else tuple(map(str, units)),
+        )
+
+    @classmethod
+    def of_plane(cls, pixel_size: Iterable[float], unit: str = PIXEL) -> Space:
+        """Make the space of a y-x plane of its (height, width) of a pixel."""
+        return cls.of("yx", pixel_size, (unit, unit))
+
+    @property
+    def pixel_size(self) -> tuple[float, float]:
+        """Height and width of a pixel; 1 where unknown."""
+        height, width = self.scale[-2:] or (1.0, 1.0)
+        return height, width
+
+    @property
+    def unit(self) -> str:
+        """Unit of the last axis, which is that of `pixel_size`."""
+        return self.units[-1] if self.units else PIXEL
+
+    def filled(self, ndim: int) -> Space:
+        """Return the same with steps of one pixel where they are not known."""
+        scale, units = self.scale or (1.0,) * ndim, self.units or (PIXEL,) * ndim
+        return replace(self, scale=scale, units=units)

@@ -1,0 +1,31 @@
+"""Where pixels lie, from what layers and files say."""
+
+import numpy as np
+
+from napari_pmrnet.io.space import Space
+
+
+def test_what_layers_say_becomes_plain() -> None:
+    class Unit:
+        def __str__(self) -> str:
+            return "micrometer"
+
+    space = Space.of(("y", "x"), np.array([0.5, 2]), (Unit(), Unit()))
+    assert space == Space(("y", "x"), (0.5, 2.0), ("micrometer",) * 2)
+    assert all(type(step) is float for step in space.scale)
+    assert space == Space.of_plane((0.5, 2), "micrometer")
+    assert (space.pixel_size, space.unit) == ((0.5, 2.0), "micrometer")
+
+
+def test_what_is_not_known_is_a_pixel() -> None:
+    space = Space.of(None, None, None)
+    assert space == Space() and space.pixel_size == (1.0, 1.0)
+    assert space.unit == "pixel"
+    assert space.filled(3) == Space((), (1.0,) * 3, ("pixel",) * 3)
+    known = Space(scale=(2.0, 3.0))
+    assert known.filled(2).scale == (2.0, 3.0)
+
+
+def test_of_a_stack_the_last_two_axes_are_the_plane() -> None:
+    space = Space(("t", "y", "x"), (30.0, 0.5, 0.25), ("s", "um", "um"))
+    assert space.pixel_size == (0.5, 0.25) and space.unit == "um"

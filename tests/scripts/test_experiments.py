@@ -183,7 +183,7 @@ def test_leave_one_out_compares_each_modality(
     script, output = load("leave_one_out"), tmp_path / "runs"
     short = partial(script.TrainConfig, crop_size=SIZE, batch_size=2)
     monkeypatch.setattr(script, "TrainConfig", short)
-    monkeypatch.setattr("napari_pmrnet.research.networks.TILE", 128)
+    monkeypatch.setattr("napari_pmrnet.models.card.TILE", 128)
     used, scored = [], []
     prepare, evaluate = script.training_data, script.evaluate
 

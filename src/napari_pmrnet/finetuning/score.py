@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.evaluation.semantic import dice
@@ -63,9 +62,3 @@ def known_part(found: np.ndarray, known: np.ndarray) -> np.ndarray:
     keep = 2 * inside > area
     keep[0] = False
     return np.where(keep[found], found, 0)
-
-
-def comparison(before: dict[str, float], after: dict[str, float]) -> pd.DataFrame:
-    """Scores before and after, and the change, one row a score."""
-    table = pd.DataFrame({"before": before, "after": after}).reindex(list(ROWS))
-    return table.assign(change=table["after"] - table["before"])

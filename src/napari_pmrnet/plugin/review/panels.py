@@ -22,7 +22,6 @@ from napari_pmrnet.proofreading.queue import LISTS
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 MOVES = ("previous", "next", "accept", "reject")
-PREVIEWED = ("split", "cut")
 COLUMNS = 3
 
 

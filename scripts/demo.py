@@ -41,7 +41,7 @@ def main() -> None:
     dock.run_panel.run_button.click()
     wait_until(dock.run_panel.run_button.isEnabled)
     image = dock.image_panel.layer
-    print(f"{image.name}: {dock.run_panel.status.text()}")
+    print(f"{image.name}: {dock.status.text.text()}")
     layer = dock.labels_to_export()
     if layer not in dock.session.results.layers_of(image) or not layer.data.any():
         raise SystemExit("No nucleus was found in the sample.")

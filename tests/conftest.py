@@ -132,7 +132,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Untrained weights and their card on disk, window 64."""
     import torch
 
-    from napari_pmrnet.models.card import architecture, save_model
+    from napari_pmrnet.models.card import new_card
+    from napari_pmrnet.models.weights import save_model
     from napari_pmrnet.network import PMRNet
 
     torch.manual_seed(0)
@@ -140,11 +141,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         network.head[2].weight[:1].mul_(300)
     path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
-    card = {
-        "architecture": architecture(("probability", "flow_y", "flow_x")),
-        "window": 64,
-        "overlap": 16,
-    }
+    card = new_card(("probability", "flow_y", "flow_x"), window=64, overlap=16)
     save_model(path, network.state_dict(), card)
     return path
 
@@ -154,7 +151,9 @@ def whole_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Untrained weights that label ``objects`` and ``classes`` (polyp, tool)."""
     import torch
 
-    from napari_pmrnet.models.card import architecture, class_channels, save_model
+    from napari_pmrnet.models.card import new_card
+    from napari_pmrnet.models.label_kind import class_channels
+    from napari_pmrnet.models.weights import save_model
     from napari_pmrnet.network import PMRNet
 
     paths = {}
@@ -165,9 +164,9 @@ def whole_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         with torch.no_grad():
             network.head[2].weight.mul_(100)
         path = tmp_path_factory.mktemp("whole") / f"{kind}.safetensors"
-        card = {"architecture": architecture(channels), "window": 64, "labels": kind}
         classes = {"classes": names} if names else {}
-        save_model(path, network.state_dict(), {**card, **classes, "overlap": 16})
+        card = new_card(channels, window=64, labels=kind, **classes, overlap=16)
+        save_model(path, network.state_dict(), card)
         paths[kind] = path
     return paths
 

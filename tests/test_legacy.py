@@ -23,7 +23,7 @@ from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
 from napari_pmrnet.models import available_models, load_model
-from napari_pmrnet.models.library import read_card
+from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.user_models import import_model
 from napari_pmrnet.plugin.review.persistence import open_folder
 from napari_pmrnet.plugin.train.process import State
@@ -118,7 +118,7 @@ def test_a_journal(old: Path) -> None:
     assert there.statuses == STATUSES and there.made == MADE
     assert there.changes == 5 and there.damaged == 0
     # It is gone on with.
-    review = begin_review(there.labels.copy(), Origin(there.found, {}, None, {}), image)
+    review = begin_review(there.labels.copy(), Origin(there.found, {}, None), image)
     review.statuses.update(there.statuses)
     assert review.progress() == "5 of 5 reviewed, 3 edited"
     journal = Journal(path, there.found, there.image)
@@ -178,11 +178,11 @@ def test_a_model_of_the_library(library: Path) -> None:
         archive.extract("lab nuclei.safetensors", library)
     assert "lab nuclei" in available_models()
     model = load_model("lab nuclei", "cpu")
-    assert model.card["sha256"] == read_card(library / card)["sha256"]
-    assert model.card["data"]["reviewed"] == 31 and model.card["parent"] == WEIGHTS
+    assert model.card.sha256 == read_card(library / card).sha256
+    assert model.card.data["reviewed"] == 31 and model.card.parent == WEIGHTS
     assert model.tile == 64 and model.overlap == 16
     assert model.channels == ("probability", "flow_y", "flow_x")
-    maps = model.predict_windows(np.full((1, 3, 64, 64), 0.5, np.float32))
+    maps = model.predict_tiles(np.full((1, 3, 64, 64), 0.5, np.float32))
     assert maps.shape == (1, 5, 64, 64) and np.isfinite(maps).all()
     assert Settings.for_card(model.card) == Settings()
 
@@ -190,7 +190,7 @@ def test_a_model_of_the_library(library: Path) -> None:
 def test_an_exported_model(library: Path) -> None:
     assert import_model(HERE / "models" / "lab nuclei.zip") == "lab nuclei"
     assert import_model(HERE / "models" / "lab nuclei.zip", "again") == "again"
-    assert read_card(library / "again.json")["scores"]["after"] == {"AP0.5": 0.8}
+    assert read_card(library / "again.json").scores["after"] == {"AP0.5": 0.8}
 
 
 def test_the_records_of_a_batch(old: Path, tmp_path: Path) -> None:
@@ -263,6 +263,6 @@ def test_a_training(old: Path) -> None:
     state = State.of(job)
     assert len(state.losses) == 2 and state.epochs == 2 and not state.done
     assert set(state.before) == set(state.after) == {"AP0.5", "AP0.75", "Dice"}
-    assert read_card(job.weights)["parent"] == WEIGHTS
+    assert read_card(job.weights).parent == WEIGHTS
     job.weights.touch()
     assert job.is_done and State.of(job).done

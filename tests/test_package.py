@@ -168,7 +168,7 @@ LOAD_WEIGHTS = """
 import sys, torch, napari_pmrnet
 model = napari_pmrnet.load_model("dsb18", device="cpu")
 out = model.predict_tiles(torch.zeros(1, 3, 64, 64))
-print(napari_pmrnet.__file__, model.card["sha256"])
+print(napari_pmrnet.__file__, model.card.sha256)
 """
 
 

@@ -5,7 +5,8 @@ from dataclasses import fields
 import pytest
 
 from napari_pmrnet import Settings
-from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.models.card import new_card, read_card
+from napari_pmrnet.models.library import find_weights
 
 
 def test_dictionary_there_and_back() -> None:
@@ -15,9 +16,10 @@ def test_dictionary_there_and_back() -> None:
 
 
 def test_thresholds_of_a_card_give_way_to_chosen_ones() -> None:
-    card = {"thresholds": {"probability_threshold": 0.7, "seed_threshold": 0.4}}
-    assert Settings.for_card({}) == Settings()
-    assert Settings.for_card(card) == Settings(**card["thresholds"])
+    thresholds = {"probability_threshold": 0.7, "seed_threshold": 0.4}
+    card = new_card(("probability",), thresholds=thresholds)
+    assert Settings.for_card(new_card(("probability",))) == Settings()
+    assert Settings.for_card(card) == Settings(**thresholds)
     chosen = Settings.for_card(card, seed_threshold=0.2, min_area=3)
     assert chosen == Settings(probability_threshold=0.7, seed_threshold=0.2, min_area=3)
 

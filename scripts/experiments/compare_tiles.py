@@ -33,7 +33,7 @@ def main() -> None:
     model = load_model(arguments.weights, "cpu")
     settings, rows = Settings(), {}
     for size in SIZES:
-        card = {**model.card, "window": size, "overlap": size // 4}
+        card = model.card.updated(window=size, overlap=size // 4)
         scores = evaluate(replace(model, card=card), dataset, settings)
         instances = instance_row(scores)
         rows[size] = {

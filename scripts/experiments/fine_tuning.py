@@ -35,8 +35,9 @@ from napari_pmrnet.finetuning.finetune import mixed, tuned_model
 from napari_pmrnet.finetuning.job import Job, TuneSettings
 from napari_pmrnet.finetuning.run import run_job
 from napari_pmrnet.models import load_model
-from napari_pmrnet.models.card import architecture, save_model
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.models.model import Model
+from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.research.networks import load_checkpoint
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.training.calibrate import prune_channels, used_channels
@@ -49,9 +50,9 @@ def usable(base: str, folder: Path) -> str:
     model = load_checkpoint(Path(base))
     keep = used_channels(model.channels)
     state = prune_channels(model.network.network.state_dict(), model.channels, keep)
-    card = {**model.card, "architecture": architecture(keep)}
+    described = new_card(keep).document["architecture"]
     path = folder / "base.safetensors"
-    save_model(path, state, card)
+    save_model(path, state, model.card.updated(architecture=described))
     return str(path)
 
 
@@ -111,7 +112,7 @@ def models(arguments: argparse.Namespace, base: str) -> Iterator[tuple[str, Mode
     tuned = load_model(arguments.tuned or trained(arguments, base), "cpu")
     yield "after", tuned
     states = before.network.state_dict(), tuned.network.state_dict()
-    kept = tuned.card["training"]["keep"]
+    kept = tuned.card.training["keep"]
     for keep in arguments.keeps:
         state = mixed(*states, (keep - kept) / (1 - kept))
         yield f"after, {keep:g} kept", tuned_model(before, state)

@@ -98,10 +98,10 @@ def suggested(cases: Cases, folds: int = 5) -> None:
     for fold in range(folds):
         others = [case for i, case in enumerate(cases) if i % folds != fold]
         card = cases[0][1].model.card
-        fitted = fit_suggestions(others, card["certainty"], card["object_certainty"])
+        fitted = fit_suggestions(others, card.certainty, card.object_certainty)
         for truth, found in cases[fold::folds]:
             suggestions = suggest(
-                found.labels, found.maps, found.flows, card["object_certainty"], fitted
+                found.labels, found.maps, found.flows, card.object_certainty, fitted
             )
             answers = right(suggestions, found.labels, truth)
             tables.append((suggestions.table, answers))

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from napari_pmrnet._runtime import keep_freed_memory
 from napari_pmrnet.datasets.folder import PackedDataset
-from napari_pmrnet.models.library import find_weights, read_card, write_card
+from napari_pmrnet.models.card import read_card, write_card
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.training.train import finish
 
 
@@ -33,8 +34,8 @@ def main() -> None:
     shutil.copyfile(weights, arguments.output)
     write_card(arguments.output, card)
     val_set = PackedDataset(arguments.data, subset="val")
-    card = finish(arguments.output, val_set, card["thresholds"])
-    for name, value in card["val"].items():
+    card = finish(arguments.output, val_set, dict(card.thresholds))
+    for name, value in card.val.items():
         print(f"{name}: {value}")
 
 

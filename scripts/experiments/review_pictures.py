@@ -49,13 +49,13 @@ def main() -> None:
     wait(lambda: dock.session is not None)
     options.output.mkdir(parents=True, exist_ok=True)
 
-    dock.move(1)
-    dock.move(1)
+    dock.step(1)
+    dock.step(1)
     save(viewer, options.output / "review.png")
 
     label = largest(dock)
     dock.go(("nucleus", label))
-    dock._do_split()
+    dock.edits.buttons["split"].click()
     for place in ends(dock, label):
         dock.canvas._clicked(place, ())
     save(viewer, options.output / "review_split.png")

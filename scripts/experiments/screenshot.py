@@ -44,7 +44,7 @@ def main() -> int:
     count = len(viewer.layers)
     dock.run()
     wait(lambda: dock.run_panel.run_button.isEnabled())
-    print(dock.run_panel.status.text())
+    print(dock.status.text.text())
     if options.expand:
         dock.model_panel.fold.expand()
     for kind in options.show:

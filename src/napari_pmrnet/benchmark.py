@@ -277,7 +277,7 @@ def _conditions(model: Model, rounds: int) -> dict[str, str]:
         "backend": model.runs_on,
         "type": _short(model.backend.dtype),
         "versions": ", ".join(_versions()),
-        "weights": f"{model.name} {model.card['sha256'][:12]}",
+        "weights": f"{model.name} {model.card.sha256[:12]}",
         "rounds": str(rounds),
     }
 

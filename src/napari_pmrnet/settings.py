@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Protocol
 
 LARGEST_MIN_AREA = 100_000
 
@@ -19,6 +19,13 @@ TUNED = ("probability_threshold", "seed_threshold")
 def _setting(default: Any, label: str, help: str, **bounds: float) -> Any:
     """Dataclass field that carries what a form and a flag need to know."""
     return field(default=default, metadata={"label": label, "help": help, **bounds})
+
+
+class HasThresholds(Protocol):
+    """A model card, as far as settings are concerned."""
+
+    @property
+    def thresholds(self) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True)
@@ -113,17 +120,17 @@ class Settings:
         return asdict(self)
 
     @classmethod
-    def for_card(cls, card: Mapping[str, Any], **values: Any) -> Settings:
+    def for_card(cls, card: HasThresholds, **values: Any) -> Settings:
         """Settings with the thresholds of a model card.
 
         Parameters
         ----------
-        card : mapping
+        card : ModelCard
             Its ``thresholds`` holds values for `TUNED`; missing ones are the default.
         **values
             Settings that differ from the default and the card.
         """
-        tuned = {k: v for k, v in card.get("thresholds", {}).items() if k in TUNED}
+        tuned = {k: v for k, v in card.thresholds.items() if k in TUNED}
         return cls(**{**tuned, **values})
 
     @classmethod

@@ -15,13 +15,15 @@ from scipy import ndimage
 
 from napari_pmrnet.batch import BatchJob, batch_steps
 from napari_pmrnet.batch.events import BatchReport, FileEnded
-from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.models.card import read_card
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.segmentation import Settings, stack
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress
 
 WINDOWS = 3
-HASH = read_card(find_weights("dsb18"))["sha256"]
+CARD = read_card(find_weights("dsb18"))
+HASH = CARD.sha256
 
 
 class FakeCore:
@@ -56,7 +58,7 @@ def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
     monkeypatch.setattr(stack, "segment_steps", fake.segment_steps)
     monkeypatch.setattr(
         "napari_pmrnet.models.load_model",
-        lambda *_: SimpleNamespace(card={"sha256": HASH}, device="cpu", runs_on="cpu"),
+        lambda *_: SimpleNamespace(card=CARD, device="cpu", runs_on="cpu"),
     )
     return fake
 

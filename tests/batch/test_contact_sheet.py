@@ -19,6 +19,7 @@ from napari_pmrnet.batch.thumbnail import (
     SURE_COLOUR,
     thumbnail,
 )
+from napari_pmrnet.models.label_kind import LabelKind
 
 ODD = '../in/<b>"odd" & 100%#?.png'
 
@@ -58,7 +59,8 @@ def written(tmp_path):
 
 
 def test_what_was_found_is_called_what_it_is(written):
-    objects = [Row(name, nuclei=2, certainty=0.9, kind="objects") for name in "ab"]
+    kind = LabelKind.OBJECTS
+    objects = [Row(name, nuclei=2, certainty=0.9, kind=kind) for name in "ab"]
     text, _ = written(*objects)
     assert "4 objects" in text and "doubtful object," in text
     assert "nucle" not in text and "probability that a label" not in text

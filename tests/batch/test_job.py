@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typer.testing import CliRunner
 from napari_pmrnet.batch import BatchJob
 from napari_pmrnet.cli import app as app_module
 from napari_pmrnet.cli import batch_progress
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.segmentation import Settings
 
 WORDS = st.text(
@@ -82,8 +82,9 @@ def test_thresholds_of_a_model_card_are_spelled_where_they_differ(
 ):
     weights = tmp_path / "own.safetensors"
     weights.touch()
-    card = {"window": 256, "thresholds": {"probability_threshold": 0.4}}
-    weights.with_suffix(".json").write_text(json.dumps(card))
+    thresholds = {"probability_threshold": 0.4}
+    card = new_card(("probability",), thresholds=thresholds, sha256="0" * 64)
+    weights.with_suffix(".json").write_bytes(card.to_json())
     for threshold in (0.4, 0.65):
         settings = Settings(model=str(weights), probability_threshold=threshold)
         job = BatchJob(("a",), Path("o"), settings)

@@ -65,7 +65,7 @@ def test_segment_writes_the_labels_of_segment(
     assert labels.is_labels and labels.space.scale == (0.5, 0.5)
     made = labels.metadata["napari_pmrnet"]
     assert made["settings"] == settings.as_dict()
-    assert made["weights_hash"] == load_model(weights, "cpu").card["sha256"]
+    assert made["weights_hash"] == load_model(weights, "cpu").card.sha256
     assert f"{len(expected.objects)} nuclei" in said
 
 

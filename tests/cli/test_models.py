@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from napari_pmrnet.cli.app import app
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.models import available_models
-from napari_pmrnet.models.library import card_path, find_weights
+from napari_pmrnet.models.card import card_path
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.models.user_models import import_model
 
 
@@ -64,4 +65,4 @@ def test_a_network_is_exported_and_checked(weights: Path, tmp_path: Path) -> Non
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     said = run("export", weights, tmp_path / "net", "--format", "onnx")
-    assert f"{tmp_path / 'net.onnx'}: written. Run by onnxruntime on 3 windows" in said
+    assert f"{tmp_path / 'net.onnx'}: written. Run by onnxruntime on 3 tiles" in said

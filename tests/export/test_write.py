@@ -97,7 +97,7 @@ def test_the_file_says_what_it_is(shipped: Model, content: bytes) -> None:
     made = onnx.load_from_string(content)
     props = {prop.key: prop.value for prop in made.metadata_props}
     assert props == metadata(shipped)
-    assert props["weights_sha256"] == shipped.card["sha256"]
+    assert props["weights_sha256"] == shipped.card.sha256
     assert json.loads(props["channels"]) == list(shipped.map_names())
     assert json.loads(props["window"]) == 256
     assert all(str(p) in props["normalisation"] for p in PERCENTILES)
@@ -117,13 +117,13 @@ def test_only_known_operations_and_no_files_are_used(content: bytes) -> None:
 def test_a_model_without_flows_is_exported_too(tmp_path: Path) -> None:
     import torch
 
-    from napari_pmrnet.models.card import architecture, save_model
+    from napari_pmrnet.models.card import new_card
+    from napari_pmrnet.models.weights import save_model
     from napari_pmrnet.network import PMRNet
 
     path = tmp_path / "polyp.safetensors"
-    card = {"architecture": architecture(["probability"]), "window": 64}
     torch.manual_seed(1)
-    save_model(path, PMRNet().state_dict(), card)
+    save_model(path, PMRNet().state_dict(), new_card(["probability"], window=64))
     done = export_model(str(path), tmp_path / "polyp.onnx")
     assert "its maps are ours" in done.checked
     exported = runner(done.path.read_bytes())(np.zeros((1, 3, 64, 64), np.float32))
@@ -258,7 +258,7 @@ def test_packages_of_objects_and_classes_say_so(
         text = archive.read("README.md").decode()
         about = yaml.safe_load(archive.read("rdf.yaml"))
     assert kind in about["description"] and kind in about["tags"]
-    assert "one window holds all of them" in text
+    assert "one tile holds all of them" in text
     assert "nucle" not in text.split("## Validation")[0].replace("nuclei of", "")
     assert about["config"]["napari_pmrnet"]["labels"] == kind
     if kind == "classes":

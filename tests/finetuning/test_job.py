@@ -55,9 +55,9 @@ def test_a_job_leaves_weights_scores_and_a_card(job: Job, weights: Path) -> None
     assert job.is_done
     model = load_model(job.weights, "cpu")
     parent = load_model(weights, "cpu")
-    assert model.card["parent"] == parent.card["sha256"]
-    assert model.card["data"]["names"] == ["0", "1"]
-    assert model.card["scores"]["after"] == job.last(AFTER)["scores"]
+    assert model.card.parent == parent.card.sha256
+    assert model.card.data["names"] == ["0", "1"]
+    assert model.card.scores["after"] == job.last(AFTER)["scores"]
     assert set(job.last(BEFORE)["scores"]) == {"AP0.5", "AP0.75", "Dice"}
     epochs = [event for event in job.events() if event["kind"] == EPOCH]
     assert [event["epoch"] for event in epochs] == [1, 2, 3]
@@ -235,8 +235,8 @@ def test_the_command_learns_from_labels(
     assert done.exit_code == 0, done.output
     assert "AP0.5:" in done.output
     card = load_model(output, "cpu").card
-    assert card["data"]["reviewed"] == 128
-    assert card["training"]["keep"] == KEPT_FOR_THESE
+    assert card.data["reviewed"] == 128
+    assert card.training["keep"] == KEPT_FOR_THESE
     assert not output.with_suffix(".training").exists()
 
 

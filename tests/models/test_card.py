@@ -18,14 +18,11 @@ from scipy import ndimage
 from napari_pmrnet.batch import segment_files
 from napari_pmrnet.errors import ImageError, WeightsError
 from napari_pmrnet.models import load_model
-from napari_pmrnet.models.card import (
-    architecture,
-    class_channels,
-    classes_of,
-    save_model,
-)
-from napari_pmrnet.models.card_checks import card_fault
+from napari_pmrnet.models.card import card_path, new_card, parse_card
+from napari_pmrnet.models.card_checks import CardError
+from napari_pmrnet.models.label_kind import class_channels, classes_of
 from napari_pmrnet.models.model import Model
+from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.segmentation.plane import Plane
@@ -131,30 +128,31 @@ def test_parts_of_an_image_are_refused(objects, tmp_path: Path) -> None:
         ({"labels": "lesions"}, "says that it labels 'lesions'"),
         ({"labels": "classes"}, "names classes, or does not"),
         ({"labels": "objects", "classes": ["a"]}, "names classes, or does not"),
-        ({"labels": "objects", "working_diameters": [20, 34]}, "as for nuclei"),
+        ({"labels": "objects", "working_diameters": [20, 34]}, "of nuclei"),
         ({"labels": "classes", "classes": ["a", "a"]}, "each once"),
         ({"labels": "classes", "classes": [" "]}, "each once"),
         ({"labels": "classes", "classes": ["a", "b"]}, "other output channels"),
     ],
 )
 def test_cards_that_contradict_themselves_are_refused(fields, fault) -> None:
-    card = {"architecture": architecture(("probability",)), "window": 64}
-    assert fault in card_fault({**card, "sha256": "0" * 64, **fields})
+    with pytest.raises(CardError, match=fault):
+        new_card(("probability",), window=64, sha256="0" * 64, **fields)
 
 
 def test_cards_of_objects_and_classes_are_taken(objects, classes) -> None:
-    assert card_fault(objects.card) is None and card_fault(classes.card) is None
+    for card in (objects.card, classes.card):
+        assert parse_card(card.to_json()) == card
 
 
 def test_a_card_of_other_channels_than_its_weights_is_refused(
     whole_weights, tmp_path: Path
 ) -> None:
     path = shutil.copy(whole_weights["classes"], tmp_path)
-    card = whole_weights["classes"].with_suffix(".json").read_text()
+    card = card_path(whole_weights["classes"]).read_text()
     (tmp_path / "classes.json").write_text(card.replace('"class_2"', '"class_9"'))
     with pytest.raises(WeightsError, match="other output channels"):
         load_model(path, "cpu")
-    (tmp_path / "classes.json").write_text(card.replace('"class_2"', '"x", "y"'))
+    (tmp_path / "classes.json").write_text(card.replace('"class_2"', '"class_2", "y"'))
     with pytest.raises(WeightsError, match="does not hold weights"):
         load_model(path, "cpu")
 
@@ -168,8 +166,8 @@ def second_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network.head[2].weight.zero_()
         network.head[2].bias.copy_(torch.tensor([4.0, -4.0, 4.0]))
     path = tmp_path_factory.mktemp("second") / "second.safetensors"
-    card = {"labels": "classes", "classes": ["polyp", "tool"]}
-    card |= {"architecture": architecture(channels), "window": 64, "overlap": 0}
+    kind = {"labels": "classes", "classes": ["polyp", "tool"]}
+    card = new_card(channels, **kind, window=64, overlap=0)
     save_model(path, network.state_dict(), card)
     return path
 
@@ -209,7 +207,7 @@ def test_specks_are_those_of_the_network_not_of_the_image(
     probability = np.zeros((side, side), np.float32)
     probability[10:17, 10:17] = 0.9
     maps = {"probability": probability, "certainty": probability}
-    card = {"labels": "objects", "window": 64}
+    card = new_card(("probability",), labels="objects", window=64)
     labels, _ = nuclei_of(maps, None, Settings(), None, None, card)
     assert bool(labels.any()) is kept
     labels, _ = nuclei_of(maps, None, Settings(min_area=49), None, None, card)
@@ -222,6 +220,6 @@ def test_flows_of_a_strange_card_split_nothing() -> None:
     maps = {"probability": probability, "certainty": probability}
     x = np.broadcast_to(np.arange(60, dtype=np.float32), (40, 60))
     flows = np.stack([0 * x, np.sign(np.where(x < 30, 17, 43) - x)])
-    card = {"labels": "objects", "window": 64}
+    card = new_card(("probability",), labels="objects", window=64)
     labels, _ = nuclei_of(maps, flows, Settings(), None, None, card)
     assert labels.max() == 1

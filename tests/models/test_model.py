@@ -13,7 +13,8 @@ import torch
 from napari_pmrnet.errors import PMRNetError, WeightsError
 from napari_pmrnet.models import available_models, load_model, shared_model
 from napari_pmrnet.models.backends import devices
-from napari_pmrnet.models.card import save_model
+from napari_pmrnet.models.card import new_card
+from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.network import PMRNet
 
 
@@ -73,15 +74,14 @@ def test_altered_weights_are_refused(copied: Path) -> None:
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
-    card = {"architecture": {"in_channels": 3, "channels": ["probability"]}}
-    save_model(path, {"conv.weight": torch.zeros(3)}, card)
+    save_model(path, {"conv.weight": torch.zeros(3)}, new_card(["probability"]))
     with pytest.raises(WeightsError, match=r"other\.safetensors does not hold"):
         load_model(path)
 
 
 def test_missing_card_weights_and_models_are_named(copied: Path) -> None:
     copied.with_suffix(".json").write_text("[not a card")
-    with pytest.raises(WeightsError, match="cannot be read as JSON"):
+    with pytest.raises(WeightsError, match="not a model card: it is not JSON"):
         load_model(copied)
     copied.with_suffix(".json").write_text(json.dumps({"sha256": ""}))
     with pytest.raises(WeightsError, match="not a model card"):
@@ -137,10 +137,10 @@ def test_shipped_weights_load_and_their_card_is_complete() -> None:
     model = load_model("dsb18", "cpu")
     assert model.channels[0] == "probability" and "flow_y" in model.channels
     assert {"architecture", "window", "data", "training", "val", "licences"} <= set(
-        model.card
+        model.card.document
     )
-    assert {"code", "weights"} == set(model.card["licences"])
-    assert model.card["data"]["split"] == "split" and model.card["data"]["sha256"]
+    assert {"code", "weights"} == set(model.card.licences)
+    assert model.card.data["split"] == "split" and model.card.data["sha256"]
 
 
 @pytest.mark.parametrize("axis", [2, 3])

@@ -17,6 +17,7 @@ from qtpy.QtCore import QSettings
 from scipy import ndimage
 
 import napari_pmrnet
+from napari_pmrnet.models.card import ModelCard, new_card
 from napari_pmrnet.plugin.segment import jobs
 from napari_pmrnet.plugin.widgets import model_chooser, preferences
 from napari_pmrnet.segmentation import stack
@@ -29,7 +30,9 @@ from napari_pmrnet.settings import Settings
 @dataclass(frozen=True)
 class FakeModel:
     name: str = "dsb18"
-    card: dict[str, Any] = field(default_factory=lambda: {"sha256": "0" * 64})
+    card: ModelCard = field(
+        default_factory=lambda: new_card(("probability",), sha256="0" * 64)
+    )
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ def test_layers_fields_and_words_follow_the_model(dock_with, kind) -> None:
     viewer, dock = dock_with(kind)
     layer = viewer.layers[result_name("eye", kind)]
     assert isinstance(layer, Labels) and layer.data.shape == (90, 60)
-    assert f" {kind[:6]}" in dock.run_panel.status.text()
-    assert "nucle" not in dock.run_panel.status.text()
+    assert f" {kind[:6]}" in dock.status.text.text()
+    assert "nucle" not in dock.status.text.text()
     fields, words = dock.form.fields, dock.model_panel.kind
     assert not fields["diameter"].isEnabled()
     assert not fields["seed_threshold"].isEnabled()
@@ -95,7 +95,7 @@ def test_what_is_too_large_is_refused_before_a_folder_is_asked_for(
     dock.run()
     assert not asked
     assert "'slide': a model of objects sees every image whole" in (
-        dock.run_panel.status.text()
+        dock.status.text.text()
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.models.card import TILE, architecture
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.research.networks import (
@@ -57,7 +57,7 @@ def unet() -> nn.Module:
 
 
 def as_model(network: nn.Module) -> Model:
-    card = {"architecture": architecture(CHANNELS), "window": TILE}
+    card = new_card(CHANNELS)
     return Model("test", card, WithMaps(network).eval(), torch.device("cpu"))
 
 

@@ -8,6 +8,7 @@ import pytest
 from lib.reviewer import Reviewer, places_needed, snap_trials, split_trials
 from skimage.segmentation import find_boundaries
 
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.segmentation.postprocess import Missed
 
 
@@ -46,7 +47,7 @@ def found(labels: np.ndarray, truth: np.ndarray) -> SimpleNamespace:
         labels=labels,
         maps=maps,
         flows=None,
-        model=SimpleNamespace(card={}),
+        model=SimpleNamespace(card=new_card(("probability",))),
         missed=lambda: Missed(missed, table),
     )
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
@@ -30,7 +31,7 @@ class Reader:
     device = SimpleNamespace(type="cpu")
 
     def __init__(self) -> None:
-        self.card: dict[str, Any] = {"window": 64, "sha256": "f00d"}
+        self.card = new_card(("probability",), window=64, sha256="f00d" * 16)
         self.tiles = 0
 
     def map_names(self, extra: bool = False) -> tuple[str, ...]:
@@ -105,7 +106,7 @@ def labelling(
 ) -> Generator[Progress, None, Stored]:
     """Segment a plane block by block, however small it is."""
     store = LabelStore(output, **keywords)
-    provenance = Provenance(settings.as_dict(), model.card["sha256"])
+    provenance = Provenance(settings.as_dict(), model.card.sha256)
     store.create(plane.shape, provenance)
     found = yield from store.label(plane, (), settings, model)
     store.finish(found.objects)

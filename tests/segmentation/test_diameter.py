@@ -78,7 +78,7 @@ class Echo(nn.Module):
 @pytest.fixture(scope="session")
 def sized(model: Model) -> Model:
     """The untrained network with a card that knows the size of nuclei."""
-    return replace(model, card={**model.card, "working_diameters": [SMALL, LARGE]})
+    return replace(model, card=model.card.updated(working_diameters=[SMALL, LARGE]))
 
 
 @pytest.fixture(scope="session")

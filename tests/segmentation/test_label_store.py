@@ -214,7 +214,7 @@ def test_pixel_size_and_origin_travel_with_the_labels(
     assert read.space.axes == ("y", "x")
     assert read.space.scale == (0.5, 0.25) and read.space.units == ("um", "um")
     made = label_tag(result.labels).provenance
-    assert made.weights_hash == "f00d"
+    assert made.weights_hash == reader.card.sha256
     assert Settings.from_dict(made.settings) == PLAIN
 
 

@@ -154,7 +154,7 @@ def test_small_images_are_padded(shape: tuple[int, int], model: Model) -> None:
 def test_a_look_at_the_whole_image_serves_for_its_maps(
     image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sized = replace(model, card=model.card | {"working_diameters": (1.0, 1000.0)})
+    sized = replace(model, card=model.card.updated(working_diameters=[1.0, 1000.0]))
     monkeypatch.setattr(diameter_module, "THRESHOLDS", LOOSE)
     monkeypatch.setattr(diameter_module, "ENOUGH", 0.0)
     calls, predict_tiles = [], Model.predict_tiles

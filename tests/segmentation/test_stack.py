@@ -12,6 +12,7 @@ import pytest
 from scipy import ndimage
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.segmentation import Segmentation, Settings
 from napari_pmrnet.segmentation import stack as stack_module
 from napari_pmrnet.segmentation.plane import Plane
@@ -19,7 +20,7 @@ from napari_pmrnet.segmentation.predict import Progress, run_to_end
 from napari_pmrnet.segmentation.stack import MAPS, Stack, segment_planes
 
 WINDOWS = 3
-MODEL = SimpleNamespace(card={})
+MODEL = SimpleNamespace(card=new_card(("probability",)))
 
 
 def blobs(count: int, shift: int = 0) -> np.ndarray:

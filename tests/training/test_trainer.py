@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models import load_model
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.network import PMRNet, PMRNetOutput
 from napari_pmrnet.network.pmrnet import Gates
 from napari_pmrnet.segmentation import Settings, objects
@@ -102,16 +103,17 @@ def test_resuming_after_a_kill_gives_the_same_weights(
 def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "w.safetensors"
     card = train(*sets(data), output, replace(SMALL, epochs=1))
-    assert card == json.loads(output.with_suffix(".json").read_text())
-    assert card["data"]["images"] == {"train": 4, "val": 2}
-    assert card["architecture"]["channels"] == ["probability", "flow_y", "flow_x"]
-    assert set(card["certainty"]) == {"intercept", *PIXEL_FEATURES}
-    assert {"object_certainty", "missed_certainty", "suggestions"} <= set(card)
+    assert card.document == json.loads(output.with_suffix(".json").read_text())
+    assert card.data["images"] == {"train": 4, "val": 2}
+    assert card.channels == ("probability", "flow_y", "flow_x")
+    assert set(card.certainty) == {"intercept", *PIXEL_FEATURES}
+    fitted = {"object_certainty", "missed_certainty", "suggestions"}
+    assert fitted <= set(card.document)
     for name, values in THRESHOLD_GRID.items():
-        assert card["thresholds"][name] in values
-    assert card["val"]["images"] == 2 and 0 <= card["val"]["Dice"] <= 1
+        assert card.thresholds[name] in values
+    assert card.val["images"] == 2 and 0 <= card.val["Dice"] <= 1
     assert TrainConfig.from_dict(
-        {k: v for k, v in card["training"].items() if k != "torch"}
+        {k: v for k, v in card.training.items() if k != "torch"}
     ) == replace(SMALL, epochs=1)
     assert load_model(output, "cpu").channels == ("probability", "flow_y", "flow_x")
 
@@ -121,7 +123,7 @@ def test_a_run_that_starts_from_a_model_names_it(data: Path, tmp_path: Path) -> 
     output = tmp_path / "w.safetensors"
     card = train(*sets(data), output, slow, start_from="dsb18")
     parent = load_model("dsb18", "cpu")
-    assert card["parent"] == parent.card["sha256"]
+    assert card.parent == parent.card.sha256
     kernels = load_model(output, "cpu").network.state_dict()
     name = "head.2.weight"
     torch.testing.assert_close(kernels[name], parent.network.state_dict()[name])
@@ -148,7 +150,7 @@ def test_certainty_of_nuclei_tells_those_that_fit_from_those_that_do_not(
                     flows=flows,
                     settings=Settings(),
                     diameter=None,
-                    model=SimpleNamespace(card={}),
+                    model=SimpleNamespace(card=new_card(("probability",))),
                 ),
             )
         )

@@ -105,9 +105,9 @@ def test_what_is_trained_labels_lesions(
     config = TrainConfig(epochs=4, batch_size=4, steps_per_epoch=16, ema_decay=0.9)
     config = replace(config.for_labels(labels, names), crop_size=64)
     card = train(*sets(data), tmp_path / "w.safetensors", config)
-    assert card["labels"] == labels and card["window"] == 64
-    assert "working_diameters" not in card and "object_certainty" not in card
-    assert set(card["thresholds"]) == {"probability_threshold"}
+    assert card.label_kind == labels and card.tile == 64
+    assert not {"working_diameters", "object_certainty"} & set(card.document)
+    assert set(card.thresholds) == {"probability_threshold"}
     model = load_model(tmp_path / "w.safetensors", "cpu")
     validation = PackedDataset(data, subset="val")
     scores = []
@@ -132,7 +132,7 @@ def test_what_is_trained_labels_lesions(
     if labels == "classes":
         row = tables["Dice of classes (native size)"].loc["all"]
         assert row["mean"] == pytest.approx((row["polyp"] + row["tool"]) / 2)
-        assert card["val"]["polyp"] == pytest.approx(row["polyp"], abs=1e-3)
+        assert card.val["polyp"] == pytest.approx(row["polyp"], abs=1e-3)
         each = tables["Classes (256 x 256)"]
         assert list(each.index) == ["polyp", "tool", "mean"]
         mean = each.loc[["polyp", "tool"], eight].mean()

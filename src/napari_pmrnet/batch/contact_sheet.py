@@ -17,7 +17,7 @@ from urllib.parse import quote
 from napari_pmrnet.batch.summary import Row, worst_first
 from napari_pmrnet.batch.thumbnail import DOUBTFUL_COLOUR, SURE_COLOUR
 from napari_pmrnet.io.write import replace_file
-from napari_pmrnet.models.card import INSTANCES, OBJECTS, noun
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 MOST = 1000
@@ -97,9 +97,9 @@ def _page(
 
 def _head(rows: Sequence[Row], failed: int, about: Mapping[str, str]) -> Iterator[str]:
     """Title, totals, key and how it was made."""
-    kinds = {row.kind for row in rows} or {INSTANCES}
-    meaning = _CHANCE if kinds == {INSTANCES} else _MEAN
-    one, many = noun(kinds.pop() if len(kinds) == 1 else OBJECTS)
+    kinds = {row.kind for row in rows} or {LabelKind.NUCLEI}
+    meaning = _CHANCE if kinds == {LabelKind.NUCLEI} else _MEAN
+    one, many = (kinds.pop() if len(kinds) == 1 else LabelKind.OBJECTS).nouns
     nuclei = sum(row.nuclei or 0 for row in rows)
     weighted = sum((row.certainty or 0) * (row.nuclei or 0) for row in rows)
     words = [_count(len(rows), "file"), _count(nuclei, one, many)]
@@ -146,7 +146,7 @@ def _card(row: Row, picture: Path) -> str:
 
 def _certainty(row: Row) -> str:
     """The certainty as a bar, and the figures of the nuclei."""
-    nuclei = _count(row.nuclei or 0, *noun(row.kind))
+    nuclei = _count(row.nuclei or 0, *row.kind.nouns)
     if row.certainty is None:
         return f'<div class="figures low"><b>{nuclei} found</b></div>'
     sure = row.certainty >= _LOW

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from napari_pmrnet.errors import WeightsError
-from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.models.card import read_card
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.settings import Settings
 
 SWITCHES = ("recursive", "overwrite", "strict")

@@ -31,7 +31,8 @@ from napari_pmrnet.batch.summary import Row, write_summary
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
 from napari_pmrnet.io.write import disk_is_full, replace_file
-from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.models.card import read_card
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.segmentation.predict import run_to_end
 from napari_pmrnet.settings import Settings
 
@@ -155,7 +156,7 @@ class _Batch:
     ) -> None:
         self.job, self.model, self.stop = job, model, stop
         card = read_card(find_weights(job.settings.model))
-        self.weights_hash = str((model.card if model else card).get("sha256"))
+        self.weights_hash = (model.card if model else card).sha256
         self.sources = find_sources(job.inputs, job.output, job.recursive)
         self.inputs = {source.path.resolve() for source in self.sources}
         self.record: Record

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from napari_pmrnet.io.write import replace_file
-from napari_pmrnet.models.card import INSTANCES
+from napari_pmrnet.models.label_kind import LabelKind
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Row:
     unit : str
     planes : int or None
         Planes of a stack or time series; 1 for a plain image.
-    kind : str
-        What was counted: ``instances`` are nuclei; see `models.card.LABEL_KINDS`.
+    kind : LabelKind
+        What was counted.
     note, error : str
         What the user should know; why there are no labels.
     """
@@ -50,7 +50,7 @@ class Row:
     pixel_width: float | None = None
     unit: str = ""
     planes: int | None = None
-    kind: str = INSTANCES
+    kind: LabelKind = LabelKind.NUCLEI
     note: str = ""
     error: str = ""
 
@@ -63,7 +63,9 @@ class Row:
     def from_dict(cls, values: dict[str, Any]) -> Row:
         """A row from a dictionary that may hold more."""
         known = {spec.name for spec in fields(cls)}
-        return cls(**{name: v for name, v in values.items() if name in known})
+        row = cls(**{name: v for name, v in values.items() if name in known})
+        is_known = row.kind in tuple(LabelKind)
+        return replace(row, kind=LabelKind(row.kind) if is_known else LabelKind.NUCLEI)
 
 
 def worst_first(row: Row) -> tuple[int, float]:

@@ -31,7 +31,6 @@ from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import disk_is_full
-from napari_pmrnet.models.card import label_kind_of
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 from napari_pmrnet.segmentation.predict import Progress
@@ -157,7 +156,7 @@ def file_steps(
         return failed(task, error)
     seconds = time.perf_counter() - started
     labels = Path(task.row.labels).with_name(target.name).as_posix()
-    names = replace(task.row, labels=labels, kind=label_kind_of(model.card))
+    names = replace(task.row, labels=labels, kind=model.card.label_kind)
     row = _row(names, image, stack, found, [*notes, *found.notes], seconds)
     return Outcome(row, digest, picture, model.runs_on)
 

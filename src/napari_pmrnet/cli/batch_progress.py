@@ -32,7 +32,6 @@ from napari_pmrnet.batch.events import (
 )
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.run import batch_steps
-from napari_pmrnet.models.card import counted
 
 FAILED_STATUS, STOPPED_STATUS = 1, 130
 
@@ -134,7 +133,7 @@ def _tell(event: FileEnded, console: Console, complain: Callable[[str], None]) -
     elif event.status == DONE:
         sure = "" if row.certainty is None else f", certainty {row.certainty:.2f}"
         note = f" ({row.note})" if row.note else ""
-        count = counted(row.nuclei or 0, row.kind)
+        count = row.kind.counted(row.nuclei or 0)
         line = f"{name}: {count}{sure}, {row.seconds:.1f} s{note}"
         console.print(line, markup=False, highlight=False)
 

@@ -58,7 +58,7 @@ def evaluate(
             model, opened, settings, lambda done, _: bar.update(task, completed=done)
         )
     conditions = {
-        "weights": f"{model.name} {model.card['sha256'][:12]}",
+        "weights": f"{model.name} {model.card.sha256[:12]}",
         "images": f"{len(scores)}, {column} = {subset} of {opened.split_name}",
         "settings": json.dumps(settings.as_dict()),
         "device": model.runs_on,

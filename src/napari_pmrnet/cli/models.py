@@ -47,8 +47,9 @@ def list_models() -> None:
 @app.command()
 def show(name: Name) -> None:
     """Show what the card of a model says, and where its file is."""
+    from napari_pmrnet.models.card import read_card
     from napari_pmrnet.models.card_text import describe, entries
-    from napari_pmrnet.models.library import find_weights, read_card
+    from napari_pmrnet.models.library import find_weights
 
     path = find_weights(name)
     rows = [*describe(read_card(path), entries()), ("File", str(path))]

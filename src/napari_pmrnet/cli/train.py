@@ -114,7 +114,7 @@ def train(
         }
         if recipe.is_whole:
             card = run(*sets, output, recipe, start_from=start_from, **options)
-            dice = card["val"]["Dice"]
+            dice = card.val["Dice"]
         else:
             dice = round(train_for_comparison(*sets, output, recipe, **options), 4)
     say(f"{output}: validation Dice {dice}")

@@ -20,14 +20,7 @@ from napari_pmrnet.evaluation.semantic import (
     protocol_labels,
     semantic_scores,
 )
-from napari_pmrnet.models.card import (
-    INSTANCES,
-    OBJECTS,
-    class_names,
-    classes_of,
-    label_kind_of,
-    true_classes,
-)
+from napari_pmrnet.models.label_kind import LabelKind, classes_of, true_classes
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation import Segmentation, Settings, segment
 from napari_pmrnet.segmentation.diameter import choose_scale
@@ -45,8 +38,7 @@ class ImageScore:
     Attributes
     ----------
     image_id, modality : str
-    kind : str
-        What the model labels, see `models.card`.
+    kind : LabelKind
     semantic : dict
         `semantic_scores` at 256 x 256.
     dice_native : float
@@ -79,7 +71,7 @@ class ImageScore:
     objects: pd.DataFrame
     missed: pd.DataFrame
     pixels: pd.DataFrame
-    kind: str = INSTANCES
+    kind: LabelKind = LabelKind.NUCLEI
     classes: dict[str, float] = field(default_factory=dict)
     by_class: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -107,9 +99,11 @@ def evaluate(
         One entry an image, in the order of the data set.
     """
     settings, scores = settings or Settings(), []
-    rng, kind = np.random.default_rng(0), label_kind_of(model.card)
-    names = class_names(model.card)
-    apart = kind == OBJECTS or (kind == INSTANCES and dataset.instances)
+    rng, kind = np.random.default_rng(0), model.card.label_kind
+    names = model.card.classes
+    apart = kind is LabelKind.OBJECTS or (
+        kind is LabelKind.NUCLEI and dataset.instances
+    )
     for image_id in dataset.ids:
         image, truth = dataset.load(image_id)
         result = segment(image, settings, model, extra_maps=True, image_name=image_id)
@@ -119,7 +113,7 @@ def evaluate(
                 f"{image_id}: has the label {truth.max()}, and '{model.name}' knows "
                 f"{', '.join(names)}. Evaluate it on labels of these classes."
             )
-        if kind == OBJECTS:
+        if kind is LabelKind.OBJECTS:
             truth, _ = cast("tuple[np.ndarray, int]", ndimage.label(truth > 0))
         seen, true = protocol_classes(model, image, truth, settings.flips)
         scores.append(
@@ -209,7 +203,7 @@ def _pixels(
     chosen = rng.integers(truth.size, size=PIXELS_AN_IMAGE)
     maps = {name: values.ravel()[chosen] for name, values in result.maps.items()}
     likely = classes_of(maps["probability"] > 0.5, maps)
-    wrong = likely != true_classes(truth.ravel()[chosen], result.model.card)
+    wrong = likely != true_classes(truth.ravel()[chosen], result.model.card.classes)
     return pd.DataFrame(
         {
             "certainty": maps["certainty"],

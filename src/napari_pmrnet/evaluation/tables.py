@@ -15,7 +15,7 @@ from napari_pmrnet.evaluation.certainty import (
 from napari_pmrnet.evaluation.evaluate import THRESHOLDS, ImageScore
 from napari_pmrnet.evaluation.instance import Match, average_precision
 from napari_pmrnet.evaluation.semantic import PROTOCOL_SIZE
-from napari_pmrnet.models.card import CLASSES, INSTANCES, OBJECTS
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
 
 MAIN_THRESHOLDS = (0.5, 0.75, 0.9)
@@ -174,7 +174,11 @@ def rows_of(scores: Scores) -> dict[str, Callable[[Scores], dict[str, float]]]:
     if not scores:
         return ROWS
     nuclei = ROWS if has_objects(scores) else UNITED
-    kinds = {INSTANCES: nuclei, OBJECTS: OF_OBJECTS, CLASSES: OF_CLASSES}
+    kinds = {
+        LabelKind.NUCLEI: nuclei,
+        LabelKind.OBJECTS: OF_OBJECTS,
+        LabelKind.CLASSES: OF_CLASSES,
+    }
     return kinds[scores[0].kind]
 
 

@@ -1,7 +1,7 @@
 """A model as a package of bioimage.io, the exchange format of the field.
 
 The package holds the ONNX network and no code: whoever runs it runs a graph of known
-operations. What it needs around it, intensities and windows, is described in its
+operations. What it needs around it, intensities and tiles, is described in its
 documentation.
 """
 
@@ -32,13 +32,8 @@ from napari_pmrnet.export.onnx import (
     sample_tiles,
 )
 from napari_pmrnet.io.write import replace_file
-from napari_pmrnet.models.card import (
-    INSTANCES,
-    class_channels,
-    class_names,
-    label_kind_of,
-    sees_whole,
-)
+from napari_pmrnet.models.card import ModelCard
+from napari_pmrnet.models.label_kind import LabelKind, class_channels
 from napari_pmrnet.segmentation.normalise import MAX_SAMPLE, PERCENTILES, SIGMAS
 
 if TYPE_CHECKING:
@@ -47,9 +42,7 @@ if TYPE_CHECKING:
 DESCRIPTION = "rdf.yaml"
 WEIGHTS, DOCUMENTATION, COVER = "weights.onnx", "README.md", "cover.png"
 TEST_INPUT, TEST_OUTPUT = "test_input.npy", "test_output.npy"
-TAGS = {
-    INSTANCES: ["nuclei", "instance-segmentation", "2d", "fluorescence", "histology"]
-}
+TAGS = ["nuclei", "instance-segmentation", "2d", "fluorescence", "histology"]
 CITATIONS = (
     (
         'B. Kang, "PMRNet: Physics-informed Multi-scale Refinement Network for Medical '
@@ -142,21 +135,21 @@ def _description(spec: Any, model: Model, folder: Path) -> bytes:
 def _fields(model: Model) -> dict[str, Any]:
     """The description, in the terms of model description 0.5."""
     card = model.card
-    cited = CITATIONS[:1] if sees_whole(card) else CITATIONS
+    cited = CITATIONS[:1] if card.label_kind.sees_whole else CITATIONS
     return {
         "type": "model",
         "format_version": "0.5.4",
         "name": _plain_name(model),
         "description": (
             f"PMRNet{purpose(card)}. It shows where it is uncertain. "
-            f"Exported from napari-pmrnet, weights {card['sha256'][:12]}."
+            f"Exported from napari-pmrnet, weights {card.sha256[:12]}."
         ),
         "authors": [{"name": "napari-pmrnet developers"}],
         "cite": [{"text": text, **where} for text, where in cited],
         "license": _licence(card),
-        "tags": TAGS.get(
-            label_kind_of(card), [label_kind_of(card), "semantic-segmentation", "2d"]
-        ),
+        "tags": TAGS
+        if card.label_kind is LabelKind.NUCLEI
+        else [card.label_kind.value, "semantic-segmentation", "2d"],
         "documentation": DOCUMENTATION,
         "covers": [COVER],
         "timestamp": _timestamp(card),
@@ -170,18 +163,18 @@ def _fields(model: Model) -> dict[str, Any]:
                 ]
             },
             "napari_pmrnet": {
-                "weights_sha256": card["sha256"],
-                "thresholds": card.get("thresholds", {}),
-                "working_diameters": card.get("working_diameters", []),
-                "labels": label_kind_of(card),
-                "classes": list(class_names(card)),
+                "weights_sha256": card.sha256,
+                "thresholds": dict(card.thresholds),
+                "working_diameters": list(card.working_diameters or ()),
+                "labels": card.label_kind.value,
+                "classes": list(card.classes),
             },
         },
     }
 
 
 def _input(model: Model) -> dict[str, Any]:
-    """The image tensor: any size in steps of 8 from one window up."""
+    """The image tensor: any size in steps of 8 from one tile up."""
     size = {"min": model.tile, "step": 8}
     return {
         "id": INPUT,
@@ -230,23 +223,23 @@ def _output(model: Model) -> dict[str, Any]:
 def _plain_name(model: Model) -> str:
     """Name in the few characters that the format allows."""
     plain = re.sub(r"[^A-Za-z0-9_+\- ()]", "_", model.name)
-    return f"PMRNet {'' if sees_whole(model.card) else 'nuclei '}{plain}"
+    return f"PMRNet {'' if model.card.label_kind.sees_whole else 'nuclei '}{plain}"
 
 
-def _licence(card: dict[str, Any]) -> str | None:
+def _licence(card: ModelCard) -> str | None:
     """The weights' licence, where it is one that SPDX lists."""
     from bioimageio.spec.generic.v0_3 import LicenseId
 
     try:
-        return str(LicenseId(card.get("licences", {}).get("weights")))
+        return str(LicenseId(card.licences.get("weights")))
     except ValueError:
         return None
 
 
-def _timestamp(card: dict[str, Any]) -> str:
-    """When the model was made, or else now."""
+def _timestamp(card: ModelCard) -> str:
+    """Date on which the model was made, or else now."""
     try:
-        made = datetime.fromisoformat(str(card.get("date")))
+        made = datetime.fromisoformat(card.date)
     except ValueError:
         made = datetime.now(UTC)
     return made.replace(microsecond=0).isoformat()
@@ -290,7 +283,7 @@ Weights: SHA-256 `{sha256}`. Licence of the weights: {licence}.
 
 There is no preprocessing entry in the description, because none of the format is
 exactly what the network was trained with. Do this once for a whole image, before it is
-cut into windows:
+cut into tiles:
 
 1. A grey image fills all three channels; of a colour image take red, green and blue
    without alpha.
@@ -306,8 +299,8 @@ For an image of no more than {most} values whose two percentiles differ, `scale_
 over channel, y and x with these percentiles, followed by `clip` to [0, 1], gives the
 same but for its `eps`. Applied to each tile by itself it does not.
 
-Height and width are multiples of 8. The plugin cuts an image into windows of {window} x
-{window} that overlap by {overlap} pixels and blends the maps.{scale}
+Height and width are multiples of 8. The plugin cuts an image into tiles of {tile} x
+{tile} that overlap by {overlap} pixels and blends the maps.{scale}
 
 ## Output: `maps`, (batch, {count}, y, x), float32
 
@@ -319,7 +312,7 @@ calibrated certainty, is done by the plugin{thresholds}. A threshold on
 
 ## Validation
 
-`{test_input}` holds one window of generated nuclei, `{test_output}` what PyTorch
+`{test_input}` holds one tile of generated nuclei, `{test_output}` what PyTorch
 makes of it. Run by onnxruntime on a processor, the maps agree within 1e-4. To validate
 on images of your own, annotate some, and compare: `napari-pmrnet evaluate --data DIR`.
 {scores}
@@ -335,8 +328,8 @@ def readme(model: Model) -> str:
     )
     return _TEXT.format(
         name=model.name,
-        sha256=card["sha256"],
-        licence=card.get("licences", {}).get("weights", "not stated"),
+        sha256=card.sha256,
+        licence=card.licences.get("weights", "not stated"),
         low=PERCENTILES[0],
         high=PERCENTILES[1],
         smoothing=" and ".join(f"{s:g} above {n:g}" for n, s in SIGMAS.items()),
@@ -345,45 +338,44 @@ def readme(model: Model) -> str:
         overlap=model.overlap,
         purpose=purpose(card),
         labels="numbered nuclei"
-        if label_kind_of(card) == INSTANCES
-        else label_kind_of(card),
+        if card.label_kind is LabelKind.NUCLEI
+        else card.label_kind,
         scale=_scale(card),
         count=len(names),
         maps="\n".join(maps),
-        thresholds=_thresholds(card.get("thresholds")),
+        thresholds=_thresholds(card.thresholds),
         test_input="test_input.npy",
         test_output="test_output.npy",
-        scores=_scores(card.get("val")),
+        scores=_scores(card.val),
     )
 
 
-def purpose(card: Mapping[str, Any]) -> str:
-    """What a model is for, to follow "PMRNet"."""
-    kind, names = label_kind_of(card), class_names(card)
-    if kind == INSTANCES:
+def purpose(card: ModelCard) -> str:
+    """Purpose of a model, to follow "PMRNet"."""
+    if card.label_kind is LabelKind.NUCLEI:
         return (
             ", extended by channels that separate touching nuclei, for cell nuclei in "
             "fluorescence and stained tissue"
         )
-    return f" for {kind}" + (f" ({', '.join(names)})" if names else "")
+    names = f" ({', '.join(card.classes)})" if card.classes else ""
+    return f" for {card.label_kind}{names}"
 
 
-def _map(name: str, card: Mapping[str, Any]) -> str:
-    """What a map shows."""
-    classes = class_names(card)
-    named = dict(zip(class_channels(len(classes)), classes, strict=False))
+def _map(name: str, card: ModelCard) -> str:
+    """Meaning of a map."""
+    named = dict(zip(class_channels(len(card.classes)), card.classes, strict=False))
     if name in named:
         return f"how much a pixel looks like {named[name]}, 0 to 1"
-    what = "a nucleus" if label_kind_of(card) == INSTANCES else "an object"
+    what = "a nucleus" if card.label_kind is LabelKind.NUCLEI else "an object"
     return MAPS.get(name, "a map of its own").format(what=what)
 
 
-def _scale(card: Mapping[str, Any]) -> str:
-    """How large the network wants to see an image."""
-    if sees_whole(card):
-        return "\nImages are resized until one window holds all of them."
-    working = card.get("working_diameters")
-    if not working:
+def _scale(card: ModelCard) -> str:
+    """Size at which the network wants to see an image."""
+    if card.label_kind.sees_whole:
+        return "\nImages are resized until one tile holds all of them."
+    working = card.working_diameters
+    if working is None:
         return ""
     return (
         f"\nImages whose nuclei are not about {working[0]:g} to {working[1]:g} pixels "
@@ -391,11 +383,11 @@ def _scale(card: Mapping[str, Any]) -> str:
     )
 
 
-def _thresholds(thresholds: dict[str, float] | None) -> str:
-    return f" (thresholds: `{json.dumps(thresholds)}`)" if thresholds else ""
+def _thresholds(thresholds: Mapping[str, float]) -> str:
+    return f" (thresholds: `{json.dumps(dict(thresholds))}`)" if thresholds else ""
 
 
-def _scores(scores: dict[str, float] | None) -> str:
+def _scores(scores: Mapping[str, Any]) -> str:
     if not scores:
         return "The card states no scores."
     return (

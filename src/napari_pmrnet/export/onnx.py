@@ -25,7 +25,7 @@ from napari_pmrnet._runtime import import_torch
 from napari_pmrnet._software import needs, require
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.io.write import replace_file
-from napari_pmrnet.models.card import INSTANCES, class_names, label_kind_of
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.models.model import Model, activate
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.segmentation.normalise import PERCENTILES
@@ -99,10 +99,8 @@ def onnx_bytes(model: Model) -> bytes:
 
     from napari_pmrnet.network.pmrnet import STRIDE
 
-    pass
-
     free = {0: "batch", 2: "height", 3: "width"}
-    stream = io.BytesIO()
+    stream: Any = io.BytesIO()
     with warnings.catch_warnings(), _quiet_exporter(), torch.no_grad():
         # The exporter by tracing is deprecated in favour of one that needs another
         # package; the sizes that tracing takes for constants are only checked.
@@ -125,18 +123,18 @@ def onnx_bytes(model: Model) -> bytes:
 
 
 def metadata(model: Model) -> dict[str, str]:
-    """What a program that runs the exported model has to know, as text."""
+    """Facts that a program needs to run the exported model, as text."""
     facts = {
         "name": model.name,
-        "weights_sha256": model.card["sha256"],
+        "weights_sha256": model.card.sha256,
         "window": model.tile,
         "overlap": model.overlap,
         "size_multiple": 8,
         "channels": list(model.map_names()),
         "normalisation": NORMALISATION,
-        "licences": model.card.get("licences", {}),
-        "thresholds": model.card.get("thresholds", {}),
-        "working_diameters": model.card.get("working_diameters", []),
+        "licences": model.card.licences,
+        "thresholds": model.card.thresholds,
+        "working_diameters": list(model.card.working_diameters or ()),
     }
     return {
         key: value if isinstance(value, str) else json.dumps(value)
@@ -184,11 +182,11 @@ def check_export(content: bytes, model: Model, tiles: Any = None) -> str:
             f"{worst:.2g} from ours, more than {TOLERANCE:g}."
         )
     count = sum(len(batch) for batch in batches)
-    return f"Run by onnxruntime on {count} windows, its maps are ours to {worst:.1g}."
+    return f"Run by onnxruntime on {count} tiles, its maps are ours to {worst:.1g}."
 
 
 def runner(content: bytes) -> Any:
-    """Function that runs an ONNX model: windows (N, 3, h, w) -> maps (N, n, h, w).
+    """Function that runs an ONNX model: tiles (N, 3, h, w) -> maps (N, n, h, w).
 
     Raises
     ------
@@ -244,9 +242,11 @@ def needed(package: str) -> ModuleType:
 
 
 def _target(model: Model) -> str:
-    """What a model labels."""
-    kind, names = label_kind_of(model.card), class_names(model.card)
-    return "nuclei" if kind == INSTANCES else ", ".join(names) or kind
+    """Names of what a model labels."""
+    kind = model.card.label_kind
+    return (
+        "nuclei" if kind is LabelKind.NUCLEI else ", ".join(model.card.classes) or kind
+    )
 
 
 def _about(model: Model) -> str:
@@ -257,7 +257,7 @@ def _about(model: Model) -> str:
     )
 
 
-def _by_tracing() -> dict[str, bool]:
+def _by_tracing() -> dict[str, Any]:
     """Options for the exporter by tracing, the only one before torch 2.5."""
     import torch
 

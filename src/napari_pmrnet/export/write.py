@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.export.archive import add_file
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.write import checked_target, replace_file
-from napari_pmrnet.models.library import SUFFIX, find_weights, read_card
+from napari_pmrnet.models.card import read_verified
+from napari_pmrnet.models.library import SUFFIX, find_weights
 
 ZIP, ONNX, BIOIMAGEIO = "zip", "onnx", "bioimageio"
 ENDINGS = {ZIP: ".zip", ONNX: ".onnx", BIOIMAGEIO: ".bioimageio.zip"}
@@ -90,37 +89,16 @@ def export_model(name: str, path: str | Path, kind: str | None = None) -> Export
     return Exported(target, export_package(name, target))
 
 
-def verified_weights(name: str) -> tuple[bytes, dict[str, Any]]:
-    """Weights and card of a model, which belong together.
-
-    Raises
-    ------
-    WeightsError
-        If they do not.
-    """
-    path = find_weights(name)
-    card = read_card(path)
-    try:
-        weights = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}.") from error
-    if sha256(weights).hexdigest() != card.get("sha256"):
-        raise WeightsError(
-            f"{path} is not the file its card describes, so it is not exported. Copy "
-            "weights and card again from where they came."
-        )
-    return weights, card
-
-
 def _export_zip(name: str, target: Path) -> Exported:
     """Weights and card, as `import_model` takes them."""
-    weights, card = verified_weights(name)
-    stem = find_weights(name).stem
-    text = json.dumps({**card, "name": stem}, indent=2) + "\n"
+    path = find_weights(name)
+    weights, card = read_verified(path)
+    stem = path.stem
+    files = ((SUFFIX, weights), (".json", card.updated(name=stem).to_json()))
 
     def write(stream: BinaryIO) -> None:
         with zipfile.ZipFile(stream, "w") as archive:
-            for ending, content in ((SUFFIX, weights), (".json", text.encode())):
+            for ending, content in files:
                 add_file(archive, f"{stem}{ending}", content)
 
     replace_file(target, write)

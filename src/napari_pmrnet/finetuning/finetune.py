@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -244,10 +244,7 @@ def mixed(
 
 def tuned_model(model: Model, state: dict[str, Tensor]) -> Model:
     """A model with other weights, and the rest of the card as it was."""
-    network = PMRNet(
-        model.card["architecture"]["in_channels"], out_channels=len(model.channels)
-    )
+    network = PMRNet(out_channels=len(model.channels))
     network.load_state_dict(state)
     network = channels_last(network.eval(), model.device)
-    card: dict[str, Any] = {**model.card, "sha256": ""}
-    return replace(model, network=network, card=card)
+    return replace(model, network=network, card=model.card.updated(sha256=""))

@@ -30,7 +30,7 @@ from napari_pmrnet.finetuning.job import (
     STARTED,
     Job,
 )
-from napari_pmrnet.models.card import label_kind_of, sees_whole
+from napari_pmrnet.models.card import ModelCard
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +67,9 @@ def run_job(job: Job) -> None:
 
     about, settings = job.about, job.settings
     model = load_model(about["model"], about["device"])
-    if sees_whole(model.card):
+    if model.card.label_kind.sees_whole:
         raise DataError(
-            f"'{model.name}' is a model of {label_kind_of(model.card)}; corrections "
+            f"'{model.name}' is a model of {model.card.label_kind}; corrections "
             "are of nuclei. Begin with a model of nuclei."
         )
     corrections = job.corrections()
@@ -130,37 +130,35 @@ def _training_loss(losses: dict[str, float]) -> float:
 
 def _save(
     job: Job,
-    card: dict[str, Any],
+    card: ModelCard,
     state: dict[str, Any],
     corrections: list[Corrections],
     before: dict[str, float],
     after: dict[str, float],
 ) -> None:
     """Write weights and a card that says where they come from."""
-    from napari_pmrnet.models.card import save_model
+    from napari_pmrnet.models.weights import save_model
 
     digest = hashlib.sha256()
     for one in corrections:
         digest.update(one.image.tobytes() + one.labels.tobytes())
-    inherited = {k: v for k, v in card.items() if k not in ("val", "name", "sha256")}
-    save_model(
-        job.weights,
-        state,
-        {
-            **inherited,
-            "parent": card["sha256"],
-            "data": {
-                "name": "corrections",
-                "sha256": digest.hexdigest(),
-                "images": len(corrections),
-                "names": [one.name for one in corrections],
-                "reviewed": sum(one.reviewed.size for one in corrections),
-            },
-            "training": {**asdict(job.settings), "steps": job.about["steps"]},
-            "scores": {"before": before, "after": after},
-            "date": f"{date.today():%Y-%m-%d}",
+    own = ("val", "name", "sha256")
+    inherited = {k: v for k, v in card.document.items() if k not in own}
+    tuned = {
+        **inherited,
+        "parent": card.sha256,
+        "data": {
+            "name": "corrections",
+            "sha256": digest.hexdigest(),
+            "images": len(corrections),
+            "names": [one.name for one in corrections],
+            "reviewed": sum(one.reviewed.size for one in corrections),
         },
-    )
+        "training": {**asdict(job.settings), "steps": job.about["steps"]},
+        "scores": {"before": before, "after": after},
+        "date": f"{date.today():%Y-%m-%d}",
+    }
+    save_model(job.weights, state, ModelCard(tuned))
 
 
 def main() -> None:

@@ -102,7 +102,7 @@ def _reviewed(
         if name in maps
     }
     whole = shown if len(shown) == 3 else {}
-    review = begin_review(kept.labels.copy(), Origin(kept.found, whole, None, {}))
+    review = begin_review(kept.labels.copy(), Origin(kept.found, whole, None))
     review.statuses.update(kept.statuses)
     flags = review.flags()
     return corrections_of(

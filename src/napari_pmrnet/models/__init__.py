@@ -6,7 +6,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from napari_pmrnet.models.library import available_models, card_path, find_weights
+from napari_pmrnet.models.card import card_path
+from napari_pmrnet.models.library import available_models, find_weights
 
 if TYPE_CHECKING:
     from napari_pmrnet.models.model import Model

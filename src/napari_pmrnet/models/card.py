@@ -1,164 +1,253 @@
-"""The model card: what a weights file is, in JSON beside it."""
+"""The model card: what a weights file is, in JSON beside it.
+
+Whether a model is loaded, imported, exported or only listed, its card comes through
+`parse_card`, and its weights are compared with it by `ModelCard.hash_fault`.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.torch import save
-from torch import Tensor
-
-from napari_pmrnet.errors import ImageError
-from napari_pmrnet.io.write import replace_file
-from napari_pmrnet.models.library import write_card
+from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.models.card_checks import (
+    IN_CHANNELS,
+    MOST_CARD,
+    CardError,
+    read_calibration,
+    read_channels,
+    read_diameters,
+    read_hash,
+    read_json,
+    read_label_kind,
+    read_suggestions,
+    read_table,
+    read_text,
+    read_thresholds,
+    read_tile,
+)
+from napari_pmrnet.models.label_kind import LabelKind
 
 CARD_VERSION = 1
-TILE = 256
+TILE, OVERLAP = 256, 64
 LICENCES = {"code": "BSD-3-Clause", "weights": "CC0-1.0"}
+MOST_WEIGHTS = 64 * 2**20
+"""Bytes that a file of weights may have."""
+
+Calibration = Mapping[str, float]
+"""``intercept`` of a logistic regression, and a coefficient for each feature."""
 
 
-def architecture(channels: Sequence[str]) -> dict[str, Any]:
-    """The card's description of a network with these output channels."""
-    return {"name": "PMRNet", "in_channels": 3, "channels": list(channels)}
+@dataclass(frozen=True)
+class ModelCard:
+    """The card of a model: made from the fields of its JSON, and checked by that.
 
+    To change it, make another: see `updated`.
 
-def sha256(path: Path) -> str:
-    """Hash of a file's bytes, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def save_model(
-    path: Path, state: dict[str, Tensor], card: dict[str, Any]
-) -> dict[str, Any]:
-    """Write weights and card, each to a temporary file that is renamed.
-
-    Parameters
+    Attributes
     ----------
-    path : Path
-        The ``.safetensors`` file; the card goes to the same name with ``.json``.
-    state : dict of Tensor
-        State of the network.
-    card : dict
-        Fields beyond those added here: card version, window, licences, hash.
-
-    Returns
-    -------
-    dict
-        The card as written.
-    """
-    packed = {name: value.contiguous() for name, value in state.items()}
-    replace_file(path, lambda stream: stream.write(save(packed)))
-    card = {
-        "card_version": CARD_VERSION,
-        "name": path.stem,
-        "window": TILE,
-        "licences": LICENCES,
-        **card,
-        "sha256": sha256(path),
-    }
-    write_card(path, card)
-    return card
-
-
-INSTANCES, OBJECTS, CLASSES = "instances", "objects", "classes"
-LABEL_KINDS = (INSTANCES, OBJECTS, CLASSES)
-_CHANNEL = "class_"
-_NOUNS = {
-    INSTANCES: ("nucleus", "nuclei"),
-    OBJECTS: ("object", "objects"),
-    CLASSES: ("class", "classes"),
-}
-
-
-def label_kind_of(card: Mapping[str, Any]) -> str:
-    """One of `LABEL_KINDS`: what the model of a card labels."""
-    return card.get("labels", INSTANCES)
-
-
-def sees_whole(card: Mapping[str, Any]) -> bool:
-    """Whether the model of a card sees every image whole, at the size of a window."""
-    return label_kind_of(card) != INSTANCES
-
-
-def noun(kind: str) -> tuple[str, str]:
-    """Singular and plural of what is labelled; see `LABEL_KINDS`."""
-    return _NOUNS.get(kind, _NOUNS[INSTANCES])
-
-
-def counted(count: int, kind: str) -> str:
-    """How many nuclei, objects or classes, in words."""
-    return f"{count} {noun(kind)[count != 1]}"
-
-
-def class_names(card: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the classes, that of label 1 first; empty if there are none."""
-    return tuple(card.get("classes", ())) if label_kind_of(card) == CLASSES else ()
-
-
-def class_channels(count: int) -> tuple[str, ...]:
-    """Output channels that tell classes apart: none for a single class."""
-    return tuple(f"{_CHANNEL}{k}" for k in range(1, count + 1)) if count > 1 else ()
-
-
-def class_channels_in(channels: Iterable[str]) -> tuple[str, ...]:
-    """Those of some channels or maps that tell classes apart, class 1 first."""
-    return class_channels(sum(name.startswith(_CHANNEL) for name in channels))
-
-
-def whole_scale(tile: int, shape: tuple[int, int]) -> float:
-    """Pixels of a window for each pixel of an image (H, W) that it holds whole."""
-    return tile / max(shape)
-
-
-def refuse_parts(card: Mapping[str, Any], name: str, instead: str) -> None:
-    """Refuse to segment an image part by part with a model that sees images whole.
-
-    Parameters
-    ----------
-    card : mapping
-        The model card.
+    document : mapping
+        All fields as they stand in the JSON, also those not known here.
     name : str
-        Of the image.
-    instead : str
-        What the user can do, as a sentence.
+        Of the model when the card was written; may be empty.
+    sha256 : str
+        Hash of the weights; empty if they are not written yet.
+    channels : tuple of str
+        Output channels of the network, which takes three.
+    label_kind : LabelKind
+        What the model labels (``labels`` in the JSON).
+    classes : tuple of str
+        Names of the classes, that of label 1 first; empty if there are none.
+    tile, overlap : int
+        Side of the tiles the network sees (``window`` in the JSON), and overlap of
+        neighbouring ones, in pixels.
+    thresholds : mapping
+        Settings that were tuned for the model; empty if none were.
+    working_diameters : tuple of float, or None
+        Diameters of nuclei, in pixels, between which the network sees an image as it
+        is. None: it sees every image as it is.
+    certainty, object_certainty, missed_certainty : Calibration or None
+        Of pixels, of labels and of proposals.
+    suggestions : mapping of Calibration, or None
+        Of ``merge`` and ``split``, each None if it could not be fitted.
+    parent : str
+        Hash of the weights that training began with, or empty.
+    date : str
+        Of the training, or empty.
+    licences, data, training, val, scores : mapping
+        Licences of code and weights; what was trained on, and how; scores on
+        validation images, and before and after fine-tuning. Empty if not stated.
 
     Raises
     ------
-    ImageError
+    CardError
+        If a field is not as it should be.
     """
-    if sees_whole(card):
-        raise ImageError(
-            f"'{name}': a model of {label_kind_of(card)} sees every image whole. "
-            f"{instead}"
+
+    document: Mapping[str, Any]
+    name: str = field(init=False)
+    sha256: str = field(init=False)
+    channels: tuple[str, ...] = field(init=False)
+    label_kind: LabelKind = field(init=False)
+    classes: tuple[str, ...] = field(init=False)
+    tile: int = field(init=False)
+    overlap: int = field(init=False)
+    thresholds: Mapping[str, float] = field(init=False)
+    working_diameters: tuple[float, float] | None = field(init=False)
+    certainty: Calibration | None = field(init=False)
+    object_certainty: Calibration | None = field(init=False)
+    missed_certainty: Calibration | None = field(init=False)
+    suggestions: Mapping[str, Calibration | None] | None = field(init=False)
+    parent: str = field(init=False)
+    date: str = field(init=False)
+    licences: Mapping[str, Any] = field(init=False)
+    data: Mapping[str, Any] = field(init=False)
+    training: Mapping[str, Any] = field(init=False)
+    val: Mapping[str, Any] = field(init=False)
+    scores: Mapping[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name, value in _read(self.document).items():
+            object.__setattr__(self, name, value)
+
+    def updated(self, **fields: Any) -> ModelCard:
+        """Card with some fields of its JSON changed or added.
+
+        Raises
+        ------
+        CardError
+            If a field is not as it should be.
+        """
+        return ModelCard({**self.document, **fields})
+
+    def to_json(self) -> bytes:
+        """Content of the file of the card."""
+        return (json.dumps(self.document, indent=2) + "\n").encode()
+
+    def hash_fault(self, weights: bytes) -> str | None:
+        """Hashes of the content of a weights file and on the card, if they differ."""
+        digest = sha256(weights).hexdigest()
+        if digest == self.sha256:
+            return None
+        return f"SHA-256 {digest[:12]}..., expected {self.sha256[:12]}..."
+
+
+def _read(document: Any) -> dict[str, Any]:
+    """Attributes of a card from the fields of its JSON."""
+    if not isinstance(document, Mapping):
+        raise CardError("holds no fields")
+    channels = read_channels(document.get("architecture"))
+    label_kind, classes = read_label_kind(document, channels)
+    tile, overlap = read_tile(document, OVERLAP)
+    calibrations = ("certainty", "object_certainty", "missed_certainty")
+    tables = ("licences", "data", "val", "scores")
+    return {
+        "sha256": read_hash(document.get("sha256")),
+        "channels": channels,
+        "label_kind": label_kind,
+        "classes": classes,
+        "tile": tile,
+        "overlap": overlap,
+        "thresholds": read_thresholds(document),
+        "working_diameters": read_diameters(document.get("working_diameters")),
+        **{name: read_calibration(document, name) for name in calibrations},
+        "suggestions": read_suggestions(document.get("suggestions")),
+        **{name: read_text(document, name) for name in ("name", "parent", "date")},
+        **{name: read_table(document, name) for name in tables},
+        "training": read_table(document, "training")
+        or read_table(document, "settings"),
+    }
+
+
+def new_card(channels: Sequence[str], **fields: Any) -> ModelCard:
+    """Card of a network with these output channels; other fields as in its JSON."""
+    described = {
+        "name": "PMRNet",
+        "in_channels": IN_CHANNELS,
+        "channels": list(channels),
+    }
+    return ModelCard({"architecture": described, "window": TILE, **fields})
+
+
+def parse_card(content: bytes) -> ModelCard:
+    """Card of weights on disk from the content of its file.
+
+    Raises
+    ------
+    CardError
+        If it is too large, not JSON, holds other than finite numbers, or a field is
+        not as it should be.
+    """
+    card = ModelCard(read_json(content))
+    if not card.sha256:
+        raise CardError("names no SHA-256 of its weights")
+    return card
+
+
+def card_path(weights: Path) -> Path:
+    """Path of the card of a weights file."""
+    return weights.with_suffix(".json")
+
+
+def read_card(weights: Path) -> ModelCard:
+    """Read the model card of a weights file.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing, unreadable or spoilt.
+    """
+    path = card_path(weights)
+    try:
+        with path.open("rb") as stream:
+            return parse_card(stream.read(MOST_CARD + 1))
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"{weights} has no model card: {path.name} is missing. Copy it from where "
+            "the weights came."
+        ) from error
+    except OSError as error:
+        raise WeightsError(
+            f"{path} cannot be read ({error.strerror or error}). Copy it again from "
+            "where the weights came."
+        ) from error
+    except CardError as error:
+        raise WeightsError(
+            f"{path} is not a model card: it {error.fault[:300]}. Copy it again from "
+            "where the weights came."
+        ) from error
+
+
+def write_card(weights: Path, card: ModelCard) -> None:
+    """Write the card of a weights file, whole or not at all."""
+    from napari_pmrnet.io.write import replace_file
+
+    replace_file(card_path(weights), lambda stream: stream.write(card.to_json()))
+
+
+def read_verified(path: Path) -> tuple[bytes, ModelCard]:
+    """Weights of a file, and the card beside it, which belong together.
+
+    Raises
+    ------
+    WeightsError
+        If one of them is missing or cannot be read, or they do not.
+    """
+    card = read_card(path)
+    try:
+        with path.open("rb") as stream:
+            weights = stream.read(MOST_WEIGHTS + 1)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}.") from error
+    fault = card.hash_fault(weights)
+    if fault:
+        raise WeightsError(
+            f"{path} is not the file its card describes: {fault}. Copy weights and "
+            "card again from where they came; for a shipped model, reinstall "
+            "napari-pmrnet."
         )
-
-
-def classes_of(parts: np.ndarray, maps: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Class of every pixel of the foreground: the one with the highest probability.
-
-    Parameters
-    ----------
-    parts : ndarray of int32, shape (H, W)
-        0 is background.
-    maps : mapping of ndarray, each (H, W)
-        Probabilities ``class_1``, ``class_2``...; none of a single class.
-
-    Returns
-    -------
-    ndarray of int32, shape (H, W)
-        0 is background, k the k-th class.
-    """
-    names = class_channels_in(maps)
-    if not names:
-        return (parts > 0).astype(np.int32)
-    likeliest = np.argmax(np.stack([maps[name] for name in names]), axis=0) + 1
-    return np.where(parts > 0, likeliest, 0).astype(np.int32)
-
-
-def true_classes(labels: np.ndarray, card: Mapping[str, Any]) -> np.ndarray:
-    """What `classes_of` should give, from true labels of any shape."""
-    several = len(class_names(card)) > 1
-    return labels if several else (labels > 0).astype(np.int32)
+    return weights, card

@@ -1,22 +1,18 @@
-"""What a model card says, in words: a line for the list, rows for the one chosen.
+"""A model card in words: a line for the list, rows for the one chosen.
 
-Cards may be of other versions or edited by hand, so whatever a field holds is shown
-and nothing is taken for granted.
+Tables on a card may be of other versions or edited by hand, so whatever they hold is
+shown and nothing is taken for granted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from napari_pmrnet.errors import WeightsError
-from napari_pmrnet.models.library import (
-    find_weights,
-    read_card,
-    shipped_models,
-    user_models,
-)
+from napari_pmrnet.models.card import ModelCard, read_card
+from napari_pmrnet.models.library import find_weights, shipped_models, user_models
 
 NOT_STATED = "not stated"
 NOT_HERE = " (not here)"
@@ -35,15 +31,15 @@ class Entry:
     name : str
     shipped : bool
         Whether it comes with the package.
-    card : dict
-        Its card; empty if it cannot be read.
+    card : ModelCard or None
+        None if it cannot be read.
     fault : str
         Why the card cannot be read, or nothing.
     """
 
     name: str
     shipped: bool
-    card: dict[str, Any] = field(default_factory=dict)
+    card: ModelCard | None = None
     fault: str = ""
 
 
@@ -63,24 +59,24 @@ def _entry(name: str, shipped: bool) -> Entry:
 def summary(entry: Entry, others: Iterable[Entry] = ()) -> dict[str, str]:
     """The columns of the list: name, parent, date, images, score."""
     card = entry.card
-    return {
-        "name": entry.name,
-        "parent": parent_of(card, others).removesuffix(NOT_HERE),
-        "date": _text(card.get("date")) or "",
-        "images": _count(card),
-        "score": "faulty" if entry.fault else _score(card),
-    }
+    if card is None:
+        columns = {"parent": "", "date": "", "images": "", "score": "faulty"}
+    else:
+        columns = {
+            "parent": parent_of(card, others).removesuffix(NOT_HERE),
+            "date": _text(card.date),
+            "images": _count(card),
+            "score": _score(card),
+        }
+    return {"name": entry.name, **columns}
 
 
-def describe(
-    card: Mapping[str, Any], others: Iterable[Entry] = ()
-) -> list[tuple[str, str]]:
+def describe(card: ModelCard, others: Iterable[Entry] = ()) -> list[tuple[str, str]]:
     """Everything about a model that its card says, as labels and texts.
 
     Parameters
     ----------
-    card : mapping
-        The model card.
+    card : ModelCard
     others : iterable of Entry
         Models among which the parent is looked for.
 
@@ -88,52 +84,49 @@ def describe(
     -------
     list of (str, str)
     """
-    data, before, after = _table(card.get("data")), *_before_and_after(card)
+    before, after = _before_and_after(card)
     rows = [
         ("Parent", parent_of(card, others)),
-        ("Date", _text(card.get("date"))),
-        ("Data", _data(data)),
-        ("Images", _images(data.get("images"))),
-        ("Scores", "" if after else _scores(_table(card.get("val")))),
+        ("Date", _text(card.date)),
+        ("Data", _data(card.data)),
+        ("Images", _images(card.data.get("images"))),
+        ("Scores", "" if after else _scores(card.val)),
         ("Scores before", _scores(before)),
         ("Scores after", _scores(after)),
         ("Settings", _settings(card)),
-        ("Maps", _list(_table(card.get("architecture")).get("channels"))),
-        ("Window", _pixels(card.get("window"))),
-        ("Thresholds", _pairs(_table(card.get("thresholds")))),
-        ("Licences", _pairs(_table(card.get("licences")))),
-        ("Weights", _hash(card.get("sha256"))),
+        ("Maps", ", ".join(card.channels)),
+        ("Tile", f"{card.tile} pixels"),
+        ("Thresholds", _pairs(card.thresholds)),
+        ("Licences", _pairs(card.licences)),
+        ("Weights", _hash(card.sha256)),
     ]
     return [(label, text or NOT_STATED) for label, text in rows if _kept(label, text)]
 
 
-def parent_of(card: Mapping[str, Any], others: Iterable[Entry] = ()) -> str:
+def parent_of(card: ModelCard, others: Iterable[Entry] = ()) -> str:
     """Name of the model that one was made from, or its short hash if it is not here."""
-    parent = card.get("parent")
-    if not isinstance(parent, str) or not parent:
+    if not card.parent:
         return ""
     for other in others:
-        if parent in (other.card.get("sha256"), other.name):
+        digest = None if other.card is None else other.card.sha256
+        if card.parent in (digest, other.name):
             return other.name
-    return f"{_text(parent[:SHORT_HASH])}{NOT_HERE}"
+    return f"{_text(card.parent[:SHORT_HASH])}{NOT_HERE}"
 
 
 def _kept(label: str, text: str) -> bool:
-    """Whether a row is worth showing: a model without scores says so once."""
+    """True if a row is worth showing: a model without scores says so once."""
     return bool(text) or label in ("Parent", "Date", "Data", "Images", "Settings")
 
 
-def _before_and_after(
-    card: Mapping[str, Any],
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _before_and_after(card: ModelCard) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Scores on the user's images before and after training."""
-    scores = _table(card.get("scores"))
-    return _table(scores.get("before")), _table(scores.get("after"))
+    return _table(card.scores.get("before")), _table(card.scores.get("after"))
 
 
-def _score(card: Mapping[str, Any]) -> str:
+def _score(card: ModelCard) -> str:
     """The score that stands for a model."""
-    scores = _before_and_after(card)[1] or _table(card.get("val"))
+    scores = _before_and_after(card)[1] or card.val
     for name in _SCORES:
         if name in scores:
             value = scores[name]
@@ -149,9 +142,9 @@ def _scores(scores: Mapping[str, Any]) -> str:
     return _pairs({name: scores[name] for name in names[:_SHOWN_SCORES]})
 
 
-def _count(card: Mapping[str, Any]) -> str:
+def _count(card: ModelCard) -> str:
     """Number of images that were trained on."""
-    images = _table(card.get("data")).get("images")
+    images = card.data.get("images")
     if isinstance(images, Mapping):
         images = images.get("train", "")
     return _text(images) or ""
@@ -170,23 +163,15 @@ def _data(data: Mapping[str, Any]) -> str:
     )
 
 
-def _settings(card: Mapping[str, Any]) -> str:
+def _settings(card: ModelCard) -> str:
     """Settings of the training; tables in them are named only."""
-    training = _table(card.get("training")) or _table(card.get("settings"))
-    plain = {k: v for k, v in training.items() if not isinstance(v, Mapping | list)}
+    training = card.training.items()
+    plain = {k: v for k, v in training if not isinstance(v, Mapping | list)}
     return _pairs(plain, longest=1000)
 
 
 def _hash(value: Any) -> str:
     return f"SHA-256 {_text(value)[:SHORT_HASH]}" if value else ""
-
-
-def _pixels(value: Any) -> str:
-    return f"{_text(value)} pixels" if value else ""
-
-
-def _list(value: Any) -> str:
-    return ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
 
 
 def _pairs(table: Mapping[str, Any], longest: int = _LONGEST) -> str:

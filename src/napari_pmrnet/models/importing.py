@@ -5,21 +5,22 @@ What comes in is data only, JSON and safetensors; nothing of it is ever executed
 
 from __future__ import annotations
 
-import json
-import math
 import zipfile
 import zlib
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import IO, NoReturn
 
 from napari_pmrnet.errors import WeightsError
-from napari_pmrnet.models.card_checks import card_fault
-from napari_pmrnet.models.library import SUFFIX, card_path
+from napari_pmrnet.models.card import (
+    MOST_WEIGHTS,
+    ModelCard,
+    card_path,
+    parse_card,
+)
+from napari_pmrnet.models.card_checks import MOST_CARD, CardError
+from napari_pmrnet.models.library import SUFFIX
 
-MOST_WEIGHTS = 64 * 2**20
-MOST_CARD = 2**20
 _MOST_ARCHIVE = MOST_WEIGHTS + MOST_CARD
 _UNREADABLE = (
     OSError,
@@ -42,19 +43,17 @@ class Incoming:
         File it came from.
     weights : bytes
         Content of the ``.safetensors`` file.
-    card : dict
-        Its model card.
+    card : ModelCard
     """
 
     source: Path
     weights: bytes
-    card: dict[str, Any]
+    card: ModelCard
 
     @property
     def name(self) -> str:
         """The name that its card gives it, or that of the file."""
-        named = self.card.get("name")
-        return named if isinstance(named, str) else self.source.stem
+        return self.card.name or self.source.stem
 
 
 def read_model(path: str | Path) -> Incoming:
@@ -70,22 +69,18 @@ def read_model(path: str | Path) -> Incoming:
     WeightsError
         If anything about it is not as it should be: names the file and what is wrong.
     """
-    from napari_pmrnet.models.weight_checks import state_fault
+    from napari_pmrnet.models.weights import state_fault
 
     path = Path(path).expanduser()
     weights, card_bytes = read_parts(path)
-    card = parse_card(path, card_bytes)
-    fault = card_fault(card)
+    try:
+        card = parse_card(card_bytes)
+    except CardError as error:
+        _refuse(path, f"its card {error.fault}", error)
+    fault = card.hash_fault(weights)
     if fault:
-        _refuse(path, f"its card {fault}")
-    digest = sha256(weights).hexdigest()
-    if digest != card["sha256"]:
-        _refuse(
-            path,
-            f"its weights are not those that its card describes (SHA-256 "
-            f"{digest[:12]}..., expected {card['sha256'][:12]}...)",
-        )
-    fault = state_fault(weights, card["architecture"])
+        _refuse(path, f"its weights are not those that its card describes ({fault})")
+    fault = state_fault(weights, len(card.channels))
     if fault:
         _refuse(path, f"its weights {fault}")
     return Incoming(path, weights, card)
@@ -110,24 +105,6 @@ def read_parts(path: Path) -> tuple[bytes, bytes]:
     if not card.is_file():
         _refuse(path, f"its card {card.name} is not beside it")
     return _read_file(path, MOST_WEIGHTS), _read_file(card, MOST_CARD)
-
-
-def parse_card(path: Path, content: bytes) -> dict[str, Any]:
-    """A card from its JSON; `path` is what the user chose.
-
-    Raises
-    ------
-    WeightsError
-        If it is not JSON that can be written again, or holds other than finite numbers.
-    """
-    try:
-        card = json.loads(content, parse_constant=_finite, parse_float=_finite)
-        json.dumps(card, indent=2)
-    except (ValueError, RecursionError) as error:
-        _refuse(path, f"its card is not JSON ({error})", error)
-    if not isinstance(card, dict):
-        _refuse(path, "its card holds no fields")
-    return card
 
 
 def _read_file(path: Path, most: int) -> bytes:
@@ -175,7 +152,7 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
         _refuse(path, "it is locked by a password")
 
 
-def _read_at_most(path: Path, name: str, stream: BinaryIO, most: int) -> bytes:
+def _read_at_most(path: Path, name: str, stream: IO[bytes], most: int) -> bytes:
     """Content of a stream, of which no more than the limit is ever read."""
     content = stream.read(most + 1)
     if len(content) > most:
@@ -189,14 +166,6 @@ def _too_large(path: Path, name: str, most: int) -> NoReturn:
 
 def _megabytes(size: int) -> str:
     return f"{size // 2**20} MB, the most that a model may have"
-
-
-def _finite(text: str) -> float:
-    """A number of a card, which may not be NaN or beyond all bounds."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is not a finite number")
-    return value
 
 
 def _refuse(path: Path, why: str, cause: BaseException | None = None) -> NoReturn:

@@ -1,11 +1,9 @@
-"""Which models there are, shipped and the user's own, without importing torch."""
+"""Models that there are, shipped and the user's own, without importing torch."""
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
@@ -104,7 +102,7 @@ def check_name(name: str, instead_of: str | None = None) -> None:
 
 
 def place_for(name: str) -> Path:
-    """Where the weights of a new model go, its folder made.
+    """Path for the weights of a new model, its folder made.
 
     Raises
     ------
@@ -125,7 +123,7 @@ def place_for(name: str) -> Path:
 
 
 def _fault(name: str) -> str | None:
-    """Why a name is not a legal file name everywhere, or None."""
+    """Reason why a name is not a legal file name everywhere, or None."""
     if not name:
         return "it is empty"
     if len(name) > LONGEST_NAME:
@@ -147,41 +145,5 @@ def _fault(name: str) -> str | None:
 
 
 def _same(name: str) -> str:
-    """What is equal for names that some file system takes for one and the same."""
+    """Text that is equal for names that some file system takes for one and the same."""
     return unicodedata.normalize("NFKC", name).casefold()
-
-
-def card_path(weights: Path) -> Path:
-    """Path of the card of a weights file."""
-    return weights.with_suffix(".json")
-
-
-def write_card(weights: Path, card: dict[str, Any]) -> None:
-    """Write the card of a weights file, whole or not at all."""
-    from napari_pmrnet.io.write import replace_file
-
-    content = (json.dumps(card, indent=2) + "\n").encode()
-    replace_file(card_path(weights), lambda stream: stream.write(content))
-
-
-def read_card(weights: Path) -> dict[str, Any]:
-    """Read the model card of a weights file.
-
-    Raises
-    ------
-    WeightsError
-        If it is missing, unreadable or not a card.
-    """
-    path = card_path(weights)
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WeightsError(
-            f"{weights} has no model card: {path.name} is missing. Copy it from where "
-            "the weights came."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path} cannot be read as JSON: {error}.") from error
-    if not isinstance(card, dict) or "window" not in card:
-        raise WeightsError(f"{path} is not a model card: it names no window size.")
-    return card

@@ -1,4 +1,4 @@
-"""A network with its weights verified, on a device, ready for windows."""
+"""A network with its weights verified, on a device, ready for tiles."""
 
 from __future__ import annotations
 
@@ -8,24 +8,21 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.backends.choose import Backend, make_backend
 from napari_pmrnet.models.backends.devices import choose_device
-from napari_pmrnet.models.card import sha256
-from napari_pmrnet.models.card_checks import label_kind_fault
-from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.models.card import ModelCard, read_verified
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.network import PMRNet
 
-OVERLAP = 64
 GPU_BATCH = 16
 FLIPS = ((), (2,), (3,), (2, 3))
 _EXTRA = ("gate_half", "gate_quarter", "esconv")
@@ -39,8 +36,7 @@ class Model:
     ----------
     name : str
         Name of a model or of the file.
-    card : dict
-        The model card; ``card["sha256"]`` is the hash of the weights.
+    card : ModelCard
     network : PMRNet
         In evaluation mode, in channels_last memory format.
     device : torch.device
@@ -50,16 +46,16 @@ class Model:
     """
 
     name: str
-    card: dict[str, Any]
+    card: ModelCard
     network: PMRNet
     device: torch.device
     wanted_backend: str = "auto"
 
     @cached_property
     def backend(self) -> Backend:
-        """What runs the network, made from its weights when first asked for."""
+        """Backend of the network, made from its weights when first asked for."""
         return make_backend(
-            self.network, self.device, self.wanted_backend, self.card.get("sha256")
+            self.network, self.device, self.wanted_backend, self.card.sha256
         )
 
     @property
@@ -69,22 +65,22 @@ class Model:
 
     @property
     def tile(self) -> int:
-        """Side of the windows the network sees, in pixels."""
-        return int(self.card["window"])
+        """Side of the tiles the network sees, in pixels."""
+        return self.card.tile
 
     @property
     def overlap(self) -> int:
-        """Overlap of neighbouring windows, in pixels."""
-        return int(self.card.get("overlap", OVERLAP))
+        """Overlap of neighbouring tiles, in pixels."""
+        return self.card.overlap
 
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the network's output channels."""
-        return tuple(self.card["architecture"]["channels"])
+        return self.card.channels
 
     @property
     def batch_size(self) -> int:
-        """Windows at once: one fits a processor's cache, a GPU wants many."""
+        """Tiles at once: one fits a processor's cache, a GPU wants many."""
         return 1 if self.device.type == "cpu" else GPU_BATCH
 
     def map_names(self, extra: bool = False) -> tuple[str, ...]:
@@ -104,7 +100,7 @@ class Model:
         size: int | None = None,
         flips: bool = False,
     ) -> np.ndarray:
-        """Run the network on windows.
+        """Run the network on tiles.
 
         Parameters
         ----------
@@ -113,10 +109,10 @@ class Model:
         extra : bool
             Also the gates at 1/2 and 1/4 scale and ESConv's boundary map.
         size : int, optional
-            Side at which the network sees a window, which is resized to it and the maps
+            Side at which the network sees a tile, which is resized to it and the maps
             back. By default h and w, which then are multiples of 8.
         flips : bool
-            Mean over the window as it is, flipped along each axis and along both.
+            Mean over the tile as it is, flipped along each axis and along both.
 
         Returns
         -------
@@ -128,21 +124,21 @@ class Model:
         if size is not None:
             batch = _resize(batch, (size, size))
         views = FLIPS if flips else FLIPS[:1]
-        maps = sum(self._maps(batch, extra, axes) for axes in views) / len(views)
-        return _to_host(_resize(maps, shape)).numpy()
+        total = sum((self._maps(batch, extra, axes) for axes in views), torch.zeros(()))
+        return _to_host(_resize(total / len(views), shape)).numpy()
 
     def _maps(self, batch: Tensor, extra: bool, axes: tuple[int, ...]) -> Tensor:
-        """All maps (N, n, h, w) of windows that the network sees flipped."""
+        """All maps (N, n, h, w) of tiles that the network sees flipped."""
         out = self.backend(batch.flip(axes))
         maps = [
             activate(out.logits, self.channels),
-            out.gates.full,
+            out.full,
             out.certainty,
         ]
         if extra:
-            coarse = (out.gates.half, out.gates.quarter)
+            coarse = (out.half, out.quarter)
             maps += [_resize(gate, batch.shape[-2:]) for gate in coarse]
-            maps.append(out.gates.esconv)
+            maps.append(out.esconv)
         back = torch.cat(maps, dim=1).flip(axes)
         for axis, name in ((2, "flow_y"), (3, "flow_x")):
             if axis in axes and name in self.channels:
@@ -160,7 +156,7 @@ def activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
 
 
 def _to_device(tiles: Tensor, device: torch.device) -> Tensor:
-    """Windows in float32 and channels_last; to a GPU from pinned memory."""
+    """Tiles in float32 and channels_last; to a GPU from pinned memory."""
     if device.type == "cuda" and tiles.device.type == "cpu":
         pinned = tiles.to(torch.float32).pin_memory()
         tiles = pinned.to(device, non_blocking=True)
@@ -208,35 +204,25 @@ def load_model(
     Raises
     ------
     WeightsError
-        If weights or card are missing, do not belong together, or are of another
-        network.
+        If weights or card are missing, spoilt, do not belong together, or are of
+        another network.
     SoftwareError
         If torch or safetensors does not fit.
     """
     path = find_weights(name)
-    card = read_card(path)
-    digest = sha256(path)
-    if digest != card.get("sha256"):
-        raise WeightsError(
-            f"{path} is not the file its card describes: SHA-256 {digest[:12]}..., "
-            f"expected {str(card.get('sha256'))[:12]}... Copy weights and card again "
-            "from where they came; for a shipped model, reinstall napari-pmrnet."
-        )
+    weights, card = read_verified(path)
+    network = PMRNet(out_channels=len(card.channels))
     try:
-        channels = card["architecture"]["channels"]
-        network = PMRNet(card["architecture"]["in_channels"], len(channels))
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        network.load_state_dict(load(weights))
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         unfit = misfit(error, str(path), "torch", "safetensors")
         raise unfit or WeightsError(
             f"{path} does not hold weights of the PMRNet its card describes "
             f"({_first_line(error)}). Choose another model."
         ) from error
-    fault = label_kind_fault(card)
-    if fault:
-        raise WeightsError(f"{path}: its card {fault}. Copy it again.")
     target = choose_device(device)
-    network = network.eval().to(target, memory_format=torch.channels_last)
+    # torch's stub of Module.to knows no memory format.
+    network = network.eval().to(target, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return Model(path.stem, card, network, target, backend)
 
 

@@ -11,18 +11,16 @@ from pathlib import Path
 
 from napari_pmrnet.errors import DataError, WeightsError
 from napari_pmrnet.io.write import replace_file, unwritable
+from napari_pmrnet.models.card import card_path, read_card, write_card
 from napari_pmrnet.models.importing import Incoming, read_model
 from napari_pmrnet.models.library import (
     SUFFIX,
-    card_path,
     check_name,
     find_weights,
     place_for,
-    read_card,
     shipped_models,
     user_folder,
     user_models,
-    write_card,
 )
 
 
@@ -69,7 +67,7 @@ def keep_model(model: Incoming, name: str) -> None:
         If the library cannot be written to; nothing is kept then.
     """
     place = place_for(name)
-    write_card(place, {**model.card, "name": name})
+    write_card(place, model.card.updated(name=name))
     try:
         replace_file(place, lambda stream: stream.write(model.weights))
     except DataError:
@@ -100,7 +98,7 @@ def rename_model(old: str, new: str) -> None:
             raise
     except OSError as error:
         raise unwritable(weights, error) from error
-    write_card(target, {**card, "name": new})
+    write_card(target, card.updated(name=new))
 
 
 def delete_model(name: str) -> None:

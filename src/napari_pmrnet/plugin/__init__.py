@@ -1,1 +1,1 @@
-"""All that knows napari or Qt: the dock, layer building, reader, writer, samples."""
+"""Everything that knows napari or Qt: docks, layers, reader, writer, samples."""

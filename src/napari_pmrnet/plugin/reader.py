@@ -19,10 +19,11 @@ from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.io.space import Space
 
 LayerTuple = tuple[Any, dict[str, Any], str]
-Reader = Callable[[str | Sequence[str]], list[LayerTuple]]
+Paths = str | Path | Sequence[str]
+Reader = Callable[[Paths], list[LayerTuple]]
 
 
-def get_reader(path: str | Sequence[str]) -> Reader | None:
+def get_reader(path: Paths) -> Reader | None:
     """Reader for a path, without opening the file.
 
     Parameters
@@ -48,7 +49,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     return read_layers if readable else None
 
 
-def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
+def read_layers(path: Paths) -> list[LayerTuple]:
     """Layers of a file or DSB18 folder.
 
     Parameters
@@ -78,7 +79,7 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     return [layer for image in images for layer in _layers(image)]
 
 
-def _only_path(path: str | Sequence[str]) -> str | None:
+def _only_path(path: Paths) -> str | None:
     """The one path, also of a list of one; None for a list of several."""
     if isinstance(path, str | Path):
         return str(path)
@@ -93,13 +94,14 @@ def _layers(image: ImageData) -> list[LayerTuple]:
         "metadata": image.metadata,
     }
     if image.is_labels:
-        return [(_editable(image.data), meta, "labels")]
+        return [(_editable(np.asarray(image.data)), meta, "labels")]
     meta["rgb"] = image.rgb
-    data = [image.data, *image.coarser] if image.coarser else image.data
+    data: Any = [image.data, *image.coarser] if image.coarser else image.data
     if image.channel_axis is None:
         return [(data, meta, "image")]
-    meta["name"] = _channel_names(image)
-    return split_channels(data, image.channel_axis, **meta)
+    meta["name"] = _channel_names(image, int(image.data.shape[image.channel_axis]))
+    channels: Any = split_channels(data, image.channel_axis, **meta)
+    return channels
 
 
 def _label_zarr_layer(path: Path) -> LayerTuple:
@@ -126,9 +128,8 @@ def _placed(space: Space) -> dict[str, Any]:
     return {"scale": space.scale, "units": space.units, "axis_labels": space.axes}
 
 
-def _channel_names(image: ImageData) -> list[str]:
+def _channel_names(image: ImageData, count: int) -> list[str]:
     """One layer name a channel: the file's own, or a number."""
-    count = image.data.shape[image.channel_axis]
     names = image.metadata.get("channel_names", ())
     if len(names) != count:
         names = [f"channel {i}" for i in range(count)]

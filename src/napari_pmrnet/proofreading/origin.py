@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
 from napari_pmrnet.segmentation.postprocess import Missed
 
 if TYPE_CHECKING:
+    from napari_pmrnet.models.card import ModelCard
     from napari_pmrnet.segmentation import Segmentation
 
 
@@ -28,8 +29,8 @@ class Origin:
     maps : mapping of ndarray, each (H, W)
         ``probability``, ``boundary`` and ``certainty``.
     flows : ndarray of float32, shape (2, H, W), or None
-    card : mapping
-        The model card.
+    card : ModelCard, optional
+        Of the model, where it is known.
     missed : Missed, optional
         Nuclei that may have been missed.
     """
@@ -37,7 +38,7 @@ class Origin:
     labels: np.ndarray
     maps: Mapping[str, np.ndarray]
     flows: np.ndarray | None
-    card: Mapping[str, Any]
+    card: ModelCard | None = None
     missed: Missed | None = None
 
     @classmethod
@@ -48,10 +49,10 @@ class Origin:
 
     def suggestions(self) -> Suggestions | None:
         """Merges and splits; None where the model says nothing of them."""
-        fitted, calibration = (
-            self.card.get(name) for name in ("suggestions", "object_certainty")
-        )
-        if self.flows is None or not fitted or not calibration:
+        if self.flows is None or self.card is None:
+            return None
+        fitted, calibration = self.card.suggestions, self.card.object_certainty
+        if not fitted or not calibration:
             return None
         return suggest(self.labels, self.maps, self.flows, calibration, fitted)
 
@@ -77,7 +78,7 @@ def begin_review(
     """
     if origin is None:
         return Review(Nuclei(labels, image=image))
-    calibration = origin.card.get("object_certainty")
+    calibration = None if origin.card is None else origin.card.object_certainty
     nuclei = Nuclei(
         labels, origin.labels, origin.maps, origin.flows, calibration, image
     )

@@ -47,7 +47,7 @@ def suggest(
     maps: Mapping[str, np.ndarray],
     flows: np.ndarray,
     calibration: Mapping[str, float],
-    coefficients: Mapping[str, Mapping[str, float]] | None = None,
+    coefficients: Mapping[str, Mapping[str, float] | None] | None = None,
 ) -> Suggestions:
     """Find pairs to merge and nuclei to split.
 
@@ -90,7 +90,7 @@ def suggest(
 
 
 def _scores(
-    table: pd.DataFrame, coefficients: Mapping[str, Mapping[str, float]] | None
+    table: pd.DataFrame, coefficients: Mapping[str, Mapping[str, float] | None] | None
 ) -> np.ndarray:
     """Estimated probability that each suggestion is right."""
     merging = (table["kind"] == MERGE).to_numpy()

@@ -12,7 +12,7 @@ from napari_pmrnet._software import needs
 from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.backends.devices import channels_last, choose_device
-from napari_pmrnet.models.card import TILE, architecture
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
 from napari_pmrnet.research.baselines import BASELINES, LogitsOnly
@@ -166,12 +166,7 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Model:
     config = TrainConfig.from_dict(named)
     network = build_network(config)
     network.load_state_dict(state["best_state"])
-    card = {
-        "architecture": architecture(config.channels),
-        "window": TILE,
-        **config.card_fields(),
-        "sha256": "",
-    }
+    card = new_card(config.channels, **config.card_fields())
     target = choose_device(device)
     network = channels_last(WithMaps(network).eval(), target)
     return Model(path.stem, card, network, target)

@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.models.card import INSTANCES, OBJECTS
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.research.published import NativeDataset
 from napari_pmrnet.research.readers.busi import BUSI
 from napari_pmrnet.research.readers.ddti import DDTI
@@ -63,15 +63,16 @@ def reader_class(name: str) -> type[Reader]:
     return reader
 
 
-def labels_of(name: str | None) -> str:
-    """What labels of a data set are, one of `models.card.LABEL_KINDS`.
+def labels_of(name: str | None) -> LabelKind:
+    """Kind of the labels of a data set.
 
     Parameters
     ----------
     name : str or None
         See `reader_class`; None is the packed layout, whose labels are instances.
     """
-    return INSTANCES if name is None or reader_class(name).instances else OBJECTS
+    apart = name is None or reader_class(name).instances
+    return LabelKind.NUCLEI if apart else LabelKind.OBJECTS
 
 
 def recognised(folder: str | Path) -> list[str]:

@@ -231,7 +231,7 @@ def _own_nuclei(
     """The nuclei of a block, from the maps of its view."""
     top, left = (s.start for s in grid.view(row, column))
     flows = take_flows(maps)
-    maps["certainty"] = certainty_map(maps, model.card.get("certainty"))
+    maps["certainty"] = certainty_map(maps, model.card.certainty)
     del maps["pgrf"]
     every = replace(settings, exclude_border=False)  # a view's border is no image's
     labels = label_nuclei(maps["probability"], flows, every, stats.diameter)

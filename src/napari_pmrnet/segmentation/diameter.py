@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_pmrnet.models.card import refuse_parts, sees_whole, whole_scale
+from napari_pmrnet.models.label_kind import whole_scale
 from napari_pmrnet.segmentation.flow_labels import SMALLEST_AREA, label_nuclei
 from napari_pmrnet.segmentation.normalise import normalise
 from napari_pmrnet.segmentation.objects import describe_objects, object_features
@@ -68,7 +68,7 @@ def choose_scale(
     diameter : float or None
         None where no nucleus was found.
     """
-    if sees_whole(model.card):
+    if model.card.label_kind.sees_whole:
         return whole_scale(model.tile, height_and_width(image)), None
     if needs_estimate(model, diameter):
         diameter = yield from estimate_diameter(model, image, whole)
@@ -77,12 +77,12 @@ def choose_scale(
 
 def needs_estimate(model: Model, diameter: float | None) -> bool:
     """Tell whether the scale can only be told from the image."""
-    return diameter is None and model.card.get("working_diameters") is not None
+    return diameter is None and model.card.working_diameters is not None
 
 
 def scale_for(model: Model, diameter: float | None) -> float:
     """Scale for nuclei of a diameter in pixels, 1 where it is not known."""
-    working = model.card.get("working_diameters")
+    working = model.card.working_diameters
     if working is None or diameter is None:
         return 1.0
     return working_scale(diameter, *working)
@@ -117,7 +117,7 @@ def estimate_diameter(
     float or None
         In pixels; None where no nucleus was found.
     """
-    small, large = model.card["working_diameters"]
+    small, large = model.card.working_diameters or (SMALL, LARGE)
     small, large = KNOWN_LEAST * small, KNOWN_MOST * large
     known: list[DiameterEstimate] = []
     native = None
@@ -289,7 +289,7 @@ def measure_plane(
     ImageError
         If the model sees images whole.
     """
-    refuse_parts(model.card, plane.name, "Shrink it, and segment it at once.")
+    model.card.label_kind.refuse_tiles(plane.name, "Shrink it, and segment it at once.")
     yield Progress(0, 0, "reading an overview")
     limits = plane.limits
     boxes = liveliest_boxes(plane, model.tile)

@@ -150,7 +150,7 @@ class LabelStore:
             yield from fill(parts, plane, model, settings, stats, grid)
             stitcher = Stitcher(Within(self, place), first)
             yield from _stitch(parts, grid, stitcher)
-        objects = stitcher.table(model.card.get("object_certainty"))
+        objects = stitcher.table(model.card.object_certainty)
         notes = (*noise_notes(stats.smoothing), *stitcher.notes)
         return LabelledPlane(objects, stats, notes)
 
@@ -306,7 +306,7 @@ def _job(
         "image": plane.name,
         "identity": None if identity is None else dict(identity),
         "settings": {**settings.as_dict(), "device": None},
-        "weights": model.card.get("sha256"),
+        "weights": model.card.sha256,
         "scale": stats.scale,
         "diameter": stats.diameter,
         "limits": stats.limits,

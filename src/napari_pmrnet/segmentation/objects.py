@@ -408,5 +408,5 @@ def certainty_map(
         return maps["pgrf"]
     score = np.float32(calibration["intercept"])
     for name, values in pixel_features(maps).items():
-        score = score + np.float32(calibration[name]) * values
+        score = score + np.float32(calibration.get(name, 0.0)) * values
     return expit(score)

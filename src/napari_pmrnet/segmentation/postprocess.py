@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from napari_pmrnet.models.card import class_names, classes_of, sees_whole, whole_scale
+from napari_pmrnet.models.card import ModelCard
+from napari_pmrnet.models.label_kind import classes_of, whole_scale
 from napari_pmrnet.segmentation.flow_labels import (
     SMALLEST_AREA,
     drop_small,
@@ -29,7 +30,7 @@ def nuclei_of(
     settings: Settings,
     region: Region | None,
     diameter: float | None,
-    card: Mapping[str, Any],
+    card: ModelCard,
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Label nuclei, or what else the model labels, and measure them.
 
@@ -41,11 +42,11 @@ def nuclei_of(
     settings : Settings
     region : Region or None
         Only nuclei whose centre lies inside; nothing outside its view is looked at.
-        None for a model that sees images whole, see `refuse_parts`.
+        None for a model that sees images whole, see `LabelKind.refuse_tiles`.
     diameter : float or None
         Of a typical nucleus, in pixels.
-    card : mapping
-        The model card: what it labels, and the calibration of the certainty.
+    card : ModelCard
+        Of the model: what it labels, and the calibration of the certainty.
 
     Returns
     -------
@@ -54,10 +55,10 @@ def nuclei_of(
         See `describe_objects`. Of classes, one row for each that is present, with its
         name as ``class``.
     """
-    calibration = card.get("object_certainty")
-    names = class_names(card)
+    calibration = card.object_certainty
+    names = card.classes
     settings = whole_settings(settings, maps["probability"].shape, card)
-    flows = None if sees_whole(card) else flows
+    flows = None if card.label_kind.sees_whole else flows
     if region is None:
         labels = label_nuclei(maps["probability"], flows, settings, diameter)
         if names:
@@ -72,16 +73,16 @@ def nuclei_of(
 
 
 def whole_settings(
-    settings: Settings, shape: tuple[int, int], card: Mapping[str, Any]
+    settings: Settings, shape: tuple[int, int], card: ModelCard
 ) -> Settings:
     """Settings with the smallest area that an image seen whole calls for.
 
     Where it is open it is `SMALLEST_AREA` in pixels as the network sees them: what is
     smaller is noise of one of them, enlarged.
     """
-    if settings.min_area is not None or not sees_whole(card):
+    if settings.min_area is not None or not card.label_kind.sees_whole:
         return settings
-    area = round(SMALLEST_AREA / whole_scale(int(card["window"]), shape) ** 2)
+    area = round(SMALLEST_AREA / whole_scale(card.tile, shape) ** 2)
     return replace(settings, min_area=min(area, LARGEST_MIN_AREA))
 
 
@@ -103,7 +104,7 @@ def missed_of(
     settings: Settings,
     region: Region | None,
     diameter: float | None,
-    card: Mapping[str, Any],
+    card: ModelCard,
 ) -> Missed:
     """Propose nuclei where nothing was labelled, see `missed_nuclei`.
 
@@ -114,11 +115,11 @@ def missed_of(
     maps, flows, settings, region, diameter, card
         As for `nuclei_of`.
     """
-    if class_names(card):
+    if card.classes:
         none = np.zeros(labels.shape, np.int32)
         return Missed(none, describe_objects(none, maps))
     settings = whole_settings(settings, labels.shape, card)
-    calibration = card.get("missed_certainty")
+    calibration = card.missed_certainty
     if region is None:
         return missed_nuclei(labels, maps, flows, settings, calibration, diameter)
     maps, flows = _cut(maps, flows, region)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from napari_pmrnet.models.card import sees_whole
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.tiles import (
     Blend,
@@ -105,7 +104,7 @@ def predict(
         Maps of the shape of the box.
     """
     shape = height_and_width(image)
-    whole = sees_whole(model.card)
+    whole = model.card.label_kind.sees_whole
     side = model.tile if whole else tile_side(model.tile, shape)
     tile, overlap = (round(n / scale) for n in (side, model.overlap))
     grid = TileGrid(shape, tile, overlap, box)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.models.card import refuse_parts, sees_whole
 from napari_pmrnet.segmentation.diameter import choose_scale, measure_plane
 from napari_pmrnet.segmentation.normalise import noise_notes
 from napari_pmrnet.segmentation.objects import certainty_map
@@ -214,7 +213,7 @@ def segment_steps(
     estimates: dict[float, Prediction] = {}
     if plane.in_memory:
         if region is not None:
-            refuse_parts(model.card, plane.name, "Choose the whole image.")
+            model.card.label_kind.refuse_tiles(plane.name, "Choose the whole image.")
         yield Progress(0, 0, f"starting on {model.device}")
         scale, diameter = yield from choose_scale(
             model, planes, settings.diameter, estimates
@@ -235,7 +234,7 @@ def segment_steps(
     yield Progress(1, 1, "separating nuclei")
     result = assemble(prediction, settings, model, region, extra_maps, diameter)
     notes = (*noise_notes(plane.smoothing), *result.notes)
-    if settings.diameter is not None and sees_whole(model.card):
+    if settings.diameter is not None and model.card.label_kind.sees_whole:
         notes += ("the diameter does not count: the model sees the image whole",)
     seconds = time.perf_counter() - started
     return replace(result, scale=scale, seconds=seconds, notes=notes)
@@ -292,7 +291,7 @@ def assemble(
     """
     maps = dict(prediction.maps)
     flows = take_flows(maps)
-    maps["certainty"] = certainty_map(maps, model.card.get("certainty"))
+    maps["certainty"] = certainty_map(maps, model.card.certainty)
     if not extra_maps:
         maps = {name: m for name, m in maps.items() if name not in EXTRA_MAPS}
     if region is not None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.provenance import Provenance
-from napari_pmrnet.models.card import CLASSES, label_kind_of
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation import sizes
 from napari_pmrnet.segmentation.flow_labels import numbered
 from napari_pmrnet.segmentation.label_store import LabelledPlane, LabelStore
@@ -301,7 +301,7 @@ class _Making:
             if store is None
             else store.create(
                 stack.shape,
-                Provenance(settings.as_dict(), model.card.get("sha256")),
+                Provenance(settings.as_dict(), model.card.sha256),
                 stack.axes,
             )
         )
@@ -315,7 +315,7 @@ class _Making:
         self.shown: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         stacked = stack.axes[:-2]
         large = store is not None and stack.has_large_planes
-        self._classes = label_kind_of(model.card) == CLASSES
+        self._classes = model.card.label_kind is LabelKind.CLASSES
         linked = link in stacked and not large and not self._classes
         self._along = stacked.index(link) if linked and link is not None else None
         self._links = Links() if self._along is not None else None

@@ -21,11 +21,9 @@ from napari_pmrnet.datasets.base import OpenedDataset, shrink
 from napari_pmrnet.evaluation.instance import average_precision, best_iou, match
 from napari_pmrnet.evaluation.semantic import mean_dice
 from napari_pmrnet.evaluation.suggestions import right
-from napari_pmrnet.models.card import (
+from napari_pmrnet.models.label_kind import (
     class_channels_in,
-    class_names,
     classes_of,
-    sees_whole,
     true_classes,
 )
 from napari_pmrnet.models.model import Model
@@ -91,7 +89,7 @@ def segment_all(model: Model, dataset: OpenedDataset) -> Cases:
     the maps of all fit into memory.
     """
     settings, cases = Settings(), []
-    most = WHOLE_SIDE * model.tile if sees_whole(model.card) else None
+    most = WHOLE_SIDE * model.tile if model.card.label_kind.sees_whole else None
     for _, image, truth in dataset:
         if most is not None and max(truth.shape) > most:
             image, truth = shrink(image, truth, most)
@@ -138,10 +136,10 @@ def tune_foreground(cases: Cases) -> dict[str, float]:
     def score(threshold: float) -> float:
         scores = []
         for truth, result in cases:
-            card = result.model.card
+            classes = result.model.card.classes
             found = classes_of(result.maps["probability"] > threshold, result.maps)
-            count = len(class_names(card))
-            scores.append(mean_dice(found, true_classes(truth, card), count))
+            true = true_classes(truth, classes)
+            scores.append(mean_dice(found, true, len(classes)))
         return float(np.mean(scores))
 
     grid = THRESHOLD_GRID["probability_threshold"]
@@ -200,7 +198,7 @@ def fit_pixels(cases: Cases, seed: int = 0) -> dict[str, float]:
         values = pixel_features(result.maps)
         features.append([values[name].ravel()[chosen] for name in PIXEL_FEATURES])
         likely = classes_of(result.maps["probability"] > 0.5, result.maps)
-        correct = likely == true_classes(truth, result.model.card)
+        correct = likely == true_classes(truth, result.model.card.classes)
         right.append(correct.ravel()[chosen])
     return logistic_regression(
         np.concatenate(features, axis=1).T, np.concatenate(right), PIXEL_FEATURES

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.models.card import CLASSES, INSTANCES, LABEL_KINDS, class_channels
+from napari_pmrnet.models.label_kind import LabelKind, class_channels
 from napari_pmrnet.segmentation.diameter import LARGE, SMALL
 from napari_pmrnet.training.augment import Augmentation
 from napari_pmrnet.training.loss import LossWeights
@@ -32,8 +32,8 @@ class TrainConfig:
     ``frozen_norm`` the statistics of every BatchNorm stay as they are: what the network
     learned of other images it does not forget by them.
 
-    ``labels`` is what the model is to label, see `models.card`, and ``classes``
-    names classes, that of label 1 first; `for_labels` sets what follows from it.
+    ``labels`` is what the model is to label, and ``classes`` names classes, that of
+    label 1 first; `for_labels` sets what follows from it.
 
     ``network`` and the parts it is built ``without`` are names that
     `research.networks` knows; all but the whole PMRNet are for comparison.
@@ -59,7 +59,7 @@ class TrainConfig:
     network: str = "pmrnet"
     without: tuple[str, ...] = ()
     channels: tuple[str, ...] = CHANNELS
-    labels: str = INSTANCES
+    labels: LabelKind = LabelKind.NUCLEI
     classes: tuple[str, ...] = ()
     loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -89,7 +89,7 @@ class TrainConfig:
         Parameters
         ----------
         labels : str
-            One of `models.card.LABEL_KINDS`.
+            A `LabelKind` or its value.
         classes : tuple of str
             Names of the classes, that of label 1 first.
 
@@ -98,17 +98,18 @@ class TrainConfig:
         DataError
             If there is no such kind, or it does not go with these classes.
         """
-        if labels not in LABEL_KINDS:
+        if labels not in tuple(LabelKind):
             raise DataError(
-                f"labels are one of {', '.join(LABEL_KINDS)}, not '{labels}'."
+                f"labels are one of {', '.join(LabelKind)}, not '{labels}'."
             )
-        if (labels == CLASSES) != bool(classes):
+        kind = LabelKind(labels)
+        if (kind is LabelKind.CLASSES) != bool(classes):
             raise DataError("Name the classes if, and only if, labels are classes.")
-        if labels == INSTANCES:
+        if kind is LabelKind.NUCLEI:
             return self
         return replace(
             self,
-            labels=labels,
+            labels=kind,
             classes=classes,
             channels=("probability", "border", *class_channels(len(classes))),
             crop_size=WHOLE,
@@ -120,11 +121,11 @@ class TrainConfig:
 
     def card_fields(self) -> dict[str, Any]:
         """What the model card says of the labels, and of the scale that suits them."""
-        if self.labels == INSTANCES:
+        if self.labels is LabelKind.NUCLEI:
             return {"working_diameters": [SMALL, LARGE]}
         classes = {"classes": list(self.classes)} if self.classes else {}
         tile = {"window": self.crop_size, "overlap": 0}
-        return {"labels": self.labels, **tile, **classes}
+        return {"labels": self.labels.value, **tile, **classes}
 
     def shortened(self, epochs: int) -> TrainConfig:
         """The same recipe in fewer epochs, with its share of larger crops."""
@@ -134,7 +135,7 @@ class TrainConfig:
     def as_dict(self) -> dict[str, Any]:
         """Nested dictionary ready for JSON."""
         lists = {name: list(getattr(self, name)) for name in _TUPLES}
-        return {**asdict(self), **lists}
+        return {**asdict(self), "labels": self.labels.value, **lists}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
@@ -142,6 +143,8 @@ class TrainConfig:
         values = dict(values)
         for name in _TUPLES & values.keys():
             values[name] = tuple(values[name])
+        if "labels" in values:
+            values["labels"] = LabelKind(values["labels"])
         if "loss" in values:
             values["loss"] = LossWeights(**values["loss"])
         if "augmentation" in values:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_pmrnet.models.card import whole_scale
+from napari_pmrnet.models.label_kind import whole_scale
 from napari_pmrnet.segmentation.diameter import (
     LEAST_SCALE,
     MOST_SCALE,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_pmrnet.models.card import class_channels_in
+from napari_pmrnet.models.label_kind import class_channels_in
 from napari_pmrnet.network import PMRNetOutput
 from napari_pmrnet.training.targets import CHANNELS
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import isnan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,16 +15,10 @@ from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.tables import rows_of
-from napari_pmrnet.models.card import (
-    INSTANCES,
-    OBJECTS,
-    architecture,
-    class_channels_in,
-    save_model,
-    sees_whole,
-    write_card,
-)
+from napari_pmrnet.models.card import ModelCard, new_card, write_card
+from napari_pmrnet.models.label_kind import LabelKind, class_channels_in
 from napari_pmrnet.models.model import Model, load_model
+from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.augment import Sample
 from napari_pmrnet.training.calibrate import (
@@ -65,7 +58,7 @@ def train(
     compiled: bool = False,
     report: Callable[[EpochReport], None] = lambda _: None,
     preparing: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> ModelCard:
     """Train PMRNet on one data set and keep the best epoch on another.
 
     Parameters
@@ -90,8 +83,8 @@ def train(
 
     Returns
     -------
-    dict
-        The model card.
+    ModelCard
+        As written.
 
     Raises
     ------
@@ -99,7 +92,7 @@ def train(
         If a data set is faulty, the checkpoint has other settings, or the configuration
         names another network.
     """
-    kind = INSTANCES if train_set.instances else OBJECTS
+    kind = LabelKind.NUCLEI if train_set.instances else LabelKind.OBJECTS
     config = config or TrainConfig().for_labels(kind)
     parent = None if start_from is None else load_model(start_from, "cpu")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -109,10 +102,10 @@ def train(
     state = trainer.run(report)
     keep = used_channels(config.channels)
     published, left_out = train_set.published, train_set.left_out
-    card = {
-        "architecture": architecture(keep),
+    card = new_card(
+        keep,
         **config.card_fields(),
-        "data": {
+        data={
             "name": train_set.folder.resolve().name,
             **({"dataset": train_set.split_name} if published else {}),
             "sha256": train_set.data_hash(),
@@ -120,9 +113,9 @@ def train(
             "images": {"train": len(train_set), "val": len(val_set)},
             **({} if left_out is None else {"left_out": left_out}),
         },
-        "training": {**config.as_dict(), "torch": torch.__version__},
-        **({} if parent is None else {"parent": parent.card["sha256"]}),
-    }
+        training={**config.as_dict(), "torch": torch.__version__},
+        **({} if parent is None else {"parent": parent.card.sha256}),
+    )
     save_model(output, prune_channels(state, config.channels, keep), card)
     return finish(output, val_set)
 
@@ -160,14 +153,14 @@ def training_data(
         none of its classes.
     """
     config = config or TrainConfig()
-    if config.labels == INSTANCES and not train_set.instances:
+    if config.labels is LabelKind.NUCLEI and not train_set.instances:
         raise DataError(
             f"{train_set.folder}: does not tell objects apart, so there are no nuclei "
             "to learn. Train on objects or classes: --labels, or "
             "TrainConfig.for_labels."
         )
     make, pair = make_sample, validation_pair
-    if config.labels != INSTANCES:
+    if config.labels.sees_whole:
         side, most = config.crop_size, config.augmentation.scale_high
         make = partial(make_whole_sample, side=side, most=most)
         pair = partial(whole_validation_pair, side=side)
@@ -245,7 +238,7 @@ def make_trainer(
 
 def finish(
     weights: Path, val_set: OpenedDataset, thresholds: dict[str, float] | None = None
-) -> dict[str, Any]:
+) -> ModelCard:
     """Fit thresholds and certainties on the validation images; add their scores.
 
     Parameters
@@ -258,12 +251,12 @@ def finish(
 
     Returns
     -------
-    dict
-        The card as written.
+    ModelCard
+        As written.
     """
     model = load_model(weights, "cpu")
     cases = segment_all(model, val_set)
-    whole = sees_whole(model.card)
+    whole = model.card.label_kind.sees_whole
     tune = tune_foreground if whole else tune_thresholds
     thresholds = thresholds or tune(cases)
     settings = replace(Settings(), **thresholds)
@@ -272,11 +265,11 @@ def finish(
     else:
         cases = [(truth, result.relabel(settings)) for truth, result in cases]
         fitted = fit_certainties(cases)
-    model = replace(model, card={**model.card, "thresholds": thresholds, **fitted})
+    model = replace(model, card=model.card.updated(thresholds=thresholds, **fitted))
     scores = evaluate(model, val_set, settings)
     rows = rows_of(scores).values()
     val = {name: v for row in rows for name, v in row(scores).items()}
     val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
-    card = {**model.card, "val": val}
+    card = model.card.updated(val=val)
     write_card(weights, card)
     return card

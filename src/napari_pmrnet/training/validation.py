@@ -16,7 +16,7 @@ from napari_pmrnet.evaluation.semantic import (
     protocol_labels,
     protocol_pair,
 )
-from napari_pmrnet.models.card import class_channels_in, classes_of
+from napari_pmrnet.models.label_kind import class_channels_in, classes_of
 from napari_pmrnet.segmentation.diameter import SMALL, typical_diameter, working_scale
 
 LARGEST = 384

@@ -35,6 +35,7 @@ from napari_pmrnet.errors import ClusterError, SoftwareError
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.models import load_model
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.segmentation import Settings, blocks, label_store, sizes
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress
@@ -312,7 +313,7 @@ def test_one_network_a_process_and_one_thread_at_a_time(monkeypatch, tmp_path):
 
     def load(*_):
         loaded.append(1)
-        return SimpleNamespace(card={"sha256": HASH})
+        return SimpleNamespace(card=new_card(("probability",), sha256=HASH))
 
     monkeypatch.setattr(task_module, "file_steps", steps)
     monkeypatch.setattr("napari_pmrnet.models.load_model", load)

@@ -83,7 +83,7 @@ def test_a_conversion_is_kept_and_one_that_broke_is_made_anew(
     (kept,) = (
         path
         for path in cache.glob("openvino/*/network.xml")
-        if path.parent.name == openvino._key(str(by_openvino.card["sha256"]))
+        if path.parent.name == openvino._key(by_openvino.card.sha256)
     )
     calls = []
     convert = openvino.convert

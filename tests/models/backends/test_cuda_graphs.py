@@ -19,6 +19,7 @@ from napari_pmrnet.models.backends.cuda_graphs import (
     CUDAGraphsBackend,
     Recorded,
 )
+from napari_pmrnet.models.backends.eager import Maps
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.research.networks import WithMaps
@@ -49,6 +50,8 @@ class OnCPU(CUDAGraphsBackend):
 
 
 def flat(output) -> list[Tensor]:
+    if isinstance(output, Maps):
+        return [*output]
     return [output.logits, output.certainty, *output.gates]
 
 

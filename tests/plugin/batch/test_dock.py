@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -18,9 +17,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.plugin.batch import dock as dock_module
 from napari_pmrnet.plugin.batch import run as run_module
-from napari_pmrnet.plugin.batch.table import COLUMNS, FilesModel, FilesOrder
+from napari_pmrnet.plugin.batch.table import COLUMNS, FOUND, FilesModel, FilesOrder
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.segmentation import stack
 from napari_pmrnet.settings import Settings
@@ -44,7 +44,9 @@ def gate(core, blobs, monkeypatch) -> Event:
     monkeypatch.setattr(
         "napari_pmrnet.models.load_model",
         lambda *_: SimpleNamespace(
-            card={"sha256": "0" * 64}, device="cpu", runs_on="cpu"
+            card=new_card(("probability",), sha256="0" * 64),
+            device="cpu",
+            runs_on="cpu",
         ),
     )
     return core.gate
@@ -79,7 +81,7 @@ def dock_of(make_napari_viewer_proxy, manifest, gate, qtbot, folder, tmp_path):
 
 def column(dock, name: str) -> list[str]:
     """Text of a column of the table, as shown."""
-    place = COLUMNS.index(name)
+    place = [column.title for column in COLUMNS].index(name)
     order = dock.results.order
     return [order.index(i, place).data() for i in range(order.rowCount())]
 
@@ -96,7 +98,7 @@ def test_a_folder_fills_the_table(dock_of, qtbot, tmp_path):
     assert column(dock, "Nuclei") == ["2", "2", "2", ""]
     assert column(dock, "Certainty") == ["0.90", "0.40", "0.70", ""]
     assert column(dock, "Status") == ["done", "done", "done", "failed"]
-    text = dock.status.text()
+    text = dock.status.text.text()
     assert "3 segmented" in text and "1 could not be segmented" in text
     junk = dock.results.order.index(3, 0).data(Qt.ItemDataRole.ToolTipRole)
     assert "no TIFF or is damaged" in junk
@@ -122,7 +124,7 @@ def test_open_in_viewer_shows_image_and_labels(dock_of, qtbot, blobs):
     assert np.array_equal(image.data, blobs) and labels.data.max() == 2
     dock.results.table.selectRow(0)
     dock.results.open_button.click()
-    assert "junk.tif: cannot be read" in dock.status.text()
+    assert "junk.tif: cannot be read" in dock.status.text.text()
 
 
 def test_a_zarr_folder_opens_with_its_pixel_size(make_napari_viewer_proxy, tmp_path):
@@ -147,24 +149,25 @@ def test_cancel_keeps_what_is_finished_and_start_goes_on(
     _, dock = dock_of()
     gate.clear()
     dock.start_button.click()
-    qtbot.waitUntil(lambda: "held" in dock.status.text())
+    qtbot.waitUntil(lambda: "held" in dock.status.text.text())
     assert column(dock, "Status") == ["running", "waiting", "waiting", "waiting"]
     assert not dock.start_button.isEnabled()
     dock.cancel_button.click()
     qtbot.waitUntil(dock.start_button.isEnabled)
-    assert "Stopped" in dock.status.text() and "none finished" in dock.status.text()
+    text = dock.status.text.text()
+    assert "Stopped" in text and "none finished" in text
     assert set(column(dock, "Status")) == {"waiting"}
     assert not list((tmp_path / "out").glob("*.tif"))
     gate.set()
     run(dock, qtbot)
-    assert "3 segmented" in dock.status.text()
+    assert "3 segmented" in dock.status.text.text()
 
 
 def test_a_dock_that_goes_away_stops_its_run(dock_of, qtbot, gate, tmp_path):
     viewer, dock = dock_of()
     gate.clear()
     dock.start_button.click()
-    qtbot.waitUntil(lambda: "held" in dock.status.text())
+    qtbot.waitUntil(lambda: "held" in dock.status.text.text())
     stop = dock._stop
     viewer.window.remove_dock_widget(dock)
     assert stop.is_set()
@@ -195,15 +198,15 @@ def test_what_is_missing_is_said(dock_of, qtbot, tmp_path):
     dock.folders.results.set_value("")
     dock.start_button.click()
     assert not dock.folders.results.reason.isHidden()
-    assert "folder is missing" in dock.status.text()
+    assert "folder is missing" in dock.status.text.text()
     dock.folders.results.set_value(str(tmp_path / "out"))
     dock.folders.images.set_value(str(tmp_path / "empty"))
     (tmp_path / "empty").mkdir()
     run(dock, qtbot)
-    assert "holds no image" in dock.status.text()
+    assert "holds no image" in dock.status.text.text()
     dock.form.fields["diameter"].spin.setValue(1)
     dock.start_button.click()
-    assert "out of bounds" in dock.status.text()
+    assert "out of bounds" in dock.status.text.text()
     assert dock.settings_panel.button.isChecked()
 
 
@@ -228,7 +231,7 @@ def test_the_contact_sheet_opens_in_the_browser(dock_of, qtbot, monkeypatch, tmp
     )
     _, dock = dock_of()
     dock.results.sheet_button.click()
-    assert "no contact sheet yet" in dock.status.text() and not opened
+    assert "no contact sheet yet" in dock.status.text.text() and not opened
     run(dock, qtbot)
     dock.results.sheet_button.click()
     assert opened == [str((tmp_path / "out" / "contact_sheet.html").resolve())]
@@ -240,7 +243,7 @@ def test_columns_sort_as_numbers(qapp):
     model.show_files([Path(f"{n}.png") for n in "abc"])
     for number, count in enumerate((100, 9, 30)):
         model.update_file(number, "done", Row("x", "y", count, 0.5))
-    order.sort(COLUMNS.index("Nuclei"))
+    order.sort(FOUND)
     assert [order.index(i, 1).data() for i in range(3)] == ["9", "30", "100"]
 
 
@@ -257,7 +260,8 @@ def test_stacks_are_opened_with_their_axes(
 def test_thresholds_follow_the_model(dock_of, tmp_path):
     _, dock = dock_of()
     (tmp_path / "own.safetensors").touch()
-    card = {"window": 256, "thresholds": {"probability_threshold": 0.45}}
-    (tmp_path / "own.json").write_text(json.dumps(card))
+    thresholds = {"probability_threshold": 0.45}
+    card = new_card(("probability",), thresholds=thresholds, sha256="0" * 64)
+    (tmp_path / "own.json").write_bytes(card.to_json())
     dock.form.fields["model"].set_value(str(tmp_path / "own.safetensors"))
     assert dock.form.fields["probability_threshold"].value() == 0.45

@@ -44,9 +44,9 @@ def test_export_writes_corrections_and_calibration(
     target = tmp_path / "out.tif"
     asked = answer(target)
     dock.run_panel.export_button.click()
-    qtbot.waitUntil(lambda: "Written to" in dock.run_panel.status.text())
+    qtbot.waitUntil(lambda: "Written to" in dock.status.text.text())
     assert asked["proposed"].endswith("cells_labels.tif")
-    assert str(target) in dock.run_panel.status.text()
+    assert str(target) in dock.status.text.text()
     (back,) = read_image(target)
     assert back.data.dtype == np.uint16
     assert np.array_equal(back.data, labels.data)
@@ -65,8 +65,8 @@ def test_export_that_fails_says_why(
     run_and_wait(dock)
     answer(tmp_path / "missing" / "out.tif")
     dock.run_panel.export_button.click()
-    qtbot.waitUntil(lambda: dock.run_panel.status.property("tone") == "error")
-    assert "out.tif" in dock.run_panel.status.text()
+    qtbot.waitUntil(lambda: dock.status.text.property("tone") == "error")
+    assert "out.tif" in dock.status.text.text()
     assert not list(tmp_path.rglob("*.tif*"))
     assert dock.run_panel.run_button.isEnabled()
 
@@ -119,6 +119,6 @@ def test_opened_file_brings_its_pixel_size(open_dock, blobs, tmp_path):
     broken = tmp_path / "broken.tif"
     broken.write_bytes(b"II*\0 no tiff at all")
     dock.image_panel.open([str(broken)])
-    assert "broken.tif" in dock.run_panel.status.text()
+    assert "broken.tif" in dock.status.text.text()
     assert len(viewer.layers) == 1
     assert json.dumps(dock.form.values())

@@ -354,7 +354,7 @@ def test_a_removed_layer_empties_the_panel(open_dock, qtbot) -> None:
     assert dock.panel.layer is None and not dock.panel.button.isEnabled()
     assert dock.panel.totals.text() == "No labels to measure."
     qtbot.waitUntil(lambda: "was removed" in dock.status.text.text())
-    assert dock.table.measurements.rowCount() == 0 and dock.layers.count() == 0
+    assert dock.table.measurements.rowCount() == 0 and dock.layers.combo.count() == 0
 
 
 def test_features_follow_edits_and_undo_while_reviewed(

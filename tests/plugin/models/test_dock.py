@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_pmrnet.export.write import BIOIMAGEIO, ONNX, Exported
 from napari_pmrnet.models import available_models
-from napari_pmrnet.models.library import LONGEST_NAME, card_path, find_weights
+from napari_pmrnet.models.card import card_path
+from napari_pmrnet.models.library import LONGEST_NAME, find_weights
 from napari_pmrnet.models.user_models import delete_model, import_model
 from napari_pmrnet.plugin.models import tasks
 from napari_pmrnet.plugin.models.tasks import free_name, with_ending
@@ -60,7 +61,7 @@ def dock(make_napari_viewer_proxy, manifest, library, answers):
 @pytest.fixture
 def finish(qtbot, dock):
     """Wait until the worker thread is done."""
-    return lambda: qtbot.waitUntil(lambda: not dock._runner.is_running)
+    return lambda: qtbot.waitUntil(lambda: not dock._working.is_running)
 
 
 def names(dock: Any) -> list[str]:

@@ -68,7 +68,7 @@ def test_ten_thousand_nuclei_are_fluid(
 
     def accept(turn: int) -> None:
         dock.go(("nucleus", 500 + turn))
-        dock._do_accept()
+        dock.edits.buttons["accept"].click()
 
     def split(turn: int) -> None:
         y, x = 20.0 + 40 * 30, 20.0 + 40 * turn

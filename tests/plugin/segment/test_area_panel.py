@@ -160,7 +160,7 @@ def test_only_what_is_seen_is_segmented_and_said(
     viewer.dims.ndisplay = 3
     qtbot.waitUntil(lambda: not areas.area.reason.isHidden())
     dock.run_panel.run_button.click()
-    assert "Switch to two" in dock.run_panel.status.text() and len(core.calls) == 1
+    assert "Switch to two" in dock.status.text.text() and len(core.calls) == 1
 
 
 def test_all_planes_are_offered_for_stacks_only(open_stack, blobs):
@@ -200,7 +200,7 @@ def test_all_planes_give_one_labels_layer_with_all_axes(
     np.testing.assert_allclose(
         viewer.layers["stack probability"].data, stack / np.float32(255)
     )
-    status = dock.run_panel.status.text()
+    status = dock.status.text.text()
     assert "10 nuclei on 6 planes" in status and "1 of 6 planes are blank" in status
     viewer.dims.set_current_step(0, 1)
     specimen = Specimen.of(labels, viewer.layers, viewer.dims)
@@ -221,7 +221,7 @@ def test_linked_nuclei_keep_their_number(open_stack, run_and_wait):
     assert labels.data[0].max(axis=(1, 2)).tolist() == [2, 2, 2]
     features = labels.features.set_index("index")
     assert features.index.is_unique and features.loc[1, "area"] == 400
-    assert f"{len(features)} nuclei on 6 planes" in dock.run_panel.status.text()
+    assert f"{len(features)} nuclei on 6 planes" in dock.status.text.text()
 
 
 def test_a_second_run_keeps_corrected_labels(open_stack, run_and_wait):
@@ -232,7 +232,7 @@ def test_a_second_run_keeps_corrected_labels(open_stack, run_and_wait):
     run_and_wait(dock)
     assert corrected.data[1, 2, 0, 0] == 7 and not corrected.visible
     assert viewer.layers["stack nuclei [1]"].data[1, 2, 0, 0] == 0
-    assert "corrections are kept" in dock.run_panel.status.text()
+    assert "corrections are kept" in dock.status.text.text()
 
 
 def test_thresholds_leave_all_planes_alone_and_say_so(open_stack, run_and_wait, qtbot):
@@ -241,7 +241,7 @@ def test_thresholds_leave_all_planes_alone_and_say_so(open_stack, run_and_wait, 
     labels = viewer.layers["stack nuclei"]
     before = labels.data.copy()
     dock.form.fields["min_area"].set_value(5)
-    qtbot.waitUntil(lambda: "holds all planes" in dock.run_panel.status.text())
+    qtbot.waitUntil(lambda: "holds all planes" in dock.status.text.text())
     assert np.array_equal(labels.data, before)
     dock.image_panel.areas.area.set_value(None)
     viewer.dims.set_current_step((0, 1), (0, 0))
@@ -257,8 +257,8 @@ def test_a_run_over_planes_is_cancelled_between_windows(open_stack, core, qtbot)
     core.gate.clear()
     dock.run_panel.run_button.click()
     qtbot.waitUntil(lambda: bool(core.calls))
-    qtbot.waitUntil(lambda: "Plane t=0 z=0" in dock.run_panel.status.text())
-    assert dock.run_panel.progress.maximum() == 600
+    qtbot.waitUntil(lambda: "Plane t=0 z=0" in dock.status.text.text())
+    assert dock.status.bar.maximum() == 600
     dock.run_panel.cancel_button.click()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
     assert len(viewer.layers) == 1 and len(core.calls) == 1
@@ -288,7 +288,7 @@ def test_maps_that_would_not_fit_are_left_out(open_stack, run_and_wait, monkeypa
     assert "Labels only" in dock.image_panel.areas.about.text()
     run_and_wait(dock)
     assert [layer.name for layer in viewer.layers] == ["stack", "stack nuclei"]
-    assert "10 nuclei" in dock.run_panel.status.text()
+    assert "10 nuclei" in dock.status.text.text()
 
 
 def test_the_network_is_loaded_once(open_stack, run_and_wait, monkeypatch):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from napari.layers import Labels
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.settings import Settings
 
 LABEL_KINDS = ["probability", "boundary", "certainty", "nuclei"]
@@ -51,7 +50,7 @@ def test_one_press_gives_labels_and_maps_over_the_image(
         assert not layer.visible
         assert layer.data.dtype == np.float32
         assert tuple(layer.contrast_limits) == (0, 1)
-    status = dock.run_panel.status.text()
+    status = dock.status.text.text()
     assert "2 nuclei, about" in status and "across, in 0.1 s on cpu" in status
     assert "cpu" in dock.model_panel.fold.button.text()
 
@@ -78,7 +77,7 @@ def test_run_again_keeps_corrected_labels(open_dock, run_and_wait, blobs):
     assert not corrected.visible
     newer = viewer.layers["cells nuclei [1]"]
     assert newer.data[0, 0] == 0
-    assert "corrections are kept in 'cells nuclei'" in dock.run_panel.status.text()
+    assert "corrections are kept in 'cells nuclei'" in dock.status.text.text()
 
 
 def test_cancel_leaves_no_layer(open_dock, blobs, core, qtbot):
@@ -91,7 +90,7 @@ def test_cancel_leaves_no_layer(open_dock, blobs, core, qtbot):
     dock.run_panel.cancel_button.click()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
     assert len(viewer.layers) == 1
-    assert "Cancelled" in dock.run_panel.status.text()
+    assert "Cancelled" in dock.status.text.text()
 
 
 def test_renamed_image_lends_its_new_name(open_dock, blobs, core, qtbot):
@@ -117,7 +116,7 @@ def test_image_removed_during_the_run(open_dock, blobs, core, qtbot):
     core.gate.set()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
     assert not viewer.layers
-    assert "removed" in dock.run_panel.status.text()
+    assert "removed" in dock.status.text.text()
 
 
 def test_input_is_a_snapshot(open_dock, blobs, core, qtbot):
@@ -145,8 +144,8 @@ def test_error_becomes_a_sentence(open_dock, blobs, core, qtbot, error, words, c
     core.error = error
     dock.run_panel.run_button.click()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
-    assert words in dock.run_panel.status.text()
-    assert "Traceback" not in dock.run_panel.status.text()
+    assert words in dock.status.text.text()
+    assert "Traceback" not in dock.status.text.text()
     assert "Traceback" in caplog.text
     assert len(viewer.layers) == 1
     core.error = None
@@ -157,9 +156,9 @@ def test_error_becomes_a_sentence(open_dock, blobs, core, qtbot, error, words, c
 def test_without_an_image_it_says_so(open_dock):
     _, dock = open_dock()
     dock.run_panel.run_button.click()
-    assert "Open an image" in dock.run_panel.status.text()
+    assert "Open an image" in dock.status.text.text()
     dock.run_panel.export_button.click()
-    assert "no labels yet" in dock.run_panel.status.text()
+    assert "no labels yet" in dock.status.text.text()
 
 
 @pytest.mark.parametrize("closing", ["viewer", "dock"])
@@ -201,7 +200,7 @@ def test_plane_of_a_stack(open_dock, run_and_wait, blobs, core):
     labels = viewer.layers["stack t=0 z=1 nuclei"]
     assert labels.data.shape == blobs.shape
     assert tuple(labels.scale) == (0.5, 0.5)
-    assert "on t=0 z=1" in dock.run_panel.status.text()
+    assert "on t=0 z=1" in dock.status.text.text()
 
 
 def test_unnamed_4d_stack_is_refused_with_the_remedy(open_dock, core):
@@ -209,7 +208,7 @@ def test_unnamed_4d_stack_is_refused_with_the_remedy(open_dock, core):
     viewer.add_image(np.zeros((2, 3, 8, 8)), name="stack")
     assert not dock.image_panel.image.reason.isHidden()
     dock.run_panel.run_button.click()
-    assert "'stack' has 4 axes" in dock.run_panel.status.text()
+    assert "'stack' has 4 axes" in dock.status.text.text()
     assert not core.calls
     viewer.dims.axis_labels = ("t", "z", "y", "x")
     assert dock.image_panel.image.reason.isHidden()
@@ -221,7 +220,7 @@ def test_region_of_a_shapes_layer(open_dock, run_and_wait, blobs, core):
     shapes = viewer.add_shapes(name="part")
     dock.image_panel.areas.area.set_value(shapes)
     dock.run_panel.run_button.click()
-    assert "'part' outlines nothing" in dock.run_panel.status.text()
+    assert "'part' outlines nothing" in dock.status.text.text()
     shapes.add_rectangles(np.array([[0, 0], [0, 60], [60, 60], [60, 0]]))
     run_and_wait(dock)
     region = core.calls[0]["region"]
@@ -276,8 +275,9 @@ def test_thresholds_follow_the_model_until_they_are_moved(open_dock, tmp_path):
     fields = dock.form.fields
     for name, threshold in (("one", 0.45), ("other", 0.75)):
         (tmp_path / f"{name}.safetensors").touch()
-        card = {"window": 256, "thresholds": {"probability_threshold": threshold}}
-        (tmp_path / f"{name}.json").write_text(json.dumps(card))
+        thresholds = {"probability_threshold": threshold}
+        card = new_card(("probability",), thresholds=thresholds, sha256="0" * 64)
+        (tmp_path / f"{name}.json").write_bytes(card.to_json())
     default = Settings()
     fields["model"].set_value(str(tmp_path / "one.safetensors"))
     assert fields["probability_threshold"].value() == 0.45

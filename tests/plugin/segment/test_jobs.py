@@ -65,7 +65,7 @@ def test_labels_of_a_large_image_are_a_layer_on_disk(
     assert same_partition(on_disk[...], truth)
     assert label_tag(tmp_path / "out.zarr").space.units == ("um",) * 2
     assert len(layer.features) >= truth.max()
-    assert f"{truth.max()} nuclei" in dock.run_panel.status.text()
+    assert f"{truth.max()} nuclei" in dock.status.text.text()
     assert layer.selected_label == truth.max() + 1
     layer.data_setitem((np.array([1]), np.array([1])), 999)
     assert on_disk[1, 1] == 999
@@ -82,7 +82,7 @@ def test_a_cancelled_run_says_that_blocks_are_kept(
     dock.run_panel.run_button.click()
     dock.cancel()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
-    assert "kept for the next run" in dock.run_panel.status.text()
+    assert "kept for the next run" in dock.status.text.text()
     assert len(viewer.layers) == 1 and not (tmp_path / "out.zarr").exists()
 
 

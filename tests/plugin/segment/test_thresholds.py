@@ -37,7 +37,7 @@ def test_a_threshold_labels_anew_without_the_network(segmented, core, qtbot):
     assert labels.selected_label == 4
     assert len(core.calls) == 1
     assert len(viewer.layers) == count
-    status = dock.run_panel.status.text()
+    status = dock.status.text.text()
     assert "3 nuclei, about" in status and "with these thresholds" in status
 
 
@@ -64,7 +64,7 @@ def test_corrections_withhold_a_threshold(segmented, qtbot):
     labels.undo()
     assert labels.data[0, 0] == 0
     labels.redo()
-    notice.button.click()
+    dock.run_panel.relabel_button.click()
     settle(dock, qtbot)
     assert labels.data[0, 0] == 9
     assert not labels.visible
@@ -127,7 +127,7 @@ def test_a_wrong_value_says_why_and_stops_nothing_else(segmented, core, qtbot):
     assert "between 0.05 and 0.95" in field.reason.text()
     assert not field.reason.isHidden()
     dock.run_panel.run_button.click()
-    assert "out of bounds" in dock.run_panel.status.text()
+    assert "out of bounds" in dock.status.text.text()
     assert len(core.calls) == 1
     dock.run_panel.defaults_button.click()
     assert field.reason.isHidden()
@@ -168,12 +168,12 @@ def test_the_bar_moves_a_few_times_a_second(open_dock, core, blobs, qtbot):
     viewer.add_image(blobs, name="cells")
     qtbot.waitUntil(lambda: not dock._listing.is_running)
     shown, progressed = [], []
-    dock.run_panel.progress.valueChanged.connect(shown.append)
+    dock.status.bar.valueChanged.connect(shown.append)
     dock.session.progressed.connect(lambda *step: progressed.append(step))
     core.gate.clear()
     core.steps = 1000
     dock.run()
-    qtbot.waitUntil(lambda: "Held" in dock.run_panel.status.text())
+    qtbot.waitUntil(lambda: "Held" in dock.status.text.text())
     core.gate.set()
     qtbot.waitUntil(lambda: not dock.session.is_running)
     assert len(progressed) > 1000 > 20 * len(shown)

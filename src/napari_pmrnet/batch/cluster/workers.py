@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from napari_pmrnet import __version__
 from napari_pmrnet._software import misfit, needs, require
 from napari_pmrnet.errors import ClusterError, PMRNetError
-from napari_pmrnet.models.library import find_weights, read_card
+from napari_pmrnet.models.card import read_card
+from napari_pmrnet.models.library import find_weights
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -166,12 +167,12 @@ def complaint(demands: Demands) -> str:
     if demands.version != __version__:
         return f"has napari-pmrnet {__version__}. {_install(demands)}"
     try:
-        found = read_card(find_weights(demands.model)).get("sha256")
+        found = read_card(find_weights(demands.model)).sha256
     except PMRNetError as error:
         return f"does not have the model. {error}"
     if found != demands.weights_hash:
         return (
-            f"has other weights of the model {demands.model} ({str(found)[:12]}, not "
+            f"has other weights of the model {demands.model} ({found[:12]}, not "
             f"{demands.weights_hash[:12]}). Copy them from here."
         )
     if not demands.is_current():
@@ -246,7 +247,7 @@ def worker_model(name: str, device: str, weights_hash: str) -> Model:
             from napari_pmrnet.models import load_model
 
             model = load_model(name, device)
-            if model.card.get("sha256") != weights_hash:
+            if model.card.sha256 != weights_hash:
                 raise ClusterError(f"A worker has other weights of the model {name}.")
             _models.clear()
             _models[key] = model

@@ -1,1 +1,1 @@
-"""How the network runs: eager torch, OpenVINO, CUDA graphs, and the choice of one."""
+"""Backends of the network: eager torch, OpenVINO, CUDA graphs; the choice of one."""

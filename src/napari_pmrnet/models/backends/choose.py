@@ -1,4 +1,4 @@
-"""What runs the network: PyTorch anywhere, OpenVINO on CPUs, CUDA graphs on GPUs."""
+"""Choice of a backend: PyTorch anywhere, OpenVINO on CPUs, CUDA graphs on GPUs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from napari_pmrnet._software import misfit, require
 from napari_pmrnet.errors import PMRNetError, SoftwareError
 from napari_pmrnet.models.backends.devices import has_fast_bfloat16
-from napari_pmrnet.models.backends.eager import TorchBackend
-from napari_pmrnet.network import PMRNet, PMRNetOutput
+from napari_pmrnet.models.backends.eager import Maps, TorchBackend
+from napari_pmrnet.network import PMRNet
 
 BACKENDS = ("auto", "pytorch", "openvino", "cuda_graphs")
 TENSOR_CORES = (7, 0)
@@ -27,14 +27,14 @@ class Backend(Protocol):
     """The network, ready to run on one device; may be called by several threads.
 
     ``name`` is what the user is shown, ``dtype`` what it computes in. A call takes
-    windows (N, 3, h, w) of float32 on the device, h and w multiples of 8, and gives all
+    tiles (N, 3, h, w) of float32 on the device, h and w multiples of 8, and gives all
     maps in float32.
     """
 
     name: str
     dtype: torch.dtype
 
-    def __call__(self, tiles: Tensor) -> PMRNetOutput: ...
+    def __call__(self, tiles: Tensor) -> Maps: ...
 
 
 def fast_dtype(device: torch.device, backend: str) -> torch.dtype:
@@ -129,5 +129,5 @@ def _cuda_graphs(network: nn.Module, device: torch.device) -> Backend:
 
 
 def has_openvino() -> bool:
-    """Whether OpenVINO is installed."""
+    """True if OpenVINO is installed."""
     return find_spec("openvino") is not None

@@ -1,6 +1,6 @@
 """CUDA graphs: all kernels of the network sent to a GPU at once, not one by one.
 
-PMRNet has hundreds of small kernels; with few windows at once, starting them takes
+PMRNet has hundreds of small kernels; with few tiles at once, starting them takes
 longer than running them.
 """
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from napari_pmrnet.models.backends.eager import TorchBackend, in_float32
+from napari_pmrnet.models.backends.eager import Maps, TorchBackend, in_float32
 from napari_pmrnet.network import PMRNetOutput
 
 MOST_GRAPHS = 4
@@ -32,7 +32,7 @@ class Recorded(NamedTuple):
 
 
 class CUDAGraphsBackend(TorchBackend):
-    """The inference form of a network, recorded once for every shape of windows.
+    """The inference form of a network, recorded once for every shape of tiles.
 
     A shape is recorded when it comes for the second time: the last batch of an image
     is often of a shape of its own. `MOST_GRAPHS` are kept, those used last; what is
@@ -64,7 +64,7 @@ class CUDAGraphsBackend(TorchBackend):
         self._works = True
 
     @torch.inference_mode()
-    def __call__(self, tiles: Tensor) -> PMRNetOutput:
+    def __call__(self, tiles: Tensor) -> Maps:
         with self._lock:
             recorded = self._for(tiles)
             if recorded is None:
@@ -74,7 +74,7 @@ class CUDAGraphsBackend(TorchBackend):
             return in_float32(recorded.output, copy=True)
 
     def _for(self, tiles: Tensor) -> Recorded | None:
-        """The recording for windows of this shape, made if it is time for it."""
+        """The recording for tiles of this shape, made if it is time for it."""
         shape = tiles.shape
         if shape in self._recorded:
             self._recorded.move_to_end(shape)

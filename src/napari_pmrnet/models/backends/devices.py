@@ -1,4 +1,4 @@
-"""Where the network can run, and what keeps it from running on a GPU."""
+"""Devices that the network can run on, and what keeps it from running on a GPU."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _present() -> list[tuple[str, str]]:
 
 
 def has_fast_bfloat16(kind: str) -> bool:
-    """Whether a kind of device computes in bfloat16 faster than in float32.
+    """True if a kind of device computes in bfloat16 faster than in float32.
 
     A CPU without instructions for it is ten times slower that way.
 
@@ -97,7 +97,7 @@ def has_fast_bfloat16(kind: str) -> bool:
 
 
 def _has_bfloat16_instructions() -> bool:
-    """Whether the processor multiplies bfloat16 in one instruction."""
+    """True if the processor multiplies bfloat16 in one instruction."""
     cpu = import_torch().cpu
     if hasattr(cpu, "get_capabilities"):
         return bool(cpu.get_capabilities().get("avx512_bf16"))
@@ -107,7 +107,7 @@ def _has_bfloat16_instructions() -> bool:
 
 
 def device_advice() -> str | None:
-    """What to do about a GPU that this torch cannot use, or None."""
+    """Advice on a GPU that this torch cannot use, or None."""
     torch = import_torch()
     if torch.cuda.is_available() or torch.version.cuda or torch.version.hip:
         return None

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from napari_pmrnet.network import Gates, PMRNetOutput
+from napari_pmrnet.network import PMRNetOutput
 from napari_pmrnet.network.inference import inference_form
+
+
+class Maps(NamedTuple):
+    """All that a network tells of N tiles, in float32.
+
+    ``logits`` is (N, C, h, w), ``certainty`` the raw PGRF map, ``full``, ``half`` and
+    ``quarter`` the boundary gates at that scale and ``esconv`` the boundary map of the
+    symplectic convolution, each (N, 1, h, w) or smaller.
+    """
+
+    logits: Tensor
+    certainty: Tensor
+    full: Tensor
+    half: Tensor
+    quarter: Tensor
+    esconv: Tensor
 
 
 class TorchBackend:
@@ -31,15 +47,11 @@ class TorchBackend:
         if self.dtype != torch.float32:
             self.name += f" ({str(self.dtype).removeprefix('torch.')})"
 
-    def __call__(self, tiles: Tensor) -> PMRNetOutput:
+    def __call__(self, tiles: Tensor) -> Maps:
         return in_float32(self._network(tiles.to(self.dtype), maps=True))
 
 
-def in_float32(out: PMRNetOutput, copy: bool = False) -> PMRNetOutput:
-    """All maps in float32; copies of them, if need be."""
-
-    def cast(values: Tensor) -> Tensor:
-        return values.to(torch.float32, copy=copy)
-
-    gates = Gates(*map(cast, out.gates))
-    return PMRNetOutput(cast(out.logits), cast(out.certainty), gates)
+def in_float32(out: PMRNetOutput, copy: bool = False) -> Maps:
+    """All maps of a whole network in float32; copies of them, if need be."""
+    maps = (out.logits, out.certainty, *(out.gates or ()))
+    return Maps(*(one.to(torch.float32, copy=copy) for one in maps if one is not None))

@@ -1,4 +1,4 @@
-"""OpenVINO runs the network on a processor: one compiled model for a window size.
+"""OpenVINO runs the network on a processor: one compiled model for a tile size.
 
 Converting takes seconds, compiling half of one, so what was converted is kept on disk
 under the hash of the weights.
@@ -11,6 +11,7 @@ import os
 import shutil
 import warnings
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Lock
@@ -22,7 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_pmrnet import network as network_package
-from napari_pmrnet.network import STRIDE, Gates, PMRNet, PMRNetOutput
+from napari_pmrnet.models.backends.eager import Maps
+from napari_pmrnet.models.card_checks import IN_CHANNELS
+from napari_pmrnet.network import STRIDE
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.network.pmrnet import check_size
 
@@ -34,13 +37,13 @@ logger = logging.getLogger(__name__)
 class OpenVINOBackend:
     """The inference form of PMRNet in OpenVINO.
 
-    Windows go through one by one, each on all threads that PyTorch may use. Calls from
+    Tiles go through one by one, each on all threads that PyTorch may use. Calls from
     several threads wait for each other.
 
     Parameters
     ----------
-    network : PMRNet
-        On the CPU.
+    network : Module
+        A whole PMRNet on the CPU.
     weights_hash : str or None
         SHA-256 of the weights. None keeps nothing on disk.
     bfloat16 : bool
@@ -49,15 +52,13 @@ class OpenVINOBackend:
 
     def __init__(
         self,
-        network: PMRNet,
+        network: nn.Module,
         weights_hash: str | None = None,
         bfloat16: bool = False,
     ) -> None:
-        import openvino
-
         self.name = "OpenVINO (bfloat16)" if bfloat16 else "OpenVINO"
         self.dtype = torch.bfloat16 if bfloat16 else torch.float32
-        self._core = openvino.Core()
+        self._core = import_module("openvino").Core()
         self._converted = _converted(self._core, network, weights_hash)
         # Pinned threads would compete with the window's for the same cores.
         self._options = {
@@ -69,19 +70,16 @@ class OpenVINOBackend:
         self._requests: dict[tuple[int, int], Any] = {}
         self._lock = Lock()
 
-    def __call__(self, tiles: Tensor) -> PMRNetOutput:
+    def __call__(self, tiles: Tensor) -> Maps:
         check_size(tiles)
         with self._lock:
             request = self._request(*tiles.shape[-2:])
             outputs = [_infer(request, tile) for tile in tiles.split(1)]
-        logits, certainty, *gates = (
-            torch.from_numpy(np.concatenate(parts))
-            for parts in zip(*outputs, strict=True)
-        )
-        return PMRNetOutput(logits, certainty, Gates(*gates))
+        maps = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
+        return Maps(*map(torch.from_numpy, maps))
 
     def _request(self, height: int, width: int) -> Any:
-        """What runs windows of one size, made when first needed."""
+        """Request that runs tiles of one size, made when first needed."""
         if (height, width) not in self._requests:
             model = self._converted.clone()
             model.reshape([1, model.input(0).partial_shape[1], height, width])
@@ -91,7 +89,7 @@ class OpenVINOBackend:
 
 
 def _infer(request: Any, tile: Tensor) -> list[np.ndarray]:
-    """Copies of all outputs for one window (1, 3, h, w)."""
+    """Copies of all outputs for one tile (1, 3, h, w)."""
     request.infer([tile.contiguous().numpy()])
     return [np.array(tensor.data) for tensor in request.output_tensors]
 
@@ -108,7 +106,7 @@ class _Flat(nn.Module):
         return (logits, certainty, *gates)
 
 
-def _converted(core: Any, network: PMRNet, weights_hash: str | None) -> Any:
+def _converted(core: Any, network: nn.Module, weights_hash: str | None) -> Any:
     """The network as an OpenVINO model, from disk where it is kept."""
     if not weights_hash:
         return convert(network)
@@ -128,7 +126,7 @@ def _converted(core: Any, network: PMRNet, weights_hash: str | None) -> Any:
         return model
 
 
-def convert(network: PMRNet) -> Any:
+def convert(network: nn.Module) -> Any:
     """Convert the inference form of a network.
 
     Returns
@@ -139,31 +137,28 @@ def convert(network: PMRNet) -> Any:
     # openvino.convert_model does the same, but reports its use over the network. The
     # decoder is in no public interface: should a version lack it, make_backend falls
     # back to PyTorch and says so.
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
-
-    channels = network.stem[0][0].in_channels
-    example = torch.zeros(1, channels, 8 * STRIDE, 8 * STRIDE)
+    frontends = import_module("openvino.frontend")
+    decoders = import_module("openvino.frontend.pytorch.ts_decoder")
+    example = torch.zeros(1, IN_CHANNELS, 8 * STRIDE, 8 * STRIDE)
     with warnings.catch_warnings(), torch.no_grad():
         # Tracing is deprecated in favour of torch.export, which takes longer to load
         # and to run; check_size is constant.
         warnings.simplefilter("ignore")
         flat = _Flat(inference_form(network))
-        decoder = TorchScriptPythonDecoder(
+        decoder = decoders.TorchScriptPythonDecoder(
             torch.jit.trace(flat, example, check_trace=False)
         )
-        frontend = FrontEndManager().load_by_framework("pytorch")
+        frontend = frontends.FrontEndManager().load_by_framework("pytorch")
         source = frontend.load(decoder)
         model = frontend.convert(source)
-    model.reshape([1, channels, -1, -1])
+    model.reshape([1, IN_CHANNELS, -1, -1])
     return model
 
 
 def _key(weights_hash: str) -> str:
     """Name for a conversion: of the weights, the code that made it and OpenVINO."""
-    import openvino
-
-    digest = sha256(f"{weights_hash} {openvino.__version__}".encode())
+    version = import_module("openvino").__version__
+    digest = sha256(f"{weights_hash} {version}".encode())
     for path in sorted(Path(network_package.__path__[0]).glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:24]
@@ -171,12 +166,12 @@ def _key(weights_hash: str) -> str:
 
 def _keep(model: Any, folder: Path) -> None:
     """Write a converted model into a folder of its own, whole or not at all."""
-    import openvino
-
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(mkdtemp(dir=folder.parent))
     try:
-        openvino.save_model(model, part / _FILE, compress_to_fp16=False)
+        import_module("openvino").save_model(
+            model, part / _FILE, compress_to_fp16=False
+        )
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(part, folder)
     finally:

@@ -15,12 +15,6 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QApplication,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
 )
 
 from napari_pmrnet.batch import BatchJob
@@ -32,7 +26,6 @@ from napari_pmrnet.batch.events import (
     FileProgress,
     FilesFound,
 )
-from napari_pmrnet.models.card import label_kind_of, noun
 from napari_pmrnet.plugin.batch.panels import (
     FoldersPanel,
     FormScroll,
@@ -40,14 +33,15 @@ from napari_pmrnet.plugin.batch.panels import (
     SettingsPanel,
 )
 from napari_pmrnet.plugin.batch.run import open_result, report_text, run_batch
-from napari_pmrnet.plugin.batch.table import RUNNING, FileState
+from napari_pmrnet.plugin.batch.table import FOUND, RUNNING, FileState
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
+from napari_pmrnet.plugin.widgets.layout import column_of, stack
+from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
+from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
-from napari_pmrnet.plugin.widgets.status import row_of, show_tone
-from napari_pmrnet.plugin.widgets.theme import WheelGuard, tones
-from napari_pmrnet.plugin.widgets.worker import Runner
+from napari_pmrnet.plugin.widgets.status import RunLine
+from napari_pmrnet.plugin.widgets.theme import tones
 
 FILE_STEPS = 100
 
@@ -61,37 +55,27 @@ class SegmentFolder(Dock):
         Viewer in which results are opened.
     """
 
+    least_width = 400
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
-        self._runner = Runner(self)
+        self._segmenting = self._runner()
         self._stop = threading.Event()
         self._output = Path()
         self._files = 0
         self.form = SettingsForm(self)
         self.form.set_settings(preferences.recall())
-        fields, labels = self.form.fields, self.form.labels
         self.folders = FoldersPanel()
         self.settings_panel = SettingsPanel(self.form)
-        self.model_panel = ModelPanel(
-            fields["model"], fields["device"], fields["flips"], labels
-        )
-        self._tuned = TunedThresholds(self.form)
-        self.start_button = QPushButton("Start")
-        self.start_button.setObjectName("run")
-        self.cancel_button = QPushButton("Cancel")
-        self.progress = QProgressBar()
-        self.status = QLabel("Choose a folder and press Start.")
-        self.status.setObjectName("status")
-        self.status.setWordWrap(True)
-        ignored, minimum = QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum
-        self.status.setSizePolicy(ignored, minimum)
+        self.model_panel = ModelPanel(self.form)
+        self._line = RunLine("Start", "Choose a folder and press Start.")
+        self.start_button, self.status = self._line.run_button, self._line.status
+        self.cancel_button = self._line.cancel_button
         self.results = ResultsPanel()
-        self._guard = WheelGuard(self)
         self._lay_out()
         self._name_kind()
         self._connect()
         self._restyle()
-        self._set_running(False)
 
     def job(self) -> BatchJob | None:
         """The batch that the form spells; None if something is missing or wrong."""
@@ -115,17 +99,19 @@ class SegmentFolder(Dock):
     def start(self) -> None:
         """Segment the folder in a worker thread."""
         job = self.job()
-        if job is None or self._runner.is_running:
+        if job is None or self._segmenting.is_running:
             return
         preferences.remember(job.settings)
         self._stop = threading.Event()
         self._output = job.output
-        self._set_running(True)
+        self._line.set_running(True)
         self.say("Looking for images...")
-        self._runner.start("Segmenting the folder", run_batch, job, self._stop.is_set)
+        self._segmenting.start(
+            "Segmenting the folder", run_batch, job, self._stop.is_set
+        )
 
     def cancel(self) -> None:
-        """Stop after the window at hand; finished files stay."""
+        """Stop after the batch of tiles at hand; finished files stay."""
         self.cancel_button.setEnabled(False)
         self.say("Cancelling...")
         self._stop.set()
@@ -134,7 +120,7 @@ class SegmentFolder(Dock):
         """Copy the command that does the same in a terminal."""
         job = self.job()
         if job is not None:
-            QApplication.clipboard().setText(job.as_command())
+            there(QApplication.clipboard()).setText(job.as_command())
             self.say("The command is on the clipboard.", "good")
 
     def open_sheet(self) -> None:
@@ -155,29 +141,13 @@ class SegmentFolder(Dock):
             name = "" if told else f"'{file.path.name}' could not be opened: "
             self._complain(f"{name}{error}")
 
-    def say(self, text: str, tone: str = "plain") -> None:
-        """Show a sentence in one of the tones of the style sheet."""
-        show_tone(self.status, text, tone)
-
     def _let_go(self) -> None:
         self._stop.set()
-        self._runner.shut_down()
 
     def _lay_out(self) -> None:
         """Form on top, scrolling where the window is low; the table below."""
-        inner = QWidget()
-        form = QVBoxLayout(inner)
-        form.setContentsMargins(0, 0, 6, 0)
-        for part in (self.folders, self.settings_panel, self.model_panel):
-            form.addWidget(part)
-        form.addStretch(1)
-        whole = QVBoxLayout(self)
-        whole.addWidget(FormScroll(inner), 1)
-        whole.addLayout(row_of((self.start_button, 2), (self.cancel_button, 1)))
-        whole.addWidget(self.progress)
-        whole.addWidget(self.status)
-        whole.addWidget(self.results, 1)
-        self.setMinimumWidth(400)
+        inner = column_of(self.folders, self.settings_panel, self.model_panel)
+        stack(self, (FormScroll(inner), 1), self._line, (self.results, 1), margins=None)
         self._guard.protect(inner)
 
     def _connect(self) -> None:
@@ -188,35 +158,25 @@ class SegmentFolder(Dock):
         self.results.opened.connect(self.open_file)
         self.results.copy_button.clicked.connect(self.copy_command)
         self.results.sheet_button.clicked.connect(self.open_sheet)
-        self._runner.progressed.connect(self._on_event)
-        self._runner.succeeded.connect(self._on_done)
-        self._runner.failed.connect(self._complain)
-        self._runner.finished.connect(self._on_finished)
+        self._segmenting.progressed.connect(self._on_event)
+        self._segmenting.succeeded.connect(self._on_done)
+        self._segmenting.failed.connect(self._complain)
+        self._segmenting.finished.connect(self._on_finished)
 
     def _restyle(self, event: Any = None) -> None:
         super()._restyle()
-        self.results.model.set_colours(tones(self._viewer.theme))
+        self.results.model.set_tones(tones(self._viewer.theme))
 
     def _on_setting(self, name: str) -> None:
         if name == "model":
-            self._tuned.follow()
+            self.model_panel.follow()
             self._name_kind()
 
     def _name_kind(self) -> None:
         """Name what the model labels."""
-        card = self._tuned.card
-        self.form.fit(label_kind_of(card))
-        self.model_panel.show_label_kind(card)
-        _, many = noun(label_kind_of(card))
-        self.results.model.name_found(many)
+        many = self.model_panel.name_kind()
+        self.results.model.entitle(FOUND, many.capitalize())
         self.settings_panel.set_title(f"{many.capitalize()} settings")
-
-    def _set_running(self, running: bool) -> None:
-        """Swap which of start and cancel can be pressed."""
-        self.start_button.setEnabled(not running)
-        self.cancel_button.setEnabled(running)
-        self.progress.setVisible(running)
-        self.progress.setRange(0, 0)
 
     def _on_event(self, event: Event) -> None:
         """Follow the run in the table and the bar."""
@@ -224,19 +184,22 @@ class SegmentFolder(Dock):
         if isinstance(event, FilesFound):
             self._files = len(event.paths)
             model.show_files(event.paths)
-            self.progress.setRange(0, FILE_STEPS * self._files)
+            self._move_bar(0)
         elif isinstance(event, FileEnded):
             model.update_file(event.number, event.status, event.row)
-            self.progress.setValue(FILE_STEPS * (event.number + 1))
+            self._move_bar(FILE_STEPS * (event.number + 1))
         elif isinstance(event, FileProgress):
             done, total, message = event.progress
             part = round(FILE_STEPS * done / total) if total else 0
-            self.progress.setValue(FILE_STEPS * event.number + part)
+            self._move_bar(FILE_STEPS * event.number + part)
             if not self._stop.is_set():
                 number = f"{event.number + 1} of {self._files}"
                 self.say(f"File {number}, {event.path.name}: {message}")
         else:
             model.update_file(event.number, RUNNING)
+
+    def _move_bar(self, steps: int) -> None:
+        self.status.set_progress(steps, FILE_STEPS * self._files)
 
     def _on_done(self, report: BatchReport) -> None:
         """Say what came of it."""
@@ -246,4 +209,4 @@ class SegmentFolder(Dock):
 
     def _on_finished(self) -> None:
         self.results.model.stop_waiting()
-        self._set_running(False)
+        self._line.set_running(False)

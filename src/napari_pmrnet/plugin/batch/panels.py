@@ -5,28 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QFileDialog,
     QFormLayout,
-    QFrame,
     QGroupBox,
     QHeaderView,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
-    QTableView,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
-from napari_pmrnet.plugin.widgets.fields import DecimalField, Field, OptionalField
-from napari_pmrnet.plugin.widgets.status import row_of
+from napari_pmrnet.plugin.widgets.fields import Field
+from napari_pmrnet.plugin.widgets.layout import Scrolling, row_of, stack
+from napari_pmrnet.plugin.widgets.qt import Signal, there
+from napari_pmrnet.plugin.widgets.table import TableView
 
 if TYPE_CHECKING:
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
 RESULTS = "labels"
 FORM_HEIGHT = 460
 FRAME = 8
-"""What napari's themes put around the inside of a scroll area, and a little."""
+"""Frame that napari's themes put around the inside of a scroll area, and a little."""
 CHANNELS = 8
 NUCLEI_SETTINGS = (
     "channel",
@@ -46,26 +43,23 @@ NUCLEI_SETTINGS = (
 )
 
 
-class FormScroll(QScrollArea):
+class FormScroll(Scrolling):
     """A form as high as it needs to be, up to a limit; it scrolls where that is less.
 
     Qt's scroll areas keep the height they began with when a part is unfolded.
     """
 
     def __init__(self, content: QWidget) -> None:
-        super().__init__()
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidget(content)
+        super().__init__(content)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         content.installEventFilter(self)
 
     def sizeHint(self) -> QSize:
         """Size of the content, no higher than `FORM_HEIGHT`."""
-        content = self.widget().sizeHint()
+        content = there(self.widget()).sizeHint()
         return QSize(content.width(), min(content.height() + FRAME, FORM_HEIGHT))
 
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Follow the content when it grows."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
@@ -111,7 +105,7 @@ class PathField(Field):
 
 
 class FoldersPanel(QGroupBox):
-    """Where the images are and where the results go."""
+    """Folders of the images and of the results."""
 
     def __init__(self) -> None:
         super().__init__("Folders")
@@ -140,7 +134,7 @@ class FoldersPanel(QGroupBox):
         self.images.changed.connect(self._propose)
 
     def check(self) -> bool:
-        """Whether both are given; a field that is wrong says why."""
+        """Tell whether both are given; a field that is wrong says why."""
         named, target = self.images.value(), self.results.value()
         self.images.set_reason("" if named else "Choose a folder of images.")
         self.results.set_reason("" if target else "Choose a folder for the results.")
@@ -162,18 +156,9 @@ class SettingsPanel(Collapsible):
         content = QWidget()
         rows = QFormLayout(content)
         rows.setContentsMargins(0, 0, 0, 0)
-        channel = form.fields["channel"]
         numbered = [(i, f"Channel {i}") for i in range(CHANNELS)]
-        channel.set_choices([(None, "Automatic"), *numbered])
-        for name in NUCLEI_SETTINGS:
-            field = form.fields[name]
-            if isinstance(field, DecimalField):
-                rows.addRow(form.title(name))
-                rows.addRow(field)
-            elif isinstance(field, OptionalField) or name == "channel":
-                rows.addRow(form.title(name), field)
-            else:
-                rows.addRow(field)
+        form.choice("channel").set_choices([(None, "Automatic"), *numbered])
+        form.add_to(rows, NUCLEI_SETTINGS)
         super().__init__("Nuclei settings", content)
 
 
@@ -187,7 +172,7 @@ class ResultsPanel(QWidget):
         self.model = FilesModel(self)
         self.order = FilesOrder(self)
         self.order.setSourceModel(self.model)
-        self.table = _table(self.order)
+        self.table = _FilesView(self.order)
         self.worst_first = QCheckBox("Worst first")
         self.worst_first.setToolTip(
             "<span>Files that failed on top, then those without nuclei, then by rising "
@@ -200,25 +185,26 @@ class ResultsPanel(QWidget):
         self.copy_button.setToolTip(
             "<span>Copy the command that does the same in a terminal.</span>"
         )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(self.table, 1)
-        column.addLayout(row_of((self.worst_first, 1), (self.open_button, 1)))
-        column.addLayout(row_of((self.sheet_button, 1), (self.copy_button, 1)))
+        stack(
+            self,
+            (self.table, 1),
+            row_of((self.worst_first, 1), (self.open_button, 1)),
+            row_of((self.sheet_button, 1), (self.copy_button, 1)),
+            spacing=6,
+        )
         self.worst_first.toggled.connect(self.order.set_worst_first)
         self.table.doubleClicked.connect(lambda index: self._open())
         self.open_button.clicked.connect(self._open)
-        self.table.selectionModel().selectionChanged.connect(self._on_selection)
+        self.table.selection.selectionChanged.connect(self._on_selection)
         self.model.modelReset.connect(self._on_selection)
         self._on_selection()
 
     def chosen(self) -> FileState | None:
         """The file whose row is selected."""
-        rows = self.table.selectionModel().selectedRows()
-        if not rows:
+        row = self.table.chosen_row()
+        if row is None:
             return None
-        return self.model.file(self.order.mapToSource(rows[0]).row())
+        return self.model.rows[self.order.mapToSource(self.order.index(row, 0)).row()]
 
     def _open(self) -> None:
         file = self.chosen()
@@ -229,24 +215,14 @@ class ResultsPanel(QWidget):
         self.open_button.setEnabled(self.chosen() is not None)
 
 
-def _table(model: FilesOrder) -> QTableView:
-    """A table that shows whole rows and fits a narrow dock."""
-    table = QTableView()
-    table.setModel(model)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    table.setWordWrap(False)
-    table.setShowGrid(False)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(24)
-    header = table.horizontalHeader()
-    header.setHighlightSections(False)
-    header.setResizeContentsPrecision(0)
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(FILE, QHeaderView.ResizeMode.Stretch)
-    header.setMinimumSectionSize(52)
-    table.setMinimumHeight(140)
-    table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-    return table
+class _FilesView(TableView):
+    """The table of files, which fits a narrow dock."""
+
+    def __init__(self, order: FilesOrder) -> None:
+        super().__init__(order)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.heads.setResizeContentsPrecision(0)
+        self.heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.heads.setSectionResizeMode(FILE, QHeaderView.ResizeMode.Stretch)
+        self.heads.setMinimumSectionSize(52)
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)

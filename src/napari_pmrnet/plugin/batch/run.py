@@ -1,4 +1,4 @@
-"""What the dock "Segment a folder" does apart from its form."""
+"""Run of the dock "Segment a folder", apart from its form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_batch(
     ----------
     job : BatchJob
     stop : callable
-        Asked after every batch of windows; once it is true the run ends.
+        Asked after every batch of tiles; once it is true the run ends.
 
     Yields
     ------

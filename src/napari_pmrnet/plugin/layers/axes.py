@@ -1,4 +1,4 @@
-"""What the axes of an image layer mean, and the plane of it that is on show."""
+"""Axes of an image layer, and the plane of it that is on show."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNNAMED = re.compile(r"(axis )?-?\d+")
 
 
 def is_unnamed(label: str) -> bool:
-    """Whether an axis label is one of napari's defaults, a mere position."""
+    """Tell whether an axis label is one of napari's defaults, a mere position."""
     return _UNNAMED.fullmatch(label.strip()) is not None
 
 

@@ -19,7 +19,7 @@ _FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 
 
 def default_path(layer: Labels | Image, folder: str | Path | None = None) -> Path:
-    """Where labels go unless the user says otherwise: ``<image>_labels.tif``.
+    """Path of labels unless the user says otherwise: ``<image>_labels.tif``.
 
     Parameters
     ----------

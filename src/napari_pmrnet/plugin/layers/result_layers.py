@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from napari.layers import Image, Labels
 
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.models.card import INSTANCES, class_names, label_kind_of
+from napari_pmrnet.models.label_kind import LabelKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_pmrnet.segmentation.stack import Labelled
+
+LayerT = TypeVar("LayerT", bound="Layer")
 
 MAP_STYLE: dict[str, dict[str, Any]] = {
     "probability": {"colormap": "magma", "blending": "translucent", "opacity": 0.7},
@@ -29,13 +31,13 @@ CLASS = "class"
 """Column with the names of classes."""
 
 
-def plain(layer: Layer) -> Layer:
+def plain(layer: LayerT) -> LayerT:
     """The layer itself, where a plugin's viewer hands out proxies."""
     return getattr(layer, "__wrapped__", layer)
 
 
 def spatial_metadata(layer: Layer, axes: Sequence[int] | None = None) -> dict[str, Any]:
-    """Where a result of a layer's y-x plane, or of all its planes, belongs.
+    """Transform of a result of a layer's y-x plane, or of all its planes.
 
     Parameters
     ----------
@@ -80,10 +82,11 @@ def features_table(segmentation: Labelled) -> pd.DataFrame:
         Columns ``index`` (the label), ``certainty`` and ``area`` (pixels), of classes
         also ``class``. Of nuclei that have one number in several planes, the means.
     """
-    objects = segmentation.objects[["label", "certainty", "area"]]
+    # pandas' own types leave open what a selection or a mean of a table is.
+    objects: Any = segmentation.objects[["label", "certainty", "area"]]
     if objects["label"].duplicated().any():
         objects = objects.groupby("label", as_index=False).mean()
-    names = class_names(segmentation.model.card)
+    names = segmentation.model.card.classes
     classes = {CLASS: [names[k - 1] for k in objects["label"]]} if names else {}
     return pd.DataFrame(
         {
@@ -106,7 +109,7 @@ def result_metadata(segmentation: Labelled, image_name: str) -> dict[str, Any]:
         METADATA_KEY: {
             "image": image_name,
             "settings": segmentation.settings.as_dict(),
-            "weights_hash": segmentation.model.card.get("sha256"),
+            "weights_hash": segmentation.model.card.sha256,
             "device": segmentation.device,
             "diameter": segmentation.diameter,
         }
@@ -158,8 +161,8 @@ def place_layer(
 
     Each change of place redraws a layer, so only what differs is set.
     """
-    labels = label_kind_of(segmentation.model.card)
-    title = labels if kind == "nuclei" and labels != INSTANCES else kind
+    labels = segmentation.model.card.label_kind
+    title = labels if kind == "nuclei" and labels is not LabelKind.NUCLEI else kind
     layer.name = result_name(image.name, title, plane)
     layer.metadata = result_metadata(segmentation, image.name)
     present = spatial_metadata(layer, range(layer.ndim))
@@ -175,7 +178,7 @@ def replace_labels(layer: Labels, segmentation: Labelled, image_name: str) -> No
     which would otherwise redo old pixels into the new labels.
     """
     mode = layer.mode
-    layer.data = own_labels(segmentation)
+    layer.data = own_labels(segmentation)  # pyright: ignore[reportAttributeAccessIssue]  # takes arrays
     layer.editable = False
     layer.editable = True
     layer.mode = mode
@@ -197,6 +200,6 @@ def own_labels(segmentation: Labelled) -> np.ndarray:
 
 def next_free_label(segmentation: Labelled) -> int:
     """Smallest label above all that are in use; of classes, the first class."""
-    if class_names(segmentation.model.card):
+    if segmentation.model.card.classes:
         return 1
     return int(segmentation.labels.max(initial=0)) + 1

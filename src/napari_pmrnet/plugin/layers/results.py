@@ -1,4 +1,4 @@
-"""Which layers belong to which image, and how a new result meets an old one.
+"""Results of the session: their images, their layers, and a new one over an old one.
 
 Labels that were corrected by hand are never written over: a new result then gets a
 layer of its own. Maps are no one's handiwork and are replaced.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from napari.layers import Labels
 
 from napari_pmrnet.plugin.layers.result_layers import (
     LABEL_KINDS,
@@ -22,10 +23,11 @@ from napari_pmrnet.plugin.layers.result_layers import (
     replace_labels,
     result_metadata,
 )
+from napari_pmrnet.plugin.widgets.qt import there
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Image, Layer
 
     from napari_pmrnet.segmentation import Segmentation
     from napari_pmrnet.segmentation.stack import Labelled
@@ -36,8 +38,8 @@ _shown: WeakKeyDictionary[Layer, Result] = WeakKeyDictionary()
 def result_of(layer: Layer) -> Result | None:
     """The result whose labels a layer shows; None for labels made elsewhere."""
     result = _shown.get(plain(layer))
-    shown = result is not None and result.labels is not None
-    return result if shown and plain(result.labels) is plain(layer) else None
+    labels = None if result is None else result.labels
+    return result if labels is not None and plain(labels) is plain(layer) else None
 
 
 @dataclass
@@ -70,10 +72,11 @@ class Result:
     @property
     def labels(self) -> Labels | None:
         """Labels layer of the result, if it has one yet."""
-        return self.layers.get("nuclei")
+        layer = self.layers.get("nuclei")
+        return layer if isinstance(layer, Labels) else None
 
     def is_edited(self) -> bool:
-        """Whether the labels differ from what the segmentation gave."""
+        """Tell whether the labels differ from what the segmentation gave."""
         layer = self.labels
         return layer is not None and not np.array_equal(
             np.asarray(layer.data), self.segmentation.labels
@@ -194,7 +197,7 @@ class Results:
             replace_labels(result.labels, result.segmentation, result.image.name)
         else:
             self._add(result, "nuclei", built)
-        _shown[plain(result.labels)] = result
+        _shown[plain(there(result.labels))] = result
         self._viewer.layers.selection.active = result.labels
 
     def _show_map(self, result: Result, kind: str, built: Layer | None) -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.result_layers import plain
+from napari_pmrnet.plugin.widgets.qt import Signal, single_shot
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.review import (
     NUCLEUS,
@@ -74,13 +75,14 @@ class ReviewSession(QObject):
         self.layer = layer = plain(layer)
         self.review = review
         self._busy, self._strokes = False, 0
-        self._soon = self._timer(0, self.settle)
-        self._describing = self._timer(DESCRIBE_DELAY, self._describe)
+        self._soon = single_shot(self, 0, self.settle)
+        self._describing = single_shot(self, DESCRIBE_DELAY, self._describe)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_redraw)
         layer.events.data.connect(self._on_data)
         _sessions[layer] = self
-        self.review.nuclei.labels = layer.data
+        data: Any = layer.data
+        self.review.nuclei.labels = data
         self._follow(None, step=False)
         self._describe()
 
@@ -176,13 +178,6 @@ class ReviewSession(QObject):
         if self._soon.isActive():
             self.settle()
 
-    def _timer(self, delay: int, slot: Callable[[], None]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(delay)
-        timer.timeout.connect(slot)
-        return timer
-
     def _on_paint(self, event: Any = None) -> None:
         """Note a stroke of napari's own tools; some are told before they are made."""
         if not self._busy:
@@ -256,5 +251,5 @@ def check_editable(layer: Labels) -> None:
 
 
 def is_zarr(data: Any) -> bool:
-    """Whether an array lies in a Zarr store, which napari can write to."""
+    """Tell whether an array lies in a Zarr store, which napari can write to."""
     return type(data).__module__.partition(".")[0] == "zarr"

@@ -83,11 +83,11 @@ def region_of(
     for outline in polygons:
         rows, columns = (outline - low).T
         inside[polygon(rows, columns, inside.shape)] = True
-    return Region(inside, (int(low[0]), int(low[1])), tuple(shape))
+    return Region(inside, (int(low[0]), int(low[1])), shape)
 
 
 def _on_plane(shapes: Shapes, vertices: NDArray, point: Sequence[float]) -> bool:
-    """Whether a shape of a stack lies on the plane that is shown."""
+    """Tell whether a shape of a stack lies on the plane that is shown."""
     if shapes.ndim <= 2 or not len(point):
         return True
     shown = np.round(shapes.world_to_data(point)[:-2])

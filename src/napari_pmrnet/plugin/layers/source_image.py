@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def fits(data: Any, shape: tuple[int, ...]) -> bool:
-    """Whether an image has the pixels of labels."""
+    """Tell whether an image has the pixels of labels."""
     return tuple(data.shape[:2]) == tuple(shape)
 
 

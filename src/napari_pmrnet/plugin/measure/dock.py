@@ -7,7 +7,6 @@ from typing import Any
 import napari.viewer
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtWidgets import QComboBox, QVBoxLayout
 
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size
@@ -16,8 +15,10 @@ from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.measure.snapshot import labels_on_show, measured_of
 from napari_pmrnet.plugin.measure.table import MeasurementsView
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.status import StatusPanel, labelled_row
-from napari_pmrnet.plugin.widgets.theme import WheelGuard
+from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
+from napari_pmrnet.plugin.widgets.layout import labelled_row, stack
+from napari_pmrnet.plugin.widgets.qt import there
+from napari_pmrnet.plugin.widgets.status import StatusLine
 
 
 class MeasureNuclei(Dock):
@@ -32,17 +33,19 @@ class MeasureNuclei(Dock):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._layer: Labels | None = None
-        self.layers, self.panel = QComboBox(), MeasurePanel(viewer)
-        self.table, self.status = MeasurementsView(), StatusPanel()
-        self._guard = WheelGuard(self)
-        self.panel.layout().setContentsMargins(0, 0, 0, 0)
-        column = QVBoxLayout(self)
-        column.setSpacing(6)
-        column.addLayout(labelled_row("Labels", self.layers))
-        column.addWidget(self.panel)
-        column.addWidget(self.table, 1)
-        column.addWidget(self.status)
-        self.setMinimumWidth(410)
+        self.layers = LayerChooser(viewer, Labels, topmost_first=True)
+        self.panel = MeasurePanel(viewer)
+        self.table, self.status = MeasurementsView(), StatusLine()
+        there(self.panel.layout()).setContentsMargins(0, 0, 0, 0)
+        stack(
+            self,
+            labelled_row("Labels", self.layers),
+            self.panel,
+            (self.table, 1),
+            self.status,
+            margins=None,
+            spacing=6,
+        )
         self._guard.protect(self)
         self._connect()
         self._restyle()
@@ -60,43 +63,36 @@ class MeasureNuclei(Dock):
             self._layer.events.selected_label.disconnect(self._on_selected)
         self._layer = layer
         if layer is not None:
-            self.layers.setCurrentIndex(self.layers.findText(layer.name))
+            self.layers.set_value(layer)
             layer.events.selected_label.connect(self._on_selected)
         self.panel.set_layer(layer)
 
     def _let_go(self) -> None:
         self.choose(None)
         self.panel.release()
+        self.layers.release()
 
     def _connect(self) -> None:
-        self.panel.said.connect(self.status.say)
+        self.panel.said.connect(self.say)
         self.panel.refreshed.connect(self._refresh)
         self.table.chosen.connect(self._go)
         self.layers.activated.connect(self._on_layer)
         self._follow_layers(self._list_layers)
 
     def _list_layers(self) -> None:
-        """List the Labels layers; turn to one if there was none."""
-        found = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
-        self.layers.clear()
-        for layer in reversed(found):
-            self.layers.addItem(layer.name, layer)
+        """Turn to a Labels layer if the one before is gone or there was none."""
         if self._layer is not None and self._layer in self._viewer.layers:
-            self.layers.setCurrentIndex(self.layers.findText(self._layer.name))
+            self.layers.set_value(self._layer)
             return
         if self._layer is not None:
-            self.status.say(f"'{self._layer.name}' was removed.")
-        active = self._viewer.layers.selection.active
-        if found:
-            self.choose(active if active in found else found[-1])
-        else:
-            self.choose(None)
-            if not self.status.text.text():
-                self.status.say("Segment an image first, or open labels.")
+            self.say(f"'{self._layer.name}' was removed.")
+        self.choose(self.layers.proposed())
+        if self._layer is None and not self.status.text.text():
+            self.say("Segment an image first, or open labels.")
 
-    def _on_layer(self, index: int) -> None:
-        layer = self.layers.itemData(index)
-        if plain(layer) is not self._layer:
+    def _on_layer(self) -> None:
+        layer = self.layers.value()
+        if layer is not None and plain(layer) is not self._layer:
             self.choose(layer)
 
     def _refresh(self) -> None:
@@ -107,14 +103,14 @@ class MeasureNuclei(Dock):
         else:
             table, unit = known
             others = [name for name in table if name != "certainty"]
-            self.table.show_table(table[["certainty", *others]], unit)
+            self.table.show_table(table.loc[:, ["certainty", *others]], unit)
 
     def _on_selected(self, event: Any = None) -> None:
-        self.table.choose(int(self._layer.selected_label))
+        self.table.choose(int(there(self._layer).selected_label))
 
     def _go(self, label: int) -> None:
         """Select a nucleus and bring it to the middle of the canvas."""
-        layer, centre = self._layer, self.table.measurements.centre(label)
+        layer, centre = there(self._layer), self.table.measurements.centre(label)
         layer.selected_label = label
         if centre is None:
             return

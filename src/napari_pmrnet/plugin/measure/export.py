@@ -14,6 +14,7 @@ from napari_pmrnet.io.rois import write_geojson, write_rois
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path, export
 from napari_pmrnet.plugin.measure.snapshot import Specimen
+from napari_pmrnet.plugin.widgets.formats import ExportFormat
 from napari_pmrnet.proofreading.measure import heads, write_table
 
 if TYPE_CHECKING:
@@ -21,56 +22,32 @@ if TYPE_CHECKING:
 
 TABLE, ROIS, GEOJSON, STACK, LABELS = "table", "rois", "geojson", "stack", "labels"
 PAGES = ("certainty", "boundary")
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of file.
-
-    Attributes
-    ----------
-    title : str
-        In the list of formats.
-    suffix : str
-        What its name ends in, after the name of the image.
-    files : str
-        Filter of the file dialog.
-    about : str
-        What is in it.
-    """
-
-    title: str
-    suffix: str
-    files: str
-    about: str
-
-
 FORMATS = {
-    TABLE: Format(
+    TABLE: ExportFormat(
         "Table (CSV)",
         "nuclei.csv",
         "Table (*.csv)",
         "All measurements, one row a nucleus, units in the heads",
     ),
-    ROIS: Format(
+    ROIS: ExportFormat(
         "ImageJ ROIs (zip)",
         "rois.zip",
         "ImageJ ROIs (*.zip)",
         "Outlines for the ROI manager of ImageJ and Fiji",
     ),
-    GEOJSON: Format(
+    GEOJSON: ExportFormat(
         "QuPath (GeoJSON)",
         "nuclei.geojson",
         "GeoJSON (*.geojson *.json)",
         "Outlines as detections, with all measurements",
     ),
-    STACK: Format(
+    STACK: ExportFormat(
         "Labels and maps (TIFF)",
         "maps.tif",
         "TIFF (*.tif *.tiff)",
         "One TIFF with a page each of labels, certainty and boundary",
     ),
-    LABELS: Format(
+    LABELS: ExportFormat(
         "Labels (TIFF)",
         "labels.tif",
         "Label TIFF (*.tif *.tiff)",

@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -46,6 +42,9 @@ from napari_pmrnet.plugin.measure.snapshot import (
     unit_of,
     with_flags,
 )
+from napari_pmrnet.plugin.widgets.formats import FormatBox
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
+from napari_pmrnet.plugin.widgets.qt import Signal, single_shot, there
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.measure import (
     INTENSITY,
@@ -61,6 +60,7 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Labels
 
+    from napari_pmrnet.proofreading.review import Review
     from napari_pmrnet.segmentation.plane import Plane
 
 DELAY = 150
@@ -95,10 +95,7 @@ class MeasurePanel(QWidget):
         self._counted: Any = None
         self._folder: Path | None = None
         self._working, self._counting = Runner(self), Runner(self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(DELAY)
-        self._timer.timeout.connect(self._follow)
+        self._timer = single_shot(self, DELAY, self._follow)
         self._lay_out()
         self._connect()
         self.set_layer(None)
@@ -110,7 +107,7 @@ class MeasurePanel(QWidget):
 
     @property
     def is_running(self) -> bool:
-        """Whether something is being measured or written."""
+        """Tell whether something is being measured or written."""
         return self._working.is_running
 
     def set_layer(self, layer: Labels | None) -> None:
@@ -158,7 +155,7 @@ class MeasurePanel(QWidget):
         """
         specimen = self._snapshot()
         if specimen is not None:
-            whole, keywords = export_arguments(self._layer)
+            whole, keywords = export_arguments(there(self._layer))
             self._start(
                 f"Writing '{path}'", exporting, path, kind, specimen, whole, keywords
             )
@@ -179,30 +176,24 @@ class MeasurePanel(QWidget):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.totals.setToolTip(_RANGE)
         self.button = QPushButton("Measure")
-        self.format = QComboBox()
-        for kind, known in FORMATS.items():
-            self.format.addItem(known.title, kind)
+        self.format = FormatBox(FORMATS)
         self.export_button = QPushButton("Export...")
         self.bar = QProgressBar()
         self.bar.hide()
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        row.addWidget(self.button, 2)
-        row.addWidget(self.format, 3)
-        row.addWidget(self.export_button, 2)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 0, 0, 0)
-        column.setSpacing(4)
-        for part in (self.totals, self.hint):
-            column.addWidget(part)
-        column.addLayout(row)
-        column.addWidget(self.bar)
+        row = row_of((self.button, 2), (self.format, 3), (self.export_button, 2))
+        stack(
+            self,
+            self.totals,
+            self.hint,
+            row,
+            self.bar,
+            margins=(8, 0, 0, 0),
+            spacing=4,
+        )
 
     def _connect(self) -> None:
         self.button.clicked.connect(self.measure)
         self.export_button.clicked.connect(self.ask)
-        self.format.currentIndexChanged.connect(self._on_format)
-        self._on_format()
         self._working.succeeded.connect(self._on_done)
         self._working.progressed.connect(self._on_progress)
         self._working.failed.connect(lambda text: self.said.emit(text, "error"))
@@ -273,26 +264,27 @@ class MeasurePanel(QWidget):
 
     def _on_done(self, outcome: Written | pd.DataFrame) -> None:
         """Keep what was measured, and say what was done."""
-        layer, specimen = self._job
-        there = layer in self._viewer.layers
+        layer, specimen = there(self._job)
+        present = layer in self._viewer.layers
         table = outcome.table if isinstance(outcome, Written) else outcome
-        if table is not None and there:
+        if table is not None and present:
             self._keep(layer, table, specimen.unit)
         if isinstance(outcome, Written):
             self.said.emit(f"Written to {outcome.path}{outcome.remark}", "good")
-        elif not there:
+        elif not present:
             self.said.emit(f"'{specimen.name}' was removed meanwhile.", "warning")
         elif specimen.fault:
-            self.said.emit(f"Measured {len(table)} nuclei. {specimen.fault}", "warning")
+            text = f"Measured {len(outcome)} nuclei. {specimen.fault}"
+            self.said.emit(text, "warning")
         else:
-            self.said.emit(f"Measured {len(table)} nuclei.", "good")
+            self.said.emit(f"Measured {len(outcome)} nuclei.", "good")
 
     def _keep(self, layer: Labels, table: pd.DataFrame, unit: str) -> None:
         """Keep measurements with the status that the nuclei have by now."""
         session = session_of(layer)
         if session is not None:
             flags = session.review.flags()
-            table = with_flags(table[table.index.isin(flags.index)], flags)
+            table = with_flags(table.loc[table.index.isin(flags.index)], flags)
         keep(layer, table.sort_index(), unit)
 
     def _on_finished(self) -> None:
@@ -312,17 +304,13 @@ class MeasurePanel(QWidget):
 
     def _on_redraw(self, event: Any = None) -> None:
         """Undo tells of itself by a redraw only, but so does much else."""
-        if isinstance(self._layer.data, np.ndarray):
+        if isinstance(there(self._layer).data, np.ndarray):
             self._counted = None
         self._on_other()
 
     def _on_other(self, event: Any = None) -> None:
         self._meet_session()
         self._timer.start()
-
-    def _on_format(self, _: int = 0) -> None:
-        about = FORMATS[self.format.currentData()].about
-        self.format.setToolTip(f"<span>{about}</span>")
 
     def _on_removed(self, event: Any = None) -> None:
         if self._layer is not None and self._layer not in self._viewer.layers:
@@ -334,29 +322,28 @@ class MeasurePanel(QWidget):
             return
         self._meet_session()
         if self._session is None:
-            self._count()
+            self._count(self._layer)
         elif self._dirty and not self._working.is_running:
-            self._measure_changed()
+            self._measure_changed(self._layer, self._session.review)
         self._show()
 
-    def _count(self) -> None:
+    def _count(self, layer: Labels) -> None:
         """Count pixels in the background, unless the labels are as counted before."""
-        pixels = labels_on_show(self._layer, self._viewer.dims.point)
+        pixels = labels_on_show(layer, self._viewer.dims.point)
         key = id(pixels.levels[0]), pixels.place
         if key == self._counted or self._counting.is_running:
             return
         self._counted = key
-        name = self._layer.name
-        self._counting.start(f"Counting '{name}'", _counted, self._layer, pixels)
+        self._counting.start(f"Counting '{layer.name}'", _counted, layer, pixels)
 
     def _on_counted(self, counted: tuple[Labels, pd.Series]) -> None:
         layer, areas = counted
         if layer is self._layer:
             self._areas = areas
 
-    def _measure_changed(self) -> None:
+    def _measure_changed(self, layer: Labels, review: Review) -> None:
         """Measure those nuclei anew that an edit has changed."""
-        changed, layer = set(self._dirty), self._layer
+        changed = set(self._dirty)
         known = measured_of(layer)
         if known is None or known[1] != unit_of(layer):
             self._dirty.clear()
@@ -367,8 +354,8 @@ class MeasurePanel(QWidget):
         self._dirty.clear()
         specimen = Specimen.of(layer, self._viewer.layers, self._viewer.dims)
         fresh = measure_boxes(
-            self._session.review.labels,
-            self._session.review.nuclei.boxes(changed),
+            review.labels,
+            review.nuclei.boxes(changed),
             {name: pixels.read for name, pixels in specimen.channels.items()},
             specimen.pixel_size,
         )
@@ -390,16 +377,15 @@ class MeasurePanel(QWidget):
             return
         areas = self._areas
         if self._session is not None:
-            areas = self._session.review.nuclei.table["area"]
+            areas = self._session.review.nuclei.table.loc[:, "area"]
         if areas is None:
             self.totals.setText("Counting...")
             self.hint.setText("")
         else:
-            self._show_totals(areas)
+            self._show_totals(layer, areas)
         self.refreshed.emit()
 
-    def _show_totals(self, areas: pd.Series) -> None:
-        layer = self._layer
+    def _show_totals(self, layer: Labels, areas: pd.Series) -> None:
         height, width = pixel_size(layer)
         table = with_flags(
             pd.DataFrame({"area": areas * (height * width)}), known_flags(layer)
@@ -407,19 +393,20 @@ class MeasurePanel(QWidget):
         known = bool(table["certainty"].notna().any())
         self.totals.setText(summary(totals(table), unit_of(layer), known))
         missing = [] if known or table.empty else [_MISSING]
-        self.hint.setText(" ".join([*missing, self._standing(table["area"])]))
+        self.hint.setText(
+            " ".join([*missing, self._standing(layer, table.loc[:, "area"])])
+        )
 
-    def _standing(self, areas: pd.Series) -> str:
-        """Whether the nuclei were measured as they are now, in words."""
-        known = measured_of(self._layer)
+    def _standing(self, layer: Labels, areas: pd.Series) -> str:
+        """Sentence on whether the nuclei were measured as they are now."""
+        known = measured_of(layer)
         if known is None:
             return "Not measured yet."
         table, unit = known
         before = table["area"].reindex(areas.index)
-        same = (
-            len(table) == len(areas) and (before - areas).abs().le(1e-6 * areas).all()
-        )
-        if not (same and unit == unit_of(self._layer)) and not self._dirty:
+        near = np.asarray((before - areas).abs() <= 1e-6 * areas)
+        same = len(table) == len(areas) and bool(near.all())
+        if not (same and unit == unit_of(layer)) and not self._dirty:
             return "Not as they were measured: measure again."
         names = [name.removeprefix(INTENSITY) for name in table if INTENSITY in name]
         shape = "Measured: shape"

@@ -143,17 +143,17 @@ def known_flags(layer: Labels) -> pd.DataFrame:
     if session is not None:
         return session.review.flags()
     known = _by_label(layer.features)
-    return known[[name for name in FLAGS if name in known]]
+    return known.loc[:, [name for name in FLAGS if name in known]]
 
 
 def with_flags(table: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
     """A table with the columns `FLAGS`; where nothing is known certainty is missing."""
-    flags = flags[~flags.index.duplicated()].reindex(table.index)
+    flags = flags.loc[~flags.index.duplicated()].reindex(table.index)
     table = table.drop(columns=[name for name in FLAGS if name in table])
     table["certainty"] = flags.get("certainty", pd.Series(np.nan, table.index))
     table["certainty"] = pd.to_numeric(table["certainty"], errors="coerce")
     for name in FLAGS[1:]:
-        known = flags.get(name, pd.Series(False, table.index))
+        known = flags[name] if name in flags else pd.Series(False, table.index)
         table[name] = known.eq(True)
     return table
 
@@ -175,8 +175,8 @@ def measured_of(layer: Labels) -> tuple[pd.DataFrame, str] | None:
     unit = next(match[2] for match in found.values() if match)
     table = known.drop(columns="area", errors="ignore").rename(columns=plain)
     intensities = [name for name in table if str(name).startswith(INTENSITY)]
-    there = [name for name in (*SHAPE, *intensities) if name in table]
-    return with_flags(table[there], known).dropna(subset=["area"]), unit
+    present = [name for name in (*SHAPE, *intensities) if name in table]
+    return with_flags(table.loc[:, present], known).dropna(subset=["area"]), unit
 
 
 def keep(layer: Labels, table: pd.DataFrame, unit: str) -> None:

@@ -11,18 +11,16 @@ from typing import Any
 import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QInputDialog,
     QMessageBox,
     QPushButton,
     QSplitter,
     QTextBrowser,
-    QVBoxLayout,
 )
 
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.export.write import ENDINGS, Exported
+from napari_pmrnet.export.write import Exported
 from napari_pmrnet.models.card_text import entries
 from napari_pmrnet.models.importing import Incoming
 from napari_pmrnet.models.user_models import delete_model, keep_model, rename_model
@@ -36,10 +34,11 @@ from napari_pmrnet.plugin.models.tasks import (
     with_ending,
 )
 from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.formats import FormatBox
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.plugin.widgets.model_events import model_events
-from napari_pmrnet.plugin.widgets.status import StatusPanel, row_of
-from napari_pmrnet.plugin.widgets.theme import WheelGuard
-from napari_pmrnet.plugin.widgets.worker import Runner
+from napari_pmrnet.plugin.widgets.qt import there
+from napari_pmrnet.plugin.widgets.status import StatusLine
 
 IMPORTED = "Models (*.zip *.safetensors)"
 SHIPPED = "This model comes with the package: it can be neither renamed nor deleted"
@@ -60,18 +59,19 @@ class Models(Dock):
         Viewer whose theme it follows.
     """
 
+    least_width = 450
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
-        self._runner = Runner(self)
+        self._working = self._runner()
         self._folder = Path.home()
         self.table, self.details = ModelsTable(), QTextBrowser()
         self.import_button = QPushButton("Import...")
         self.rename_button = QPushButton("Rename...")
         self.delete_button = QPushButton("Delete...")
-        self.format = QComboBox()
+        self.format = FormatBox(FORMATS)
         self.export_button = QPushButton("Export...")
-        self.status = StatusPanel()
-        self._guard = WheelGuard(self)
+        self.status = StatusLine()
         self._lay_out()
         self._connect()
         self._restyle()
@@ -89,19 +89,19 @@ class Models(Dock):
         path, _ = QFileDialog.getOpenFileName(
             self, "Import a model", str(self._folder), IMPORTED
         )
-        if path and not self._runner.is_running:
+        if path and not self._working.is_running:
             self._folder = Path(path).parent
             self._start(f"Importing '{path}'", verifying, Path(path))
 
     def ask_export(self) -> None:
         """Ask for a file and export the chosen model to it."""
         entry, kind = self.table.entry, self.format.currentData()
-        if entry is None or self._runner.is_running:
+        if entry is None or self._working.is_running:
             return
         path, _ = QFileDialog.getSaveFileName(
             self,
             f"Export '{entry.name}'",
-            str(self._folder / f"{entry.name}{ENDINGS[kind]}"),
+            str(self._folder / f"{entry.name}{FORMATS[kind].suffix}"),
             FORMATS[kind].files,
         )
         if path:
@@ -113,7 +113,7 @@ class Models(Dock):
 
     def ask_rename(self) -> None:
         """Ask for another name of the chosen model."""
-        entry = self.table.entry
+        entry = there(self.table.entry)
         name = self._ask_name(f"Rename '{entry.name}'", entry.name)
         if name and name != entry.name and self._do(rename_model, entry.name, name):
             self.status.say(f"'{entry.name}' is now '{name}'.", "good")
@@ -121,7 +121,7 @@ class Models(Dock):
 
     def ask_delete(self) -> None:
         """Delete the chosen model, if that is really wanted."""
-        entry = self.table.entry
+        entry = there(self.table.entry)
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         answer = QMessageBox.question(
             self,
@@ -134,31 +134,27 @@ class Models(Dock):
             self.status.say(f"'{entry.name}' was deleted.", "good")
             model_events.changed.emit(entry.name, "")
 
-    def showEvent(self, event: Any) -> None:
+    def showEvent(self, event: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Qt's: what was done in a terminal meanwhile is listed, too."""
         super().showEvent(event)
         self.refresh()
 
-    def _let_go(self) -> None:
-        self._runner.shut_down()
-        model_events.changed.disconnect(self.refresh)
-
     def _lay_out(self) -> None:
-        for kind, form in FORMATS.items():
-            self.format.addItem(form.title, kind)
         self.details.setOpenLinks(False)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.table)
         split.addWidget(self.details)
         split.setChildrenCollapsible(False)
         split.setStretchFactor(1, 1)
-        column = QVBoxLayout(self)
-        column.addWidget(split, 1)
         buttons = (self.import_button, self.rename_button, self.delete_button)
-        column.addLayout(row_of(*((button, 1) for button in buttons)))
-        column.addLayout(row_of((self.format, 2), (self.export_button, 1)))
-        column.addWidget(self.status)
-        self.setMinimumWidth(450)
+        stack(
+            self,
+            (split, 1),
+            row_of(*((button, 1) for button in buttons)),
+            row_of((self.format, 2), (self.export_button, 1)),
+            self.status,
+            margins=None,
+        )
         self._guard.protect(self)
 
     def _connect(self) -> None:
@@ -167,34 +163,27 @@ class Models(Dock):
         self.export_button.clicked.connect(self.ask_export)
         self.rename_button.clicked.connect(self.ask_rename)
         self.delete_button.clicked.connect(self.ask_delete)
-        self.format.currentIndexChanged.connect(self._on_format)
-        self._runner.succeeded.connect(self._on_done)
-        self._runner.failed.connect(self._complain)
-        self._runner.finished.connect(self._on_finished)
-        model_events.changed.connect(self.refresh)
-        self._on_format()
+        self._working.succeeded.connect(self._on_done)
+        self._working.failed.connect(self._complain)
+        self._working.finished.connect(self._on_finished)
+        self._follow(model_events.changed, self.refresh)
 
     def _on_chosen(self) -> None:
         """Show the card of the chosen model, and what can be done with it."""
         entry = self.table.entry
-        self.details.setHtml(details_html(entry, self.table.models.entries))
-        busy = WORKING if self._runner.is_running else ""
+        self.details.setHtml(details_html(entry, self.table.entries))
+        busy = WORKING if self._working.is_running else ""
         why = busy or (NONE_CHOSEN if entry is None else "")
-        bound = why or (SHIPPED if entry.shipped else "")
+        bound = why or (SHIPPED if entry is not None and entry.shipped else "")
         _allow(self.import_button, busy, ABOUT_IMPORT)
         _allow(self.export_button, why, "Write the chosen model to a file")
         _allow(self.rename_button, bound, "Give the chosen model another name")
         _allow(self.delete_button, bound, "Delete the chosen model from the disk")
 
-    def _on_format(self) -> None:
-        self.format.setToolTip(
-            f"<span>{FORMATS[self.format.currentData()].about}</span>"
-        )
-
     def _start(self, task: str, job: Any, *args: Any) -> None:
-        self._runner.start(task, job, *args)
+        self._working.start(task, job, *args)
         self.status.say(f"{task}...")
-        self.status.bar.show()
+        self.status.set_busy(True)
         self._on_chosen()
 
     def _on_done(self, result: Incoming | Exported) -> None:
@@ -212,7 +201,7 @@ class Models(Dock):
             model_events.changed.emit("", name)
 
     def _on_finished(self) -> None:
-        self.status.bar.hide()
+        self.status.set_busy(False)
         self._on_chosen()
 
     def _ask_name(self, title: str, proposed: str) -> str:
@@ -221,7 +210,7 @@ class Models(Dock):
         return name.strip() if wanted else ""
 
     def _do(self, action: Any, *args: Any) -> bool:
-        """Whether something small was done; if not, why is told."""
+        """Do something small; False, and why, if it cannot be done."""
         try:
             action(*args)
         except PMRNetError as error:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
+from typing import NamedTuple
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QHeaderView
 
 from napari_pmrnet.models.card_text import Entry, describe, summary
-from napari_pmrnet.plugin.widgets.table import RowTable, head
+from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.widgets.table import LEFT, Column, TableModel, TableView
 
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-COLUMNS = {
+_HEADS = {
     "name": ("Model", "Name of the model, as in the field Model of the other docks"),
     "parent": ("Parent", "The model whose weights the training began with"),
     "date": ("Date", "When it was trained"),
@@ -21,84 +20,64 @@ COLUMNS = {
 }
 
 
-class ModelsTableModel(QAbstractTableModel):
-    """Models as rows, shipped ones first."""
+class Summary(NamedTuple):
+    """A model of the library, and what its card says in short."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.entries: list[Entry] = []
-        self._cells: list[list[str]] = []
-
-    def show_entries(self, entries: list[Entry]) -> None:
-        """Start over with the models that there are now."""
-        self.beginResetModel()
-        self.entries = entries
-        self._cells = [list(summary(entry, entries).values()) for entry in entries]
-        self.endResetModel()
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Qt's: number of models."""
-        return 0 if parent is not None and parent.isValid() else len(self.entries)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Qt's: number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(COLUMNS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = 0
-    ) -> Any:
-        """Qt's: heads of the columns and what they mean."""
-        if orientation == Qt.Orientation.Horizontal:
-            title, meaning = list(COLUMNS.values())[section]
-            return head(title, meaning, role)
-        return None
-
-    def data(self, index: QModelIndex, role: int = 0) -> Any:
-        """Qt's: what stands in a cell, in full under the mouse."""
-        text = self._cells[index.row()][index.column()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return text
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"<span>{escape(self.entries[index.row()].fault or text)}</span>"
-        return None
+    entry: Entry
+    cells: dict[str, str]
 
 
-class ModelsTable(RowTable):
-    """Shows the models; one is chosen."""
+def _column(name: str) -> Column[Summary]:
+    """Column of `_HEADS`, whose cells say all of their text under the mouse."""
+
+    def text(row: Summary) -> str:
+        return row.cells[name]
+
+    def tooltip(row: Summary) -> str:
+        return f"<span>{escape(row.entry.fault or text(row))}</span>"
+
+    title, meaning = _HEADS[name]
+    return Column(title, text, str, meaning, tooltip, head_alignment=LEFT)
+
+
+class ModelsTable(TableView):
+    """Shows the models, shipped ones first; one is chosen."""
 
     chosen = Signal()
 
     def __init__(self) -> None:
-        super().__init__()
-        self.models = ModelsTableModel()
-        self.setModel(self.models)
-        heads = self.horizontalHeader()
-        heads.setDefaultAlignment(_LEFT)
-        heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        heads.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
-        heads.resizeSection(1, 13 * self.fontMetrics().averageCharWidth())
-        self.selectionModel().selectionChanged.connect(lambda *_: self.chosen.emit())
+        self.models = TableModel([_column(name) for name in _HEADS])
+        super().__init__(self.models)
+        self.heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.heads.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
+        self.heads.resizeSection(1, 13 * self.fontMetrics().averageCharWidth())
+        self.selection.selectionChanged.connect(lambda *_: self.chosen.emit())
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The models that are listed."""
+        return [row.entry for row in self.models.rows]
 
     @property
     def entry(self) -> Entry | None:
         """The model that is chosen."""
-        rows = self.selectionModel().selectedRows()
-        return self.models.entries[rows[0].row()] if rows else None
+        row = self.chosen_row()
+        return None if row is None else self.entries[row]
 
     def show_entries(self, entries: list[Entry], name: str) -> None:
         """Show the models there are now and choose one, else the first."""
-        self.models.show_entries(entries)
+        self.models.show([Summary(one, summary(one, entries)) for one in entries])
         names = [entry.name for entry in entries]
         if names:
             self.selectRow(names.index(name) if name in names else 0)
 
 
 def details_html(entry: Entry | None, entries: list[Entry]) -> str:
-    """All that the card of a model says, as a table for a text browser."""
+    """Card of a model as a table for a text browser."""
     if entry is None:
         return ""
-    if entry.fault:
+    if entry.card is None:
         return f"<b>{escape(entry.name)}</b><p>{escape(entry.fault)}</p>"
     kind = "comes with the package" if entry.shipped else "yours"
     rows = [("Model", f"{entry.name} ({kind})"), *describe(entry.card, entries)]

@@ -1,8 +1,7 @@
-"""What the dock "Models" does in worker threads, and the formats it offers."""
+"""Work of the dock "Models" in other threads, and the formats it offers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from napari_pmrnet.errors import WeightsError
@@ -16,33 +15,26 @@ from napari_pmrnet.export.write import (
 )
 from napari_pmrnet.models.importing import Incoming, read_model
 from napari_pmrnet.models.library import LONGEST_NAME, check_name
+from napari_pmrnet.plugin.widgets.formats import ExportFormat
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
 
 MOST_NUMBERS = 1000
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of file: its title, the filter of the file dialog, what is in it."""
-
-    title: str
-    files: str
-    about: str
-
-
 FORMATS = {
-    ZIP: Format(
+    ZIP: ExportFormat(
         "Model and card (zip)",
+        ENDINGS[ZIP],
         "Model and card (*.zip)",
         "Weights and card, to be imported by napari-pmrnet on another computer",
     ),
-    ONNX: Format(
+    ONNX: ExportFormat(
         "ONNX",
+        ENDINGS[ONNX],
         "ONNX (*.onnx)",
         "The network for programs without Python or PyTorch",
     ),
-    BIOIMAGEIO: Format(
+    BIOIMAGEIO: ExportFormat(
         "bioimage.io package",
+        ENDINGS[BIOIMAGEIO],
         "bioimage.io package (*.bioimageio.zip *.zip)",
         "The network as ONNX in the exchange format of the field",
     ),
@@ -67,14 +59,14 @@ def exporting(name: str, path: Path, kind: str) -> Exported:
 
 def with_ending(path: Path, kind: str) -> Path:
     """The file that was meant, whatever ending was typed or forgotten."""
-    ending = ENDINGS[kind]
+    ending = FORMATS[kind].suffix
     if path.name.lower().endswith((ending, f".{ending.rpartition('.')[2]}")):
         return path
     return path.with_name(f"{path.name}{ending}")
 
 
 def refusal(name: str) -> str:
-    """Why a new model cannot have a name, or nothing."""
+    """Reason why a new model cannot have a name, or nothing."""
     try:
         check_name(name)
     except WeightsError as error:

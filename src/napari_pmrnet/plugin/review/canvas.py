@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.review.overlay import Overlay
+from napari_pmrnet.plugin.widgets.qt import Signal, there
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
@@ -117,10 +118,16 @@ class ReviewCanvas(QObject):
         self.use("")
         self.said.emit("", "plain")
 
+    def _own(self) -> int:
+        """Number of the nucleus that is current; 0 if there is none."""
+        if self.current is None or self.current[0] != NUCLEUS:
+            return 0
+        return self.current[1]
+
     def _mask(self, place: Place, box: Box) -> np.ndarray:
         review = self.session.review
         if place[0] == MISSED:
-            return review.missed.labels[box] == place[1]
+            return there(review.missed).labels[box] == place[1]
         return np.isin(review.labels[box], review.labels_at(place))
 
     def _move_to(self, box: Box) -> None:
@@ -136,7 +143,7 @@ class ReviewCanvas(QObject):
             camera.zoom = SHARE * room / extent
 
     def _listens(self, event: Any) -> bool:
-        """Whether a press is meant for the review and not for a tool of napari's."""
+        """Tell whether a press is meant for the review, not for a tool of napari's."""
         active = self._viewer.layers.selection.active
         return event.button == 1 and getattr(active, "mode", "pan_zoom") == "pan_zoom"
 
@@ -158,7 +165,7 @@ class ReviewCanvas(QObject):
             self._clicked(start, event.modifiers)
 
     def _point(self, event: Any) -> Point:
-        """Where the mouse is, (y, x) in pixels of the labels."""
+        """Place of the mouse, (y, x) in pixels of the labels."""
         y, x = self.session.layer.world_to_data(event.position)[-2:]
         return float(y), float(x)
 
@@ -177,8 +184,7 @@ class ReviewCanvas(QObject):
     def _add_click(self, point: Point, label: int) -> None:
         """One more part of a split; from the second on there is a preview."""
         if not self._clicks:
-            own = self.current is not None and self.current[0] == NUCLEUS
-            self._label = label or (self.current[1] if own else 0)
+            self._label = label or self._own()
             if not self._label:
                 self.said.emit("Click on a nucleus to split it.", "warning")
                 return
@@ -188,12 +194,11 @@ class ReviewCanvas(QObject):
             self._preview(lambda: self.session.now.split(self._label, self._clicks))
 
     def _merge(self, label: int) -> None:
-        own = self.current is not None and self.current[0] == NUCLEUS
-        if not own or not label or label == self.current[1]:
+        into = self._own()
+        if not into or not label or label == into:
             text = "Choose a nucleus first, then click the neighbour to merge."
             self.said.emit(text, "warning")
             return
-        into = self.current[1]
         self.use("")
         self._apply(lambda: self.session.now.merge(into, [label]))
 
@@ -215,8 +220,9 @@ class ReviewCanvas(QObject):
     def _crossed(self, path: list[Point]) -> int:
         """The nucleus a line is meant to cut: the current one, or that it crosses."""
         met = self.session.now.labels_under(path)
-        if self.current is not None and self.current[0] == NUCLEUS:
-            met.sort(key=lambda label: label != self.current[1])
+        own = self._own()
+        if own:
+            met.sort(key=lambda label: label != own)
         review = self.session.review
         ends = {review.label_at(path[0]), review.label_at(path[-1])}
         return next((label for label in met if label not in ends), (met or [0])[0])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError, JournalError
 from napari_pmrnet.io.provenance import METADATA_KEY
@@ -30,13 +30,13 @@ from napari_pmrnet.plugin.layers.review_session import (
 from napari_pmrnet.plugin.layers.source_image import image_for
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.persistence import Found
+from napari_pmrnet.plugin.widgets.qt import Signal, there
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.edits import difference
 from napari_pmrnet.proofreading.journal import (
     Journal,
     Restored,
 )
-from napari_pmrnet.proofreading.origin import Origin
 from napari_pmrnet.proofreading.saved_review import (
     SavedReview,
     save_review,
@@ -44,10 +44,7 @@ from napari_pmrnet.proofreading.saved_review import (
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
 
-    from napari_pmrnet.plugin.layers.review_session import ReviewSession
-    from napari_pmrnet.proofreading.journal import Restored
     from napari_pmrnet.proofreading.origin import Origin
     from napari_pmrnet.proofreading.review import Place
 
@@ -94,6 +91,16 @@ class ReviewDesk(QObject):
         """The layer that is, or is about to be, under review."""
         return None if self._wanted is None else self._wanted[0]
 
+    @property
+    def _open(self) -> ReviewSession:
+        """The review under way, for what happens during one only."""
+        return there(self.session)
+
+    @property
+    def _journal(self) -> Restored:
+        """Contents of the journal, where there is one to restore."""
+        return there(there(self._found).journal)
+
     def begin(
         self,
         layer: Labels,
@@ -130,7 +137,8 @@ class ReviewDesk(QObject):
             subject = persistence.Subject.of(self._image, plane)
         source = origin if result is None else result.segmentation
         # What lies on disk is read in the worker thread.
-        labels = layer.data if is_zarr(layer.data) else layer.data.copy()
+        data: Any = layer.data
+        labels = data if is_zarr(data) else data.copy()
         task = f"Looking at the nuclei of '{layer.name}'"
         self.said.emit(f"{task}...", "plain")
         self.busy.emit(True)
@@ -198,8 +206,8 @@ class ReviewDesk(QObject):
         self.began.emit()
 
     def _welcome(self) -> tuple[str, str]:
-        """What a review begins with."""
-        nuclei = self.session.review.nuclei
+        """First sentence of a review, and its tone."""
+        nuclei = self._open.review.nuclei
         if "certainty" not in nuclei.maps:
             return (
                 "These labels come without maps: nothing is known of their certainty, "
@@ -210,7 +218,7 @@ class ReviewDesk(QObject):
 
     def _meet_journal(self) -> None:
         """Begin or go on with the journal; ask where the user has to decide."""
-        found, review = self._found, self.session.review
+        found, review = self._found, self._open.review
         if found is None:
             self.said.emit(
                 "No image layer fits these labels, so no journal is kept. Save the "
@@ -226,7 +234,7 @@ class ReviewDesk(QObject):
             self._keep(found.journal)
         else:
             self._undecided = True
-            same = np.array_equal(found.journal.found, review.nuclei.original)
+            same = np.array_equal(found.journal.found, there(review.nuclei.original))
             restore = self._restore_here if same else self._restore_beside
             self.offered.emit(
                 f"There is a review of this image with {changes(found.journal)}.",
@@ -234,11 +242,11 @@ class ReviewDesk(QObject):
             )
 
     def _is_continued(self, journal: Restored) -> bool:
-        """Whether the session begins where a journal ends."""
-        review = self.session.review
+        """Tell whether the session begins where a journal ends."""
+        review = self._open.review
         return (
             np.array_equal(journal.labels, review.labels)
-            and np.array_equal(journal.found, review.nuclei.original)
+            and np.array_equal(journal.found, there(review.nuclei.original))
             and journal.statuses == review.statuses
         )
 
@@ -247,24 +255,26 @@ class ReviewDesk(QObject):
         self._undecided = False
         self.offered.emit("", [])
         try:
-            if self._found.path.exists():
-                aside = persistence.set_aside(self._found.path)
+            path = there(self._found).path
+            if path.exists():
+                aside = persistence.set_aside(path)
                 self.said.emit(f"The review before is kept in {aside.name}.", "plain")
             self._keep(None)
         except JournalError as error:
             self.said.emit(str(error), "error")
 
     def _keep(self, known: Restored | None) -> None:
-        journal = open_journal(self.session, self._found, self._ailing.emit)
+        session = self._open
+        journal = open_journal(session, there(self._found), self._ailing.emit)
         if known is None:
-            self.session.review.keep(journal)
+            session.review.keep(journal)
         else:
-            self.session.review.keep(journal, known.labels, known.statuses)
+            session.review.keep(journal, known.labels, known.statuses)
 
     def _restore_here(self) -> None:
         """Bring the layer to where its journal ends, as one step of undo."""
         self._undecided = False
-        journal, session = self._found.journal, self.session
+        journal, session = self._journal, self._open
         session.review.statuses.update(journal.statuses)
         edit = difference(session.review.labels, journal.labels)
         if len(edit.values):
@@ -275,8 +285,8 @@ class ReviewDesk(QObject):
 
     def _restore_beside(self) -> None:
         """Restore into a layer of its own."""
-        journal, image = self._found.journal, self._image
-        if image not in self._viewer.layers:
+        journal, image = self._journal, self._image
+        if image is None or image not in self._viewer.layers:
             return
         layer = persistence.restored_layer(journal, image)
         self._viewer.add_layer(layer)
@@ -285,8 +295,9 @@ class ReviewDesk(QObject):
     def _on_looked(self, found: persistence.Found) -> None:
         if self.session is None and found.journal is not None:
             self._found = found
+            name = there(self._image).name
             self.offered.emit(
-                f"A review of '{self._image.name}' with {changes(found.journal)} was "
+                f"A review of '{name}' with {changes(found.journal)} was "
                 "begun earlier. Restored labels come without certainty; to have it, "
                 "segment the image first.",
                 [("Restore it", self._restore_beside), ("Not now", lambda: None)],
@@ -313,7 +324,7 @@ class ReviewDesk(QObject):
             data = np.asarray(data)
         name, spatial = f"{layer.name} (finest level)", spatial_metadata(layer)
         layer.visible = False
-        self._viewer.add_labels(data, name=name, **spatial)
+        self._viewer.add_layer(Labels(data, name=name, **spatial))
 
     def _on_removed(self, event: Any = None) -> None:
         session = self.session
@@ -326,7 +337,7 @@ class ReviewDesk(QObject):
 
 
 def changes(journal: Restored) -> str:
-    """How much a journal holds, in words."""
+    """Size of a journal in words."""
     count = f"{journal.changes} change" + ("s" if journal.changes != 1 else "")
     return f"{count} (the last lines were damaged)" if journal.damaged else count
 
@@ -339,7 +350,7 @@ def open_journal(session: ReviewSession, found: Found, failed: Any) -> Journal:
     JournalError
         If there is one of other labels.
     """
-    origin = session.review.nuclei.original
+    origin = there(session.review.nuclei.original)
     about = session.layer.metadata.get(METADATA_KEY, {})
     return Journal(found.path, origin, found.image, about, failed)
 

@@ -7,18 +7,17 @@ gestures; here the queue moves on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import napari.viewer
+import pandas as pd
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QMainWindow,
     QPushButton,
-    QVBoxLayout,
 )
 
 from napari_pmrnet.errors import EditError
@@ -39,8 +38,10 @@ from napari_pmrnet.plugin.review.shortcuts import ACTIONS, Keys
 from napari_pmrnet.plugin.review.table import PlacesView
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.status import StatusPanel, labelled_row
-from napari_pmrnet.plugin.widgets.theme import WheelGuard
+from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
+from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of, stack
+from napari_pmrnet.plugin.widgets.qt import there
+from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.queue import DOUBTFUL, listed, next_row
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place, Review
@@ -66,15 +67,15 @@ class ReviewNuclei(Dock):
         self.current: Place | None = None
         self._colormap: Any = None
         self.desk = ReviewDesk(viewer, self)
-        slots = {action.name: self._slot(action.name) for action in ACTIONS}
-        self.layers, self.offer = QComboBox(), OfferPanel()
+        slots = self._slots()
+        self.layers = LayerChooser(viewer, Labels, topmost_first=True)
+        self.offer = OfferPanel()
         self.queue, self.edits = QueuePanel(), EditPanel(slots)
         self.table = PlacesView(self._labels_at)
-        self.bulk, self.status = BulkPanel(), StatusPanel()
+        self.bulk, self.status = BulkPanel(), StatusLine()
         self.measure = MeasurePanel(viewer)
         self._keys = Keys(viewer, self, slots)
         self._colour_timer = self._timer(COLOUR_DELAY, self._colour)
-        self._guard = WheelGuard(self)
         self._lay_out()
         self._connect()
         self._restyle()
@@ -86,6 +87,11 @@ class ReviewNuclei(Dock):
         """The review under way."""
         return self.desk.session
 
+    @property
+    def _open(self) -> ReviewSession:
+        """The same, for what happens during a review only."""
+        return there(self.desk.session)
+
     def go(self, place: Place | None, move: bool = True) -> None:
         """Make a place the current one, here and on the canvas."""
         self.current = place
@@ -95,115 +101,92 @@ class ReviewNuclei(Dock):
             self.table.choose(place)
         self.canvas.show(place, move)
         if place is not None and place[0] == NUCLEUS:
-            self.session.layer.selected_label = place[1]
+            self._open.layer.selected_label = place[1]
         kind = NUCLEUS if place is None else place[0]
         verb = "Delete" if kind == NUCLEUS else "Dismiss"
         self.edits.buttons["accept"].setText(f"{_ACCEPTS.get(kind, 'Split')} (A)")
         self.edits.buttons["reject"].setText(f"{verb} (D)")
 
-    def move(self, way: int) -> None:
+    def step(self, way: int) -> None:
         """Go to the nearest place after (1) or before (-1) that wants a look."""
         self._go_on(self.table.currentIndex().row(), way)
 
     def delete_below(self, column: str, bound: float) -> None:
         """Delete all nuclei whose area or certainty lies below a bound."""
-        table = self.session.review.nuclei.table
-        chosen = table.index[table[column] < bound].tolist()
-        self._do(lambda: self.session.now.delete(chosen))
+        table = self._open.review.nuclei.table
+        chosen = table.index[(table[column] < bound).to_numpy()].tolist()
+        self._do(lambda: self._open.now.delete(chosen))
 
     def _let_go(self) -> None:
         self.desk.release()
         self.measure.release()
+        self.layers.release()
 
-    def _slot(self, name: str) -> Callable[[], None]:
-        """What an action does while a review is under way."""
+    def _slots(self) -> dict[str, Callable[[], None]]:
+        """Slot of every action; without a review it does nothing."""
+        does: dict[str, Callable[[], Any]] = {
+            "next": lambda: self.step(1),
+            "previous": lambda: self.step(-1),
+            "accept": lambda: self._answer(self._open.accept),
+            "reject": lambda: self._answer(self._open.reject),
+            "snap": self._do_snap,
+            "fill": lambda: self._do_to_nucleus(Review.fill_holes),
+            "smooth": lambda: self._do_to_nucleus(Review.smooth),
+            "new": self._do_new,
+            "undo": lambda: self._open.undo(),
+            "redo": lambda: self._open.redo(),
+        }
+        tools = (name for action in ACTIONS if (name := action.name) not in does)
+        does |= {tool: partial(self._take_up, tool) for tool in tools}
 
-        def act() -> None:
-            if self.session is not None:
-                getattr(self, f"_do_{name}")()
+        def slot(name: str) -> Callable[[], None]:
+            return lambda: None if self.session is None else does[name]()
 
-        return act
-
-    def _do_next(self) -> None:
-        self.move(1)
-
-    def _do_previous(self) -> None:
-        self.move(-1)
-
-    def _do_accept(self) -> None:
-        self._answer(self.session.accept)
-
-    def _do_reject(self) -> None:
-        self._answer(self.session.reject)
-
-    def _do_split(self) -> None:
-        self._take_up("split")
-
-    def _do_cut(self) -> None:
-        self._take_up("cut")
-
-    def _do_merge(self) -> None:
-        self._take_up("merge")
-
-    def _do_join(self) -> None:
-        self._take_up("join")
-
-    def _do_rectangle(self) -> None:
-        self._take_up("rectangle")
+        return {action.name: slot(action.name) for action in ACTIONS}
 
     def _do_snap(self) -> None:
         self._do_to_nucleus(Review.snap)
-        self.session.layer.mode = "pan_zoom"
-
-    def _do_fill(self) -> None:
-        self._do_to_nucleus(Review.fill_holes)
-
-    def _do_smooth(self) -> None:
-        self._do_to_nucleus(Review.smooth)
+        self._open.layer.mode = "pan_zoom"
 
     def _do_new(self) -> None:
-        layer = self.session.layer
-        self.canvas.use("")
+        layer = self._open.layer
+        there(self.canvas).use("")
         self._viewer.layers.selection.active = layer
-        layer.selected_label = self.session.review.nuclei.next_label()
+        layer.selected_label = self._open.review.nuclei.next_label()
         layer.mode = "paint"
-        self.status.say("Paint the nucleus roughly, then press T to snap its rim.")
-
-    def _do_undo(self) -> None:
-        self.session.undo()
-
-    def _do_redo(self) -> None:
-        self.session.redo()
+        self.say("Paint the nucleus roughly, then press T to snap its rim.")
 
     def _take_up(self, tool: str) -> None:
         """Take up a tool; pressed again, put it away."""
-        self.session.layer.mode = "pan_zoom"
-        self.canvas.use("" if self.canvas.tool == tool else tool)
+        self._open.layer.mode = "pan_zoom"
+        canvas = there(self.canvas)
+        canvas.use("" if canvas.tool == tool else tool)
 
     def _do_to_nucleus(self, make: Callable[[Review, int], Edit]) -> None:
         if self.current is None or self.current[0] != NUCLEUS:
-            self.status.say("Choose a nucleus first.", "warning")
+            self.say("Choose a nucleus first.", "warning")
         else:
-            self._do(lambda: make(self.session.now, self.current[1]))
+            number = self.current[1]
+            self._do(lambda: make(self._open.now, number))
 
     def _do(self, make: Callable[[], Edit]) -> None:
         """Make an edit and apply it, or say why not."""
         try:
-            self.session.apply(make())
+            self._open.apply(make())
         except EditError as error:
-            self.status.say(str(error), "warning")
+            self.say(str(error), "warning")
 
     def _answer(self, how: Callable[[Place], None]) -> None:
         """Accept or reject the current place and go on to the next."""
         if self.current is None:
-            self.status.say("Choose a place in the table first.", "warning")
+            self.say("Choose a place in the table first.", "warning")
             return
         row, place = self.table.currentIndex().row(), self.current
-        self.canvas.use("")
+        there(self.canvas).use("")
         try:
             how(place)
         except EditError as error:
-            self.status.say(str(error), "warning")
+            self.say(str(error), "warning")
             return
         self._go_on(row if self.table.choose(place) is not None else row - 1, 1)
 
@@ -214,7 +197,7 @@ class ReviewNuclei(Dock):
         if new is None and way > 0:
             new = next_row(places, -1, 1)
         if new is None:
-            self.status.say("Every place listed here was reviewed.", "good")
+            self.say("Every place listed here was reviewed.", "good")
             return
         self.go(self.table.places_model.place(new))
 
@@ -225,13 +208,6 @@ class ReviewNuclei(Dock):
         save, open_ = QPushButton("Save review..."), QPushButton("Open review...")
         save.clicked.connect(self.save_review)
         open_.clicked.connect(self.open_review)
-        row = QHBoxLayout()
-        row.addWidget(save)
-        row.addWidget(open_)
-        column = QVBoxLayout(self)
-        column.setSpacing(6)
-        column.addLayout(labelled_row("Labels", self.layers))
-        column.addWidget(self.offer)
         self._parts = (
             self.queue,
             self.table,
@@ -239,12 +215,17 @@ class ReviewNuclei(Dock):
             Collapsible("Many at once", self.bulk),
             Collapsible("Measure and export", self.measure),
         )
-        for part in self._parts:
-            column.addWidget(part, 1 if part is self.table else 0)
-        column.addWidget(self.status)
-        column.addLayout(row)
+        stack(
+            self,
+            labelled_row("Labels", self.layers),
+            self.offer,
+            *((part, 1 if part is self.table else 0) for part in self._parts),
+            self.status,
+            row_of((save, 1), (open_, 1)),
+            margins=None,
+            spacing=6,
+        )
         self._save = save
-        self.setMinimumWidth(410)
         self._guard.protect(self)
 
     def _connect(self) -> None:
@@ -252,30 +233,25 @@ class ReviewNuclei(Dock):
         desk.began.connect(self._on_began)
         desk.ended.connect(self._on_ended)
         desk.offered.connect(self.offer.offer)
-        desk.said.connect(self.status.say)
-        desk.busy.connect(self.status.bar.setVisible)
-        self.measure.said.connect(self.status.say)
+        desk.said.connect(self.say)
+        desk.busy.connect(self.status.set_busy)
+        self.measure.said.connect(self.say)
         self.table.chosen.connect(self.go)
         self.table.sorting.connect(self._refresh)
         self.queue.changed.connect(self._refresh)
         self.queue.colouring.connect(self._colour)
         self.bulk.delete_below.connect(self.delete_below)
-        self.bulk.renumber.connect(lambda: self.session.renumber())
+        self.bulk.renumber.connect(lambda: self._open.renumber())
         self.layers.activated.connect(self._on_layer)
         self._follow_layers(self._list_layers)
 
     def _list_layers(self) -> None:
-        """List the Labels layers; begin with one if no review is under way."""
-        found = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
-        self.layers.clear()
-        for layer in reversed(found):
-            self.layers.addItem(layer.name, layer)
-        wanted = self.desk.layer
+        """Turn to the layer under review; begin with one if there is none."""
+        found, wanted = self.layers.proposed(), self.desk.layer
         if wanted is not None:
-            self.layers.setCurrentIndex(self.layers.findText(wanted.name))
-        elif found:
-            active = self._viewer.layers.selection.active
-            self.begin(active if active in found else found[-1])
+            self.layers.set_value(wanted)
+        elif found is not None:
+            self.begin(found)
         else:
             images = [
                 layer
@@ -284,13 +260,13 @@ class ReviewNuclei(Dock):
             ]
             if images:
                 self.desk.look_for_lost(images[-1])
-            self.status.say("Segment an image first, or open labels.")
+            self.say("Segment an image first, or open labels.")
 
     def begin(self, layer: Labels) -> None:
         """Review a Labels layer, unless its labels are classes."""
-        self.layers.setCurrentIndex(self.layers.findText(layer.name))
+        self.layers.set_value(layer)
         if CLASS in layer.features:
-            self.status.say(
+            self.say(
                 f"'{layer.name}' holds classes: there is nothing to review one by one. "
                 "Correct them with napari's brush.",
                 "warning",
@@ -298,19 +274,19 @@ class ReviewNuclei(Dock):
             return
         self.desk.begin(layer)
 
-    def _on_layer(self, index: int) -> None:
-        layer = self.layers.itemData(index)
+    def _on_layer(self) -> None:
+        layer = self.layers.value()
         if self.session is None or layer is not self.session.layer:
             self.begin(layer)
 
     def _on_began(self) -> None:
-        session = self.session
+        session = self._open
         self.canvas = ReviewCanvas(self._viewer, session, self._room, self)
         self.canvas.picked.connect(self._on_picked)
-        self.canvas.said.connect(self.status.say)
+        self.canvas.said.connect(self.say)
         self.canvas.tool_changed.connect(self._on_tool)
         session.changed.connect(self._on_changed)
-        session.said.connect(self.status.say)
+        session.said.connect(self.say)
         self._keys.bind(session.layer)
         self._colormap = session.layer.colormap
         self.measure.set_layer(session.layer)
@@ -335,7 +311,8 @@ class ReviewNuclei(Dock):
 
     def _on_tool(self, tool: str) -> None:
         self.edits.show_tool(tool)
-        slots = (self.canvas.commit, self.canvas.abandon) if tool else (None, None)
+        canvas = there(self.canvas)
+        slots = (canvas.commit, canvas.abandon) if tool else (None, None)
         self._keys.bind_preview(*slots)
 
     def _on_picked(self, place: Place | None) -> None:
@@ -343,7 +320,7 @@ class ReviewNuclei(Dock):
             self.go(place, move=False)
 
     def _on_changed(self, labels: set[int]) -> None:
-        layer = self.session.layer
+        layer = self._open.layer
         if layer.mode == "paint" and layer.selected_label in labels:
             self.current = NUCLEUS, int(layer.selected_label)
         self._refresh()
@@ -352,7 +329,7 @@ class ReviewNuclei(Dock):
 
     def _refresh(self, *_: Any) -> None:
         """List the places anew; the current one stays if it is still there."""
-        if self.session is None:
+        if self.session is None or self.canvas is None:
             return
         review = self.session.review
         column, ascending = self.table.order()
@@ -370,7 +347,7 @@ class ReviewNuclei(Dock):
         if not self.queue.colour.isChecked():
             self._uncolour(self.session.layer)
             return
-        certainty = self.session.review.nuclei.table["certainty"]
+        certainty: pd.Series = self.session.review.nuclei.table.loc[:, "certainty"]
         faint = None
         if self.queue.which.currentData() == DOUBTFUL:
             faint = (1 - certainty < self.queue.least_doubt()).to_numpy()
@@ -383,10 +360,8 @@ class ReviewNuclei(Dock):
     def _room(self) -> tuple[int, int]:
         """Width and height of the canvas."""
         window = self.window()
-        if isinstance(window, QMainWindow) and window.centralWidget() is not None:
-            size = window.centralWidget().size()
-            return size.width(), size.height()
-        return CANVAS
+        canvas = window.centralWidget() if isinstance(window, QMainWindow) else None
+        return CANVAS if canvas is None else (canvas.width(), canvas.height())
 
     def save_review(self) -> None:
         """Ask for a folder and save the review there."""

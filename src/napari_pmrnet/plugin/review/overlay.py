@@ -1,4 +1,4 @@
-"""What stands out over the image: the current outline, a preview, a drawn line."""
+"""Overlay of a review: the current outline, a preview, a drawn line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Vectors
 from napari.utils.color import ColorArray
-from qtpy.QtCore import QTimer
 
 from napari_pmrnet.io.outlines import outlines
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
+from napari_pmrnet.plugin.widgets.qt import single_shot
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -44,10 +44,7 @@ class Overlay:
         self._layer: Vectors | None = None
         self._parts: dict[str, list[tuple[np.ndarray, str]]] = {}
         # A gesture may change the marks several times; they are drawn once.
-        self._soon = QTimer()
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self._draw)
+        self._soon = single_shot(None, 0, self._draw)
 
     def outline(self, mask: np.ndarray, box: Box) -> None:
         """Mark the rim of a mask that lies in a box as the current place."""
@@ -70,7 +67,7 @@ class Overlay:
     def dots(self, points: Sequence[Sequence[float]]) -> None:
         """Mark places that were clicked, with crosses."""
         arms = [
-            segments([np.add(point, arm), np.subtract(point, arm)])
+            segments(np.array([np.add(point, arm), np.subtract(point, arm)]))
             for point in points
             for arm in ((DOT, DOT), (DOT, -DOT))
         ]
@@ -152,7 +149,7 @@ def rims(mask: np.ndarray, box: Box) -> np.ndarray:
     return np.concatenate([segments([*ring, ring[0]]) for ring in rings])
 
 
-def segments(path: Sequence[Sequence[float]]) -> np.ndarray:
+def segments(path: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
     """Pieces of a line through places (y, x), as start and direction (n, 2, 2)."""
     corners = np.asarray(path, float).reshape(-1, 2)
     return np.stack([corners[:-1], np.diff(corners, axis=0)], axis=1)

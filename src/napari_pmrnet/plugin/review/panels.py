@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFrame,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
+from napari_pmrnet.plugin.widgets.layout import Notice, row_of, stack
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.proofreading.queue import LISTS
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
@@ -29,7 +27,7 @@ COLUMNS = 3
 
 
 class QueuePanel(QWidget):
-    """Which places are listed, how far one has come, and colours."""
+    """Choice of the places that are listed, progress, and colours."""
 
     changed = Signal()
     colouring = Signal(bool)
@@ -52,17 +50,9 @@ class QueuePanel(QWidget):
         )
         self.progress = QLabel("")
         self.progress.setObjectName("hint")
-        row = QHBoxLayout()
-        row.addWidget(self.which, 1)
-        row.addWidget(QLabel("doubtful below"))
-        row.addWidget(self.doubt)
-        below = QHBoxLayout()
-        below.addWidget(self.progress, 1)
-        below.addWidget(self.colour)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
-        column.addLayout(below)
+        row = row_of((self.which, 1), (QLabel("doubtful below"), 0), (self.doubt, 0))
+        below = row_of((self.progress, 1), (self.colour, 0))
+        stack(self, row, below)
         self.which.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.doubt.valueChanged.connect(lambda _: self.changed.emit())
         self.colour.toggled.connect(self.colouring)
@@ -78,13 +68,10 @@ class EditPanel(QWidget):
     def __init__(self, slots: Mapping[str, Callable[[], Any]]) -> None:
         super().__init__()
         self.buttons: dict[str, QPushButton] = {}
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
         moves, grid = QGridLayout(), QGridLayout()
         for layout in (moves, grid):
             layout.setSpacing(4)
-            column.addLayout(layout)
+        stack(self, moves, grid, spacing=4)
         place = 0
         for action in ACTIONS:
             button = self.buttons[action.name] = make_button(action, slots[action.name])
@@ -118,15 +105,14 @@ class BulkPanel(QWidget):
         self.bound.setValue(20)
         delete = QPushButton("Delete")
         number = QPushButton("Number the nuclei 1 to n")
-        row = QHBoxLayout()
-        for widget in (QLabel("All nuclei with"), self.what, QLabel("below")):
-            row.addWidget(widget)
-        row.addWidget(self.bound, 1)
-        row.addWidget(delete)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 0, 0, 0)
-        column.addLayout(row)
-        column.addWidget(number)
+        row = row_of(
+            (QLabel("All nuclei with"), 0),
+            (self.what, 0),
+            (QLabel("below"), 0),
+            (self.bound, 1),
+            (delete, 0),
+        )
+        stack(self, row, number, margins=(8, 0, 0, 0))
         self.what.currentIndexChanged.connect(self._on_what)
         delete.clicked.connect(
             lambda: self.delete_below.emit(self.what.currentData(), self.bound.value())
@@ -141,34 +127,24 @@ class BulkPanel(QWidget):
         self.bound.setValue(0.2 if fraction else 20)
 
 
-class OfferPanel(QFrame):
-    """A sentence with some ways on from it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("notice")
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self._row = QHBoxLayout()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 6, 8, 6)
-        column.addWidget(self.text)
-        column.addLayout(self._row)
-        self.hide()
+class OfferPanel(Notice):
+    """A sentence with some ways on from it, other ones each time."""
 
     def offer(
         self, text: str, ways: Sequence[tuple[str, Callable[[], Any]]] = ()
     ) -> None:
         """Show a sentence and a button for each way on; each hides the panel."""
-        while self._row.count():
-            self._row.takeAt(0).widget().deleteLater()
-        self.text.setText(text)
+        for button in self.buttons():
+            self.ways.removeWidget(button)
+            button.deleteLater()
         for title, slot in ways:
             button = QPushButton(title)
             button.clicked.connect(lambda _=False, slot=slot: (self.hide(), slot()))
-            self._row.addWidget(button)
-        self.setVisible(bool(text))
+            self.ways.addWidget(button)
+        self.show_text(text)
 
     def buttons(self) -> list[QPushButton]:
         """The buttons on show."""
-        return [self._row.itemAt(i).widget() for i in range(self._row.count())]
+        parts = (self.ways.itemAt(i) for i in range(self.ways.count()))
+        widgets = (part.widget() for part in parts if part is not None)
+        return [widget for widget in widgets if isinstance(widget, QPushButton)]

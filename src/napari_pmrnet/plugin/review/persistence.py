@@ -1,4 +1,4 @@
-"""What a review leaves on disk and how it comes back: journal, folder, restored layers.
+"""Traces of a review on disk and the way back: journal, folder, restored layers.
 
 Everything here runs without a window, and what takes time in a worker thread.
 """
@@ -16,7 +16,8 @@ from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import JournalError, PMRNetError
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.models.library import available_models, find_weights, read_card
+from napari_pmrnet.models.card import ModelCard, read_card
+from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.result_layers import (
     MAP_STYLE,
@@ -75,7 +76,7 @@ class Subject:
         return hashlib.blake2b(f"{whole} {self.plane}".encode()).hexdigest()[:32]
 
     def journal(self, image: str) -> Path:
-        """Where its journal belongs."""
+        """Path of its journal."""
         file = self.file
         if file is not None and self.plane:
             file = file.with_name(f"{file.name} {self.plane}")
@@ -154,19 +155,21 @@ def prepare(
         The image, if its layer is there.
     """
     labels = np.asarray(labels)
-    known = source is None or isinstance(source, Origin)
+    origin = source
+    if origin is not None and not isinstance(origin, Origin):
+        origin = Origin.of(origin)
     pixels = None
     if subject is not None and fits(subject.data, labels.shape):
         # Read once, for the brightness and for the fingerprint.
         subject = replace(subject, data=np.asarray(subject.data))
         pixels = grey_plane(subject.data, subject.rgb)
-    review = begin_review(labels, source if known else Origin.of(source), pixels)
+    review = begin_review(labels, origin, pixels)
     return Prepared(review, None if subject is None else look_for_journal(subject))
 
 
 def origin_of_journal(journal: Restored) -> Origin:
-    """Where restored labels come from, of which the maps are gone."""
-    return Origin(journal.found, {}, None, {})
+    """Origin of restored labels, of which the maps are gone."""
+    return Origin(journal.found, {}, None)
 
 
 def set_aside(path: Path) -> Path:
@@ -231,7 +234,7 @@ def open_folder(folder: Path) -> Opened:
 def _origin(
     saved: SavedReview, maps: Mapping[str, np.ndarray], flows: np.ndarray | None
 ) -> Origin:
-    """Where the labels of a saved review came from, as far as it says."""
+    """Origin of the labels of a saved review, as far as it says."""
     card = card_of(saved.made.get("weights_hash"))
     try:
         settings = Settings.from_dict(saved.made["settings"])
@@ -244,19 +247,19 @@ def _origin(
             maps,
             flows,
             settings,
-            card.get("missed_certainty"),
+            None if card is None else card.missed_certainty,
             saved.made.get("diameter"),
         )
     return Origin(saved.found, maps, flows, card, missed)
 
 
-def card_of(weights_hash: str | None) -> Mapping[str, Any]:
-    """Card of the model here that has these weights; empty if there is none."""
+def card_of(weights_hash: str | None) -> ModelCard | None:
+    """Card of the model here that has these weights; None if there is none."""
     for name in available_models():
         try:
             card = read_card(find_weights(name))
         except PMRNetError:
             continue
-        if weights_hash and card.get("sha256") == weights_hash:
+        if card.sha256 == weights_hash:
             return card
-    return {}
+    return None

@@ -1,4 +1,4 @@
-"""What can be done in a review, each with its key: buttons and keys come from here.
+"""Actions of a review, each with its key: buttons and keys come from here.
 
 No key is one that napari gives to the viewer, an image or a Labels layer.
 """

@@ -1,4 +1,4 @@
-"""The table of places: a thin model on a data frame, quick with 10,000 rows."""
+"""The table of places, the least certain first, over the arrays of a data frame."""
 
 from __future__ import annotations
 
@@ -7,31 +7,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import Qt
 
-from napari_pmrnet.plugin.widgets.table import RowTable
+from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.widgets.table import RIGHT, Column, TableModel, TableView
 from napari_pmrnet.proofreading.queue import row_of
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
 from napari_pmrnet.proofreading.suggestions import MERGE
 
-HEADS = {
-    "kind": ("Place", "A nucleus, or what may have to be done"),
-    "doubt": ("Certain", "How likely it is that nothing is to be done here"),
-    "area": ("Area", "Area in pixels"),
-    "intensity": ("Mean", "Mean intensity of the image"),
-    "at_border": ("Edge", "Whether the border of the image cuts it"),
-    "status": ("Status", "What was done here"),
-}
-_COLUMNS = tuple(HEADS)
-_WIDTHS = {
-    "kind": 104,
-    "doubt": 66,
-    "area": 52,
-    "intensity": 54,
-    "at_border": 42,
-    "status": 60,
-}
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+NAMES = ("kind", "doubt", "area", "intensity", "at_border", "status")
+_WIDTHS = (104, 66, 52, 54, 42, 60)
 
 
 def place_title(place: Place, labels: tuple[int, ...]) -> str:
@@ -45,7 +30,7 @@ def place_title(place: Place, labels: tuple[int, ...]) -> str:
     return f"one? {names}" if kind == MERGE else f"two? {names}"
 
 
-class PlacesModel(QAbstractTableModel):
+class PlacesModel(TableModel):
     """Places as rows.
 
     Parameters
@@ -57,63 +42,63 @@ class PlacesModel(QAbstractTableModel):
     def __init__(self, labels_at: Callable[[Place], tuple[int, ...]]) -> None:
         super().__init__()
         self._labels_at = labels_at
-        self._cells: dict[str, np.ndarray] = {}
-        self.places = pd.DataFrame(columns=["kind", "number", *_COLUMNS[1:]])
+        self.set_places(pd.DataFrame(columns=["number", "edited", *NAMES]))
 
     def set_places(self, places: pd.DataFrame) -> None:
         """Show other places."""
-        self.beginResetModel()
         self.places = places
         self._cells = {name: places[name].to_numpy() for name in places}
-        self.endResetModel()
+        self.show(range(len(places)), self._columns())
 
     def place(self, row: int) -> Place:
         """The place of a row."""
         return self._cells["kind"][row], int(self._cells["number"][row])
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Qt's: number of places."""
-        return 0 if parent is not None and parent.isValid() else len(self.places)
+    def _columns(self) -> tuple[Column[int], ...]:
+        """Columns over the arrays of the places, in the order of `NAMES`."""
+        value = {name: self._cells[name].__getitem__ for name in NAMES}
+        return (
+            Column(
+                "Place", self._title, meaning="A nucleus, or what may have to be done"
+            ),
+            Column(
+                "Certain",
+                value["doubt"],
+                lambda doubt: _number(1 - doubt, ".2f"),
+                "How likely it is that nothing is to be done here",
+                alignment=RIGHT,
+            ),
+            Column("Area", value["area"], _number, "Area in pixels", alignment=RIGHT),
+            Column(
+                "Mean",
+                value["intensity"],
+                _number,
+                "Mean intensity of the image",
+                alignment=RIGHT,
+            ),
+            Column(
+                "Edge",
+                value["at_border"],
+                lambda cut: "cut" if cut else "",
+                "Whether the border of the image cuts it",
+            ),
+            Column("Status", self._status, meaning="What was done here"),
+        )
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Qt's: number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
+    def _title(self, row: int) -> str:
+        place = self.place(row)
+        return place_title(place, self._labels_at(place))
 
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = 0
-    ) -> Any:
-        """Qt's: heads of the columns and what they mean."""
-        if orientation == Qt.Orientation.Horizontal:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return HEADS[_COLUMNS[section]][0]
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return HEADS[_COLUMNS[section]][1]
-        return None
-
-    def data(self, index: QModelIndex, role: int = 0) -> Any:
-        """Qt's: what stands in a cell."""
-        name = _COLUMNS[index.column()]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if name in ("doubt", "area", "intensity") else None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(index.row(), name)
-        return None
-
-    def _text(self, row: int, name: str) -> str:
-        value = self._cells[name][row]
-        if name == "kind":
-            place = self.place(row)
-            return place_title(place, self._labels_at(place))
-        if name == "status":
-            return value or ("edited" if self._cells["edited"][row] else "")
-        if name == "at_border":
-            return "cut" if value else ""
-        if np.isnan(value):
-            return "-"
-        return f"{1 - value:.2f}" if name == "doubt" else f"{value:.4g}"
+    def _status(self, row: int) -> str:
+        edited = "edited" if self._cells["edited"][row] else ""
+        return self._cells["status"][row] or edited
 
 
-class PlacesView(RowTable):
+def _number(value: float, digits: str = ".4g") -> str:
+    return "-" if np.isnan(value) else f"{value:{digits}}"
+
+
+class PlacesView(TableView):
     """Shows places; one is current.
 
     Parameters
@@ -126,57 +111,40 @@ class PlacesView(RowTable):
     sorting = Signal(str, bool)
 
     def __init__(self, labels_at: Callable[[Place], tuple[int, ...]]) -> None:
-        super().__init__()
         self.places_model = PlacesModel(labels_at)
-        self.setModel(self.places_model)
-        self._silent = False
+        super().__init__(self.places_model)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        heads = self.horizontalHeader()
-        heads.setStretchLastSection(True)
-        heads.setSortIndicatorShown(True)
-        heads.setSortIndicator(_COLUMNS.index("doubt"), Qt.SortOrder.AscendingOrder)
-        heads.sortIndicatorChanged.connect(self._on_sorting)
-        for name, width in _WIDTHS.items():
-            self.setColumnWidth(_COLUMNS.index(name), width)
-        self.selectionModel().currentRowChanged.connect(self._on_row)
+        self.heads.setStretchLastSection(True)
+        self.heads.setSortIndicatorShown(True)
+        doubt = NAMES.index("doubt")
+        self.heads.setSortIndicator(doubt, Qt.SortOrder.AscendingOrder)
+        self.heads.sortIndicatorChanged.connect(self._on_sorting)
+        for section, width in enumerate(_WIDTHS):
+            self.setColumnWidth(section, width)
+        self.row_chosen.connect(
+            lambda row: self.chosen.emit(self.places_model.place(row))
+        )
 
     def order(self) -> tuple[str, bool]:
         """Column that is sorted by, and whether upwards in the data."""
-        heads = self.horizontalHeader()
-        name = _COLUMNS[heads.sortIndicatorSection()]
-        up = heads.sortIndicatorOrder() == Qt.SortOrder.AscendingOrder
+        name = NAMES[self.heads.sortIndicatorSection()]
+        up = self.heads.sortIndicatorOrder() == Qt.SortOrder.AscendingOrder
         # The column shows certainty, which is one less doubt.
         return name, up != (name == "doubt")
 
     def show_places(self, places: pd.DataFrame, current: Place | None) -> int | None:
         """List places and make one current without telling; gives its row."""
-        self._silent = True
-        try:
-            self.places_model.set_places(places)
-            row = row_of(places, current)
-            if row is not None:
-                self.selectRow(row)
-        finally:
-            self._silent = False
+        self.places_model.set_places(places)
+        row = row_of(places, current)
+        if row is not None:
+            self.choose_row(row, scroll=False)
         return row
 
     def choose(self, place: Place) -> int | None:
         """Make a place current without telling; gives its row, None if not listed."""
         row = row_of(self.places_model.places, place)
-        self._silent = True
-        try:
-            if row is None:
-                self.clearSelection()
-            else:
-                self.selectRow(row)
-                self.scrollTo(self.places_model.index(row, 0))
-        finally:
-            self._silent = False
+        self.choose_row(row)
         return row
 
     def _on_sorting(self, section: int, order: Any) -> None:
         self.sorting.emit(*self.order())
-
-    def _on_row(self, now: QModelIndex, before: QModelIndex) -> None:
-        if now.isValid() and not self._silent:
-            self.chosen.emit(self.places_model.place(now.row()))

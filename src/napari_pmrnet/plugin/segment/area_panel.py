@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Shapes
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFormLayout, QLabel
 
 from napari_pmrnet.errors import ImageError
@@ -22,6 +22,9 @@ from napari_pmrnet.plugin.layers.axes import (
 )
 from napari_pmrnet.plugin.layers.shapes import region_polygons
 from napari_pmrnet.plugin.widgets.fields import ChoiceField
+from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
+from napari_pmrnet.plugin.widgets.layout import text_label
+from napari_pmrnet.plugin.widgets.qt import single_shot
 from napari_pmrnet.segmentation.sizes import is_large_plane
 from napari_pmrnet.segmentation.stack import Stack, check_stack
 
@@ -32,6 +35,13 @@ if TYPE_CHECKING:
     from napari_pmrnet.segmentation.plane import Plane
 
 SETTLE = 100
+
+
+class Area(Enum):
+    """Areas that are no layer."""
+
+    SEEN = "Only what I see"
+    PLANES = "All planes"
 
 
 class AreaRows(QObject):
@@ -49,8 +59,7 @@ class AreaRows(QObject):
         self._viewer = viewer
         self._layer: Image | None = None
         self._plane: Plane | None = None
-        self._shapes: list[tuple[Any, str]] = []
-        self.area = ChoiceField([(None, "Whole image")])
+        self.area = LayerChooser(viewer, Shapes, label="In '{}'")
         self.area.setObjectName("area")
         self.area.setToolTip(
             "<span>The whole image (of a stack, the plane on show), the part that "
@@ -63,14 +72,9 @@ class AreaRows(QObject):
             "<span>Whether a nucleus keeps its number from plane to plane where it "
             "overlaps with itself.</span>"
         )
-        self.about = QLabel()
-        self.about.setObjectName("hint")
-        self.about.setWordWrap(True)
+        self.about = text_label("hint")
         self._link_label = QLabel("Same number")
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(SETTLE)
-        self._soon.timeout.connect(self._describe)
+        self._soon = single_shot(self, SETTLE, self._describe)
         self.area.changed.connect(self._describe)
         self._follow_view(connect=True)
 
@@ -123,27 +127,20 @@ class AreaRows(QObject):
         point = self._viewer.dims.point
         return tuple(region_polygons(self.shapes, self._chosen(), point))
 
-    def offer(self, shapes: Sequence[Shapes]) -> None:
-        """Offer these Shapes layers beside what is always there."""
-        self._shapes = [(layer, f"In '{layer.name}'") for layer in shapes]
-        self._offer()
-
     def show(self, layer: Image | None, plane: Plane | None) -> None:
         """Follow another image or plane; None if there is none to segment."""
         self._layer, self._plane = layer, plane
-        self._offer()
+        several = plane is not None and bool(plane.title)
+        areas = (Area.SEEN, Area.PLANES) if several else (Area.SEEN,)
+        named = [(area, area.value) for area in areas]
+        self.area.set_fixed([(None, "Whole image"), *named])
         self._describe()
 
     def release(self) -> None:
         """Stop following the viewer."""
         self._soon.stop()
+        self.area.release()
         self._follow_view(connect=False)
-
-    def _offer(self) -> None:
-        several = self._plane is not None and bool(self._plane.title)
-        areas = (Area.SEEN, Area.PLANES) if several else (Area.SEEN,)
-        fixed = [(None, "Whole image"), *((area, area.value) for area in areas)]
-        self.area.set_choices([*fixed, *self._shapes])
 
     def _follow_view(self, connect: bool) -> None:
         """Hear of what moves the visible field."""
@@ -182,13 +179,6 @@ class AreaRows(QObject):
         self.link.set_choices([(None, "In no two planes"), *through])
         for widget in (self._link_label, self.link):
             widget.setVisible(bool(axes))
-
-
-class Area(Enum):
-    """Areas that are no layer."""
-
-    SEEN = "Only what I see"
-    PLANES = "All planes"
 
 
 def stack_of(layer: Image, viewer_names: Sequence[str] = ()) -> Stack:

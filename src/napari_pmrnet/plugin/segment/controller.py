@@ -12,9 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer
 
-from napari_pmrnet.models.card import class_names, counted, label_kind_of, noun
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import Result, Results
 from napari_pmrnet.plugin.segment.jobs import (
@@ -23,6 +22,7 @@ from napari_pmrnet.plugin.segment.jobs import (
     disk_layer,
     segmentation_steps,
 )
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.segmentation.diameter import median_diameter
@@ -182,7 +182,7 @@ class Session(QObject):
             self.withheld.emit("")
         elif isinstance(base, StackSegmentation):
             name = image.name if result.labels is None else result.labels.name
-            _, many = noun(label_kind_of(base.model.card))
+            _, many = base.model.card.label_kind.nouns
             self.said.emit(
                 f"'{name}' holds all planes, and thresholds act at once on single "
                 f"planes only. Press Segment {many} to use them here, or choose "
@@ -291,14 +291,14 @@ def report(
 ) -> tuple[str, str]:
     """Say what came of a run: a sentence for the user and its tone."""
     count = len(np.unique(segmentation.objects["label"]))
-    text = counted(count, label_kind_of(segmentation.model.card))
+    text = segmentation.model.card.label_kind.counted(count)
     if isinstance(segmentation, StackSegmentation):
         count_of_planes = segmentation.labels[..., 0, 0].size
         plane = f"{count_of_planes} planes" if count_of_planes > 1 else ""
     if plane:
         text += f" on {plane}"
     across = median_diameter(segmentation.objects["area"].to_numpy())
-    if across is not None and not class_names(segmentation.model.card):
+    if across is not None and not segmentation.model.card.classes:
         text += f", about {across:.0f} pixels across,"
     if anew:
         text += " with these thresholds."

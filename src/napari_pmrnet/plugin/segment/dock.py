@@ -8,7 +8,7 @@ only.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import napari.viewer
 from napari.layers import Labels
@@ -16,12 +16,9 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QGroupBox,
-    QVBoxLayout,
-    QWidget,
 )
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.models.card import label_kind_of, noun, refuse_parts
 from napari_pmrnet.plugin.layers.label_export import (
     default_path,
     export,
@@ -37,12 +34,10 @@ from napari_pmrnet.plugin.widgets import (
     model_chooser,
     preferences,
 )
-from napari_pmrnet.plugin.widgets.dock import Dock, scrolling
-from napari_pmrnet.plugin.widgets.fields import ChoiceField, DecimalField, OptionalField
-from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel, TunedThresholds
+from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.layout import Scrolling, column_of, stack
+from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
-from napari_pmrnet.plugin.widgets.theme import WheelGuard
-from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.segmentation.stack import Stack
 from napari_pmrnet.settings import Settings
 
@@ -54,7 +49,7 @@ if TYPE_CHECKING:
 RELABEL_DELAY = 10
 PROGRESS_DELAY = 200
 REMEMBER_DELAY = 800
-LIST_DELAY = 100
+DEVICES_DELAY = 100
 
 
 class SegmentNuclei(Dock):
@@ -66,33 +61,25 @@ class SegmentNuclei(Dock):
         Viewer whose layers are segmented and that gets the results.
     """
 
+    least_width = 320
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.form = SettingsForm(self)
         self.form.set_settings(preferences.recall())
-        fields, labels = self.form.fields, self.form.labels
-        self._listing = Runner(self)
-        self._exporting = Runner(self, gate=self._listing)
+        self._listing = self._runner()
+        self._exporting = self._runner(gate=self._listing)
         self.session = Session(viewer, self, gate=self._listing)
-        titles = {**labels, "diameter": self.form.title("diameter")}
-        self.image_panel = ImagePanel(
-            viewer, cast(ChoiceField, fields["channel"]), fields["diameter"], titles
-        )
-        self.model_panel = ModelPanel(
-            cast(ChoiceField, fields["model"]),
-            cast(ChoiceField, fields["device"]),
-            fields["flips"],
-            labels,
-        )
+        self.image_panel = ImagePanel(viewer, self.form)
+        self.model_panel = ModelPanel(self.form)
         self.run_panel = RunPanel()
-        self._tuned = TunedThresholds(self.form)
+        self.status = self.run_panel.status
         self._relabel_timer = self._timer(RELABEL_DELAY, self._relabel)
         self._remember_timer = self._timer(REMEMBER_DELAY, self._remember)
-        self._list_timer = self._timer(LIST_DELAY, self._list_devices)
+        self._list_timer = self._timer(DEVICES_DELAY, self._list_devices)
         self._progress: tuple[int, int, str] = (0, 0, "")
         self._progress_timer = self._timer(PROGRESS_DELAY, self._show_progress)
         self._listed = False
-        self._guard = WheelGuard(self)
         self._lay_out()
         self._name_kind()
         self._connect()
@@ -136,8 +123,8 @@ class SegmentNuclei(Dock):
     def _ask_for_output(self, layer: Image, stack: Stack) -> Path | None:
         """Ask where labels are to go that are too large for memory."""
         if stack.has_large_planes:
-            refuse_parts(
-                self._tuned.card, layer.name, "Shrink it, and segment it at once."
+            self.model_panel.tuned.label_kind.refuse_tiles(
+                layer.name, "Shrink it, and segment it at once."
             )
         proposed = proposed_path(layer, self.image_panel.folder())
         path, _ = QFileDialog.getSaveFileName(
@@ -151,7 +138,7 @@ class SegmentNuclei(Dock):
     def cancel(self) -> None:
         """Stop the run at its next batch of tiles; no layer is added."""
         self.run_panel.cancel_button.setEnabled(False)
-        self.run_panel.say("Cancelling...")
+        self.say("Cancelling...")
         self.session.cancel()
 
     def restore_defaults(self) -> None:
@@ -173,7 +160,7 @@ class SegmentNuclei(Dock):
         if not path:
             return
         labels, keywords = export_arguments(layer)
-        self.run_panel.say(f"Writing '{layer.name}'...")
+        self.say(f"Writing '{layer.name}'...")
         task = f"Writing '{path}'"
         self._exporting.start(task, export, Path(path), labels, keywords)
 
@@ -192,42 +179,17 @@ class SegmentNuclei(Dock):
     def _let_go(self) -> None:
         if self._remember_timer.isActive():
             self._remember()
-        for timer in (
-            self._relabel_timer,
-            self._remember_timer,
-            self._list_timer,
-            self._progress_timer,
-        ):
-            timer.stop()
         self.session.release()
-        for runner in (self._exporting, self._listing):
-            runner.shut_down()
         self.image_panel.release()
 
     def _lay_out(self) -> None:
         """Form on top, scrolling where the window is low; buttons always in view."""
         self._box = QGroupBox()
-        rows = QFormLayout(self._box)
-        for name in RELABELLED:
-            field = self.form.fields[name]
-            if isinstance(field, OptionalField):
-                rows.addRow(self.form.title(name), field)
-                continue
-            if isinstance(field, DecimalField):
-                rows.addRow(self.form.title(name))
-            rows.addRow(field)
+        self.form.add_to(QFormLayout(self._box), RELABELLED)
         image = QGroupBox("Image")
-        QVBoxLayout(image).addWidget(self.image_panel)
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 6, 0)
-        for part in (image, self._box, self.model_panel):
-            column.addWidget(part)
-        column.addStretch(1)
-        whole = QVBoxLayout(self)
-        whole.addWidget(scrolling(inner), 1)
-        whole.addWidget(self.run_panel)
-        self.setMinimumWidth(320)
+        stack(image, self.image_panel, margins=None)
+        inner = column_of(image, self._box, self.model_panel)
+        stack(self, (Scrolling(inner), 1), self.run_panel, margins=None)
         self._guard.protect(inner)
 
     def _connect(self) -> None:
@@ -243,7 +205,7 @@ class SegmentNuclei(Dock):
         run.relabel_requested.connect(self._relabel_in_new_layer)
         session.started.connect(self._on_started)
         session.progressed.connect(self._on_progress)
-        session.said.connect(run.say)
+        session.said.connect(self.say)
         session.failed.connect(self._complain)
         session.withheld.connect(run.notice.show_text)
         session.used.connect(self.model_panel.show_used)
@@ -284,24 +246,17 @@ class SegmentNuclei(Dock):
         if settings is not None:
             preferences.remember(settings)
 
-    def say(self, text: str, tone: str = "plain") -> None:
-        """Show a sentence in one of the tones of the style sheet."""
-        self.run_panel.say(text, tone)
-
     def _on_setting(self, name: str) -> None:
         self._remember_timer.start()
         if name == "model":
-            self._tuned.follow()
+            self.model_panel.follow()
             self._name_kind()
         if name in RELABELLED and not self._relabel_timer.isActive():
             self._relabel_timer.start()
 
     def _name_kind(self) -> None:
         """Name what the model labels, in the form and on the button."""
-        card = self._tuned.card
-        self.form.fit(label_kind_of(card))
-        self.model_panel.show_label_kind(card)
-        _, many = noun(label_kind_of(card))
+        many = self.model_panel.name_kind()
         self._box.setTitle(many.capitalize())
         self.run_panel.name_run(f"Segment {many}")
 
@@ -322,7 +277,7 @@ class SegmentNuclei(Dock):
 
     def _on_started(self) -> None:
         self.run_panel.set_running(True)
-        self.run_panel.say("Starting...")
+        self.say("Starting...")
 
     def _on_progress(self, done: int, total: int, message: str) -> None:
         """Keep the latest; the bar moves a few times a second.
@@ -337,8 +292,8 @@ class SegmentNuclei(Dock):
     def _show_progress(self) -> None:
         if self.session.is_running:
             done, total, message = self._progress
-            self.run_panel.set_progress(done, total)
-            self.run_panel.say(message[:1].upper() + message[1:])
+            self.status.set_progress(done, total)
+            self.say(message[:1].upper() + message[1:])
 
     def _on_ended(self) -> None:
         """Ready again; thresholds may have moved meanwhile."""
@@ -347,7 +302,7 @@ class SegmentNuclei(Dock):
         self._relabel_timer.start()
 
     def _on_exported(self, path: Path) -> None:
-        self.run_panel.say(f"Written to {path}", "good")
+        self.say(f"Written to {path}", "good")
 
     def _correct_pixel_size(self, size: tuple[float, float], unit: str) -> None:
         """Write a corrected pixel size to the image and to all that lies on it."""
@@ -358,4 +313,4 @@ class SegmentNuclei(Dock):
         if region is not None:
             layers.append(region)
         write_size(layers, size, unit)
-        self.run_panel.say(f"Pixel size of '{image.name}' corrected.", "good")
+        self.say(f"Pixel size of '{image.name}' corrected.", "good")

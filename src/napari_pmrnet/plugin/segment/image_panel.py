@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Shapes
-from qtpy.QtCore import Signal
+from napari.layers import Image
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QWidget,
@@ -30,10 +27,14 @@ from napari_pmrnet.plugin.layers.pixel_size import (
 )
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
+from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
+from napari_pmrnet.plugin.widgets.layout import text_label
+from napari_pmrnet.plugin.widgets.qt import Signal
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
     from napari_pmrnet.segmentation.plane import Plane
 
 PLUGIN = "napari-pmrnet"
@@ -50,6 +51,11 @@ def channel_choices(plane: Plane | None) -> list[tuple[int | None, str]]:
         return [(None, "All colours"), *enumerate(COLOURS[:3])]
     names = [(i, f"Channel {i}") for i in range(plane.channels)]
     return [(None, "Automatic (the first)"), *names]
+
+
+def _is_source(layer: Any) -> bool:
+    """Tell whether a layer is an image that was not made by a segmentation."""
+    return isinstance(layer, Image) and METADATA_KEY not in layer.metadata
 
 
 class PixelSizeField(Field):
@@ -110,22 +116,16 @@ class ImagePanel(QWidget):
     changed = Signal()
     failed = Signal(str)
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        channel: ChoiceField,
-        diameter: Field,
-        labels: Mapping[str, str],
-    ) -> None:
+    def __init__(self, viewer: ViewerModel, form: SettingsForm) -> None:
         super().__init__()
         self._viewer = viewer
         self._watched: Any = None
         self.open_button = QPushButton("Open image...")
-        self.image = ChoiceField()
-        self.about = QLabel()
-        self.about.setObjectName("hint")
-        self.about.setWordWrap(True)
-        self.channel = channel
+        self.image = LayerChooser(
+            viewer, Image, _is_source, nothing="No image layer yet"
+        )
+        self.about = text_label("hint")
+        self.channel = form.choice("channel")
         self.pixel_size = PixelSizeField()
         self.areas = AreaRows(viewer, self)
         self.image.setToolTip("Image layer to segment; results are named after it.")
@@ -134,14 +134,15 @@ class ImagePanel(QWidget):
         rows.addRow(self.open_button)
         rows.addRow("Image", self.image)
         rows.addRow("", self.about)
-        rows.addRow(labels["channel"], channel)
-        rows.addRow(labels["diameter"], diameter)
+        rows.addRow(form.labels["channel"], self.channel)
+        rows.addRow(form.title("diameter"), form.fields["diameter"])
         rows.addRow("Pixel size", self.pixel_size)
         self.areas.add_to(rows)
         self.open_button.clicked.connect(self.ask_and_open)
         self.image.changed.connect(self._on_image)
+        self.image.listed.connect(self._describe)
         self._follow_viewer(connect=True)
-        self.refresh()
+        self._on_image()
 
     @property
     def layer(self) -> Image | None:
@@ -197,34 +198,17 @@ class ImagePanel(QWidget):
         path = self.layer.source.path if self.layer is not None else None
         return Path(path).parent if path else Path.home()
 
-    def refresh(self, event: Any = None) -> None:
-        """Offer the layers that are there now, under their present names."""
-        layers = list(self._viewer.layers)
-        for layer in layers:
-            layer.events.name.connect(self.refresh)
-        images = [
-            (layer, layer.name)
-            for layer in layers
-            if isinstance(layer, Image) and METADATA_KEY not in layer.metadata
-        ]
-        self.image.set_choices(images or [(None, "No image layer yet")])
-        self.areas.offer([layer for layer in layers if isinstance(layer, Shapes)])
-        self._describe()
-
     def release(self) -> None:
         """Stop following the viewer."""
         self.areas.release()
+        self.image.release()
         self._follow_viewer(connect=False)
-        for layer in self._viewer.layers:
-            layer.events.name.disconnect(self.refresh)
         self._watch(None)
 
     def _follow_viewer(self, connect: bool) -> None:
         layers, dims = self._viewer.layers.events, self._viewer.dims.events
         pairs = (
             (layers.inserted, self._on_inserted),
-            (layers.removed, self.refresh),
-            (layers.reordered, self.refresh),
             (dims.current_step, self._describe),
             (dims.axis_labels, self._on_image),
         )
@@ -233,9 +217,9 @@ class ImagePanel(QWidget):
 
     def _on_inserted(self, event: Any) -> None:
         """Choose a new image, unless it is one more channel of the chosen file."""
-        self.refresh()
+        self.image.refresh()
         new, chosen = event.value, self.layer
-        if not isinstance(new, Image) or METADATA_KEY in new.metadata:
+        if not _is_source(new):
             return
         path = new.source.path
         if chosen is None or path is None or path != chosen.source.path:

@@ -1,4 +1,4 @@
-"""Which images of a viewer were reviewed, and what their corrections are."""
+"""Reviewed images of a viewer and their corrections."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Corrected:
 
     @property
     def text(self) -> str:
-        """What the list says."""
+        """Text for the list."""
         return f"{self.labels.name}: {self.reviewed} of {self.nuclei} reviewed"
 
 
@@ -60,10 +60,11 @@ def corrected_layers(viewer: ViewerModel) -> list[Corrected]:
 
 
 def _reviewed(features: pd.DataFrame) -> pd.Series:
-    """Whether each nucleus was accepted or edited; False where nothing says so."""
+    """Tell of each nucleus whether it was accepted or edited; by default it was not."""
     if "reviewed" not in features:
         return pd.Series(False, index=features.index)
-    return features["reviewed"].fillna(False).astype(bool)
+    reviewed: pd.Series = features.loc[:, "reviewed"]
+    return reviewed.fillna(False).astype(bool)
 
 
 def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:

@@ -12,10 +12,7 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QGroupBox,
-    QLabel,
     QPushButton,
-    QVBoxLayout,
-    QWidget,
 )
 
 from napari_pmrnet.errors import PMRNetError
@@ -30,11 +27,16 @@ from napari_pmrnet.plugin.train.corrections import (
 )
 from napari_pmrnet.plugin.train.panels import ImageList, ProgressPanel, ResultPanel
 from napari_pmrnet.plugin.train.process import State, TrainingRun
-from napari_pmrnet.plugin.widgets.dock import Dock, scrolling
+from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.layout import (
+    Scrolling,
+    column_of,
+    row_of,
+    stack,
+    text_label,
+)
 from napari_pmrnet.plugin.widgets.model_events import model_events
-from napari_pmrnet.plugin.widgets.status import StatusPanel, row_of
-from napari_pmrnet.plugin.widgets.theme import WheelGuard
-from napari_pmrnet.plugin.widgets.worker import Runner
+from napari_pmrnet.plugin.widgets.status import StatusLine
 
 if TYPE_CHECKING:
     from napari_pmrnet.finetuning.corrections import Corrections
@@ -47,7 +49,7 @@ HINT = (
 
 
 GOOD_FOR = {"these and other images": KEPT, "images like these only": KEPT_FOR_THESE}
-"""What the new model is to be good for, and the share of the old one that stays."""
+"""Purpose of the new model, and the share of the old one that stays."""
 GOOD_FOR_TIP = (
     "For images like these only, the model learns more and forgets more of what it knew"
 )
@@ -62,12 +64,14 @@ class TrainOnCorrections(Dock):
         Viewer whose reviewed images are learned from.
     """
 
+    least_width = 380
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._corrected: list[Corrected] = []
         self._swipe: Swipe | None = None
         self._spoken = ""
-        self.run, self._comparing = TrainingRun(self), Runner(self)
+        self.run, self._comparing = TrainingRun(self), self._runner()
         self.images, self.model = ImageList(), QComboBox()
         self.minutes = QDoubleSpinBox()
         self.minutes.setRange(0.2, 120.0)
@@ -82,9 +86,8 @@ class TrainOnCorrections(Dock):
         self.train_button.setObjectName("run")
         self.continue_button = QPushButton("Continue")
         self.progress, self.result = ProgressPanel(), ResultPanel()
-        self.status = StatusPanel()
+        self.status = StatusLine()
         self._again = self._timer(LOOK_AGAIN, self._list_images)
-        self._guard = WheelGuard(self)
         self._lay_out()
         self._connect()
         self._restyle()
@@ -201,37 +204,25 @@ class TrainOnCorrections(Dock):
         self.model.setCurrentIndex(max(0, self.model.findText(wanted)))
 
     def _let_go(self) -> None:
-        self._again.stop()
-        self._comparing.shut_down()
         self.run.stop()
-        model_events.changed.disconnect(self.offer_models)
 
     def _lay_out(self) -> None:
-        hint = QLabel(HINT)
-        hint.setObjectName("hint")
-        hint.setWordWrap(True)
         source = QGroupBox("Learn from")
-        column = QVBoxLayout(source)
-        column.addWidget(hint)
-        column.addWidget(self.images)
         rows = QFormLayout()
+        stack(source, text_label("hint", HINT), self.images, rows, margins=None)
         rows.addRow("Begin with", self.model)
         rows.addRow("Good for", self.good_for)
         rows.addRow("Time", self.minutes)
-        column.addLayout(rows)
         self.outcome = QGroupBox("Result")
-        QVBoxLayout(self.outcome).addWidget(self.result)
-        inner = QWidget()
-        stack = QVBoxLayout(inner)
-        stack.setContentsMargins(0, 0, 6, 0)
-        for part in (source, self.progress, self.outcome):
-            stack.addWidget(part)
-        stack.addStretch(1)
-        whole = QVBoxLayout(self)
-        whole.addWidget(scrolling(inner), 1)
-        whole.addLayout(row_of((self.train_button, 2), (self.continue_button, 1)))
-        whole.addWidget(self.status)
-        self.setMinimumWidth(380)
+        stack(self.outcome, self.result, margins=None)
+        inner = column_of(source, self.progress, self.outcome)
+        stack(
+            self,
+            (Scrolling(inner), 1),
+            row_of((self.train_button, 2), (self.continue_button, 1)),
+            self.status,
+            margins=None,
+        )
         self._guard.protect(inner)
 
     def _connect(self) -> None:
@@ -250,7 +241,7 @@ class TrainOnCorrections(Dock):
         self._comparing.finished.connect(
             lambda: self.result.compare_button.setEnabled(True)
         )
-        model_events.changed.connect(self.offer_models)
+        self._follow(model_events.changed, self.offer_models)
         self._follow_layers(self._list_images)
 
     def _greet(self) -> None:
@@ -270,7 +261,7 @@ class TrainOnCorrections(Dock):
         """List what was reviewed, now and again: features tell nobody of a change."""
         self._corrected = corrected_layers(self._viewer)
         texts = [one.text for one in self._corrected]
-        if texts != [self.images.item(i).text() for i in range(self.images.count())]:
+        if texts != self.images.texts():
             self.images.show_texts(texts)
         if not self._released:
             self._again.start()
@@ -278,7 +269,8 @@ class TrainOnCorrections(Dock):
     def _show(self) -> None:
         """Show the parts that now mean something."""
         state, running = self.run.state(), self.run.is_running
-        known = self.run.job is not None
+        job = self.run.job
+        known = job is not None
         self.train_button.setEnabled(not running)
         self.continue_button.setVisible(known and not running and not state.done)
         self.progress.setVisible(known)
@@ -287,7 +279,7 @@ class TrainOnCorrections(Dock):
         self.progress.cancel_button.setEnabled(running)
         self.outcome.setVisible(state.done and not running)
         if state.done and not self.result.name.text():
-            parent = self.run.job.about["model"] if known else "model"
+            parent = "model" if job is None else job.about["model"]
             self.result.name.setText(f"{Path(parent).stem} mine {date.today():%d %b}")
 
     def _on_moved(self, state: State) -> None:
@@ -338,7 +330,7 @@ class TrainOnCorrections(Dock):
 
 
 def words(state: State) -> tuple[str, str]:
-    """What a state means for the user, and its tone."""
+    """Sentence for the user about a state, and its tone."""
     if state.failure:
         return state.failure, "error"
     if state.done:

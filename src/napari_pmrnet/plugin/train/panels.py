@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import QPointF, QRectF, Qt, Signal
+from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -21,11 +21,11 @@ from qtpy.QtWidgets import (
     QSlider,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
-from napari_pmrnet.plugin.widgets.status import row_of
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
+from napari_pmrnet.plugin.widgets.qt import Signal, there
 
 HEADS = ("", "before", "after", "change")
 TITLES = {
@@ -33,6 +33,8 @@ TITLES = {
     "AP0.75": "AP at 0.75",
     "Dice": "Dice",
 }
+LEARNED, HELD_BACK = "#5aa9e6", "#f2a65a"
+_MARGIN = 8
 
 
 class ImageList(QListWidget):
@@ -47,7 +49,7 @@ class ImageList(QListWidget):
 
     def show_texts(self, texts: Sequence[str]) -> None:
         """List images; those that were listed keep their tick, new ones get one."""
-        before = {self.item(i).text(): self._ticked(i) for i in range(self.count())}
+        before = {text: self._ticked(row) for row, text in enumerate(self.texts())}
         self.clear()
         for text in texts:
             item = QListWidgetItem(text)
@@ -58,115 +60,16 @@ class ImageList(QListWidget):
             )
             self.addItem(item)
 
+    def texts(self) -> list[str]:
+        """Texts of the list."""
+        return [there(self.item(row)).text() for row in range(self.count())]
+
     def ticked(self) -> list[int]:
         """Rows that are ticked."""
         return [i for i in range(self.count()) if self._ticked(i)]
 
     def _ticked(self, row: int) -> bool:
-        return self.item(row).checkState() == Qt.CheckState.Checked
-
-
-class ProgressPanel(QWidget):
-    """Bar, curve, and the buttons of a training under way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bar, self.curve = QProgressBar(), Curve()
-        self.pause_button = QPushButton("Pause")
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip(
-            "Stop. What was learned so far stays until a new training begins, and "
-            "Continue goes on from there"
-        )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.bar)
-        column.addWidget(self.curve)
-        column.addLayout(row_of((self.pause_button, 1), (self.cancel_button, 1)))
-
-    def show_epochs(self, done: int, epochs: int) -> None:
-        """Move the bar; with 0 epochs it stays empty."""
-        self.bar.setRange(0, max(1, epochs))
-        self.bar.setValue(done)
-
-
-class ScoreTable(QTableWidget):
-    """Scores before and after, one row each."""
-
-    def __init__(self) -> None:
-        super().__init__(len(TITLES), len(HEADS))
-        self.setHorizontalHeaderLabels(HEADS)
-        self.verticalHeader().hide()
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setAccessibleName("Scores on the nuclei that were held back")
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
-    def show_scores(
-        self, before: Mapping[str, float], after: Mapping[str, float]
-    ) -> None:
-        """Fill the table, as tall as its rows."""
-        for row, (name, title) in enumerate(TITLES.items()):
-            change = after[name] - before[name]
-            texts = title, f"{before[name]:.3f}", f"{after[name]:.3f}", f"{change:+.3f}"
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                if column:
-                    item.setTextAlignment(
-                        Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-                    )
-                self.setItem(row, column, item)
-        self.resizeRowsToContents()
-        rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
-        self.setFixedHeight(rows + self.horizontalHeader().sizeHint().height() + 8)
-
-
-class ResultPanel(QWidget):
-    """What came of a training: scores, the seam, and whether to keep the model."""
-
-    moved = Signal(float)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.table, self.name = ScoreTable(), QLineEdit()
-        self.name.setPlaceholderText("name of the new model")
-        self.compare_button = QPushButton("Compare on the image")
-        self.compare_button.setToolTip(
-            "Segment the image on show with both models, and draw one left and the "
-            "other right of a seam that you can move"
-        )
-        self.seam = QSlider(Qt.Orientation.Horizontal)
-        self.seam.setRange(0, 1000)
-        self.seam.setValue(500)
-        self.seam.setAccessibleName("Seam between before (left) and after (right)")
-        self.keep_button, self.discard_button = (
-            QPushButton("Keep"),
-            QPushButton("Discard"),
-        )
-        self.keep_button.setToolTip("Put the model into your library")
-        self.seam_row = QWidget()
-        seam = QHBoxLayout(self.seam_row)
-        seam.setContentsMargins(0, 0, 0, 0)
-        for part in (QLabel("before"), self.seam, QLabel("after")):
-            seam.addWidget(part)
-        name = QFormLayout()
-        name.addRow("Name", self.name)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.table)
-        column.addWidget(self.compare_button)
-        column.addWidget(self.seam_row)
-        column.addLayout(name)
-        column.addLayout(row_of((self.keep_button, 1), (self.discard_button, 1)))
-        self.seam_row.hide()
-        self.seam.valueChanged.connect(lambda value: self.moved.emit(value / 1000))
-
-
-LEARNED, HELD_BACK = "#5aa9e6", "#f2a65a"
-_MARGIN = 8
+        return there(self.item(row)).checkState() == Qt.CheckState.Checked
 
 
 class Curve(QWidget):
@@ -187,7 +90,7 @@ class Curve(QWidget):
         self._epochs = max(1, epochs)
         self.update()
 
-    def paintEvent(self, event: Any) -> None:
+    def paintEvent(self, event: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Draw both lines, each to a scale of its own, with its last value."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -227,3 +130,105 @@ class Curve(QWidget):
             for i, v in enumerate(values)
         ]
         return points if len(points) > 1 else [points[0], points[0] + QPointF(2, 0)]
+
+
+class ProgressPanel(QWidget):
+    """Bar, curve, and the buttons of a training under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar, self.curve = QProgressBar(), Curve()
+        self.pause_button = QPushButton("Pause")
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip(
+            "Stop. What was learned so far stays until a new training begins, and "
+            "Continue goes on from there"
+        )
+        stack(
+            self,
+            self.bar,
+            self.curve,
+            row_of((self.pause_button, 1), (self.cancel_button, 1)),
+        )
+
+    def show_epochs(self, done: int, epochs: int) -> None:
+        """Move the bar; with 0 epochs it stays empty."""
+        self.bar.setRange(0, max(1, epochs))
+        self.bar.setValue(done)
+
+
+class ScoreTable(QTableWidget):
+    """Scores before and after, one row each."""
+
+    def __init__(self) -> None:
+        super().__init__(len(TITLES), len(HEADS))
+        self.setHorizontalHeaderLabels(HEADS)
+        there(self.verticalHeader()).hide()
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAccessibleName("Scores on the nuclei that were held back")
+        self._heads = there(self.horizontalHeader())
+        self._heads.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def show_scores(
+        self, before: Mapping[str, float], after: Mapping[str, float]
+    ) -> None:
+        """Fill the table, as tall as its rows."""
+        for row, (name, title) in enumerate(TITLES.items()):
+            change = after[name] - before[name]
+            texts = title, f"{before[name]:.3f}", f"{after[name]:.3f}", f"{change:+.3f}"
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                if column:
+                    item.setTextAlignment(
+                        Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                    )
+                self.setItem(row, column, item)
+        self.resizeRowsToContents()
+        rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
+        self.setFixedHeight(rows + self._heads.sizeHint().height() + 8)
+
+
+class ResultPanel(QWidget):
+    """Result of a training: scores, the seam, and the choice to keep the model."""
+
+    moved = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.name = ScoreTable(), QLineEdit()
+        self.name.setPlaceholderText("name of the new model")
+        self.compare_button = QPushButton("Compare on the image")
+        self.compare_button.setToolTip(
+            "Segment the image on show with both models, and draw one left and the "
+            "other right of a seam that you can move"
+        )
+        self.seam = QSlider(Qt.Orientation.Horizontal)
+        self.seam.setRange(0, 1000)
+        self.seam.setValue(500)
+        self.seam.setAccessibleName("Seam between before (left) and after (right)")
+        self.keep_button, self.discard_button = (
+            QPushButton("Keep"),
+            QPushButton("Discard"),
+        )
+        self.keep_button.setToolTip("Put the model into your library")
+        self.seam_row = QWidget()
+        seam = QHBoxLayout(self.seam_row)
+        seam.setContentsMargins(0, 0, 0, 0)
+        for part in (QLabel("before"), self.seam, QLabel("after")):
+            seam.addWidget(part)
+        name = QFormLayout()
+        name.addRow("Name", self.name)
+        stack(
+            self,
+            self.table,
+            self.compare_button,
+            self.seam_row,
+            name,
+            row_of((self.keep_button, 1), (self.discard_button, 1)),
+        )
+        self.seam_row.hide()
+        self.seam.valueChanged.connect(lambda value: self.moved.emit(value / 1000))

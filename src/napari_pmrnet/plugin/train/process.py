@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import psutil
-from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer
 
 from napari_pmrnet.finetuning.job import (
     AFTER,
@@ -24,6 +24,7 @@ from napari_pmrnet.finetuning.job import (
     Job,
     TuneSettings,
 )
+from napari_pmrnet.plugin.widgets.qt import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ def training_folder() -> Path:
 
 @dataclass
 class State:
-    """What the log of a job says.
+    """State of a job, read from its log.
 
     Attributes
     ----------
@@ -123,7 +124,7 @@ class TrainingRun(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether a process is there, paused or not."""
+        """Tell whether a process is there, paused or not."""
         return self._process is not None
 
     def unfinished(self) -> Job | None:
@@ -187,7 +188,7 @@ class TrainingRun(QObject):
         self.job = None
 
     def state(self) -> State:
-        """What the log says now."""
+        """State that the log gives now."""
         return State() if self.job is None else State.of(self.job)
 
     def _look(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QToolButton, QWidget
+
+from napari_pmrnet.plugin.widgets.layout import stack
 
 
 class Collapsible(QWidget):
@@ -17,11 +19,7 @@ class Collapsible(QWidget):
         self.button.setCheckable(True)
         self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.button.toggled.connect(self._on_toggled)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addWidget(self.button)
-        column.addWidget(content)
+        stack(self, self.button, content, spacing=4)
         self._title = title
         self.set_title(title)
         self._on_toggled(False)

@@ -1,16 +1,19 @@
-"""What every dock does: takes the theme's colours, and lets go when it goes away."""
+"""Base of every dock: it takes the theme's colours, and lets go when it goes away."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import napari.viewer
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_pmrnet.plugin.widgets.theme import style_sheet
+from napari_pmrnet.plugin.widgets.qt import single_shot
+from napari_pmrnet.plugin.widgets.status import StatusLine
+from napari_pmrnet.plugin.widgets.theme import WheelGuard, style_sheet
+from napari_pmrnet.plugin.widgets.worker import Runner
 
 LIST_DELAY = 100
 
@@ -18,42 +21,55 @@ LIST_DELAY = 100
 class Dock(QWidget):
     """A widget that napari puts into a dock.
 
-    Once its parts are there, a dock calls `_restyle` for its first colours. What it
-    says goes to its ``status``, or where its own `say` puts it.
+    A dock makes its timers and runners by `_timer` and `_runner`, so that they end with
+    it, and calls `_restyle` for its first colours once its parts are there.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         Viewer it belongs to.
+
+    Attributes
+    ----------
+    status : StatusLine
+        Where it says what it does; given by each dock.
     """
+
+    least_width: ClassVar[int] = 410
+    status: StatusLine
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
         self._released = False
-        self._layers_timer: QTimer | None = None
-        viewer.events.theme.connect(self._restyle)
+        self._guard = WheelGuard(self)
+        self._timers: list[QTimer] = []
+        self._runners: list[Runner] = []
+        self._followed: list[tuple[Any, Callable[..., Any]]] = []
+        self._follow(viewer.events.theme, self._restyle)
+        self.setMinimumWidth(self.least_width)
 
     def release(self) -> None:
         """Let go of the viewer and of running work; for a dock that goes away."""
         if self._released:
             return
         self._released = True
-        self._viewer.events.theme.disconnect(self._restyle)
-        if self._layers_timer is not None:
-            self._layers_timer.stop()
-            for event in self._layer_events():
-                event.disconnect(self._on_layers)
         self._let_go()
+        for emitter, slot in self._followed:
+            emitter.disconnect(slot)
+        for timer in self._timers:
+            timer.stop()
+        for runner in self._runners:
+            runner.shut_down()
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Clean up when napari takes the widget out of its dock."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.release()
         return super().event(event)
 
     def say(self, text: str, tone: str = "plain") -> None:
-        """Show a sentence in one of the tones of the style sheet."""
+        """Show a sentence in one of the tones of the status line."""
         self.status.say(text, tone)
 
     def _complain(self, message: str) -> None:
@@ -62,37 +78,32 @@ class Dock(QWidget):
         show_error(message)
 
     def _let_go(self) -> None:
-        """Of what a dock has beside the viewer's events."""
+        """Let go of what a dock has beside timers, runners and followed events."""
 
     def _timer(self, delay: int, slot: Callable[[], Any]) -> QTimer:
         """Timer that fires once, `delay` ms after it was last started."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(delay)
-        timer.timeout.connect(slot)
-        return timer
+        self._timers.append(single_shot(self, delay, slot))
+        return self._timers[-1]
+
+    def _runner(self, gate: Runner | None = None) -> Runner:
+        """Runner of jobs in another thread; see `Runner` for the gate."""
+        self._runners.append(Runner(self, gate))
+        return self._runners[-1]
+
+    def _follow(self, emitter: Any, slot: Callable[..., Any]) -> None:
+        """Call a slot at an event or signal until the dock goes away."""
+        emitter.connect(slot)
+        self._followed.append((emitter, slot))
 
     def _follow_layers(self, slot: Callable[[], Any]) -> None:
         """Call a slot a little after layers came or went, when all of them have."""
         self._layers_timer = self._timer(LIST_DELAY, slot)
-        for event in self._layer_events():
-            event.connect(self._on_layers)
-
-    def _layer_events(self) -> tuple[Any, ...]:
         events = self._viewer.layers.events
-        return events.inserted, events.removed, events.reordered
+        for event in (events.inserted, events.removed, events.reordered):
+            self._follow(event, self._on_layers)
 
     def _on_layers(self, event: Any = None) -> None:
         self._layers_timer.start()
 
     def _restyle(self, event: Any = None) -> None:
         self.setStyleSheet(style_sheet(self._viewer.theme))
-
-
-def scrolling(widget: QWidget) -> QScrollArea:
-    """A frame that a widget scrolls in where the window is low."""
-    scroll = QScrollArea()
-    scroll.setWidgetResizable(True)
-    scroll.setFrameShape(QFrame.Shape.NoFrame)
-    scroll.setWidget(widget)
-    return scroll

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
+
+from napari_pmrnet.plugin.widgets.layout import stack, text_label
+from napari_pmrnet.plugin.widgets.qt import Signal
 
 BEYOND = 1_000_000
 OPEN = -1
@@ -34,18 +35,12 @@ class Field(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.reason = QLabel(self)
-        self.reason.setObjectName("reason")
-        self.reason.setWordWrap(True)
+        self.reason = text_label("reason")
         self.reason.hide()
         self.row = QHBoxLayout()
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.setSpacing(6)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addLayout(self.row)
-        column.addWidget(self.reason)
+        stack(self, self.row, self.reason, spacing=2)
 
     def value(self) -> Any:
         """Give the current value."""
@@ -184,7 +179,7 @@ class ChoiceField(Field):
     def __init__(self, choices: Sequence[tuple[Any, str]] = ()) -> None:
         super().__init__()
         self._values: list[Any] = []
-        self.combo = narrow_combo()
+        self.combo = narrow(QComboBox())
         self.row.addWidget(self.combo, 1)
         self.set_choices(choices)
         self.combo.currentIndexChanged.connect(self.changed)
@@ -214,9 +209,8 @@ class ChoiceField(Field):
             self.changed.emit()
 
 
-def narrow_combo() -> QComboBox:
-    """Combo box that does not widen the dock for a long name."""
-    combo = QComboBox()
+def narrow(combo: QComboBox) -> QComboBox:
+    """Keep a combo box from widening the dock for a long name."""
     combo.setSizeAdjustPolicy(
         QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     )

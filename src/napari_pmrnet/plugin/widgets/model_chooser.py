@@ -1,36 +1,49 @@
-"""The model and device part of the dock, folded away until wanted."""
+"""Choice of a model and a device: a part of the docks that segment.
+
+It is folded away until wanted. Models are listed without torch; devices are listed, and
+the network is loaded, in a worker thread, since importing torch takes seconds.
+"""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
-    QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_pmrnet.errors import PMRNetError, WeightsError
-from napari_pmrnet.models.card import class_names, label_kind_of, sees_whole
-from napari_pmrnet.models.library import available_models, find_weights, read_card
+from napari_pmrnet.models.card import ModelCard, read_card
+from napari_pmrnet.models.label_kind import LabelKind
+from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
-from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
+from napari_pmrnet.plugin.widgets.layout import stack, text_label
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
 from napari_pmrnet.settings import TUNED, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+
+
+AUTOMATIC = (("auto", "Automatic"),)
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeviceReport:
+    """Devices as (value, label) pairs, and advice on one that lies idle."""
+
+    devices: list[tuple[str, str]]
+    advice: str | None
 
 
 def model_choices() -> list[tuple[str, str]]:
@@ -38,30 +51,29 @@ def model_choices() -> list[tuple[str, str]]:
     return [(name, name) for name in available_models()]
 
 
-def card_of(model: str) -> dict[str, Any]:
-    """A model's card; empty where it cannot be read."""
+def card_of(model: str) -> ModelCard | None:
+    """Card of a model; None where it cannot be read."""
     try:
         return read_card(find_weights(model))
     except WeightsError:
-        return {}
+        return None
 
 
-def tuned_thresholds(card: Mapping[str, Any]) -> dict[str, float]:
+def tuned_thresholds(card: ModelCard | None) -> dict[str, float]:
     """Thresholds of a model's card; the defaults where it names none."""
-    settings = Settings.for_card(card)
+    settings = Settings() if card is None else Settings.for_card(card)
     return {name: getattr(settings, name) for name in TUNED}
 
 
-def words_on(card: Mapping[str, Any]) -> str:
-    """What a user has to know of a model that does not label nuclei, else nothing."""
-    if not sees_whole(card):
+def words_on(card: ModelCard | None) -> str:
+    """Sentences about a model that does not label nuclei, else nothing."""
+    if card is None or not card.label_kind.sees_whole:
         return ""
-    names = enumerate(class_names(card), start=1)
+    names = enumerate(card.classes, start=1)
     classes = ", ".join(f"{number} {name}" for number, name in names)
     return (
-        f"Labels {label_kind_of(card)}{': ' if classes else ''}{classes}. The image is "
-        "seen "
-        "whole, so it takes neither diameter nor seed threshold."
+        f"Labels {card.label_kind}{': ' if classes else ''}{classes}. The image is "
+        "seen whole, so it takes neither diameter nor seed threshold."
     )
 
 
@@ -70,14 +82,19 @@ class TunedThresholds:
 
     Attributes
     ----------
-    card : dict
-        Of the model chosen; empty where it cannot be read.
+    card : ModelCard or None
+        Of the model chosen; None where it cannot be read.
     """
 
     def __init__(self, form: SettingsForm) -> None:
         self._fields = form.fields
         self.card = card_of(self._fields["model"].value())
         self._tuned = tuned_thresholds(self.card)
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What the model chosen labels; nuclei where its card cannot be read."""
+        return LabelKind.NUCLEI if self.card is None else self.card.label_kind
 
     def follow(self) -> None:
         """Take those of the model chosen now, if the former model's are untouched."""
@@ -91,17 +108,13 @@ class TunedThresholds:
 
 
 class ModelPanel(QWidget):
-    """Which weights run where, and where they really ran."""
+    """Choice of weights and device, and the device that was really used."""
 
-    def __init__(
-        self,
-        model: ChoiceField,
-        device: ChoiceField,
-        flips: Field,
-        labels: dict[str, str],
-    ) -> None:
+    def __init__(self, form: SettingsForm) -> None:
         super().__init__()
-        self.model, self.device = model, device
+        self._form, self.tuned = form, TunedThresholds(form)
+        self.model = model = form.choice("model")
+        self.device = device = form.choice("device")
         chosen = model.value()
         model.set_choices(model_choices())
         model.set_value(chosen)
@@ -110,15 +123,8 @@ class ModelPanel(QWidget):
         self.browse_button.setFixedWidth(32)
         self.browse_button.setToolTip("Use weights of your own (.safetensors)")
         model.row.addWidget(self.browse_button)
-        self.used = QLabel("not known before the first run")
-        self.used.setObjectName("hint")
-        self.used.setWordWrap(True)
-        self.kind = QLabel()
-        self.kind.setObjectName("hint")
-        self.kind.setWordWrap(True)
-        self.advice = QLabel()
-        self.advice.setObjectName("advice")
-        self.advice.setWordWrap(True)
+        self.used = text_label("hint", "not known before the first run")
+        self.kind, self.advice = text_label("hint"), text_label("advice")
         self.advice.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
         )
@@ -126,16 +132,12 @@ class ModelPanel(QWidget):
         content = QWidget()
         rows = QFormLayout(content)
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.addRow(labels["model"], model)
-        rows.addRow(labels["device"], device)
+        rows.addRow(form.labels["model"], model)
+        rows.addRow(form.labels["device"], device)
         rows.addRow("Used", self.used)
-        rows.addRow("", flips)
+        rows.addRow("", form.fields["flips"])
         self.fold = Collapsible("Model and device", content)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.fold)
-        column.addWidget(self.kind)
-        column.addWidget(self.advice)
+        stack(self, self.fold, self.kind, self.advice)
         self._used_name = ""
         self.browse_button.clicked.connect(self.browse)
         model.changed.connect(self._retitle)
@@ -179,11 +181,19 @@ class ModelPanel(QWidget):
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
-    def show_label_kind(self, card: Mapping[str, Any]) -> None:
-        """Say what the model of a card labels, if not nuclei."""
+    def follow(self) -> None:
+        """Take the thresholds of the model that is chosen now."""
+        self.tuned.follow()
+
+    def name_kind(self) -> str:
+        """Name the form after what the model labels; gives its plural, as "nuclei"."""
+        card = self.tuned.card
         words = words_on(card)
         self.kind.setText(words)
         self.kind.setVisible(bool(words))
+        kind = self.tuned.label_kind
+        self._form.fit(kind)
+        return kind.nouns[1]
 
     def show_used(self, device: str, notes: tuple[str, ...] = ()) -> None:
         """Say where the network really ran, and why if that was not as asked.
@@ -201,19 +211,6 @@ class ModelPanel(QWidget):
         self.fold.set_title(f"Model and device: {model}, {device}")
 
 
-AUTOMATIC = (("auto", "Automatic"),)
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DeviceReport:
-    """Devices as (value, label) pairs, and advice on one that lies idle."""
-
-    devices: list[tuple[str, str]]
-    advice: str | None
-
-
 def list_devices() -> DeviceReport:
     """Devices of this machine; imports torch, so never call it in the GUI thread."""
     with quiet_collector():
@@ -227,7 +224,7 @@ def list_devices() -> DeviceReport:
 
 
 def warm_up(model: str, device: str) -> None:
-    """Load the network and run one window, so that the first press need not wait.
+    """Load the network and run one tile, so that the first press need not wait.
 
     What cannot be loaded is said when the button is pressed.
     """
@@ -239,7 +236,7 @@ def warm_up(model: str, device: str) -> None:
 
         try:
             loaded = shared_model(model, device)
-            shape = (1, 3, loaded.window, loaded.window)
+            shape = (1, 3, loaded.tile, loaded.tile)
             loaded.predict_tiles(np.zeros(shape, np.float32))
         except (PMRNetError, RuntimeError) as error:
             logger.debug("the network was not loaded ahead: %s", error)

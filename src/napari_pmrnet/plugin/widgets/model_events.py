@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
+
+from napari_pmrnet.plugin.widgets.qt import Signal
 
 
 class ModelEvents(QObject):
-    """What happens to the library.
+    """Events of the library.
 
     ``changed`` carries the name that a model had and the one it has now: the first is
     empty for a model that came, the second for one that went. To be emitted in the GUI

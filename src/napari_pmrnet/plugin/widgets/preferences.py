@@ -61,7 +61,8 @@ def _preferences() -> Any:
     try:
         from napari.settings import get_plugin_settings
 
-        return get_plugin_settings(PLUGIN).segmentation
+        settings: Any = get_plugin_settings(PLUGIN)
+        return settings.segmentation
     except (ImportError, KeyError, AttributeError):
         return None
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
+from functools import partial
 from typing import Any, get_type_hints
 
-from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QLabel
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QFormLayout, QLabel
 
-from napari_pmrnet.models.card import CLASSES, INSTANCES, OBJECTS, noun
+from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.plugin.widgets.fields import (
     ChoiceField,
     DecimalField,
@@ -17,10 +19,15 @@ from napari_pmrnet.plugin.widgets.fields import (
     OptionalWholeField,
     TickField,
 )
+from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.settings import Settings
 
 OF_NUCLEI = ("diameter", "seed_threshold")
 """Settings that only models of nuclei read."""
+_OF_PARTS = {
+    LabelKind.OBJECTS: LabelKind.OBJECTS.nouns,
+    LabelKind.CLASSES: ("part", "parts"),
+}
 
 _KINDS: dict[Any, type[Field]] = {
     bool: TickField,
@@ -51,14 +58,13 @@ class SettingsForm(QObject):
     """
 
     changed = Signal(str)
-    _titles: dict[str, QLabel]
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         hints = get_type_hints(Settings)
         self.fields: dict[str, Field] = {}
         self.labels: dict[str, str] = {}
-        self._titles = {}
+        self._titles: dict[str, QLabel] = {}
         for spec in fields(Settings):
             self.labels[spec.name] = spec.metadata["label"]
             field = make_field(hints[spec.name], spec.metadata)
@@ -66,7 +72,14 @@ class SettingsForm(QObject):
             self.fields[spec.name] = field
         self.set_settings(Settings())
         for name, field in self.fields.items():
-            field.changed.connect(self._announcer(name))
+            field.changed.connect(partial(self._announce, name))
+
+    def choice(self, name: str) -> ChoiceField:
+        """Field of a setting that is one of several values."""
+        field = self.fields[name]
+        if not isinstance(field, ChoiceField):
+            raise TypeError(f"{name} is no choice")
+        return field
 
     def values(self) -> dict[str, Any]:
         """Value of every field, right or wrong."""
@@ -85,21 +98,31 @@ class SettingsForm(QObject):
         for name, value in settings.as_dict().items():
             self.fields[name].set_value(value)
 
+    def add_to(self, rows: QFormLayout, names: Iterable[str]) -> None:
+        """Lay out fields: with their label before them, above them, or in them."""
+        for name in names:
+            field = self.fields[name]
+            if isinstance(field, (OptionalField, ChoiceField)):
+                rows.addRow(self.title(name), field)
+                continue
+            if isinstance(field, DecimalField):
+                rows.addRow(self.title(name))
+            rows.addRow(field)
+
     def title(self, name: str) -> QLabel:
         """The label of a field for a layout, which `fit` changes."""
         if name not in self._titles:
             self._titles[name] = QLabel(self.labels[name])
         return self._titles[name]
 
-    def fit(self, kind: str) -> None:
+    def fit(self, kind: LabelKind) -> None:
         """Name the fields after what a model labels, and hide those it does not use.
 
         To be called once they are laid out.
 
         Parameters
         ----------
-        kind : str
-            One of `models.card.LABEL_KINDS`.
+        kind : LabelKind
         """
         words = renamed(kind)
         for spec in fields(Settings):
@@ -111,7 +134,7 @@ class SettingsForm(QObject):
                 field.box.setText(label)
             elif name in self._titles:
                 self._titles[name].setText(label)
-        applies = kind == INSTANCES
+        applies = kind is LabelKind.NUCLEI
         for name in OF_NUCLEI:
             self.fields[name].setEnabled(applies)
             for widget in (self.fields[name], self._titles.get(name)):
@@ -119,18 +142,14 @@ class SettingsForm(QObject):
                 if widget is not None and widget.parent() is not None:
                     widget.setVisible(applies)
 
-    def _announcer(self, name: str) -> Any:
-        """Slot that checks the form and names the field that changed."""
-
-        def announce() -> None:
-            self.settings()
-            self.changed.emit(name)
-
-        return announce
+    def _announce(self, name: str) -> None:
+        """Check the form and name the field that changed."""
+        self.settings()
+        self.changed.emit(name)
 
     @staticmethod
     def _reason(name: str, value: Any) -> str:
-        """Why a value will not do, empty if it will."""
+        """Reason why a value will not do, empty if it will."""
         try:
             Settings.from_dict({name: value})
         except (TypeError, ValueError) as error:
@@ -138,16 +157,12 @@ class SettingsForm(QObject):
         return ""
 
 
-_OF_PARTS = {OBJECTS: noun(OBJECTS), CLASSES: ("part", "parts")}
-
-
-def renamed(kind: str) -> dict[str, tuple[str, str]]:
+def renamed(kind: LabelKind) -> dict[str, tuple[str, str]]:
     """Label and help of the settings that are named after nuclei, for other kinds.
 
     Parameters
     ----------
-    kind : str
-        One of `models.card.LABEL_KINDS`.
+    kind : LabelKind
 
     Returns
     -------

@@ -1,76 +1,84 @@
-"""Status lines of the docks, and the rows they stand in."""
+"""The status line of a dock: what came of the last action, and how far one is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QProgressBar, QPushButton, QSizePolicy, QWidget
+
+from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
+from napari_pmrnet.plugin.widgets.qt import there
 
 
-class StatusPanel(QWidget):
-    """What came of the last gesture, and a bar while something takes its time."""
+class StatusLine(QWidget):
+    """A sentence, and a bar over it while something takes its time.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    text : str
+        What is said first.
+    lines : int
+        Lines that are kept free, so that parts below do not jump.
+    """
+
+    def __init__(self, text: str = "", lines: int = 2) -> None:
         super().__init__()
         self.bar = QProgressBar()
-        self.bar.setRange(0, 0)
-        self.bar.hide()
-        self.text = QLabel("")
-        self.text.setObjectName("status")
-        self.text.setWordWrap(True)
-        self.text.setMinimumHeight(2 * self.text.fontMetrics().height())
-        self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.bar)
-        column.addWidget(self.text)
+        self.text = text_label("status", text)
+        self.text.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
+        )
+        if lines > 1:
+            self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
+            self.text.setMinimumHeight(lines * self.text.fontMetrics().height())
+        stack(self, self.bar, self.text, spacing=6)
+        self.set_busy(False)
 
     def say(self, text: str, tone: str = "plain") -> None:
-        """Show a sentence in one of the tones of the run panel."""
-        show_tone(self.text, text, tone)
+        """Show a sentence: ``plain``, ``good``, a ``warning`` or an ``error``."""
+        self.text.setText(text)
+        self.text.setProperty("tone", tone)
+        # The style sheet is applied again, since the colour depends on the tone.
+        style = there(self.text.style())
+        style.unpolish(self.text)
+        style.polish(self.text)
+
+    def set_busy(self, busy: bool) -> None:
+        """Show a bar that moves by itself, or hide the bar."""
+        self.bar.setRange(0, 0)
+        self.bar.setVisible(busy)
+
+    def set_progress(self, done: int, total: int) -> None:
+        """Move the bar; a total of zero means that nothing can be counted yet.
+
+        The bar is empty then: Qt's moving one paints the window forty times a second.
+        """
+        self.bar.setRange(0, max(total, 1))
+        self.bar.setValue(done if total else 0)
 
 
-def labelled_row(title: str, widget: QWidget) -> QFormLayout:
-    """A widget with its label before it."""
-    row = QFormLayout()
-    row.setContentsMargins(0, 0, 0, 0)
-    row.addRow(title, widget)
-    return row
+class RunLine(QWidget):
+    """Buttons that run and cancel, over the status line of what they do."""
 
+    def __init__(self, run: str, text: str = "") -> None:
+        super().__init__()
+        self.run_button, self.cancel_button = QPushButton(run), QPushButton("Cancel")
+        self.run_button.setObjectName("run")
+        self.status = StatusLine(text, lines=1)
+        stack(
+            self,
+            row_of((self.run_button, 2), (self.cancel_button, 1)),
+            self.status,
+            spacing=6,
+        )
+        self.set_running(False)
 
-TONES = ("plain", "good", "warning", "error")
-
-
-def show_tone(label: QLabel, text: str, tone: str) -> None:
-    """Show a sentence in one of the ``TONES`` of the style sheet."""
-    label.setText(text)
-    label.setProperty("tone", tone)
-    restyle(label)
-
-
-def restyle(widget: QWidget) -> None:
-    """Apply the style sheet again after a property it depends on has changed."""
-    style = widget.style()
-    style.unpolish(widget)
-    style.polish(widget)
-
-
-def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
-    """Widgets side by side, each with its share of the width."""
-    row: Any = QHBoxLayout()
-    row.setSpacing(6)
-    for widget, share in widgets:
-        row.addWidget(widget, share)
-    return row
+    def set_running(self, running: bool) -> None:
+        """Swap which of run and cancel can be pressed."""
+        self.run_button.setEnabled(not running)
+        self.cancel_button.setEnabled(running)
+        self.status.set_busy(running)
 
 
 def sentences(notes: Iterable[str]) -> str:

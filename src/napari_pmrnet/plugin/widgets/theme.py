@@ -42,7 +42,7 @@ def tones(theme: str) -> dict[str, str]:
 
 
 def is_dark(theme: str) -> bool:
-    """Whether a theme has light text on a dark background."""
+    """Tell whether a theme has light text on a dark background."""
     from napari.utils.theme import get_theme
 
     red, green, blue = get_theme(theme).background.as_rgb_tuple()[:3]
@@ -52,7 +52,7 @@ def is_dark(theme: str) -> bool:
 class WheelGuard(QObject):
     """Lets the mouse wheel scroll the dock instead of changing what lies under it."""
 
-    def eventFilter(self, watched: Any, event: Any) -> bool:
+    def eventFilter(self, watched: Any, event: Any) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Pass the wheel on to the scroll area unless the control has the focus."""
         if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
             event.ignore()

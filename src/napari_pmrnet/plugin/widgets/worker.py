@@ -9,10 +9,11 @@ from inspect import isgeneratorfunction
 from typing import Any
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
 
 from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.plugin.widgets.qt import Signal, there
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class Runner(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether a job is under way, a cancelled one that has not stopped included."""
+        """Tell whether a job is under way, also one that was cancelled just now."""
         return self._worker is not None
 
     def start(self, task: str, job: Callable[..., Any], *args: Any) -> None:
@@ -112,7 +113,8 @@ class Runner(QObject):
         if self.is_running:
             raise RuntimeError(f"{task}: another job is still running.")
         steps = job(*args) if isgeneratorfunction(job) else once(job, *args)
-        worker = create_worker(drive, task, steps, _start_thread=False)
+        # napari's stubs know functions without arguments only.
+        worker: Any = create_worker(drive, task, steps, _start_thread=False)
         worker.yielded.connect(self._on_yielded)
         worker.aborted.connect(self._on_aborted)
         worker.returned.connect(self._on_returned)
@@ -142,7 +144,7 @@ class Runner(QObject):
 
     def _launch(self) -> None:
         """Start the job that waited at the gate."""
-        self._gate.finished.disconnect(self._launch)
+        there(self._gate).finished.disconnect(self._launch)
         if self._worker is not None:
             self._worker.start()
 

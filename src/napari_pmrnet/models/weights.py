@@ -1,0 +1,94 @@
+"""Weights of a network: saved with their card, and checked against it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from napari_pmrnet.io.write import replace_file
+from napari_pmrnet.models.card import CARD_VERSION, LICENCES, ModelCard, write_card
+from napari_pmrnet.network import PMRNet
+
+
+def save_model(path: Path, state: dict[str, Tensor], card: ModelCard) -> ModelCard:
+    """Write weights and card, each to a temporary file that is renamed.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.safetensors`` file; the card goes to the same name with ``.json``.
+    state : dict of Tensor
+        State of the network.
+    card : ModelCard
+        Card version, name and licences are added where it has none, the hash always.
+
+    Returns
+    -------
+    ModelCard
+        The card as written.
+    """
+    content = save({name: value.contiguous() for name, value in state.items()})
+    replace_file(path, lambda stream: stream.write(content))
+    written = ModelCard(
+        {
+            "card_version": CARD_VERSION,
+            "name": path.stem,
+            "window": card.tile,
+            "licences": LICENCES,
+            **card.document,
+            "sha256": sha256(content).hexdigest(),
+        }
+    )
+    write_card(path, written)
+    return written
+
+
+def state_fault(weights: bytes, channels: int) -> str | None:
+    """Fault of weights, as the end of "its weights ...", or None.
+
+    Parameters
+    ----------
+    weights : bytes
+        Content of a ``.safetensors`` file.
+    channels : int
+        Output channels of the network on the card.
+    """
+    try:
+        state = load(weights)
+    except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
+        return f"are no safetensors file ({error})"
+    expected = expected_state(channels)
+    missing, strange = expected.keys() - state.keys(), state.keys() - expected.keys()
+    if missing or strange:
+        return (
+            f"are not those of PMRNet: {len(missing)} of {len(expected)} tensors are "
+            f"missing and {len(strange)} are not of it, such as "
+            f"{min(strange or missing)[:60]!r}"
+        )
+    for name, wanted in expected.items():
+        tensor = state[name]
+        if tensor.shape != wanted.shape or tensor.dtype != wanted.dtype:
+            return (
+                f"are of another network: {name} is {_kind(tensor)} where its card's "
+                f"network has {_kind(wanted)}"
+            )
+        if not torch.isfinite(tensor).all():
+            return f"hold NaN or infinite values in {name}"
+    return None
+
+
+def expected_state(channels: int) -> dict[str, Tensor]:
+    """State of a network with so many output channels, without its values."""
+    with torch.device("meta"):
+        return PMRNet(out_channels=channels).state_dict()
+
+
+def _kind(tensor: Tensor) -> str:
+    """Type and shape, in words."""
+    shape = " x ".join(map(str, tensor.shape)) or "one number"
+    return f"{str(tensor.dtype).removeprefix('torch.')} {shape}"

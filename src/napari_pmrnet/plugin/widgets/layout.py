@@ -1,0 +1,112 @@
+"""Layout of the parts of a dock: rows, scrolling columns, frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+def text_label(name: str, text: str = "") -> QLabel:
+    """Label of a sentence, under a name that the style sheet knows."""
+    label = QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    return label
+
+
+def stack(
+    widget: QWidget,
+    *parts: QWidget | QLayout | tuple[QWidget, int],
+    margins: tuple[int, int, int, int] | None = (0, 0, 0, 0),
+    spacing: int | None = None,
+) -> QVBoxLayout:
+    """Lay parts out in a widget, one under the other.
+
+    Parameters
+    ----------
+    widget : QWidget
+    *parts : QWidget, QLayout or (QWidget, int)
+        The number is the share of the height that is left over.
+    margins : tuple of int, optional
+        Left, top, right and bottom in pixels; None: those of the style.
+    spacing : int, optional
+        Pixels between parts; by default that of the style.
+    """
+    column = QVBoxLayout(widget)
+    if margins is not None:
+        column.setContentsMargins(*margins)
+    if spacing is not None:
+        column.setSpacing(spacing)
+    for part in parts:
+        if isinstance(part, QLayout):
+            column.addLayout(part)
+        elif isinstance(part, tuple):
+            column.addWidget(*part)
+        else:
+            column.addWidget(part)
+    return column
+
+
+def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
+    """Widgets side by side, each with its share of the width."""
+    # qtpy's stubs know `addWidget` without a stretch only.
+    row: Any = QHBoxLayout()
+    row.setSpacing(6)
+    for widget, share in widgets:
+        row.addWidget(widget, share)
+    return row
+
+
+def labelled_row(title: str, widget: QWidget) -> QFormLayout:
+    """A widget with its label before it."""
+    row = QFormLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addRow(title, widget)
+    return row
+
+
+def column_of(*parts: QWidget) -> QWidget:
+    """Parts of a form one under the other, with room for a scroll bar beside them."""
+    widget = QWidget()
+    stack(widget, *parts, margins=(0, 0, 6, 0)).addStretch(1)
+    return widget
+
+
+class Scrolling(QScrollArea):
+    """A frame that a widget scrolls in where the window is low."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidget(content)
+
+
+class Notice(QFrame):
+    """A framed sentence over the ways on from it; hidden while there is none."""
+
+    def __init__(self, *buttons: QPushButton) -> None:
+        super().__init__()
+        self.setObjectName("notice")
+        self.text = text_label("")
+        self.ways = QHBoxLayout()
+        for button in buttons:
+            self.ways.addWidget(button)
+        stack(self, self.text, self.ways, margins=(8, 6, 8, 6))
+        self.hide()
+
+    def show_text(self, text: str) -> None:
+        """Show a sentence; an empty one hides the notice."""
+        self.text.setText(text)
+        self.setVisible(bool(text))

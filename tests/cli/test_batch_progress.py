@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from typer.testing import CliRunner
 
-from napari_pmrnet.cli import app as app_module
+from napari_pmrnet.cli.app import app as app_module
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.segmentation import stack
 
@@ -137,7 +137,7 @@ def test_complaints_stand_above_the_progress_bar(monkeypatch):
 
 def test_help_needs_neither_torch_nor_a_viewer():
     code = (
-        "import sys\nfrom napari_pmrnet.cli import app\n"
+        "import sys\nfrom napari_pmrnet.cli.app import app\n"
         "try: app(['segment', '--help'])\nexcept SystemExit: pass\n"
         "print('LOADED', {'torch', 'napari', 'zarr'} & set(sys.modules))"
     )

@@ -106,6 +106,7 @@ def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> Non
     assert card.document == json.loads(output.with_suffix(".json").read_text())
     assert card.data["images"] == {"train": 4, "val": 2}
     assert card.channels == ("probability", "flow_y", "flow_x")
+    assert card.certainty is not None
     assert set(card.certainty) == {"intercept", *PIXEL_FEATURES}
     fitted = {"object_certainty", "missed_certainty", "suggestions"}
     assert fitted <= set(card.document)

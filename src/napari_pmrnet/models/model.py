@@ -18,7 +18,7 @@ from torch import Tensor
 from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.backends.choose import Backend, make_backend
-from napari_pmrnet.models.backends.devices import choose_device
+from napari_pmrnet.models.backends.devices import channels_last, choose_device
 from napari_pmrnet.models.card import ModelCard, read_verified
 from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.network import PMRNet
@@ -221,8 +221,7 @@ def load_model(
             f"({_first_line(error)}). Choose another model."
         ) from error
     target = choose_device(device)
-    # torch's stub of Module.to knows no memory format.
-    network = network.eval().to(target, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    network = channels_last(network.eval(), target)
     return Model(path.stem, card, network, target, backend)
 
 

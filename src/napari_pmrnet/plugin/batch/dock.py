@@ -34,11 +34,11 @@ from napari_pmrnet.plugin.batch.panels import (
 )
 from napari_pmrnet.plugin.batch.run import open_result, report_text, run_batch
 from napari_pmrnet.plugin.batch.table import FOUND, RUNNING, FileState
+from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import column_of, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
-from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.plugin.widgets.status import RunLine
 from napari_pmrnet.plugin.widgets.theme import tones

@@ -19,10 +19,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
+from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import Field
 from napari_pmrnet.plugin.widgets.layout import Scrolling, row_of, stack
-from napari_pmrnet.plugin.widgets.qt import Signal, there
 from napari_pmrnet.plugin.widgets.table import TableView
 
 if TYPE_CHECKING:

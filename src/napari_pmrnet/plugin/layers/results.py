@@ -23,7 +23,7 @@ from napari_pmrnet.plugin.layers.result_layers import (
     replace_labels,
     result_metadata,
 )
-from napari_pmrnet.plugin.widgets.qt import there
+from napari_pmrnet.plugin.qt import there
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.result_layers import plain
-from napari_pmrnet.plugin.widgets.qt import Signal, single_shot
+from napari_pmrnet.plugin.qt import Signal, single_shot
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.review import (
     NUCLEUS,

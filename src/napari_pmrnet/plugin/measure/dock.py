@@ -14,10 +14,10 @@ from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.measure.snapshot import labels_on_show, measured_of
 from napari_pmrnet.plugin.measure.table import MeasurementsView
+from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import labelled_row, stack
-from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.status import StatusLine
 
 

@@ -42,9 +42,9 @@ from napari_pmrnet.plugin.measure.snapshot import (
     unit_of,
     with_flags,
 )
+from napari_pmrnet.plugin.qt import Signal, single_shot, there
 from napari_pmrnet.plugin.widgets.formats import FormatBox
 from napari_pmrnet.plugin.widgets.layout import row_of, stack
-from napari_pmrnet.plugin.widgets.qt import Signal, single_shot, there
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.measure import (
     INTENSITY,

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.plugin.measure.formatting import head_of
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.table import (
     CENTRE,
     RIGHT,

@@ -33,11 +33,11 @@ from napari_pmrnet.plugin.models.tasks import (
     verifying,
     with_ending,
 )
+from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.formats import FormatBox
 from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.plugin.widgets.model_events import model_events
-from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.status import StatusLine
 
 IMPORTED = "Models (*.zip *.safetensors)"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from qtpy.QtWidgets import QHeaderView
 
 from napari_pmrnet.models.card_text import Entry, describe, summary
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.table import LEFT, Column, TableModel, TableView
 
 _HEADS = {

@@ -28,9 +28,9 @@ from napari_pmrnet.plugin.layers.review_session import (
     is_zarr,
 )
 from napari_pmrnet.plugin.layers.source_image import image_for
+from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.persistence import Found
-from napari_pmrnet.plugin.widgets.qt import Signal, there
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.edits import difference
 from napari_pmrnet.proofreading.journal import (

@@ -25,6 +25,7 @@ from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.result_layers import CLASS
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
+from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.review.canvas import ReviewCanvas
 from napari_pmrnet.plugin.review.colormap import certainty_colormap
 from napari_pmrnet.plugin.review.controller import ReviewDesk
@@ -40,7 +41,6 @@ from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of, stack
-from napari_pmrnet.plugin.widgets.qt import there
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.queue import DOUBTFUL, listed, next_row

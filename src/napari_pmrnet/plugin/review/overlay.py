@@ -12,7 +12,7 @@ from napari.utils.color import ColorArray
 from napari_pmrnet.io.outlines import outlines
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
-from napari_pmrnet.plugin.widgets.qt import single_shot
+from napari_pmrnet.plugin.qt import single_shot
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -15,9 +15,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
 from napari_pmrnet.plugin.widgets.layout import Notice, row_of, stack
-from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.proofreading.queue import LISTS
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 

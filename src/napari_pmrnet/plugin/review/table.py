@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from qtpy.QtCore import Qt
 
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.table import RIGHT, Column, TableModel, TableView
 from napari_pmrnet.proofreading.queue import row_of
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place

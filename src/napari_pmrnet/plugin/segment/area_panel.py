@@ -21,10 +21,10 @@ from napari_pmrnet.plugin.layers.axes import (
     first_level,
 )
 from napari_pmrnet.plugin.layers.shapes import region_polygons
+from napari_pmrnet.plugin.qt import single_shot
 from napari_pmrnet.plugin.widgets.fields import ChoiceField
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import text_label
-from napari_pmrnet.plugin.widgets.qt import single_shot
 from napari_pmrnet.segmentation.sizes import is_large_plane
 from napari_pmrnet.segmentation.stack import Stack, check_stack
 

@@ -16,13 +16,13 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import Result, Results
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.segment.jobs import (
     Outcome,
     SegmentationJob,
     disk_layer,
     segmentation_steps,
 )
-from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.segmentation.diameter import median_diameter

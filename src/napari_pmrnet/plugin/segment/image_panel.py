@@ -25,11 +25,11 @@ from napari_pmrnet.plugin.layers.pixel_size import (
     pixel_size,
     pixel_unit,
 )
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import text_label
-from napari_pmrnet.plugin.widgets.qt import Signal
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

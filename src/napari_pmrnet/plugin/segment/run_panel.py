@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.layout import Notice, row_of, stack
-from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.plugin.widgets.status import RunLine
 
 

@@ -24,8 +24,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.widgets.layout import row_of, stack
-from napari_pmrnet.plugin.widgets.qt import Signal, there
 
 HEADS = ("", "before", "after", "change")
 TITLES = {

@@ -24,7 +24,7 @@ from napari_pmrnet.finetuning.job import (
     Job,
     TuneSettings,
 )
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.qt import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QWidget
 
-from napari_pmrnet.plugin.widgets.qt import single_shot
+from napari_pmrnet.plugin.qt import single_shot
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.plugin.widgets.theme import WheelGuard, style_sheet
 from napari_pmrnet.plugin.widgets.worker import Runner

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.layout import stack, text_label
-from napari_pmrnet.plugin.widgets.qt import Signal
 
 BEYOND = 1_000_000
 OPEN = -1

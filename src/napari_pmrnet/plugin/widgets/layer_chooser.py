@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
 
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.fields import Field, narrow
-from napari_pmrnet.plugin.widgets.qt import Signal
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject
 
-from napari_pmrnet.plugin.widgets.qt import Signal
+from napari_pmrnet.plugin.qt import Signal
 
 
 class ModelEvents(QObject):

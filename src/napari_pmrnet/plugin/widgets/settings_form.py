@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFormLayout, QLabel
 
 from napari_pmrnet.models.label_kind import LabelKind
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.fields import (
     ChoiceField,
     DecimalField,
@@ -19,7 +20,6 @@ from napari_pmrnet.plugin.widgets.fields import (
     OptionalWholeField,
     TickField,
 )
-from napari_pmrnet.plugin.widgets.qt import Signal
 from napari_pmrnet.settings import Settings
 
 OF_NUCLEI = ("diameter", "seed_threshold")

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QProgressBar, QPushButton, QSizePolicy, QWidget
 
+from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
-from napari_pmrnet.plugin.widgets.qt import there
 
 
 class StatusLine(QWidget):

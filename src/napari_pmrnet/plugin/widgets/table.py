@@ -19,7 +19,7 @@ from qtpy.QtCore import (
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from napari_pmrnet.plugin.widgets.qt import Signal, there
+from napari_pmrnet.plugin.qt import Signal, there
 
 Row = TypeVar("Row")
 _MIDDLE = Qt.AlignmentFlag.AlignVCenter

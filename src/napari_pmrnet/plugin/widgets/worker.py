@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject
 
 from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.plugin.widgets.qt import Signal, there
+from napari_pmrnet.plugin.qt import Signal, there
 
 logger = logging.getLogger(__name__)
 

@@ -106,7 +106,7 @@ def labelling(
 ) -> Generator[Progress, None, Stored]:
     """Segment a plane block by block, however small it is."""
     store = LabelStore(output, **keywords)
-    provenance = Provenance(settings.as_dict(), model.card["sha256"])
+    provenance = Provenance(settings.as_dict(), model.card.sha256)
     store.create(plane.shape, provenance)
     found = yield from store.label(plane, (), settings, model)
     store.finish(found.objects)

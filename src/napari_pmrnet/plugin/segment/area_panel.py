@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from napari_pmrnet.segmentation.plane import Plane
 
 SETTLE = 100
-MOST_MAP_BYTES = 1 << 30
-"""Maps of a stack that would take more are left out."""
 
 
 class Area(Enum):

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
 
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import Result, Results
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.segment.jobs import (
     Outcome,
     SegmentationJob,
@@ -288,7 +290,7 @@ def report(
     segmentation: Labelled, plane: str = "", kept: str = "", anew: bool = False
 ) -> tuple[str, str]:
     """Say what came of a run: a sentence for the user and its tone."""
-    count = segmentation.objects["label"].nunique()
+    count = len(np.unique(segmentation.objects["label"]))
     text = segmentation.model.card.label_kind.counted(count)
     if isinstance(segmentation, StackSegmentation):
         count_of_planes = segmentation.labels[..., 0, 0].size

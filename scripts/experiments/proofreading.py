@@ -161,9 +161,8 @@ def draw(curves: pd.DataFrame, path: Path) -> None:
 def edit_times() -> None:
     """Seconds of each edit and of what follows it, on 10,000 nuclei."""
     labels, gate = many_nuclei()
-    review = Review(
-        Nuclei(labels, maps={"certainty": np.ones(labels.shape, np.float32)})
-    )
+    maps = {"certainty": np.ones(labels.shape, np.float32)}
+    review = Review(Nuclei(labels, labels.copy(), maps))
     box = review.nuclei.box
     edits = {
         "split": lambda: split(

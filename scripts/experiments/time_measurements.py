@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_pmrnet.proofreading.boxes import box_of
+from napari_pmrnet.proofreading.boxes import box_around
 from napari_pmrnet.proofreading.measure import count_pixels, measure, measure_boxes
 
 SIZE, ACROSS = 4096, 100
@@ -25,7 +25,7 @@ def main() -> None:
     table = timed("measure all", measure, labels, {"image": image})
     timed("count pixels", count_pixels, labels)
     names = table.index[:TOUCHED]
-    boxes = [(label, box_of(labels, label)) for label in names]
+    boxes = [(label, box_around(labels, label)) for label in names]
     readers = {"image": lambda box: image[box]}
     timed(f"measure {TOUCHED}", measure_boxes, labels, boxes, readers)
     print(f"{len(table)} nuclei, mean area {table['area'].mean():.0f} pixels")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.proofreading.boxes import box_of
+from napari_pmrnet.proofreading.boxes import box_around
 from napari_pmrnet.proofreading.edits import (
     Edit,
     add,
@@ -131,11 +131,11 @@ def test_deleting_one_and_many() -> None:
 
 def test_a_box_saves_the_look_at_the_whole_image() -> None:
     within = (slice(3, 5), slice(5, 10))
-    assert box_of(BAR, 7, within) == (slice(4, 5), slice(8, 9))
+    assert box_around(BAR, 7, within) == (slice(4, 5), slice(8, 9))
     edit = delete(BAR, [7], within)
     assert edit.ys.tolist() == [4] and edit.xs.tolist() == [8]
     with pytest.raises(EditError, match="no nucleus 5"):
-        box_of(BAR, 5, within)
+        box_around(BAR, 5, within)
 
 
 def test_holes_are_filled_unless_another_nucleus_is_there() -> None:

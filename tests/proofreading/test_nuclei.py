@@ -31,7 +31,7 @@ def random_maps(shape: tuple[int, int]) -> dict[str, np.ndarray]:
 def nuclei() -> Nuclei:
     labels = grid_of_squares()
     image = np.arange(labels.size, dtype=float).reshape(labels.shape)
-    return Nuclei(labels, maps=random_maps(labels.shape), image=image)
+    return Nuclei(labels, labels.copy(), random_maps(labels.shape), image=image)
 
 
 def change(nuclei: Nuclei, edit) -> set[int]:
@@ -84,14 +84,15 @@ def test_half_a_nucleus_is_edited_however_often_it_is_measured(nuclei: Nuclei) -
 
 
 def test_labels_made_elsewhere_have_no_certainty() -> None:
-    nuclei = Nuclei(grid_of_squares())
+    nuclei = Nuclei(grid_of_squares(), grid_of_squares())
     assert nuclei.table[["certainty", "intensity"]].isna().all(axis=None)
     change(nuclei, merge(nuclei.labels, 2, [5]))
     assert nuclei.table["certainty"].isna().all() and nuclei.table.loc[2, "area"] == 162
 
 
 def test_no_nuclei_at_all() -> None:
-    nuclei = Nuclei(np.zeros((8, 8), np.uint16))
+    nothing = np.zeros((8, 8), np.uint16)
+    nuclei = Nuclei(nothing, nothing.copy())
     assert nuclei.table.empty and nuclei.next_label() == 1
     nuclei.labels[2:4, 2:4] = 7
     box = slice(1, 5), slice(1, 5)
@@ -101,7 +102,7 @@ def test_no_nuclei_at_all() -> None:
 
 def test_shapes_that_do_not_fit_are_named() -> None:
     with pytest.raises(EditError, match=r"boundary \(4, 4\)"):
-        Nuclei(np.zeros((8, 8), int), maps={"boundary": np.zeros((4, 4))})
+        Nuclei(*np.zeros((2, 8, 8), int), maps={"boundary": np.zeros((4, 4))})
 
 
 def test_a_part_told_of_the_whole_has_the_same_certainty() -> None:
@@ -129,7 +130,8 @@ def test_a_part_told_of_the_whole_has_the_same_certainty() -> None:
 @settings(max_examples=25, deadline=None)
 def test_any_painting_leaves_the_table_as_made_anew(data: st.DataObject) -> None:
     labels = grid_of_squares()
-    nuclei = Nuclei(labels, maps={"certainty": random_maps(labels.shape)["certainty"]})
+    maps = {"certainty": random_maps(labels.shape)["certainty"]}
+    nuclei = Nuclei(labels, labels.copy(), maps)
     for _ in range(data.draw(st.integers(1, 4))):
         y, x = data.draw(st.integers(0, 55)), data.draw(st.integers(0, 55))
         h, w = data.draw(st.integers(1, 30)), data.draw(st.integers(1, 30))

@@ -37,7 +37,7 @@ def proposals() -> Missed:
 def a_review(journal: Journal | None = None) -> Review:
     labels = squares()
     certainty = np.where(labels == 4, 0.1, 0.95).astype(np.float32)
-    nuclei = Nuclei(labels, maps={"certainty": certainty})
+    nuclei = Nuclei(labels, labels.copy(), {"certainty": certainty})
     return Review(nuclei, proposals(), journal=journal)
 
 
@@ -50,7 +50,7 @@ def test_the_most_doubtful_come_first() -> None:
 
 
 def test_labels_without_certainty_come_as_they_are() -> None:
-    places = Review(Nuclei(squares())).places()
+    places = Review(Nuclei(squares(), squares())).places()
     assert places["doubt"].isna().all() and places["number"].tolist() == [*range(1, 10)]
 
 
@@ -132,7 +132,7 @@ def suggestions() -> Suggestions:
 
 def test_likely_suggestions_are_places() -> None:
     certainty = np.full((30, 30), 0.95, np.float32)
-    nuclei = Nuclei(squares(), maps={"certainty": certainty})
+    nuclei = Nuclei(squares(), squares(), {"certainty": certainty})
     review = Review(nuclei, suggestions=suggestions())
     places = review.places()
     assert list(zip(places["kind"], places["number"], strict=True))[:2] == [

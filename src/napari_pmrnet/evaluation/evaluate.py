@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
 from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.errors import DataError
@@ -24,6 +22,7 @@ from napari_pmrnet.models.label_kind import LabelKind, classes_of, true_classes
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation import Segmentation, Settings, segment
 from napari_pmrnet.segmentation.diameter import choose_scale
+from napari_pmrnet.segmentation.flow_labels import components
 from napari_pmrnet.segmentation.predict import predict, run_to_end
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
@@ -114,7 +113,7 @@ def evaluate(
                 f"{', '.join(names)}. Evaluate it on labels of these classes."
             )
         if kind is LabelKind.OBJECTS:
-            truth, _ = cast("tuple[np.ndarray, int]", ndimage.label(truth > 0))
+            truth, _ = components(truth > 0)
         seen, true = protocol_classes(model, image, truth, settings.flips)
         scores.append(
             ImageScore(

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import WeightsError
@@ -37,8 +37,9 @@ class Model:
     name : str
         Name of a model or of the file.
     card : ModelCard
-    network : PMRNet
-        In evaluation mode, in channels_last memory format.
+    network : Module
+        `PMRNet`, or one that takes and gives the same, in evaluation mode, in
+        channels_last memory format.
     device : torch.device
         Where the network is.
     wanted_backend : str
@@ -47,7 +48,7 @@ class Model:
 
     name: str
     card: ModelCard
-    network: PMRNet
+    network: nn.Module
     device: torch.device
     wanted_backend: str = "auto"
 

@@ -7,7 +7,7 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from napari_pmrnet.network.blocks import depthwise, pointwise
+from napari_pmrnet.network.blocks import depthwise, layers, pointwise
 
 
 class _Maximum(torch.autograd.Function):
@@ -51,9 +51,10 @@ class RotationBranch(nn.Module):
 
     def init_physics(self) -> None:
         """Set the kernel bank to the rotations of one 0.1 * randn kernel."""
-        kernel = 0.1 * torch.randn_like(self.responses[0].weight)
+        responses = layers(self.responses)
+        kernel = 0.1 * torch.randn_like(responses[0].weight)
         with torch.no_grad():
-            for turns, conv in enumerate(self.responses):
+            for turns, conv in enumerate(responses):
                 conv.weight.copy_(torch.rot90(kernel, turns, dims=(2, 3)))
 
     def forward(self, x: Tensor) -> Tensor:

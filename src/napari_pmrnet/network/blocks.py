@@ -6,6 +6,9 @@ thop see the whole arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -42,6 +45,11 @@ class ECB(nn.Sequential):
             nn.BatchNorm2d(out_channels),
             nn.SiLU(),
         )
+
+
+def layers(chain: Iterable[nn.Module]) -> list[Any]:
+    """Layers of a chain or a list; torch's types do not say which kind is where."""
+    return list(chain)
 
 
 def learned_scalar(value: float) -> nn.Parameter:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
+_KEPT = ("kernel_size", "stride", "padding")
+
 
 def norm_terms(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """What a BatchNorm does in evaluation mode: ``scale * x + shift``.
+    """Scale and shift of a BatchNorm in evaluation mode: ``scale * x + shift``.
 
     Returns
     -------
     scale, shift : Tensor, shape (C,)
     """
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    return scale, norm.bias - scale * norm.running_mean
+    mean, variance = map(norm.get_buffer, ("running_mean", "running_var"))
+    scale = norm.weight / torch.sqrt(variance + norm.eps)
+    return scale, norm.bias - scale * mean
 
 
 def with_weights(
@@ -32,12 +36,12 @@ def with_weights(
     bias : Tensor, shape (out,), optional
     """
     groups = 1 if conv.groups == 1 else len(weight)
+    # torch's types give tuples of any length and ask for pairs.
+    same: Any = {name: getattr(conv, name) for name in _KEPT}
     made = nn.Conv2d(
         weight.shape[1] * groups,
         len(weight),
-        conv.kernel_size,
-        conv.stride,
-        conv.padding,
+        **same,
         groups=groups,
         bias=bias is not None,
         device="meta",
@@ -101,8 +105,8 @@ def folded(chain: nn.Sequential) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def is_chain(module: nn.Module) -> bool:
-    """Whether a module does nothing but run its layers one after the other."""
+def is_chain(module: nn.Module) -> TypeGuard[nn.Sequential]:
+    """True if a module does nothing but run its layers one after the other."""
     return (
         isinstance(module, nn.Sequential)
         and type(module).forward is nn.Sequential.forward

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_pmrnet.network.adaptive_scale import AdaptiveScale, RotationBranch
+from napari_pmrnet.network.blocks import layers
 from napari_pmrnet.network.boundary_fusion import BoundaryFusion
 from napari_pmrnet.network.esconv import ESConv
 from napari_pmrnet.network.fold_batchnorm import (
@@ -36,24 +37,27 @@ class FusedESConv(nn.Module):
     its sign comes after the absolute value.
     """
 
+    sign: Tensor | None
+    shift: Tensor
+
     def __init__(self, module: ESConv) -> None:
         super().__init__()
         self.main = folded(module.main)
-        norm, _, depthwise, last = module.momentum
+        norm, _, depthwise, last = layers(module.momentum)
         scale, shift = norm_terms(norm)
         self.gradient_x = scaled(module.gradient_x, scale * 2**-0.5)
         self.gradient_y = scaled(module.gradient_y, scale * 2**-0.5)
         self.register_buffer("sign", _signs(scale))
         self.register_buffer("shift", shift[:, None, None])
         self.momentum = folded(nn.Sequential(depthwise, last))
-        (coupling,) = folded(module.step.coupling)
+        (coupling,) = layers(folded(module.step.coupling))
         on_p, on_q = coupling.weight.chunk(2, dim=1)
         joined = torch.cat([-on_q, on_p], dim=1)
         self.coupling = doubled(with_weights(coupling, joined, coupling.bias))
         self.eps = float(module.step.eps)
         self.boundary = folded(module.boundary)
         self.boundary_features = folded(module.boundary_features)
-        fuse, self.activation = folded(module.fuse)
+        fuse, self.activation = layers(folded(module.fuse))
         self.fuse_main, self.fuse_features = split_pointwise(fuse)
         self.beta = float(module.beta)
 
@@ -77,12 +81,15 @@ class FusedBranch(nn.Module):
     A scale above 0 passes through the maximum; the sign of one below 0 comes after it.
     """
 
+    sign: Tensor | None
+
     def __init__(self, module: RotationBranch) -> None:
         super().__init__()
         scale, shift = norm_terms(module.norm)
         sign = torch.where(scale < 0, -1.0, 1.0)
         self.responses = nn.ModuleList(
-            scaled(conv, scale * sign, shift * sign) for conv in module.responses
+            scaled(conv, scale * sign, shift * sign)
+            for conv in layers(module.responses)
         )
         self.register_buffer("sign", _signs(scale))
 
@@ -96,7 +103,7 @@ class FusedAdaptiveScale(nn.Module):
 
     def __init__(self, module: AdaptiveScale) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(FusedBranch(b) for b in module.branches)
+        self.branches = nn.ModuleList(map(FusedBranch, layers(module.branches)))
         self.selector = folded(module.selector)
         self.project = folded(module.project)
 
@@ -149,11 +156,11 @@ class FusedRGDS(nn.Module):
         super().__init__()
         flow = module.flow
         self.local = flow.local
-        self.coupling = doubled(folded(flow.coupling)[0])
+        self.coupling = doubled(layers(folded(flow.coupling))[0])
         self.rescale, self.shift = flow.rescale, flow.shift
         self.alpha = float(flow.alpha)
         self.low = folded(module.low)
-        self.pool, high = folded(module.high)
+        self.pool, high = layers(folded(module.high))
         self.high = scaled(high, module.mix.expand(high.out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,7 +178,7 @@ class FusedBoundaryFusion(nn.Module):
         super().__init__()
         self.gate = folded(module.gate)
         self.detail = folded(module.detail)
-        spread, join, self.activation = folded(module.joint)
+        spread, join, self.activation = layers(folded(module.joint))
         self.spread_decoded, self.spread_skip = split_depthwise(spread)
         self.join_decoded, self.join_skip = split_pointwise(join)
 

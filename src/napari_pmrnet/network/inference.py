@@ -56,11 +56,12 @@ def inference_form(network: nn.Module) -> nn.Module:
     """
     fast = deepcopy(network).eval().requires_grad_(False)
     _replace_parts(fast)
-    return fast.to(memory_format=torch.channels_last)
+    # torch's stub of Module.to does not know memory_format.
+    return fast.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _replace_parts(module: nn.Module) -> None:
-    """Put the lean form in the place of every part that has one."""
+    """Put the inference form in the place of every part that has one."""
     for name, child in module.named_children():
         if type(child) in _FUSED:
             setattr(module, name, _FUSED[type(child)](child))

@@ -34,7 +34,7 @@ class Gates(NamedTuple):
 
 
 class PMRNetOutput(NamedTuple):
-    """What the network hands out.
+    """Output of the network.
 
     ``logits`` is (B, out_channels, H, W). ``certainty`` is the raw PGRF map
     ``1 - mean(D)`` over channels, (B, 1, H, W) in (0, 1). ``certainty`` and ``gates``

@@ -8,12 +8,17 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.segmentation.tiles import Box
+from napari_pmrnet.segmentation.tiles import Box, box_of
 
 _ROWS = 512
 
 
-def box_of(labels: np.ndarray, label: int, within: Box | None = None) -> Box:
+def everywhere(image: np.ndarray) -> Box:
+    """The box of a whole image (H, W)."""
+    return box_of(slice(0, length) for length in image.shape)
+
+
+def box_around(labels: np.ndarray, label: int, within: Box | None = None) -> Box:
     """Smallest box around a nucleus.
 
     Parameters
@@ -28,12 +33,12 @@ def box_of(labels: np.ndarray, label: int, within: Box | None = None) -> Box:
     EditError
         If no pixel has the label.
     """
-    within = within or (slice(0, labels.shape[0]), slice(0, labels.shape[1]))
+    within = within or everywhere(labels)
     mask = labels[within] == label
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if label == 0 or not len(rows):
         raise EditError(f"there is no nucleus {label}. It may have been deleted.")
-    return tuple(
+    return box_of(
         slice(outer.start + int(span[0]), outer.start + int(span[-1]) + 1)
         for outer, span in zip(within, (rows, columns), strict=True)
     )
@@ -41,7 +46,7 @@ def box_of(labels: np.ndarray, label: int, within: Box | None = None) -> Box:
 
 def grown(box: Box, margin: int, shape: Sequence[int]) -> Box:
     """A box with a margin on every side, inside an image of `shape`."""
-    return tuple(
+    return box_of(
         slice(max(0, s.start - margin), min(n, s.stop + margin))
         for s, n in zip(box, shape, strict=True)
     )
@@ -49,7 +54,7 @@ def grown(box: Box, margin: int, shape: Sequence[int]) -> Box:
 
 def union(boxes: Iterable[Box]) -> Box:
     """Smallest box that holds all boxes, of which there is at least one."""
-    return tuple(
+    return box_of(
         slice(min(s.start for s in axis), max(s.stop for s in axis))
         for axis in zip(*boxes, strict=True)
     )
@@ -88,7 +93,7 @@ def differing_box(
     tuple of slice or None
         None if they are equal.
     """
-    within = within or (slice(0, before.shape[0]), slice(0, before.shape[1]))
+    within = within or everywhere(before)
     top, left = within[0].start, within[1].start
     rows: list[int] = []
     columns = np.zeros(within[1].stop - left, bool)

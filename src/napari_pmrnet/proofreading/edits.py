@@ -12,18 +12,17 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 from skimage.draw import line as line_pixels
-from skimage.measure import label as connected_parts
 from skimage.segmentation import relabel_sequential, watershed
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.proofreading.boxes import box_of, grown
-from napari_pmrnet.segmentation.tiles import Box
+from napari_pmrnet.proofreading.boxes import box_around, grown
+from napari_pmrnet.segmentation.flow_labels import components
+from napari_pmrnet.segmentation.tiles import Box, box_of
 
 Point = tuple[float, float]
 
 SEED_RADIUS = 1.5
 SPREAD = 0.02
-_FOUR = ndimage.generate_binary_structure(2, 1)
 
 
 class Edit(NamedTuple):
@@ -44,7 +43,7 @@ class Edit(NamedTuple):
     @property
     def box(self) -> Box:
         """Smallest box that holds all pixels; the edit must have some."""
-        return tuple(
+        return box_of(
             slice(int(axis.min()), int(axis.max()) + 1) for axis in (self.ys, self.xs)
         )
 
@@ -94,7 +93,7 @@ def split(
     EditError
         If there is no such nucleus, or the clicks do not fall on two of its pixels.
     """
-    box = box_of(labels, label, within)
+    box = box_around(labels, label, within)
     mask = labels[box] == label
     origin = np.array([s.start for s in box])
     seeds = _seeds(mask, [np.subtract(click, origin) for click in clicks])
@@ -141,13 +140,13 @@ def split_along(
     EditError
         If there is no such nucleus, or the line does not cut it in two.
     """
-    box = box_of(labels, label, within)
+    box = box_around(labels, label, within)
     mask = labels[box] == label
     origin = np.array([s.start for s in box])
     cut = np.zeros(mask.shape, bool)
     cut[path_pixels(np.rint(path) - origin, mask.shape)] = True
-    parts, count = ndimage.label(mask & ~cut, _FOUR)
-    _, whole = ndimage.label(mask, _FOUR)
+    parts, count = components(mask & ~cut)
+    _, whole = components(mask)
     if count <= whole:
         raise EditError(
             f"the line does not cut nucleus {label} in two. Draw it from one side of "
@@ -193,7 +192,7 @@ def take_parts(
 
 
 def path_pixels(
-    path: Sequence[Point], shape: tuple[int, int]
+    path: Sequence[Point] | np.ndarray, shape: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (ys, xs) of an image under a line with the corners (y, x) of `path`."""
     corners = np.rint(np.asarray(path, float)).astype(int)
@@ -232,12 +231,12 @@ def merge(
     EditError
         If one of them does not exist, or there is nothing to merge.
     """
-    box_of(labels, into, within)
+    box_around(labels, into, within)
     others = [other for other in dict.fromkeys(others) if other != into]
     if not others:
         raise EditError("one nucleus alone cannot be merged. Choose a second one.")
     for other in others:
-        box_of(labels, other, within)
+        box_around(labels, other, within)
     return recolour(labels, dict.fromkeys(others, into), within)
 
 
@@ -334,20 +333,19 @@ def snap(
     EditError
         If there is no such nucleus.
     """
-    box = grown(box_of(labels, label, within), reach + 2, labels.shape)
+    box = grown(box_around(labels, label, within), reach + 2, labels.shape)
     part = labels[box]
     mask = part == label
     # An image border is no rim: the nucleus may go on behind it.
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
-    height = ndimage.distance_transform_edt(~mask)
+    depth = _depth(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
+    height = _depth(~mask)
     core = depth > min(reach, 0.6 * depth.max())
     seeds = np.where(core, 1, 0)
     seeds[(height > reach) | ((part > 0) & ~mask)] = 2
     drift = np.where(mask, depth, height)
     elevation = gate[box] - SPREAD * drift
-    grown_mask = watershed(elevation, seeds) == 1
-    grown_mask = _largest(ndimage.binary_fill_holes(grown_mask))
-    return _mask_edit(labels, label, box, grown_mask)
+    snapped = _filled(watershed(elevation, seeds) == 1)
+    return _mask_edit(labels, label, box, _largest(snapped))
 
 
 def fill_holes(labels: np.ndarray, label: int, within: Box | None = None) -> Edit:
@@ -358,10 +356,8 @@ def fill_holes(labels: np.ndarray, label: int, within: Box | None = None) -> Edi
     EditError
         If there is no such nucleus.
     """
-    box = box_of(labels, label, within)
-    return _mask_edit(
-        labels, label, box, ndimage.binary_fill_holes(labels[box] == label)
-    )
+    box = box_around(labels, label, within)
+    return _mask_edit(labels, label, box, _filled(labels[box] == label))
 
 
 def smooth(
@@ -384,7 +380,7 @@ def smooth(
         If there is no such nucleus, or it is too small to be smoothed at this radius.
     """
     margin = int(np.ceil(2 * radius))
-    box = grown(box_of(labels, label, within), margin, labels.shape)
+    box = grown(box_around(labels, label, within), margin, labels.shape)
     mask = (labels[box] == label).astype(np.float32)
     soft = ndimage.gaussian_filter(mask, radius, mode="nearest") > 0.5
     if not soft.any():
@@ -442,7 +438,17 @@ def _seeds(mask: np.ndarray, clicks: Sequence[np.ndarray]) -> np.ndarray:
 
 def _flat_distance(seeds: np.ndarray) -> np.ndarray:
     """A slope away from the seeds, much flatter than the ridges of a gate."""
-    return SPREAD * ndimage.distance_transform_edt(seeds == 0)
+    return SPREAD * _depth(seeds == 0)
+
+
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """Distance of every pixel of a mask to what is outside it, in pixels."""
+    return np.asarray(ndimage.distance_transform_edt(mask))
+
+
+def _filled(mask: np.ndarray) -> np.ndarray:
+    """A mask without holes."""
+    return np.asarray(ndimage.binary_fill_holes(mask))
 
 
 def _mask_edit(labels: np.ndarray, label: int, box: Box, mask: np.ndarray) -> Edit:
@@ -457,8 +463,8 @@ def _mask_edit(labels: np.ndarray, label: int, box: Box, mask: np.ndarray) -> Ed
 
 def _largest(mask: np.ndarray) -> np.ndarray:
     """The largest connected part of a mask."""
-    parts = connected_parts(mask, connectivity=1)
-    if not parts.any():
+    parts, count = components(mask)
+    if not count:
         return mask
     areas = np.bincount(parts.ravel())
     areas[0] = 0

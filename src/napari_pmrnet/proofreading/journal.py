@@ -41,7 +41,7 @@ _SAMPLED = 1 << 20
 
 @dataclass(frozen=True)
 class Restored:
-    """What a journal holds.
+    """Contents of a journal.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def fingerprint(image: np.ndarray) -> str:
 
 
 def journal_path(image_file: Path | None, image: str) -> Path:
-    """Where the journal of an image belongs.
+    """The place of the journal of an image.
 
     Parameters
     ----------

@@ -204,10 +204,10 @@ def totals(table: pd.DataFrame, doubtful: float = DOUBT_LIMIT) -> dict[str, Rang
         ``count`` and ``area``: the `Range` of each. ``value`` is that of the labels as
         they are, which is also the most.
     """
-    sure = table["certainty"].ge(doubtful)
+    sure = table.loc[:, "certainty"].ge(doubtful)
     if "reviewed" in table:
         sure |= table["reviewed"].astype(bool)
-    area = table["area"]
+    area = table.loc[:, "area"]
     return {
         "count": Range(len(table), int(sure.sum()), len(table)),
         "area": Range(float(area.sum()), float(area[sure].sum()), float(area.sum())),

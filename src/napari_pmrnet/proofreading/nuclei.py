@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.proofreading.boxes import grown, number_labels, union
+from napari_pmrnet.proofreading.boxes import everywhere, grown, number_labels, union
 from napari_pmrnet.segmentation.objects import ImageContext, describe_objects
 from napari_pmrnet.segmentation.tiles import Box
 
@@ -42,9 +42,9 @@ class Nuclei:
     ----------
     labels : ndarray of int, shape (H, W)
         Any numbers. Not copied and never written to: whoever edits it calls `update`.
-    original : ndarray of int, shape (H, W), optional
-        Labels as they were found; a nucleus that is not one of them counts as edited.
-        By default a copy of `labels`.
+    original : ndarray of int, shape (H, W)
+        Labels as they were found, no view of `labels`; a nucleus that is not one of
+        them counts as edited.
     maps : mapping of ndarray, each (H, W)
         ``certainty``, and with a calibration ``probability`` and ``boundary``. Empty
         for labels made elsewhere: certainty is then missing (NaN).
@@ -62,7 +62,7 @@ class Nuclei:
     """
 
     labels: np.ndarray
-    original: np.ndarray | None = None
+    original: np.ndarray
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     flows: np.ndarray | None = None
     calibration: Mapping[str, float] | None = None
@@ -76,16 +76,12 @@ class Nuclei:
                     f"the labels have shape {self.labels.shape}, {name} "
                     f"{array.shape}. Choose the image the labels were made from."
                 )
-        labels = np.asarray(self.labels)
-        if self.original is None:
-            self.original = np.array(labels)
-        labelled = labels > 0
+        labelled = np.asarray(self.labels) > 0
         known = "certainty" in self.maps and labelled.any()
         self._mean_certainty = (
             float(self.maps["certainty"][labelled].mean()) if known else 0.0
         )
-        everything = tuple(slice(0, n) for n in self.labels.shape)
-        self.table = self._measure(everything, None)
+        self.table = self._measure(everywhere(self.labels), None)
 
     def box(self, label: int) -> Box:
         """Smallest box around a nucleus.
@@ -147,7 +143,7 @@ class Nuclei:
 
     def next_label(self) -> int:
         """Smallest label above all that are in use."""
-        return int(self.table.index.max()) + 1 if len(self.table) else 1
+        return int(self.table.index.to_numpy().max(initial=0)) + 1
 
     def _measure(self, box: Box, only: Iterable[int] | None) -> pd.DataFrame:
         """Rows of the nuclei within a box; `only` some of them, which lie in it."""
@@ -172,7 +168,7 @@ class Nuclei:
         rows["centroid_y"] += origin[0]
         rows["centroid_x"] += origin[1]
         rows.index = pd.Index(names[1:].astype(int), name="label")
-        rows = rows[list(COLUMNS)]
+        rows = rows.loc[:, list(COLUMNS)]
         return rows if only is None else rows.loc[rows.index.isin(list(only))]
 
     def _describe(
@@ -187,8 +183,8 @@ class Nuclei:
         return describe_objects(numbered, maps, flows, self.calibration, whole)
 
     def _whole(self, part: Box) -> ImageContext:
-        """What a part is told of the whole image."""
-        log_area = np.log(self.table["area"]).median() if len(self.table) else 0.0
+        """Facts of the whole image that a part of it needs."""
+        log_area = np.median(np.log(self.table["area"])) if len(self.table) else 0.0
         origin = part[0].start, part[1].start
         return ImageContext(
             origin, self.labels.shape, float(log_area), self._mean_certainty
@@ -203,7 +199,7 @@ class Nuclei:
         return total[1:] / np.bincount(numbered.ravel(), minlength=count + 1)[1:]
 
     def _edited(self, numbered: np.ndarray, part: Box, count: int) -> np.ndarray:
-        """Whether the pixels of a nucleus are not exactly those of one found."""
+        """Nuclei whose pixels are not exactly those of one found, as bool (count,)."""
         found = self.original[part].ravel()
         owner = numbered.ravel()
         low = np.full(count + 1, np.iinfo(np.int64).max)

@@ -1,4 +1,4 @@
-"""Where labels under review come from, and what is proposed for them."""
+"""The origin of labels under review, and what is proposed for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where labels under review come from.
+    """The origin of labels under review.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ def begin_review(
         If labels and maps or image differ in shape.
     """
     if origin is None:
-        return Review(Nuclei(labels, image=image))
+        return Review(Nuclei(labels, np.array(labels), image=image))
     calibration = None if origin.card is None else origin.card.object_certainty
     nuclei = Nuclei(
         labels, origin.labels, origin.maps, origin.flows, calibration, image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
@@ -18,9 +19,9 @@ LISTS = {
 }
 
 
-def is_open(places: pd.DataFrame) -> pd.Series:
-    """Which places still want a look: neither edited nor given a status."""
-    return ~places["edited"].astype(bool) & places["status"].eq("")
+def is_open(places: pd.DataFrame) -> np.ndarray:
+    """Places that still want a look, neither edited nor given a status, as bool."""
+    return ~places["edited"].to_numpy(bool) & places["status"].eq("").to_numpy()
 
 
 def listed(
@@ -59,9 +60,9 @@ def listed(
         "suggested": ~kind.isin([NUCLEUS, MISSED]),
     }[which]
     if column == "doubt" and not ascending:
-        return places[chosen].reset_index(drop=True)
+        return places.loc[chosen].reset_index(drop=True)
     keys = ["kind", "number"] if column == "kind" else [column]
-    return places[chosen].sort_values(
+    return places.loc[chosen].sort_values(
         keys, ascending=ascending, ignore_index=True, kind="stable"
     )
 
@@ -70,8 +71,9 @@ def row_of(places: pd.DataFrame, place: Place | None) -> int | None:
     """Row of a place in a list; None if it is not listed."""
     if place is None or not len(places):
         return None
-    found = (places["kind"] == place[0]) & (places["number"] == place[1])
-    return int(found.to_numpy().argmax()) if found.any() else None
+    same = (places["kind"] == place[0]) & (places["number"] == place[1])
+    found = np.flatnonzero(same)
+    return int(found[0]) if len(found) else None
 
 
 def next_row(places: pd.DataFrame, row: int, way: int) -> int | None:
@@ -90,6 +92,6 @@ def next_row(places: pd.DataFrame, row: int, way: int) -> int | None:
     int or None
         None if there is none on that side.
     """
-    rows = is_open(places).to_numpy().nonzero()[0]
+    rows = np.flatnonzero(is_open(places))
     side = rows[rows > row] if way > 0 else rows[rows < row][::-1]
     return int(side[0]) if len(side) else None

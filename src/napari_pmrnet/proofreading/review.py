@@ -17,11 +17,11 @@ from scipy import ndimage
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.proofreading import edits
-from napari_pmrnet.proofreading.boxes import differing_box, union
+from napari_pmrnet.proofreading.boxes import differing_box, everywhere, union
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.journal import Journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
-from napari_pmrnet.proofreading.suggestions import MERGE, Suggestions
+from napari_pmrnet.proofreading.suggestions import SPLIT, Suggestions
 from napari_pmrnet.segmentation.postprocess import Missed
 from napari_pmrnet.segmentation.tiles import Box
 
@@ -36,7 +36,7 @@ _SEEN = ["certainty", "area", "intensity", "at_border", "edited"]
 
 
 class Change(NamedTuple):
-    """What has changed since the review last looked.
+    """Change of the labels since the review last looked.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Step(NamedTuple):
 
 @dataclass
 class Review:
-    """What is to be looked at in a label image, and how far one has come.
+    """Places to look at in a label image, and how far one has come.
 
     A *place* is a nucleus, ``("nucleus", label)``, a proposal where one may have been
     missed, ``("missed", number)``, or nuclei that are probably one or two,
@@ -106,15 +106,15 @@ class Review:
         self._suggested: dict[Place, tuple[int, ...]] = {}
         if self.suggestions is not None:
             table = self.suggestions.table
-            for row in table[table["score"] >= WORTH_A_LOOK].itertuples():
-                pair = (int(row.label), int(row.other))
-                self._suggested[row.kind, row.Index] = tuple(n for n in pair if n)
+            likely = table.loc[table["score"] >= WORTH_A_LOOK]
+            for row, kind, *pair in likely[["kind", "label", "other"]].itertuples():
+                self._suggested[kind, row] = tuple(int(n) for n in pair if n)
         self._anchors = _anchors(
             self.nuclei.original, {n for some in self._suggested.values() for n in some}
         )
         if self.missed is not None:
             self._boxes = _boxes(self.missed.labels)
-            self._notice_covered(tuple(slice(0, n) for n in self._seen.shape))
+            self._notice_covered(everywhere(self._seen))
 
     @property
     def labels(self) -> np.ndarray:
@@ -180,8 +180,7 @@ class Review:
             self.journal.changed(box, before, after)
         if step:
             self.painted(box, statuses)
-        if self.missed is not None:
-            self._notice_covered(box)
+        self._notice_covered(box)
         return Change(box, touched)
 
     def painted(
@@ -227,7 +226,7 @@ class Review:
         centroids = table[["centroid_y", "centroid_x"]].to_numpy()
         low, high = np.minimum(start, end), np.maximum(start, end)
         chosen = ((centroids >= low) & (centroids <= high)).all(axis=1)
-        return table.index[chosen].tolist()
+        return table.index.to_numpy()[chosen].tolist()
 
     def split(self, label: int, clicks: Sequence[tuple[float, float]]) -> Edit:
         """The edit that splits a nucleus at clicks (y, x); see `edits.split`."""
@@ -308,17 +307,15 @@ class Review:
             If there is no such proposal any more, or other nuclei cover it.
         """
         kind, number = place
-        if kind == MISSED:
-            box = self.box(place)
+        box, names = self.box(place), self.labels_at(place)
+        new = self.nuclei.next_label()
+        if kind == MISSED and self.missed is not None:
             outline = self.missed.labels[box] == number
-            corner = box[0].start, box[1].start
-            return edits.add(self._seen, outline, corner, self.nuclei.next_label())
-        names, box = self.labels_at(place), self.box(place)
-        if kind == MERGE:
-            return edits.merge(self._seen, names[0], names[1:], box)
-        parts = self.suggestions.parts[box]
-        number = self.nuclei.next_label()
-        return edits.take_parts(self._seen, names[0], box, parts, number)
+            return edits.add(self._seen, outline, (box[0].start, box[1].start), new)
+        if kind == SPLIT and self.suggestions is not None:
+            parts = self.suggestions.parts[box]
+            return edits.take_parts(self._seen, names[0], box, parts, new)
+        return edits.merge(self._seen, names[0], names[1:], box)
 
     def proposed_at(self, y: int, x: int) -> Place | None:
         """The place of an open proposal that holds a pixel."""
@@ -377,7 +374,7 @@ class Review:
             ``area``, ``intensity``, ``at_border``, ``edited`` and ``status``. Proposals
             that nuclei cover and suggestions for nuclei that were edited are left out.
         """
-        rows = self.nuclei.table[_SEEN].reset_index(names="number")
+        rows = self.nuclei.table.loc[:, _SEEN].reset_index(names="number")
         rows.insert(0, "kind", NUCLEUS)
         rows["doubt"] = 1 - rows["certainty"]
         more = [part for part in (self._proposed(), self._suggestions()) if len(part)]
@@ -407,17 +404,20 @@ class Review:
         """Places where a nucleus may have been missed."""
         if self.missed is None:
             return pd.DataFrame()
-        found = self.missed.objects
-        found = found[~found["label"].isin(self._covered)]
-        rows = found.rename(columns={"label": "number"})[
-            ["number", "certainty", "area"]
-        ].assign(kind=MISSED, at_border=False, edited=False, intensity=np.nan)
+        found = self.missed.objects.rename(columns={"label": "number"})
+        shown = ~found["number"].isin(list(self._covered))
+        rows = found.loc[shown, ["number", "certainty", "area"]].assign(
+            kind=MISSED, at_border=False, edited=False, intensity=np.nan
+        )
         return rows.assign(doubt=rows["certainty"])
 
     def _suggestions(self) -> pd.DataFrame:
         """Merges and splits of nuclei that are as they were found."""
-        table = self.nuclei.table
-        untouched = set(table.index[~table["edited"]]) & self._under_their_numbers()
+        if self.suggestions is None:
+            return pd.DataFrame()
+        table, scores = self.nuclei.table, self.suggestions.table["score"]
+        untouched = set(table.index[~table["edited"].to_numpy(bool)])
+        untouched &= self._under_their_numbers()
         rows = []
         for (kind, number), names in self._suggested.items():
             if untouched.issuperset(names):
@@ -431,7 +431,7 @@ class Review:
                         "intensity": np.average(some["intensity"], weights=some.area),
                         "at_border": some["at_border"].any(),
                         "edited": False,
-                        "doubt": self.suggestions.table.at[number, "score"],
+                        "doubt": scores[number],
                     }
                 )
         return pd.DataFrame(rows)
@@ -447,12 +447,12 @@ class Review:
             for (kind, label), status in self.statuses.items()
             if kind == NUCLEUS and status == ACCEPTED
         ]
-        flags = table[["certainty", "edited"]].copy()
+        flags = table.loc[:, ["certainty", "edited"]].copy()
         flags.insert(1, "reviewed", flags["edited"] | flags.index.isin(accepted))
         return flags
 
     def progress(self) -> str:
-        """How far the review has come, such as ``"41 of 312 reviewed, 9 edited"``."""
+        """Progress in words, such as ``"41 of 312 reviewed, 9 edited"``."""
         flags = self.flags()
         reviewed, edited = flags["reviewed"].sum(), flags["edited"].sum()
         return f"{reviewed} of {len(flags)} reviewed, {edited} edited"
@@ -488,6 +488,8 @@ class Review:
 
     def _notice_covered(self, box: Box) -> None:
         """Drop proposals that nuclei now cover by more than half; bring back others."""
+        if self.missed is None:
+            return
         for number in np.unique(self.missed.labels[box]).tolist():
             if number:
                 place = self._boxes[number]

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from napari_pmrnet.segmentation.flow_labels import components
 from napari_pmrnet.segmentation.objects import fitted_probability, object_certainty
 
 MERGE, SPLIT = "merge", "split"
@@ -108,7 +109,7 @@ def _scores(
 
 
 class Contact(NamedTuple):
-    """Where two labels touch: length in pixels, mean of a map there."""
+    """Contact of two labels: its length in pixels, and the mean of a map there."""
 
     first: np.ndarray
     second: np.ndarray
@@ -229,7 +230,7 @@ def _splits(
 
 def _parts(labels: np.ndarray, gate: np.ndarray) -> np.ndarray:
     """Nuclei with ridges inside, cut along them; the others are 0."""
-    cores, count = ndimage.label((labels > 0) & (gate < RIDGE))
+    cores, count = components((labels > 0) & (gate < RIDGE))
     # Cores of different nuclei never touch unless the gate between them is weak.
     owner = np.zeros(count + 1, np.int64)
     owner[cores.ravel()] = labels.ravel()

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import cast
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage as ndi
 
 from napari_pmrnet.datasets.table import column_of
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.research.published import split_table
 from napari_pmrnet.research.readers.layout import Reader
+from napari_pmrnet.segmentation.flow_labels import components
 
 
 @dataclass(frozen=True)
@@ -117,8 +116,7 @@ def _row(reader: Reader, labels: np.ndarray) -> list[int]:
     if reader.instances:
         objects = np.count_nonzero(np.bincount(labels.ravel())[1:])
     else:
-        parts = ndi.label(labels, np.ones((3, 3)))
-        _, objects = cast("tuple[np.ndarray, int]", parts)
+        _, objects = components(labels, np.ones((3, 3)))
     return [int(objects), *labels.shape]
 
 

@@ -234,7 +234,7 @@ class ReviewDesk(QObject):
             self._keep(found.journal)
         else:
             self._undecided = True
-            same = np.array_equal(found.journal.found, there(review.nuclei.original))
+            same = np.array_equal(found.journal.found, review.nuclei.original)
             restore = self._restore_here if same else self._restore_beside
             self.offered.emit(
                 f"There is a review of this image with {changes(found.journal)}.",
@@ -246,7 +246,7 @@ class ReviewDesk(QObject):
         review = self._open.review
         return (
             np.array_equal(journal.labels, review.labels)
-            and np.array_equal(journal.found, there(review.nuclei.original))
+            and np.array_equal(journal.found, review.nuclei.original)
             and journal.statuses == review.statuses
         )
 
@@ -350,7 +350,7 @@ def open_journal(session: ReviewSession, found: Found, failed: Any) -> Journal:
     JournalError
         If there is one of other labels.
     """
-    origin = there(session.review.nuclei.original)
+    origin = session.review.nuclei.original
     about = session.layer.metadata.get(METADATA_KEY, {})
     return Journal(found.path, origin, found.image, about, failed)
 

@@ -36,6 +36,15 @@ class Settings:
     ------
     ValueError
         If a number lies outside its bounds.
+
+    Examples
+    --------
+    >>> settings = Settings(diameter=25, exclude_border=True)
+    >>> settings.diameter, settings.probability_threshold
+    (25, 0.65)
+    >>> Settings(diameter=0)
+    Traceback (most recent call last):
+    ValueError: Nucleus diameter is 0; it must lie between 2 and 1000.
     """
 
     model: str = _setting(

@@ -54,6 +54,12 @@ def make_fluorescence(
         uint8 (H, W).
     labels : numpy.ndarray
         int32 (H, W), nuclei numbered from 1, 0 is background.
+
+    Examples
+    --------
+    >>> image, labels = make_fluorescence((96, 128), n=5)
+    >>> image.shape, int(labels.max())
+    ((96, 128), 5)
     """
     rng = np.random.default_rng(seed)
     height, width = _checked_shape(shape)
@@ -100,6 +106,12 @@ def make_stained(
         uint8 (H, W, 3), red, green, blue.
     labels : numpy.ndarray
         int32 (H, W), nuclei numbered from 1, 0 is background.
+
+    Examples
+    --------
+    >>> image, labels = make_stained((96, 128), n=5)
+    >>> image.shape, int(labels.max())
+    ((96, 128, 3), 5)
     """
     rng = np.random.default_rng(seed)
     height, width = _checked_shape(shape)

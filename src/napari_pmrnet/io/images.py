@@ -96,6 +96,16 @@ def read_image(path: str | Path) -> list[ImageData]:
         If the file is missing, damaged or of another kind.
     SoftwareError
         If a library that reads it is missing or does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tifffile
+    >>> pixels = np.zeros((2, 64, 48), np.uint16)
+    >>> tifffile.imwrite("cells.tif", pixels, imagej=True, metadata={"axes": "CYX"})
+    >>> (image,) = read_image("cells.tif")
+    >>> image.data.shape, image.channel_axis, image.space.axes
+    ((2, 64, 48), 0, ('y', 'x'))
     """
     path = Path(path)
     kind = Format.of(path)
@@ -131,6 +141,16 @@ def open_image(path: str | Path) -> list[ImageData]:
         If the file is missing, damaged or of another kind.
     SoftwareError
         If a library that reads it, such as zarr, is missing or does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tifffile
+    >>> tifffile.imwrite("cells.tif", np.zeros((6000, 4000), np.uint8))
+    >>> (image,) = open_image("cells.tif")
+    >>> corner = image.data[:100, :100].compute()
+    >>> image.data.shape, corner.shape
+    ((6000, 4000), (100, 100))
     """
     path = Path(path)
     if is_zarr(path):

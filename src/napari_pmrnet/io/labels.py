@@ -51,6 +51,11 @@ def smallest_unsigned_dtype(labels: np.ndarray) -> np.dtype:
     ------
     DataError
         If a label is negative, above 4294967295 or no whole number.
+
+    Examples
+    --------
+    >>> smallest_unsigned_dtype(np.array([[0, 1], [2, 300]]))
+    dtype('uint16')
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iub":
@@ -103,6 +108,22 @@ def write_labels(
     ------
     DataError
         If the labels, their axes or the path cannot be written.
+
+    Examples
+    --------
+    Write labels with their pixel size, and read them back:
+
+    >>> import numpy as np
+    >>> from napari_pmrnet.io.images import read_image
+    >>> from napari_pmrnet.io.space import Space
+    >>> labels = np.zeros((64, 64), np.int32)
+    >>> labels[10:20, 10:20] = 1
+    >>> path = write_labels("nuclei", labels, Space.of_plane((0.25, 0.25), "um"))
+    >>> path.name
+    'nuclei.tif'
+    >>> (read,) = read_image(path)
+    >>> int(read.data.sum()), read.space.pixel_size, read.space.unit, read.is_labels
+    (100, (0.25, 0.25), 'um', True)
     """
     target = checked_target(path, Format.TIFF)
     try:

@@ -209,6 +209,13 @@ def load_model(
         another network.
     SoftwareError
         If torch or safetensors does not fit.
+
+    Examples
+    --------
+    >>> from napari_pmrnet import load_model
+    >>> model = load_model("dsb18", device="cpu")
+    >>> model.channels
+    ('probability', 'flow_y', 'flow_x')
     """
     path = find_weights(name)
     weights, card = read_verified(path)

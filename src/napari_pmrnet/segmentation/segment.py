@@ -63,6 +63,21 @@ class Segmentation:
         Vectors towards the centres, kept for `relabel`.
     region : Region or None
         The region asked for.
+
+    Examples
+    --------
+    Other thresholds need no new run, and what was passed over can be looked at:
+
+    >>> from dataclasses import replace
+    >>> from napari_pmrnet import segment
+    >>> from napari_pmrnet.datasets.synthetic import make_fluorescence
+    >>> image, _ = make_fluorescence((128, 128), n=4)
+    >>> result = segment(image)
+    >>> lower = replace(result.settings, probability_threshold=0.3)
+    >>> bool((result.relabel(lower).labels > 0).sum() > (result.labels > 0).sum())
+    True
+    >>> len(result.missed().objects)
+    0
     """
 
     labels: np.ndarray
@@ -158,6 +173,17 @@ def segment(
         If the image cannot be segmented as it is.
     WeightsError
         If the model is missing or altered.
+
+    Examples
+    --------
+    >>> from napari_pmrnet import segment
+    >>> from napari_pmrnet.datasets.synthetic import make_fluorescence
+    >>> image, _ = make_fluorescence((128, 128), n=4)
+    >>> result = segment(image)
+    >>> result.labels.shape, len(result.objects)
+    ((128, 128), 4)
+    >>> result.objects.columns.tolist()
+    ['label', 'certainty', 'area', 'centroid_y', 'centroid_x']
     """
     return run_to_end(
         segment_steps(

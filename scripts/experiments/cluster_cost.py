@@ -1,4 +1,4 @@
-r"""What a megapixel costs on a cluster of processes, and by that a plate of 384 wells.
+r"""Cost of a megapixel on a cluster of processes, and by that of a 384-well plate.
 
 python scripts/experiments/cluster_cost.py \
     --data DIR [--workers 1 2] [--fields 4] [--side 1024]

@@ -1,4 +1,4 @@
-"""What the choice of scale is worth: AP as images are, by the estimate, and by truth.
+"""Worth of the choice of scale: AP as images are, by the estimate, and by truth.
 
 python scripts/experiments/compare_scales.py dsb18 --data DIR
 
@@ -27,7 +27,7 @@ THRESHOLDS = (0.5, 0.75)
 
 
 def diameters(truth: np.ndarray) -> dict[str, float | None]:
-    """What the network is told about the size of nuclei, by name of the way."""
+    """Diameters that the network is told, by name of the way."""
     ways: dict[str, float | None] = {"as they are": LARGE, "estimated": None}
     true = typical_diameter(truth)
     return ways if true is None else ways | {"true diameter": max(true, 2.0)}

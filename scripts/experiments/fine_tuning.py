@@ -1,4 +1,4 @@
-r"""What correcting five images of an unseen imaging type is good for.
+r"""Gain by correcting five images of an unseen imaging type.
 
     python scripts/experiments/fine_tuning.py --data DIR --base BASE --modality c \
         --output DIR

@@ -185,7 +185,7 @@ def scores(
 
 @torch.inference_mode()
 def foreground(model: Model, image: Tensor) -> np.ndarray:
-    """Where the network's probability is above one half: (3, S, S) -> (S, S) bool."""
+    """Pixels with a probability above one half: (3, S, S) -> (S, S) bool."""
     batch = image[None].to(model.device, memory_format=torch.channels_last)
     logits = model.network(batch).logits[0, 0].float()
     return (torch.sigmoid(logits) > 0.5).cpu().numpy()

@@ -1,4 +1,4 @@
-r"""What the gestures of proofreading reach, and how soon.
+r"""Reach and speed of the gestures of proofreading.
 
 python scripts/experiments/proofreading.py \
     --data DIR [--model dsb18] [--output curve.csv]

@@ -1,4 +1,4 @@
-r"""How much AP at IoU 0.5 is lost when images are changed.
+r"""Loss of AP at IoU 0.5 when images are changed.
 
     python scripts/experiments/robustness.py --data DIR --subset test \
         --changes "x 0.5" "inverted"

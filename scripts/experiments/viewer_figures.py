@@ -1,4 +1,4 @@
-"""How long a user waits in the viewer: start, first labels, thresholds, worker thread.
+"""Time a user waits in the viewer: start, first labels, thresholds, worker thread.
 
     python scripts/experiments/viewer_figures.py --output figures.md
 

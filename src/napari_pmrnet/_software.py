@@ -1,4 +1,4 @@
-"""What is said of a library that is missing, too old, too new or broken.
+"""Words for a library that is missing, too old, too new or broken.
 
 A damaged file and a library that does not fit can raise the same types of error, so
 where the error comes from decides. The versions needed are those that this package
@@ -142,7 +142,7 @@ def misfit(
 
 
 def is_bug(error: BaseException) -> bool:
-    """Whether our own code, and nothing that it was given, raised an error."""
+    """Tell whether our own code, and nothing that it was given, raised an error."""
     module = _frames(error)[-1].f_globals.get("__name__", "") if _frames(error) else ""
     kinds = (AttributeError, NameError, AssertionError)
     if not isinstance(error, kinds) or _top(module) != _top(__name__):
@@ -218,7 +218,7 @@ def _unfit(name: str, what: str, why: str, broken: bool) -> SoftwareError:
 
 
 def _is_of_software(error: BaseException, text: str) -> bool:
-    """Whether a library, and not what it was given, is at fault.
+    """Tell whether a library, and not what it was given, is at fault.
 
     tifffile compares whatever a damaged header holds: then a TypeError, or an
     AttributeError of a plain value, is of the file.

@@ -1,4 +1,4 @@
-"""How fast this machine is: against a U-Net, from image to labels, and at a slider.
+"""Speed of this machine: against a U-Net, from image to labels, and at a slider.
 
 Candidates take turns (A B A B), so that a machine that slows down slows them all.
 """
@@ -259,7 +259,7 @@ def _slider(segmentation: Segmentation, rounds: int) -> list[Row]:
 
 
 def _conditions(model: Model, rounds: int) -> dict[str, str]:
-    """What a figure depends on."""
+    """Facts that a figure depends on."""
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "not known"
     gpu = (
         {"GPU": torch.cuda.get_device_name(model.device)}

@@ -1,4 +1,4 @@
-"""How far the gestures of proofreading get: trials on truth, a simulated reviewer.
+"""Reach of the gestures of proofreading: trials on truth, a simulated reviewer.
 
 The reviewer knows the truth but may use the tools of `proofreading.edits` only, with a
 hand that is off by some pixels, and every gesture is counted.
@@ -111,7 +111,7 @@ def snap_trials(
 
 
 class Step(NamedTuple):
-    """What was reached after looking at some places: AP at IoU 0.7, pooled."""
+    """AP reached after looking at some places: at IoU 0.7, pooled."""
 
     places: int
     gestures: int

@@ -1,4 +1,4 @@
-"""What scripts of many training runs share: what is done is not done again.
+"""Parts shared by scripts of many training runs: what is done is not done again.
 
 Scores are kept apart from checkpoints, so that a run whose scores are known needs no
 checkpoint any more: many runs can be shared out among machines, or over many days.
@@ -51,7 +51,7 @@ def train_run(
 def is_trained(
     config: TrainConfig, checkpoint: Path, scores: Sequence[Path] = ()
 ) -> bool:
-    """Whether nothing is left to train of a run.
+    """Tell whether nothing is left to train of a run.
 
     Parameters
     ----------

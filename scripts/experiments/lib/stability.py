@@ -1,4 +1,4 @@
-"""How much the place of the windows' grid matters."""
+"""Effect of the place of the grid of tiles."""
 
 from __future__ import annotations
 

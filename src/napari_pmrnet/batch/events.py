@@ -1,4 +1,4 @@
-"""What a batch tells while it runs, and at its end."""
+"""Events of a batch while it runs, and its report at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FileStarted(NamedTuple):
 
 
 class FileProgress(NamedTuple):
-    """How far a file is."""
+    """Progress of a file."""
 
     number: int
     path: Path
@@ -49,7 +49,7 @@ Event = FilesFound | FileEvent
 
 @dataclass
 class BatchReport:
-    """What came of a batch.
+    """Outcome of a batch.
 
     Attributes
     ----------

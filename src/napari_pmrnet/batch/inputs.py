@@ -1,4 +1,4 @@
-"""Which files a batch reads: named ones, those of folders, those of patterns."""
+"""Files that a batch reads: named ones, those of folders, those of patterns."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _matching(pattern: Path, output: Path) -> Iterator[Source]:
 
 
 def _is_image(path: Path) -> bool:
-    """Whether a file found by searching is an image and no label TIFF of ours."""
+    """Tell whether a file found by searching is an image and no label TIFF of ours."""
     kind = Format.of(path)
     if path.name.startswith(".") or kind not in IMAGES or not path.is_file():
         return False
@@ -121,7 +121,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _is_labels(path: Path) -> bool:
-    """Whether a TIFF says that it holds labels of ours."""
+    """Tell whether a TIFF says that it holds labels of ours."""
     try:
         with open_tiff(path) as tiff:
             return read_label_tag(tiff.pages.first.description) is not None

@@ -1,4 +1,4 @@
-"""What a batch is asked to do, and how else to ask for the same."""
+"""Batch job: what is asked of a batch, and how to ask for the same by command."""
 
 from __future__ import annotations
 

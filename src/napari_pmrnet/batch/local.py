@@ -1,4 +1,4 @@
-"""Who does the work of a batch: by default this process, one file after the other."""
+"""Workers of a batch: by default this process, one file after the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Ended(NamedTuple):
-    """What came of a task."""
+    """Outcome of a task."""
 
     number: int
     outcome: Outcome
@@ -25,12 +25,12 @@ class Workers(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether no further task can be given now."""
+        """Tell whether no further task can be given now."""
         ...
 
     @property
     def is_busy(self) -> bool:
-        """Whether a task that was given has not ended."""
+        """Tell whether a task that was given has not ended."""
         ...
 
     def submit(self, task: Task) -> None:
@@ -41,7 +41,7 @@ class Workers(Protocol):
         ...
 
     def where(self, devices: Sequence[str]) -> str:
-        """Where the network ran, as the user is told."""
+        """Devices that the network ran on, as the user is told."""
         ...
 
     def close(self) -> None:
@@ -64,12 +64,12 @@ class InProcess:
 
     @property
     def is_full(self) -> bool:
-        """Whether a file is at hand: there is one at a time."""
+        """Tell whether a file is at hand: there is one at a time."""
         return self.is_busy
 
     @property
     def is_busy(self) -> bool:
-        """Whether a file is at hand."""
+        """Tell whether a file is at hand."""
         return self._steps is not None
 
     def submit(self, task: Task) -> None:

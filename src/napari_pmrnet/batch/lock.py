@@ -24,7 +24,7 @@ from napari_pmrnet.errors import DataError
 NAME = "lock.json"
 ASK_SECONDS = 1.0
 CLOCK_SECONDS = 60.0
-"""How far the start of a process may seem to move when the clock is set."""
+"""Seconds that the start of a process may seem to move when the clock is set."""
 
 
 class FolderLock:
@@ -142,7 +142,7 @@ class FolderLock:
 
 
 def read_lock(path: Path) -> dict[str, Any]:
-    """What a lock file says; nothing if it is not whole.
+    """Read a lock file; nothing if it is not whole.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def read_lock(path: Path) -> dict[str, Any]:
 
 
 def _is_alive(pid: int, begun: float) -> bool:
-    """Whether a process runs and is not another one that got its number."""
+    """Tell whether a process runs and is not another one that got its number."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:

@@ -188,7 +188,7 @@ class _Batch:
         return self.report
 
     def _workers(self) -> AbstractContextManager[Workers]:
-        """Who does the work: this process, or the cluster that the job names."""
+        """Workers: this process, or the cluster that the job names."""
         if self.job.scheduler is None:
             return closing(InProcess(self.model))
         if self.model is not None:
@@ -230,7 +230,7 @@ class _Batch:
             yield from self._follow()
 
     def _is_over(self) -> bool:
-        """Whether to end before all is done."""
+        """Tell whether to end before all is done."""
         self.lock.check()
         if self.stop() or (self.job.strict and self.report.ended[FAILED]):
             self.report.stopped = True
@@ -239,7 +239,7 @@ class _Batch:
     def _look(
         self, number: int, source: Source, entry: Entry
     ) -> tuple[str, Row] | None:
-        """What came of a file that needs no work; None if it does."""
+        """Outcome of a file that needs no work; None if it does."""
         key = None
         with suppress(OSError):  # a file that is not there is reported when it is read
             key = file_key(

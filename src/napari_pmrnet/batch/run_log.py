@@ -1,4 +1,4 @@
-"""What a batch has done in an output folder, kept so that the next run goes on.
+"""Record of a batch in its output folder, kept so that the next run goes on.
 
 One line of JSON is added for every file. The last line of a file counts, and a line
 that was cut short by a crash is passed over.
@@ -53,7 +53,7 @@ class Entry:
 def file_key(
     path: Path, settings: Settings, weights_hash: str, link: str | None = None
 ) -> dict[str, Any]:
-    """What labels depend on; the same key means that they need not be made again.
+    """Key of all that labels depend on; if it is the same, they are not made again.
 
     The file counts by size and time of last change, of an OME-Zarr folder by those of
     all its files. Model and device are left out: the hash tells the weights.
@@ -131,7 +131,7 @@ class Record:
         return Path(relative).as_posix()
 
     def thumbnail(self, file: str) -> Path:
-        """Where the thumbnail of a file lies."""
+        """Path of the thumbnail of a file."""
         digest = hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()
         return self.thumbnails / f"{digest[:24]}.jpg"
 
@@ -162,7 +162,7 @@ class Record:
         return entry
 
     def _is_free(self, labels: str, inputs: set[Path], overwrite: bool) -> bool:
-        """Whether a file of labels may have this name."""
+        """Tell whether a file of labels may have this name."""
         target = self.output / labels
         if labels.casefold() in self._taken or target.resolve() in inputs:
             return False
@@ -195,11 +195,11 @@ class Record:
                         path.unlink()
 
     def is_finished(self, entry: Entry, key: dict[str, Any]) -> bool:
-        """Whether a file's labels are there and made from the same."""
+        """Tell whether a file's labels are there and made from the same."""
         return entry.key == key and (self.output / entry.row.labels).exists()
 
     def is_changed(self, entry: Entry) -> bool:
-        """Whether labels are there, but not as a batch left them."""
+        """Tell whether labels are there, but not as a batch left them."""
         target = self.output / entry.row.labels
         if not entry.labels_hash or not target.exists():
             return False
@@ -251,7 +251,7 @@ def make_folder(output: Path) -> Path:
 
 
 def cannot_write(folder: Path, error: OSError) -> DataError:
-    """What to say when a folder cannot be written to."""
+    """Error to raise when a folder cannot be written to."""
     advice = "Make room on the disk, or choose" if disk_is_full(error) else "Choose"
     return DataError(
         f"{folder}: the output folder cannot be written to "

@@ -15,7 +15,7 @@ from napari_pmrnet.models.label_kind import LabelKind
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one file.
+    """Outcome of one file.
 
     Attributes
     ----------

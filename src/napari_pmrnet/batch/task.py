@@ -80,13 +80,13 @@ class Task:
 
     @property
     def provenance(self) -> Provenance:
-        """What the labels will have been made with."""
+        """Settings and weights that the labels will have been made with."""
         return Provenance(self.settings.as_dict(), self.weights_hash)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a file.
+    """Outcome of a file.
 
     Attributes
     ----------
@@ -219,7 +219,7 @@ def failed(task: Task, error: BaseException, ends_run: bool = False) -> Outcome:
 
 
 def _reason(error: BaseException) -> str:
-    """Why a file has no labels, in a sentence or two."""
+    """Say in a sentence or two why a file has no labels."""
     if isinstance(error, PMRNetError):
         return " ".join(str(error).split())
     if isinstance(error, MemoryError):
@@ -256,7 +256,7 @@ def _images(path: Path) -> list[ImageData]:
 def _store(
     target: Path, task: Task, image: ImageData, rows: RowsOnCluster | None
 ) -> LabelStore:
-    """Where labels go that are too large for memory."""
+    """Store of labels that are too large for memory."""
     return LabelStore(
         target,
         image.space,

@@ -139,7 +139,7 @@ def _tell(event: FileEnded, console: Console, complain: Callable[[str], None]) -
 
 
 def _totals(report: BatchReport) -> str:
-    """What came of all files, and where it is."""
+    """Sum up what came of all files, and where it is."""
     where = f" on {report.device}" if report.device else ""
     words = {
         DONE: f"segmented{where}",

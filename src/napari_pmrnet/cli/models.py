@@ -18,7 +18,7 @@ Name = Annotated[str, typer.Argument(help="Name of a model.", metavar="NAME")]
 
 
 class Format(Enum):
-    """What a model is exported to."""
+    """Formats that a model is exported to."""
 
     zip = "zip"
     onnx = "onnx"

@@ -1,4 +1,4 @@
-"""What all commands share: the terminal, options, one option a setting."""
+"""Parts shared by all commands: the terminal, options, one option a setting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training and evaluation ask of a data set, whatever its layout on disk."""
+"""Interface of a data set for training and evaluation, whatever its layout on disk."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from napari_pmrnet.io.pictures import read_picture
 
 
 def is_stage1_folder(path: str | Path) -> bool:
-    """Whether a path is a folder of the layout of this module.
+    """Tell whether a path is a folder of the layout of this module.
 
     Parameters
     ----------

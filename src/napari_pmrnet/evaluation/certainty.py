@@ -1,4 +1,4 @@
-"""Whether certainty tells right from wrong, for nuclei and for pixels."""
+"""Scores of how certainty tells right from wrong, for nuclei and for pixels."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def protocol_classes(
 def _objects(
     result: Segmentation, truth: np.ndarray
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What was found, and what may have been missed, beside how well it fits."""
+    """Nuclei found, and those that may have been missed, each with its best IoU."""
     missed = _with_iou(*result.missed(), truth)
     return _with_iou(result.labels, result.objects, truth), missed
 

@@ -35,7 +35,7 @@ def plot_precision(scores: Scores) -> Figure:
 
 
 def plot_reliability(scores: Scores) -> Figure:
-    """How often nuclei of an estimated certainty are right, and how many there are."""
+    """Share of right nuclei by estimated certainty, and how many there are."""
     objects = pd.concat([s.objects for s in scores])
     right = objects["iou"].to_numpy() >= RIGHT_IOU
     table = reliability(objects["certainty"].to_numpy(), right)

@@ -1,4 +1,4 @@
-"""Which suggested merges and splits are right, and which were not suggested."""
+"""Precision and recall of suggested merges and splits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def needed(labels: np.ndarray, truth: np.ndarray) -> Needed:
 def right(
     suggestions: Suggestions, labels: np.ndarray, truth: np.ndarray
 ) -> np.ndarray:
-    """Which suggestions are right.
+    """Tell which suggestions are right.
 
     A merge is, if both nuclei lie mainly in the same true one; a split, if two of its
     parts overlap different true nuclei with IoU >= `PART_IOU`.

@@ -86,7 +86,7 @@ def class_row(scores: Scores) -> dict[str, float]:
 
 
 def pixel_row(scores: Scores) -> dict[str, float]:
-    """How well three signals tell right from wrong pixels, as AUROC."""
+    """AUROC of three signals that tell right from wrong pixels."""
     pixels = pd.concat([s.pixels for s in scores])
     wrong = pixels["wrong"].to_numpy()
     return {
@@ -97,7 +97,7 @@ def pixel_row(scores: Scores) -> dict[str, float]:
 
 
 def certainty_row(scores: Scores) -> dict[str, float]:
-    """How well certainty tells right from wrong nuclei and pixels.
+    """Scores of how certainty tells right from wrong nuclei and pixels.
 
     A nucleus is right if it matches a true one with IoU >= 0.7 (0.5 for the column that
     says so); a pixel, if its class is right.
@@ -119,7 +119,7 @@ def certainty_row(scores: Scores) -> dict[str, float]:
 
 
 def missed_row(scores: Scores) -> dict[str, float]:
-    """What the proposals of missed nuclei are worth.
+    """Worth of the proposals of missed nuclei.
 
     ``missed`` counts the true nuclei that no label matches with IoU >= 0.7, ``right
     proposals`` the proposals that match a true nucleus so well. Precision is that of
@@ -163,9 +163,9 @@ OF_CLASSES = {
     "Dice of classes (native size)": class_row,
     PIXELS: pixel_row,
 }
-"""What can be said of objects that are not split, and of classes."""
+"""Tables of objects that are not split, and of classes."""
 UNITED = {"Semantic (256 x 256)": semantic_row, PIXELS: pixel_row}
-"""What can be said of nuclei where the truth does not tell them apart."""
+"""Tables of nuclei that the truth does not separate."""
 NOT_APPLICABLE = "not applicable: nothing tells objects apart"
 
 
@@ -183,7 +183,7 @@ def rows_of(scores: Scores) -> dict[str, Callable[[Scores], dict[str, float]]]:
 
 
 def has_objects(scores: Scores) -> bool:
-    """Whether objects were compared one by one."""
+    """Tell whether objects were compared one by one."""
     return all(s.matches is not None for s in scores)
 
 

@@ -1,4 +1,4 @@
-"""What a reviewed image teaches: labels where they are known, and where they are not.
+"""Corrections of a reviewed image: its labels, and where they are known.
 
 A review rarely goes over all nuclei. A pixel is known if it belongs to a nucleus that
 was accepted or edited, or lies close around one; if its nucleus was deleted; or if the
@@ -92,7 +92,7 @@ def corrections_of(
     original: np.ndarray | None = None,
     certainty: np.ndarray | None = None,
 ) -> Corrections:
-    """What a review says of its image.
+    """Corrections that a review makes of its image.
 
     Parameters
     ----------

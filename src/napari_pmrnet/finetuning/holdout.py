@@ -1,4 +1,4 @@
-"""Which part of the corrections is learned from, and which is held back for scoring."""
+"""Division of corrections into those to learn from and the hold-out for scoring."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ for one of images like the corrected ones."""
 
 @dataclass(frozen=True)
 class TuneSettings:
-    """How a model is fine-tuned.
+    """Settings of a fine-tuning.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class Job:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder holds a job."""
+        """Tell whether the folder holds a job."""
         return (self.folder / ABOUT).exists()
 
     @property
@@ -149,7 +149,7 @@ class Job:
 
     @property
     def weights(self) -> Path:
-        """Where the weights are written at the end; the card lies beside them."""
+        """Path of the weights, written at the end; the card lies beside them."""
         return self.folder / WEIGHTS
 
     @property
@@ -159,7 +159,7 @@ class Job:
 
     @property
     def log(self) -> JsonLines:
-        """What was said so far, one event a line."""
+        """Log of what was said so far, one event a line."""
         return JsonLines(self.folder / LOG)
 
     def write(self, about: dict[str, Any]) -> None:
@@ -177,7 +177,7 @@ class Job:
         self.log.add({"kind": kind, **values})
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """What was said so far; a line that is not whole is left out."""
+        """Yield what was said so far; a line that is not whole is left out."""
         with suppress(FileNotFoundError):
             yield from self.log.read()
 
@@ -189,5 +189,5 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Whether weights and scores are there."""
+        """Tell whether weights and scores are there."""
         return self.weights.exists() and self.last(DONE) is not None

@@ -112,7 +112,7 @@ def run_job(job: Job) -> None:
 
 
 def _counts(division: Division) -> dict[str, Any]:
-    """How many nuclei are learned from and held back."""
+    """Numbers of nuclei that are learned from and held back."""
     return {
         "learned": sum(one.reviewed.size for one in division.learned),
         "held_back": sum(one.reviewed.size for one in division.held_back),
@@ -179,7 +179,7 @@ def main() -> None:
 
 
 def describe_error(error: Exception, again: str = "choose Continue") -> str:
-    """What went wrong, and what to do, for the user.
+    """Tell the user what went wrong, and what to do.
 
     Parameters
     ----------

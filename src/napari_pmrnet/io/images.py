@@ -309,7 +309,7 @@ def _oriented(
 
 
 def _is_colour(series: tifffile.TiffPageSeries) -> bool:
-    """Whether the samples of a pixel are red, green, blue and perhaps alpha."""
+    """Tell whether the samples of a pixel are red, green, blue and perhaps alpha."""
     if "S" not in series.axes or series.keyframe.photometric not in _COLOUR:
         return False
     return series.shape[series.axes.index("S")] in {3, 4}

@@ -114,7 +114,7 @@ def open_label_zarr(path: str | Path, mode: str = "r+") -> zarr.Array:
 
 
 def is_label_zarr(path: str | Path) -> bool:
-    """Whether a folder is a label image of ours, without opening it."""
+    """Tell whether a folder is a label image of ours, without opening it."""
     return _tag(path) is not None
 
 

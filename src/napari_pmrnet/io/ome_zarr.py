@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import dask.array as da
 
 LIBRARIES = ("zarr", "numcodecs", "dask", "numpy")
-"""What reads Zarr folders."""
+"""Libraries that read Zarr folders."""
 _MARKS = ("zarr.json", ".zgroup", ".zattrs")
 _LETTERS = {"channel": "c", "time": "t"}
 _BEFORE_AXES_WERE_NAMED = "tczyx"
@@ -37,7 +37,7 @@ class ZarrImage(NamedTuple):
 
 
 def is_zarr(path: str | Path) -> bool:
-    """Whether a path is the folder of a Zarr group, without opening it."""
+    """Tell whether a path is the folder of a Zarr group, without opening it."""
     return any((Path(path) / mark).is_file() for mark in _MARKS)
 
 
@@ -82,12 +82,12 @@ def open_ome_zarr(path: str | Path) -> list[ZarrImage]:
 
 
 def readable(path: Path) -> AbstractContextManager[None]:
-    """What turns whatever goes wrong with an OME-Zarr folder into a sentence."""
+    """Turn whatever goes wrong with an OME-Zarr folder into a sentence."""
     return reading(path, *LIBRARIES, damaged=partial(_damaged, path))
 
 
 def _damaged(path: Path, error: Exception) -> str:
-    """What to tell the user of a folder that zarr cannot make sense of."""
+    """Tell the user of a folder that zarr cannot make sense of."""
     return (
         f"{path}: cannot be read as OME-Zarr ({words(error)}). Copy it again from its "
         "source, or save the image as TIFF."
@@ -119,7 +119,7 @@ def _images(group: Any, path: Path) -> Iterator[ZarrImage]:
 
 
 def _metadata(group: Any) -> Mapping[str, Any]:
-    """What the group says of itself; format 0.5 keeps it under ``ome``."""
+    """Attributes of the group; format 0.5 keeps them under ``ome``."""
     attributes = dict(group.attrs)
     return attributes.get("ome", attributes)
 

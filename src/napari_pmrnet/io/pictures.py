@@ -55,7 +55,7 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 
 def _damaged(path: Path, error: Exception) -> str:
-    """What to tell the user of a picture that the decoder cannot make sense of."""
+    """Tell the user of a picture that the decoder cannot make sense of."""
     if isinstance(error, UnidentifiedImageError):
         return (
             f"{path}: not a {_kind(path)} image, or its header is damaged. Copy it "
@@ -72,7 +72,7 @@ def _damaged(path: Path, error: Exception) -> str:
 
 
 def _kind(path: Path) -> str:
-    """What a file should be, by its name."""
+    """Kind that a file should be of, by its name."""
     return "BMP" if Format.of(path) is Format.BMP else "PNG or JPEG"
 
 

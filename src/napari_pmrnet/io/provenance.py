@@ -1,4 +1,4 @@
-"""What files of this project say of themselves: where labels lie, and what made them.
+"""Tag of files of this project: where labels lie, and what made them.
 
 A label TIFF has it in one line of its description, a label Zarr in its attributes, a
 layer in napari the part on what made it in its metadata; all under one key.
@@ -19,7 +19,7 @@ METADATA_KEY = "napari_pmrnet"
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made labels.
+    """Settings and weights that made labels.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Provenance:
 
 
 class Tag(NamedTuple):
-    """What a label file of ours says of itself."""
+    """Space and provenance that a label file of ours holds."""
 
     space: Space
     provenance: Provenance

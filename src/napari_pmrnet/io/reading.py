@@ -1,4 +1,4 @@
-"""What is said where reading goes wrong: of the file, the disk or the software."""
+"""Words for reading that goes wrong: of the file, the disk or the software."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the pixels of an array lie: its axes, and how far apart pixels are."""
+"""Place of the pixels of an array: its axes, and how far apart pixels are."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.reading import reading, words
 
 LIBRARIES = ("tifffile", "imagecodecs", "numpy")
-"""What reads TIFF files."""
+"""Libraries that read TIFF files."""
 LARGE = 50_000_000
 """Bytes of an image for which a look at what the file holds is worth while."""
 
@@ -125,7 +125,7 @@ def _refuse_empty_giants(tiff: tifffile.TiffFile, path: Path) -> None:
 
 
 def _damaged(path: Path, error: Exception) -> str:
-    """What to tell the user of a file that the decoder cannot make sense of."""
+    """Tell the user of a file that the decoder cannot make sense of."""
     return (
         f"{path}: cannot be read, the file is no TIFF or is damaged ("
         f"{words(error)}). "

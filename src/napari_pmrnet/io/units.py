@@ -32,7 +32,7 @@ OME_UNITS = {
     "min": "minute",
     "hour": "hour",
 }
-"""What OME-Zarr calls them."""
+"""Names of the units in OME-Zarr."""
 
 
 def _names(unit: str, others: Iterable[str]) -> dict[str, str]:

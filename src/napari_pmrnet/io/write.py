@@ -93,13 +93,13 @@ def unwritable(target: Path, error: OSError) -> DataError:
 
 
 def disk_is_full(error: BaseException) -> bool:
-    """Whether an error of this module, or of the system, says that there is no room."""
+    """Tell whether an error of ours, or of the system, says that there is no room."""
     cause = error if isinstance(error, OSError) else error.__cause__
     return isinstance(cause, OSError) and cause.errno in _FULL
 
 
 def _advice(error: OSError) -> str:
-    """What the user can do about a refusal of the operating system."""
+    """Advise the user on a refusal of the operating system."""
     if disk_is_full(error):
         return "Make room on the disk, or choose another folder."
     return "Close it in other programs, or choose another folder."

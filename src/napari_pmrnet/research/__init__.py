@@ -1,1 +1,1 @@
-"""What only a researcher needs: published data sets and networks to compare with."""
+"""Tools that only a researcher needs: published data sets, networks to compare with."""

@@ -1,4 +1,4 @@
-"""What a data set holds, counted by reading all of it, and what looks wrong with it."""
+"""Contents of a data set, counted by reading all of it, and what looks wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_pmrnet.segmentation.flow_labels import components
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found.
+    """Findings on a data set.
 
     Attributes
     ----------

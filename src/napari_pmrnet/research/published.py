@@ -52,7 +52,7 @@ def split_table(reader: Reader) -> pd.DataFrame:
 
 
 def where_split(reader: Reader) -> str:
-    """What the split of `split_table` is, in a few words."""
+    """Describe the split of `split_table` in a few words."""
     table = split_table(reader)
     if "official" not in table:
         return f"grouped split (seed {SPLIT_SEED})"
@@ -147,7 +147,7 @@ class NativeDataset(OpenedDataset):
         return digest.hexdigest()
 
     def _faults(self, image_id: str, faults: list[str]) -> bool:
-        """Whether an image cannot be used; why is added to `faults`."""
+        """Tell whether an image cannot be used; why is added to `faults`."""
         before = len(faults)
         with collected(faults):
             if len(self.table) <= DECODED:

@@ -66,7 +66,7 @@ class TrainConfig:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the network is the whole PMRNet, which the plugin can use."""
+        """Tell whether the network is the whole PMRNet, which the plugin can use."""
         return self.network == "pmrnet" and not self.without
 
     @property
@@ -120,7 +120,7 @@ class TrainConfig:
         )
 
     def card_fields(self) -> dict[str, Any]:
-        """What the model card says of the labels, and of the scale that suits them."""
+        """Fields of the model card on the labels, and on the scale that suits them."""
         if self.labels is LabelKind.NUCLEI:
             return {"working_diameters": [SMALL, LARGE]}
         classes = {"classes": list(self.classes)} if self.classes else {}

@@ -122,7 +122,7 @@ def train(
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a trainer learns from, prepared once.
+    """Data that a trainer learns from, prepared once.
 
     Attributes
     ----------

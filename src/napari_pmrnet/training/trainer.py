@@ -34,7 +34,7 @@ Average = Callable[[Weights, Weights, Tensor | int], None]
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What one finished epoch tells: losses, validation Dice, seconds left."""
+    """Report of a finished epoch: losses, validation Dice, seconds left."""
 
     epoch: int
     epochs: int

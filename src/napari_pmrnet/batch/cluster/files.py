@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 RETRIES = 2
-"""How often a file is tried again after an error that was not foreseen."""
+"""Times that a file is tried again after an error that was not foreseen."""
 RESUBMITS = 2
-"""How often a file is tried again that only waited on workers that died."""
+"""Times that a file is tried again that only waited on workers that died."""
 A_WORKER = 2
 """Files given for each worker: one at work, one that waits for it."""
 WAIT_SECONDS, COUNT_SECONDS, GATHER_SECONDS = 0.2, 5.0, 30.0
@@ -131,12 +131,12 @@ class OnCluster:
 
     @property
     def is_full(self) -> bool:
-        """Whether every worker has a file at work and one that waits."""
+        """Tell whether every worker has a file at work and one that waits."""
         return len(self._tasks) >= A_WORKER * max(1, self.workers)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a file has not ended."""
+        """Tell whether a file has not ended."""
         return bool(self._tasks)
 
     def submit(self, task: Task) -> None:
@@ -173,7 +173,7 @@ class OnCluster:
         return told
 
     def where(self, devices: Sequence[str]) -> str:
-        """How many workers there were, and on what the network ran."""
+        """Number of workers there were, and devices that the network ran on."""
         many = "1 worker" if self._most == 1 else f"{self._most} workers"
         return f"{many} ({', '.join(devices)})"
 
@@ -270,7 +270,7 @@ class OnCluster:
 
 
 def run_task(work: Work, task: Task, demands: Demands, topic: str) -> Outcome | None:
-    """What a worker is given: a file, and how to tell of it.
+    """Assignment of a worker: a file, and how to tell of it.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ _turn = threading.RLock()
 
 @dataclass(frozen=True)
 class Demands:
-    """What a worker must have to take part.
+    """Demands that a worker must meet to take part.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Demands:
     image: Path | None = None
 
     def is_current(self) -> bool:
-        """Whether the work is still wanted: the token is there and says the same."""
+        """Tell whether the work is still wanted: the token is there and unchanged."""
         try:
             return self.text in self.token.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -163,7 +163,7 @@ def check_workers(client: Client, demands: Demands) -> int:
 
 
 def complaint(demands: Demands) -> str:
-    """Why this process cannot take part, in a sentence; empty if it can."""
+    """Say in a sentence why this process cannot take part; empty if it can."""
     if demands.version != __version__:
         return f"has napari-pmrnet {__version__}. {_install(demands)}"
     try:
@@ -197,7 +197,7 @@ def complaint(demands: Demands) -> str:
 
 
 def _install(demands: Demands) -> str:
-    """How to get the version that is needed."""
+    """Tell how to get the version that is needed."""
     return f'Run pip install "napari-pmrnet=={demands.version}" there.'
 
 
@@ -255,7 +255,7 @@ def worker_model(name: str, device: str, weights_hash: str) -> Model:
 
 
 def lost(address: str) -> ClusterError:
-    """What to say when the scheduler is gone."""
+    """Error to raise when the scheduler is gone."""
     return ClusterError(
         f"{address}: the connection to the scheduler was lost. Finished files are "
         "whole; the same command goes on from here."
@@ -263,12 +263,12 @@ def lost(address: str) -> ClusterError:
 
 
 def is_running(client: Client) -> bool:
-    """Whether a client is connected."""
+    """Tell whether a client is connected."""
     return client.status == "running"
 
 
 def worker_count(client: Client, address: str) -> int:
-    """How many workers there are now.
+    """Count the workers there are now.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is measured of a Labels layer, and its features, where measurements are kept.
+"""Copy of a Labels layer to measure, and its features, which keep the measurements.
 
 Everything here runs without a window. `Specimen.of` copies what the user could change;
 what it gives is worked on in another thread.

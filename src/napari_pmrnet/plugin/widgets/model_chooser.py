@@ -93,7 +93,7 @@ class TunedThresholds:
 
     @property
     def label_kind(self) -> LabelKind:
-        """What the model chosen labels; nuclei where its card cannot be read."""
+        """Label kind of the model chosen; nuclei where its card cannot be read."""
         return LabelKind.NUCLEI if self.card is None else self.card.label_kind
 
     def follow(self) -> None:

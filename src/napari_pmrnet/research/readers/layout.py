@@ -1,4 +1,4 @@
-"""What the readers of published data sets share: one class a layout on disk."""
+"""Parts shared by the readers of published data sets: one class a layout on disk."""
 
 from __future__ import annotations
 
@@ -84,11 +84,11 @@ class Reader(ABC):
     layout: ClassVar[str]
     """The layout in one line."""
     split_rule: ClassVar[str]
-    """Where the split comes from, and what a group is."""
+    """Origin of the split, and what a group is."""
     published: ClassVar[int]
     """Number of images with a truth, as published."""
     instances: ClassVar[bool] = False
-    """Whether every object has a label of its own; else all are united as label 1."""
+    """True if every object has a label of its own; else all are united as label 1."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
@@ -122,7 +122,7 @@ class Reader(ABC):
     @classmethod
     @abstractmethod
     def fits(cls, root: Path) -> bool:
-        """Whether a folder itself has this layout."""
+        """Tell whether a folder itself has this layout."""
 
     @abstractmethod
     def _list(self) -> Iterator[Item]:
@@ -168,7 +168,7 @@ class Reader(ABC):
             require_shape(mask, image_size(mask), size)
 
     def doubts(self, item: Item, labels: np.ndarray) -> list[str]:
-        """What looks wrong with labels that can be read.
+        """List what looks wrong with labels that can be read.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class Reader(ABC):
         return []
 
     def remarks(self) -> list[str]:
-        """What looks wrong with the data set as a whole, one line each."""
+        """List what looks wrong with the data set as a whole, one line each."""
         return []
 
     def pictures(self, folder: Path | None, pattern: str = ".*") -> dict[str, Path]:
@@ -259,7 +259,7 @@ def by_number(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def visible(folder: Path) -> list[Path]:
-    """What a folder holds by name, without what systems and archives hide in it."""
+    """Contents of a folder by name, without what systems and archives hide in it."""
     return sorted(
         path
         for path in folder.iterdir()
@@ -277,7 +277,7 @@ def subfolder(root: Path, *names: str) -> Path | None:
 
 
 def holds(folder: Path | None, pattern: str) -> bool:
-    """Whether a folder is there and holds a file whose whole name is of a pattern."""
+    """Tell whether a folder holds a file whose whole name is of a pattern."""
     return folder is not None and any(
         re.fullmatch(pattern, path.name, re.IGNORECASE) for path in visible(folder)
     )

@@ -29,7 +29,7 @@ class ISIC(Reader):
 
     year: ClassVar[str]
     ending: ClassVar[str]
-    """What the names of folders with images end in."""
+    """Endings of the names of folders with images."""
     split_rule = "the official one; every image is a group"
 
     @classmethod

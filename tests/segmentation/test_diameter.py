@@ -123,7 +123,7 @@ def test_a_look_has_thresholds_of_its_own(
     assert seen[0].min_area == 80
 
 
-def test_the_most_trusted_look_at_a_known_size_is_believed(
+def test_the_most_trusted_estimate_of_a_known_size_is_believed(
     sized: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = {
@@ -134,7 +134,9 @@ def test_the_most_trusted_look_at_a_known_size_is_believed(
     told[2.0] = DiameterEstimate(0.3, 8.0)
     nothing = DiameterEstimate(0.0, None)
     monkeypatch.setattr(
-        diameter_module, "look", lambda model, part, scale: told.get(scale, nothing)
+        diameter_module,
+        "estimate_at",
+        lambda model, part, scale: told.get(scale, nothing),
     )
     planes = np.zeros((3, 600, 600), np.float32)
     scale, diameter = run_to_end(choose_scale(sized, planes, None))
@@ -147,7 +149,7 @@ def test_the_most_trusted_look_at_a_known_size_is_believed(
     assert run_to_end(choose_scale(sized, planes, None)) == (1, None)
 
 
-def test_nuclei_that_are_trusted_as_they_are_get_no_further_look(
+def test_nuclei_that_are_trusted_as_they_are_get_no_further_estimate(
     sized: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scales = []
@@ -156,7 +158,7 @@ def test_nuclei_that_are_trusted_as_they_are_get_no_further_look(
         scales.append(scale)
         return DiameterEstimate(0.5, 16.0)
 
-    monkeypatch.setattr(diameter_module, "look", once)
+    monkeypatch.setattr(diameter_module, "estimate_at", once)
     planes = np.zeros((3, 600, 600), np.float32)
     assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 16, 16)
     assert scales == [1.0]
@@ -165,14 +167,18 @@ def test_nuclei_that_are_trusted_as_they_are_get_no_further_look(
 def test_a_model_that_knows_no_sizes_sees_images_as_they_are(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diameter_module, "look", lambda *_: pytest.fail("looked"))
+    monkeypatch.setattr(
+        diameter_module, "estimate_at", lambda *_: pytest.fail("looked")
+    )
     planes = np.zeros((3, 60, 60), np.float32)
     assert run_to_end(choose_scale(model, planes, None)) == (1, None)
     assert run_to_end(choose_scale(model, planes, 10.0)) == (1, 10)
 
 
-def test_a_given_diameter_needs_no_look(sized: Model, monkeypatch) -> None:
-    monkeypatch.setattr(diameter_module, "look", lambda *_: pytest.fail("looked"))
+def test_a_given_diameter_needs_no_estimate(sized: Model, monkeypatch) -> None:
+    monkeypatch.setattr(
+        diameter_module, "estimate_at", lambda *_: pytest.fail("looked")
+    )
     planes = np.zeros((3, 60, 60), np.float32)
     assert run_to_end(choose_scale(sized, planes, 10.0)) == (SMALL / 10, 10)
 

@@ -19,6 +19,7 @@ from napari_pmrnet.errors import DataError, SoftwareError
 from napari_pmrnet.io.images import open_image, read_image
 from napari_pmrnet.io.label_zarr import create_label_zarr, open_label_zarr
 from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.space import Space
 
 
 @pytest.fixture
@@ -190,9 +191,11 @@ def test_label_tiffs_are_reopened_without_what_tifffile_dropped(
     monkeypatch.setattr(tifffile.TiffPageSeries, "get_axes", refuse_us, raising=False)
     labels = np.arange(24).reshape(1, 2, 1, 3, 4)
     for shape in ((1, 1, 1, 4, 6), (1, 2, 1, 3, 4), (2, 1, 3, 4, 1), (2, 3, 1, 1, 4)):
-        path = write_labels(tmp_path / "l.tif", labels.reshape(shape), axes="tzcyx")
+        path = write_labels(
+            tmp_path / "l.tif", labels.reshape(shape), Space.of("tzcyx")
+        )
         (back,) = read_image(path)
-        assert back.axes == tuple("tzcyx") and back.data.shape == shape
+        assert back.space.axes == tuple("tzcyx") and back.data.shape == shape
         assert (back.data.ravel() == labels.ravel()).all()
 
 

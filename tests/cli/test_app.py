@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from napari_pmrnet import Settings, load_model, segment
 from napari_pmrnet.cli.app import app, main
 from napari_pmrnet.io.images import read_image
+from napari_pmrnet.models.card import new_card
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -165,7 +166,8 @@ def test_train_leaves_out_a_modality_and_says_so(
     assert run_main(*command, "g", monkeypatch=monkeypatch) == 1
     assert "has no row 'g'. It has: f, h" in capsys.readouterr().err
     monkeypatch.setattr(
-        "napari_pmrnet.training.train.finish", lambda *_: {"val": {"Dice": 0.5}}
+        "napari_pmrnet.training.train.finish",
+        lambda *_: new_card(("probability",), val={"Dice": 0.5}),
     )
     assert not run_main(*command, "h", monkeypatch=monkeypatch)
     fault, count = capsys.readouterr().err.splitlines()

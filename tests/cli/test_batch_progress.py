@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from typer.testing import CliRunner
 
-from napari_pmrnet.cli.app import app as app_module
+from napari_pmrnet.cli import app as app_module
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.segmentation import stack
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from napari_pmrnet.cli.app import app
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.research.registry import READERS
 
 
@@ -102,7 +103,8 @@ def test_train_reads_a_published_data_set(
     tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(
-        "napari_pmrnet.training.train.finish", lambda *_: {"val": {"Dice": 0.5}}
+        "napari_pmrnet.training.train.finish",
+        lambda *_: new_card(("probability",), val={"Dice": 0.5}),
     )
     config, output = tmp_path / "c.json", tmp_path / "w.safetensors"
     config.write_text(

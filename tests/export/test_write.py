@@ -159,6 +159,7 @@ def test_a_missing_package_is_named_with_the_remedy(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.setitem(sys.modules, "bioimageio.spec", None)
+    monkeypatch.setattr("napari_pmrnet._software._found", lambda _: None)
     with pytest.raises(PMRNetError, match=r"napari-pmrnet\[export\]"):
         export_model(str(weights), tmp_path / name)
 

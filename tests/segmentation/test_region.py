@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_pmrnet.models.card import new_card
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.segmentation.flow_labels import drop_small, label_nuclei
 from napari_pmrnet.segmentation.objects import FEATURES, describe_objects
@@ -14,10 +15,11 @@ from napari_pmrnet.segmentation.postprocess import missed_nuclei, missed_of, nuc
 from napari_pmrnet.segmentation.region import Region
 
 SHAPE = (230, 260)
-CARD = {
-    "object_certainty": {"intercept": 0.3, **dict.fromkeys(FEATURES, 0.2)},
-    "missed_certainty": {"intercept": 0.1, **dict.fromkeys(FEATURES, -0.1)},
-}
+CARD = new_card(
+    ("probability",),
+    object_certainty={"intercept": 0.3, **dict.fromkeys(FEATURES, 0.2)},
+    missed_certainty={"intercept": 0.1, **dict.fromkeys(FEATURES, -0.1)},
+)
 CORNERS = st.tuples(st.integers(0, 229), st.integers(0, 259))
 
 
@@ -75,13 +77,13 @@ def test_labels_and_table_are_those_of_the_whole_image(seed, a, b, border) -> No
     inside = mask[tuple(np.round(centres).astype(int).T)]
     kept = drop_small(np.where(np.isin(every, index[inside]), every, 0), 0)
     np.testing.assert_array_equal(labels, kept)
-    expected = describe_objects(kept, maps, flows, CARD["object_certainty"])
+    expected = describe_objects(kept, maps, flows, CARD.object_certainty)
     assert objects["area"].tolist() == expected["area"].tolist()
     np.testing.assert_allclose(objects, expected, rtol=1e-6)
 
     missed = missed_of(labels, maps, flows, chosen, region, 15.0, CARD)
     proposed = missed_nuclei(
-        kept, maps, flows, chosen, CARD["missed_certainty"], 15.0
+        kept, maps, flows, chosen, CARD.missed_certainty, 15.0
     ).objects
     at = proposed[["centroid_y", "centroid_x"]].round().astype(int).to_numpy()
     proposed = proposed[mask[tuple(at.T)]]

@@ -30,7 +30,7 @@ from napari_pmrnet.batch.events import FileEnded, FileProgress, FileStarted
 from napari_pmrnet.batch.local import Ended
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.task import Outcome, Task, segment_file
-from napari_pmrnet.cli.app import app as app_module
+from napari_pmrnet.cli import app as app_module
 from napari_pmrnet.errors import ClusterError, SoftwareError
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import open_label_zarr

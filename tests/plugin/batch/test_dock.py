@@ -32,10 +32,9 @@ CERTAINTIES = {"a.png": 0.9, "b.png": 0.4, "c.png": 0.7}
 def gate(core, blobs, monkeypatch) -> Event:
     """Replace the network in the batch; a run waits while the gate is cleared."""
 
-    def segment_steps(image, settings, model, **keywords):
-        steps = core.segment_steps(image, settings, model, **keywords)
-        result = yield from steps
-        certainty = CERTAINTIES.get(keywords["image_name"].split(" ")[0], 0.5)
+    def segment_steps(plane, settings, model):
+        result = yield from core.segment_steps(plane, settings, model)
+        certainty = CERTAINTIES.get(plane.name.split(" ")[0], 0.5)
         objects = result.objects.assign(certainty=certainty)
         return replace(result, objects=objects)
 

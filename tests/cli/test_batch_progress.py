@@ -83,10 +83,10 @@ def test_an_interrupt_stops_and_the_same_command_goes_on(
 ):
     real, before = core.segment_steps, signal.getsignal(signal.SIGINT)
 
-    def interrupted(image, settings, model, **keywords):
-        if keywords["image_name"] == "c.png":
+    def interrupted(plane, settings, model):
+        if plane.name == "c.png":
             os.kill(os.getpid(), signal.SIGINT)
-        return (yield from real(image, settings, model, **keywords))
+        return (yield from real(plane, settings, model))
 
     monkeypatch.setattr(stack, "segment_steps", interrupted)
     status, said = segment(folder)

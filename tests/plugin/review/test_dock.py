@@ -327,8 +327,8 @@ def test_a_review_is_saved_and_opened(open_review, aside, qtbot) -> None:
     left = hands.data.copy()
     hands.dock.desk.save(aside / "saved")
     qtbot.waitUntil(lambda: "Saved to" in hands.dock.status.text.text())
-    hands.dock.desk.open(aside / "saved")
     before = hands.dock.session
+    hands.dock.desk.open(aside / "saved")
     qtbot.waitUntil(lambda: hands.dock.session not in (None, before))
     session = hands.dock.session
     assert (session.layer.data == left).all()

@@ -103,3 +103,26 @@ def test_a_job_cancelled_at_the_gate_never_runs(runner, qtbot):
     ):
         runner.cancel()
     assert not waiting.is_running
+
+
+def test_the_next_job_may_start_at_the_news_of_the_last(runner, qtbot):
+    results = []
+
+    def on_succeeded(result):
+        results.append(result)
+        if len(results) == 1:
+            runner.start("Counting on", plain, np.zeros(5))
+
+    runner.succeeded.connect(on_succeeded)
+    with qtbot.waitSignal(runner.finished):
+        runner.start("Counting", plain, np.zeros(3))
+    assert results == [3, 5] and not runner.is_running
+
+
+def test_a_job_cancelled_at_its_very_end_is_said_to_be_cancelled(runner, qtbot):
+    runner.start("Counting", plain, np.zeros(3))
+    with (
+        qtbot.assertNotEmitted(runner.succeeded),
+        qtbot.waitSignals([runner.cancelled, runner.finished]),
+    ):
+        runner.cancel()

@@ -83,7 +83,7 @@ class ReviewDesk(QObject):
         self._ailing.connect(lambda text: self.said.emit(text, "error"))
         for runner in (self._preparing, self._storing):
             runner.failed.connect(lambda text: self.said.emit(text, "error"))
-            runner.finished.connect(lambda: self.busy.emit(False))
+            runner.finished.connect(self._on_finished)
         viewer.layers.events.removed.connect(self._on_removed)
 
     @property
@@ -163,7 +163,7 @@ class ReviewDesk(QObject):
     def save(self, folder: Path) -> None:
         """Save the review to a folder."""
         session = self.session
-        if session is None or self._storing.is_running:
+        if session is None or not self._may_store():
             return
         session.settle()
         image = "" if self._found is None else self._found.image
@@ -175,7 +175,7 @@ class ReviewDesk(QObject):
 
     def open(self, folder: Path) -> None:
         """Open a saved review in layers of its own."""
-        if not self._storing.is_running:
+        if self._may_store():
             self.busy.emit(True)
             self._storing.start(f"Opening '{folder}'", persistence.open_folder, folder)
 
@@ -187,6 +187,19 @@ class ReviewDesk(QObject):
             self._looking.start(
                 "Looking for a review", persistence.look_for_journal, subject
             )
+
+    def _may_store(self) -> bool:
+        """Tell whether a review can be saved or opened now; say so if it cannot."""
+        if self._storing.is_running:
+            self.said.emit(
+                "A review is still being saved or opened; try again when it is done.",
+                "warning",
+            )
+        return not self._storing.is_running
+
+    def _on_finished(self) -> None:
+        """Opening a review goes on with looking at its nuclei."""
+        self.busy.emit(self._preparing.is_running or self._storing.is_running)
 
     def _on_prepared(self, prepared: persistence.Prepared) -> None:
         if self._wanted is None or self._wanted[0] not in self._viewer.layers:

@@ -133,14 +133,19 @@ class Runner(QObject):
 
     def shut_down(self) -> None:
         """Stop listening and let the job end by itself; for a widget going away."""
+        worker = self._let_go()
+        if worker is not None:
+            worker.quit()
+
+    def _let_go(self) -> Any:
+        """Stop listening to the worker and return it, if there is one."""
         worker, self._worker = self._worker, None
-        if worker is None:
-            return
-        worker.quit()
-        worker.yielded.disconnect(self._on_yielded)
-        worker.aborted.disconnect(self._on_aborted)
-        worker.returned.disconnect(self._on_returned)
-        worker.finished.disconnect(self._on_finished)
+        if worker is not None:
+            worker.yielded.disconnect(self._on_yielded)
+            worker.aborted.disconnect(self._on_aborted)
+            worker.returned.disconnect(self._on_returned)
+            worker.finished.disconnect(self._on_finished)
+        return worker
 
     def _launch(self) -> None:
         """Start the job that waited at the gate."""
@@ -155,14 +160,24 @@ class Runner(QObject):
     def _on_returned(self, result: Any) -> None:
         if self._worker is None or self._worker.abort_requested:
             return
+        # Who hears of the result may start the next job at once.
+        self._let_go()
         if isinstance(result, Failure):
             self.failed.emit(result.message)
         else:
             self.succeeded.emit(result)
+        if not self.is_running:
+            self.finished.emit()
 
     def _on_aborted(self) -> None:
+        self._let_go()
         self.cancelled.emit()
+        if not self.is_running:
+            self.finished.emit()
 
     def _on_finished(self) -> None:
-        self._worker = None
-        self.finished.emit()
+        """End a job that was cancelled when it had nothing left to stop."""
+        self._let_go()
+        self.cancelled.emit()
+        if not self.is_running:
+            self.finished.emit()

@@ -37,7 +37,7 @@ def measure(
     labels : ndarray of int, shape (H, W)
         0 is background.
     channels : mapping of ndarray, each (H, W), optional
-        Images by name; the mean of each is taken.
+        Images by name; the mean of each is taken, without NaN and infinity.
     pixel_size : (float, float)
         Height and width of a pixel, in the unit wanted.
     review : DataFrame, optional
@@ -100,9 +100,11 @@ def measure_steps(
     owner, count = numbered.ravel(), len(names)
     for name, image in channels.items():
         values = np.asarray(image, float).ravel()
-        sums = np.bincount(owner, values, minlength=count)
-        pixels = np.bincount(owner, minlength=count)
-        table[f"{INTENSITY}{name}"] = sums[1:] / pixels[1:]
+        finite = np.isfinite(values)
+        sums = np.bincount(owner[finite], values[finite], minlength=count)
+        pixels = np.bincount(owner[finite], minlength=count)
+        with np.errstate(invalid="ignore"):  # NaN of nuclei without a number
+            table[f"{INTENSITY}{name}"] = sums[1:] / pixels[1:]
     return table
 
 

@@ -82,3 +82,27 @@ def test_of_several_images_the_first_is_taken_and_it_is_said(run, tmp_path):
         tiff.write(blobs(3), metadata={"axes": "YX"})
     report, _ = run(tmp_path / "two.ome.tif")
     assert report.rows[0].nuclei == 2 and "only the first" in report.rows[0].note
+
+
+def test_axes_of_length_one_are_dropped(run, tmp_path):
+    data = blobs(2)[None, None, None, None, None]
+    tifffile.imwrite(tmp_path / "a.tif", data, metadata={"axes": "RTZCYX"})
+    report, _ = run(tmp_path / "a.tif")
+    assert (report.rows[0].nuclei, report.rows[0].planes) == (2, 1)
+    assert labels_of(report).data.shape == blobs(2).shape
+
+
+def test_two_channels_behind_y_and_x_are_one_plane(run, tmp_path):
+    data = np.stack([blobs(1), blobs(3)], axis=-1)
+    tifffile.imwrite(tmp_path / "a.tif", data, photometric="minisblack")
+    report, _ = run(tmp_path / "a.tif", settings=Settings(channel=1))
+    assert (report.rows[0].nuclei, report.rows[0].planes) == (3, 1)
+
+
+def test_what_is_no_number_is_noted(run, tmp_path):
+    data = blobs(2).astype(np.float32)
+    data[0] = np.nan
+    tifffile.imwrite(tmp_path / "a.tif", data)
+    report, _ = run(tmp_path / "a.tif")
+    assert report.rows[0].nuclei == 2
+    assert not np.isnan(data[1:]).any()

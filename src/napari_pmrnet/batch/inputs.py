@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
+from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
 from napari_pmrnet.io.label_zarr import is_label_zarr
+from napari_pmrnet.io.ome_set import parts_of_set
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.provenance import read_label_tag
 from napari_pmrnet.io.tiff import open_tiff
@@ -26,7 +27,10 @@ class Source(NamedTuple):
 
 
 def find_sources(
-    inputs: Iterable[str | Path], output: Path, recursive: bool = False
+    inputs: Iterable[str | Path],
+    output: Path,
+    recursive: bool = False,
+    channel: int | None = None,
 ) -> list[Source]:
     """Find the images that inputs name.
 
@@ -40,6 +44,9 @@ def find_sources(
         left out.
     recursive : bool
         Also search subfolders; what is found there goes to subfolders of the output.
+    channel : int, optional
+        Channel that is segmented, by default the first. Of sets of OME-TIFF files with
+        one channel each, the files of the others are left out of what is searched for.
 
     Returns
     -------
@@ -55,11 +62,11 @@ def find_sources(
     for name in inputs:
         path = Path(name).expanduser()
         if path.is_dir() and not is_zarr(path):
-            found = list(_in_folder(path, output, recursive))
+            found = _positions(_in_folder(path, output, recursive), channel or 0)
             more = "" if recursive else " Subfolders are searched if asked for."
             _refuse_none(found, f"{path}: the folder holds no image", more)
         elif glob.has_magic(str(path)) and not path.exists():
-            found = list(_matching(path, output))
+            found = _positions(_matching(path, output), channel or 0)
             _refuse_none(found, f"{path}: no image matches this pattern")
         else:
             found = [Source(path, Path())]
@@ -74,6 +81,33 @@ def _refuse_none(found: list[Source], what: str, more: str = "") -> None:
         raise DataError(
             f"{what} ({', '.join(IMAGE_ENDINGS)} or OME-Zarr).{more} Name another."
         )
+
+
+def _positions(sources: Iterable[Source], channel: int) -> list[Source]:
+    """Leave out files of a set with other channels of positions that are there."""
+    found = list(sources)
+    parts = {
+        source.path: parts_of_set(source.path)
+        for source in found
+        if source.path.stem != image_name(source.path)
+    }
+    there = {
+        (path.parent, part.files, part.number)
+        for path, every in parts.items()
+        for part in every
+        if channel in part.channels
+    }
+    others = {
+        path
+        for path, every in parts.items()
+        if every
+        and all(
+            channel not in part.channels
+            and (path.parent, part.files, part.number) in there
+            for part in every
+        )
+    }
+    return [source for source in found if source.path not in others]
 
 
 def _in_folder(root: Path, output: Path, recursive: bool) -> Iterator[Source]:

@@ -157,7 +157,9 @@ class _Batch:
         self.job, self.model, self.stop = job, model, stop
         card = read_card(find_weights(job.settings.model))
         self.weights_hash = (model.card if model else card).sha256
-        self.sources = find_sources(job.inputs, job.output, job.recursive)
+        self.sources = find_sources(
+            job.inputs, job.output, job.recursive, job.settings.channel
+        )
         self.inputs = {source.path.resolve() for source in self.sources}
         self.record: Record
         self.lock: FolderLock

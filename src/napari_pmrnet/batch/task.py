@@ -23,7 +23,13 @@ from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker
 from napari_pmrnet.batch.run_log import cannot_write, hash_of, size_of
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.thumbnail import thumbnail
-from napari_pmrnet.errors import ClusterError, DataError, PMRNetError, WeightsError
+from napari_pmrnet.errors import (
+    ClusterError,
+    DataError,
+    PMRNetError,
+    TooLargeError,
+    WeightsError,
+)
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr
@@ -238,19 +244,23 @@ def _only_image(path: Path) -> tuple[ImageData, list[str]]:
         raise DataError(
             f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
         )
-    if not others:
-        return first, []
-    return first, [f"{len(others) + 1} images in the file, only the first segmented"]
+    notes = list(first.notes)
+    if others:
+        notes.append(f"{len(others) + 1} images in the file, only the first segmented")
+    return first, notes
 
 
 def _images(path: Path) -> list[ImageData]:
-    """Images of a file: lazy ones if the first is too large to be read."""
+    """Images of a file: lazy ones if they are too large to be read."""
     if size_of(path) > LARGE_FILE:
         with suppress(DataError):  # said again when the file is read
             images = open_image(path)
             if Stack.of(images[0]).is_large:
                 return images
-    return read_image(path)
+    try:
+        return read_image(path)
+    except TooLargeError:
+        return open_image(path)
 
 
 def _store(

@@ -11,7 +11,7 @@ import tifffile
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.space import Space
-from napari_pmrnet.io.tiff import open_tiff
+from napari_pmrnet.io.tiff import open_tiff, read_pages
 from napari_pmrnet.io.write import checked_target, replace_file
 
 LARGEST_EXACT = 1 << 24
@@ -82,7 +82,7 @@ def read_stack(path: str | Path) -> dict[str, np.ndarray]:
     """
     with open_tiff(path) as tiff:
         names = (tiff.imagej_metadata or {}).get("Labels")
-        stacked = tiff.asarray()
+        stacked = read_pages(tiff.series[0], Path(path))
     if isinstance(names, str):
         names = [names]
     stacked = stacked[None] if stacked.ndim == 2 else stacked

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tifffile
+from ome_sets import channels, positions, write_set
 
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.segmentation import Settings
@@ -106,3 +108,22 @@ def test_what_is_no_number_is_noted(run, tmp_path):
     report, _ = run(tmp_path / "a.tif")
     assert report.rows[0].nuclei == 2
     assert not np.isnan(data[1:]).any()
+
+
+def test_every_position_of_a_set_has_its_own_labels(run, tmp_path):
+    pages = {f"s_Pos{i}.ome.tif": blobs(i + 1)[None].astype("u2") for i in range(3)}
+    (tmp_path / "in").mkdir()
+    write_set(tmp_path / "in", positions(3), pages=pages)
+    report, _ = run(tmp_path / "in")
+    assert [row.nuclei for row in report.rows] == [1, 2, 3]
+    assert all("set of 3 files" in row.note for row in report.rows)
+    assert [row.pixel_width for row in report.rows] == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_of_a_set_with_a_file_a_channel_the_one_asked_for_counts(run, tmp_path):
+    pages = {f"c{i}.ome.tif": blobs(i + 1)[None].astype("u2") for i in range(2)}
+    (tmp_path / "in").mkdir()
+    write_set(tmp_path / "in", channels(2), pages=pages)
+    report, _ = run(tmp_path / "in", settings=Settings(channel=1))
+    (row,) = report.rows
+    assert row.file.endswith("c1.ome.tif") and row.nuclei == 2

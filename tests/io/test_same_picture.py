@@ -97,6 +97,17 @@ ANY: dict[str, Writer] = {
     "planar tiff": tiff(planar=True),
     "ome": ome,
 }
+
+
+def inks(picture: np.ndarray) -> np.ndarray:
+    none = np.zeros(picture.shape[:2], picture.dtype)
+    return np.ascontiguousarray(np.dstack([inverted(picture), none]))
+
+
+COLOUR: dict[str, Writer] = {
+    "inks": tiff(inks, photometric="separated"),
+    "inks, tiled": tiff(inks, photometric="separated", tile=(16, 16)),
+}
 GREY: dict[str, Writer] = {
     "white is 0": tiff(inverted, photometric="miniswhite"),
     "white is 0, tiled": tiff(inverted, photometric="miniswhite", tile=(16, 16)),
@@ -116,7 +127,7 @@ def pictures(draw: st.DrawFn) -> np.ndarray:
     return random.integers(0, most, (*shape, *colours)).astype(dtype)
 
 
-@given(pictures(), st.sampled_from([*ANY, *GREY]), st.booleans())
+@given(pictures(), st.sampled_from([*ANY, *GREY, *COLOUR]), st.booleans())
 @settings(max_examples=150, deadline=None)
 @example(np.arange(600, dtype=np.uint16).reshape(10, 20, 3), "png", False)
 def test_the_network_sees_the_same(
@@ -124,13 +135,30 @@ def test_the_network_sees_the_same(
 ) -> None:
     if kind in GREY and picture.ndim == 3:
         picture = picture[..., 0]
+    if kind in COLOUR and picture.ndim == 2:
+        picture = np.stack([picture, picture // 2, picture // 3], axis=-1)
     with TemporaryDirectory() as folder:
-        path = (ANY | GREY)[kind](Path(folder), np.ascontiguousarray(picture))
+        path = (ANY | GREY | COLOUR)[kind](Path(folder), np.ascontiguousarray(picture))
         (image,) = open_image(path) if lazily else read_image(path)
         assert image.data.dtype == picture.dtype
         assert image.rgb == (picture.ndim == 3)
         plane = Stack.of(image).plane((), name=kind).loaded()
     np.testing.assert_array_equal(plane.prepared(), prepare(picture))
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr"])
+@pytest.mark.parametrize("read", [read_image, open_image])
+def test_other_colours_are_those_of_pillow(
+    tmp_path: Path, mode: str, read: Any
+) -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (20, 30, len(mode) if mode == "CMYK" else 3))
+    picture = Image.fromarray(pixels.astype(np.uint8), mode)
+    picture.save(tmp_path / "a.tif")
+    (image,) = read(tmp_path / "a.tif")
+    assert image.rgb
+    expected = np.array(picture.convert("RGB")).astype(int)
+    np.testing.assert_allclose(np.asarray(image.data), expected, atol=1)
 
 
 def palette_tiff(folder: Path, numbers: np.ndarray, colours: np.ndarray) -> Path:

@@ -35,8 +35,8 @@ from napari_pmrnet.io.tiff import (
     LIBRARIES,
     absent_pieces,
     as_shown,
+    colours_of,
     has_grey_alpha,
-    is_palette,
     native_order,
     open_tiff,
     read_pages,
@@ -339,9 +339,9 @@ def _shown(
         axis = letters.index("s")
         levels = [level[(slice(None),) * axis + (0,)] for level in levels]
         letters = letters.replace("s", "")
-    coloured = is_palette(page) and not imagej
+    coloured = colours_of(page, imagej) is not None
     levels = [as_shown(level, page, imagej) for level in levels]
-    letters = f"{letters}s" if coloured else letters
+    letters = letters if "s" in letters or not coloured else f"{letters}s"
     rgb = coloured or _is_colour(page, letters, levels[0].shape)
     return _oriented(levels, letters, calibration, name, rgb)
 

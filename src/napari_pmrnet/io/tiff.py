@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -20,6 +20,15 @@ from napari_pmrnet.io.reading import reading, words
 
 LIBRARIES = ("tifffile", "imagecodecs", "numpy")
 """Libraries that read TIFF files."""
+_NOT_JPEG = {
+    tifffile.COMPRESSION.NONE,
+    tifffile.COMPRESSION.LZW,
+    tifffile.COMPRESSION.ADOBE_DEFLATE,
+    tifffile.COMPRESSION.DEFLATE,
+    tifffile.COMPRESSION.PACKBITS,
+    tifffile.COMPRESSION.LZMA,
+    tifffile.COMPRESSION.ZSTD,
+}
 LARGE = 50_000_000
 """Bytes of an image for which a look at what the file holds is worth while."""
 
@@ -126,30 +135,69 @@ def as_shown(pixels: Any, page: tifffile.TiffPage, intensities: bool) -> Any:
     Returns
     -------
     numpy.ndarray or dask.array.Array
-        Inverted where 0 is white; of a palette, with the colours as one more axis.
+        Inverted where 0 is white; of a palette, with the colours as one more axis; of
+        inks and of luminance with two differences, red, green and blue.
     """
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         if pixels.dtype.kind == "u":
             return pixels.dtype.type(2**page.bitspersample - 1) - pixels
         return -pixels if pixels.dtype.kind == "f" else ~pixels
-    if not is_palette(page) or intensities:
+    to_colours = colours_of(page, intensities)
+    if to_colours is None:
         return pixels
-    colours = np.asarray(page.colormap).T
-    colours = (colours >> 8 if colours.max(initial=0) > 255 else colours).astype("u1")
     if isinstance(pixels, np.ndarray):
-        return colours[pixels.astype(np.intp)]
-    return pixels.map_blocks(
-        lambda block: colours[block.astype(np.intp)],
-        dtype=colours.dtype,
-        chunks=(*pixels.chunks, (3,)),
-        new_axis=pixels.ndim,
-    )
+        return to_colours(pixels)
+    more = {"new_axis": pixels.ndim} if is_palette(page) else {}
+    stacked = pixels.chunks if is_palette(page) else pixels.chunks[:-1]
+    kind = np.dtype("u1") if is_palette(page) else pixels.dtype
+    return pixels.map_blocks(to_colours, dtype=kind, chunks=(*stacked, (3,)), **more)
+
+
+def colours_of(
+    page: tifffile.TiffPage, intensities: bool
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """What makes red, green and blue of the pixels of a page; None if nothing has to.
+
+    JPEG makes them itself.
+    """
+    if is_palette(page):
+        return None if intensities else partial(_of_palette, page.colormap)
+    deep = page.dtype is not None and page.dtype.kind == "u" and page.axes[-1:] == "S"
+    plain = page.compression in _NOT_JPEG and deep
+    if plain and page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
+        return _of_inks if page.samplesperpixel == 4 else None
+    if plain and page.photometric == tifffile.PHOTOMETRIC.YCBCR:
+        return _of_luminance if page.samplesperpixel == 3 else None
+    return None
 
 
 def is_palette(page: tifffile.TiffPage) -> bool:
     """Tell whether the pixels of a page are numbers of colours."""
     palette = tifffile.PHOTOMETRIC.PALETTE
     return page.photometric == palette and page.colormap is not None
+
+
+def _of_palette(table: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Colours (..., 3) by their numbers in a table (3, N), some of 8 bits only."""
+    colours = np.asarray(table).T
+    colours = colours >> 8 if colours.max(initial=0) > 255 else colours
+    return colours.astype(np.uint8)[pixels.astype(np.intp)]
+
+
+def _of_inks(pixels: np.ndarray) -> np.ndarray:
+    """Colours (..., 3) of cyan, magenta, yellow and black (..., 4)."""
+    most = np.iinfo(pixels.dtype).max
+    light = most - pixels.astype(np.float64)
+    return np.rint(light[..., :3] * light[..., 3:] / most).astype(pixels.dtype)
+
+
+def _of_luminance(pixels: np.ndarray) -> np.ndarray:
+    """Colours (..., 3) of Y, Cb and Cr (..., 3), by ITU-R BT.601 as TIFF 6.0 has it."""
+    most = np.iinfo(pixels.dtype).max
+    y, cb, cr = np.moveaxis(pixels.astype(np.float64), -1, 0)
+    cb, cr = cb - (most + 1) // 2, cr - (most + 1) // 2
+    colours = (y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb)
+    return np.rint(np.clip(np.stack(colours, -1), 0, most)).astype(pixels.dtype)
 
 
 def has_grey_alpha(page: tifffile.TiffPage) -> bool:

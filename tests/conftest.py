@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def cores() -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give each worker its share of the cores, and a screen of its own."""
+    choose_examples(config)
     workers = config.getoption("numprocesses", None)
     if hasattr(config, "workerinput"):
         if HAS_XVFB:
@@ -67,6 +69,16 @@ def pytest_configure(config: pytest.Config) -> None:
         share = str(max(1, cores() // workers))
         for name in THREADS:
             os.environ.setdefault(name, share)
+
+
+def choose_examples(config: pytest.Config) -> None:
+    """Give property-based tests the same examples each time, new ones when slow.
+
+    Whoever changes one line is not to meet a fault of another; the long runs search.
+    """
+    hypothesis.settings.register_profile("quick", derandomize=True)
+    if config.option.markexpr == QUICK:
+        hypothesis.settings.load_profile("quick")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

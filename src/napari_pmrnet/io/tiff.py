@@ -160,8 +160,9 @@ def colours_of(
 
     JPEG makes them itself.
     """
-    if is_palette(page):
-        return None if intensities else partial(_of_palette, page.colormap)
+    table = page.colormap if is_palette(page) else None
+    if table is not None:
+        return None if intensities else partial(_of_palette, table)
     deep = page.dtype is not None and page.dtype.kind == "u" and page.axes[-1:] == "S"
     plain = page.compression in _NOT_JPEG and deep
     if plain and page.photometric == tifffile.PHOTOMETRIC.SEPARATED:

@@ -14,7 +14,7 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.images import open_image, read_image
 
 
-@pytest.mark.parametrize("roots", ["own", "none", "first"])
+@pytest.mark.parametrize("roots", ["own", "none", "first", "same"])
 @pytest.mark.parametrize("read", [read_image, open_image])
 def test_every_position_is_read_from_its_own_file(tmp_path, roots, read) -> None:
     held = write_set(tmp_path, positions(3), roots)

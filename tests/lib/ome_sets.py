@@ -58,12 +58,13 @@ def write_set(
     """Write the files of a set; `roots` says which UUID each file has."""
     every = [plane for _, planes in images for plane in planes]
     files = sorted({plane[4] for plane in every})
-    uuids = {file: f"urn:uuid:{uuid4()}" for file in files}
+    same = f"urn:uuid:{uuid4()}"
+    uuids = {f: same if roots == "same" else f"urn:uuid:{uuid4()}" for f in files}
     held = {}
     for seed, file in enumerate(files):
         count = 1 + max(plane[3] for plane in every if plane[4] == file)
         held[file] = pixels(count, seed) if pages is None else pages[file]
-        root = {"own": uuids[file], "none": "", "first": uuids[files[0]]}[roots]
+        root = "" if roots == "none" else uuids[file if roots == "own" else files[0]]
         tifffile.imwrite(
             folder / file,
             held[file],

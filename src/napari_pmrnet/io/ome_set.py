@@ -121,7 +121,8 @@ def own_images(tiff: tifffile.TiffFile, path: Path) -> list[OwnImage] | None:
     if not entries:
         return None
     own = _ownership(entries, root, path.name, held)
-    alone = all(entry.uuid in ("", root) for entry in entries)
+    named = {(entry.file.lower(), entry.uuid) for entry in entries}
+    alone = len(named) == 1 and named.pop()[1] in ("", root)
     whole = all(len(image.entries) == image.planes for image in images)
     if alone and whole and max((e.page for e in entries), default=0) < held:
         return None

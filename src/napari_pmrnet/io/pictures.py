@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +41,7 @@ def read_picture(path: str | Path) -> np.ndarray:
     path = Path(path)
     try:
         with (
+            _any_size(),
             reading(path, "pillow", "numpy", damaged=partial(_damaged, path)),
             Image.open(path) as picture,
         ):
@@ -54,16 +57,22 @@ def read_picture(path: str | Path) -> np.ndarray:
     return np.ascontiguousarray(data)
 
 
+@contextmanager
+def _any_size() -> Iterator[None]:
+    """Read as many pixels as the user's file has: Pillow's limit is for web servers."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
 def _damaged(path: Path, error: Exception) -> str:
     """Tell the user of a picture that the decoder cannot make sense of."""
     if isinstance(error, UnidentifiedImageError):
         return (
             f"{path}: not a {_kind(path)} image, or its header is damaged. Copy it "
             "again from its source, or export it as TIFF."
-        )
-    if isinstance(error, Image.DecompressionBombError):
-        return (
-            f"{path}: too many pixels for a PNG or JPEG. Save it as TIFF and open that."
         )
     return (
         f"{path}: cannot be read, the file may be damaged or cut short "

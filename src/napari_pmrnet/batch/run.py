@@ -217,7 +217,8 @@ class _Batch:
                 yield from self._follow()
             if self._is_over():
                 return
-            permit = Permit(self.job.overwrite, self.inputs, source.path)
+            image = source.path.absolute()
+            permit = Permit(self.job.overwrite, self.inputs, image)
             entry = self.record.claim(source, permit)
             ended = self._look(number, source, entry, permit)
             if ended is not None:

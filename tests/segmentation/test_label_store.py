@@ -196,12 +196,13 @@ def test_labels_before_are_replaced_only_at_the_end(
     first = run(drawn(one), tmp_path, reader)
     plane = Plane([drawn(two)])
     plane.limits = 0.0, 255.0
-    steps = labelling(plane, tmp_path / "out.zarr", PLAIN, reader)
+    output = tmp_path / "out.zarr"
+    steps = labelling(plane, output, PLAIN, reader, overwrite=True)
     next(steps), next(steps)
     steps.close()
     kept = open_label_zarr(tmp_path / "out.zarr", "r")[...]
     np.testing.assert_array_equal(kept, first)
-    assert same_partition(run(drawn(two), tmp_path, reader), two)
+    assert same_partition(run(drawn(two), tmp_path, reader, overwrite=True), two)
 
 
 def test_pixel_size_and_origin_travel_with_the_labels(

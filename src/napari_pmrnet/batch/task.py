@@ -20,7 +20,7 @@ import numpy as np
 from napari_pmrnet._software import misfit
 from napari_pmrnet.batch.cluster.blocks import RowsOnCluster
 from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker_model
-from napari_pmrnet.batch.run_log import cannot_write, hash_of, size_of
+from napari_pmrnet.batch.run_log import cannot_write, size_of
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.thumbnail import thumbnail
 from napari_pmrnet.errors import (
@@ -34,6 +34,7 @@ from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.permit import Permit, hash_of
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import disk_is_full
@@ -73,6 +74,8 @@ class Task:
         `file_key` of the image, so that a large one goes on where it stopped.
     link : str or None
         As of `BatchJob`.
+    permit : Permit
+        What may be replaced at the target.
     """
 
     number: int
@@ -83,6 +86,7 @@ class Task:
     weights_hash: str
     key: dict[str, Any] | None = None
     link: str | None = None
+    permit: Permit = Permit()
 
     @property
     def provenance(self) -> Provenance:
@@ -145,6 +149,7 @@ def file_steps(
         kind = Format.ZARR if on_disk else Format.TIFF
         target = task.target.with_suffix(kind.ending)
         _make_room(target)
+        task.permit.check(target)
         store = _store(target, task, image, rows) if on_disk else None
         found = yield from segment_planes(
             stack, task.settings, model, task.path.name, link=task.link, store=store
@@ -155,6 +160,8 @@ def file_steps(
                 found.labels,
                 image.space,
                 task.provenance,
+                overwrite=task.permit,
+                image=task.path,
             )
         picture = b"" if found.shown is None else thumbnail(*found.shown)
         digest = hash_of(target)
@@ -272,6 +279,8 @@ def _store(
         image.space,
         identity=task.key,
         fill=None if rows is None else rows.at,
+        overwrite=task.permit,
+        image=task.path,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -48,7 +49,7 @@ class ZarrImage(NamedTuple):
 
 def is_zarr(path: str | Path) -> bool:
     """Tell whether a path is the folder of a Zarr group, without opening it."""
-    return any((Path(path) / mark).is_file() for mark in _MARKS)
+    return any(os.path.isfile(Path(path) / mark) for mark in _MARKS)
 
 
 def import_zarr(path: str | Path) -> Any:

@@ -17,6 +17,7 @@ from napari_pmrnet.io.formats import IMAGES, Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
+from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.io.space import Space
 
@@ -123,11 +124,10 @@ def _layers(image: ImageData) -> list[LayerTuple]:
 def _label_zarr_layer(path: Path) -> LayerTuple:
     """A label Zarr of ours as a layer that is edited on disk."""
     tag = label_tag(path)
-    table = path.with_suffix(".csv")
+    table, of_before = path.with_suffix(".csv"), tag.table.split()[1:]
+    is_theirs = table.is_file() and hash_of(table) not in of_before
     features = (
-        pd.read_csv(table).rename(columns={"label": "index"})
-        if (table.is_file())
-        else None
+        pd.read_csv(table).rename(columns={"label": "index"}) if is_theirs else None
     )
     meta = {
         "name": path.stem,

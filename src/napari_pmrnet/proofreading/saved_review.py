@@ -79,15 +79,15 @@ def save_review(
     folder = Path(folder)
     _check_folder(folder)
     provenance = Provenance.from_dict(review.made)
-    write_labels(folder / LABELS, review.labels, review.space, provenance)
-    write_labels(folder / FOUND, review.found, review.space, provenance)
+    for name, labels in ((LABELS, review.labels), (FOUND, review.found)):
+        write_labels(folder / name, labels, review.space, provenance, overwrite=True)
     if review.maps:
-        write_stack(folder / MAPS, review.maps, review.space)
+        write_stack(folder / MAPS, review.maps, review.space, overwrite=True)
     else:
         (folder / MAPS).unlink(missing_ok=True)
     if table is not None:
         text = table.to_csv(float_format="%.6g", lineterminator="\n").encode()
-        replace_file(folder / TABLE, lambda stream: stream.write(text))
+        replace_file(folder / TABLE, lambda stream: stream.write(text), True)
     index = {
         "version": VERSION,
         "image": review.image,
@@ -98,7 +98,7 @@ def save_review(
         "statuses": [[*place, status] for place, status in review.statuses.items()],
     }
     text = json.dumps(index, indent=1).encode()
-    replace_file(folder / INDEX, lambda stream: stream.write(text))
+    replace_file(folder / INDEX, lambda stream: stream.write(text), True)
     return folder
 
 

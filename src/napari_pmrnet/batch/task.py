@@ -38,6 +38,7 @@ from napari_pmrnet.io.permit import Permit, hash_of
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import disk_is_full
+from napari_pmrnet.proofreading.journal import fingerprint
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 from napari_pmrnet.segmentation.predict import Progress
@@ -90,8 +91,9 @@ class Task:
 
     @property
     def provenance(self) -> Provenance:
-        """Settings and weights that the labels will have been made with."""
-        return Provenance(self.settings.as_dict(), self.weights_hash)
+        """Settings, weights and image that the labels will have been made from."""
+        settings = self.settings.as_dict()
+        return Provenance(settings, self.weights_hash, self.path.name)
 
 
 @dataclass(frozen=True)
@@ -155,11 +157,14 @@ def file_steps(
             stack, task.settings, model, task.path.name, link=task.link, store=store
         )
         if store is None:
+            made = task.provenance
+            if isinstance(image.data, np.ndarray):
+                made = replace(made, fingerprint=fingerprint(image.data))
             write_labels(
                 target,
                 found.labels,
                 image.space,
-                task.provenance,
+                made,
                 overwrite=task.permit,
                 image=task.path,
             )

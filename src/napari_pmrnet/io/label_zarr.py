@@ -136,7 +136,7 @@ def chunks_hash(path: str | Path, settle: bool = False) -> str:
     names = (Path(place, name) for place, _, names in os.walk(level) for name in names)
     for part in sorted(names):
         with part.open("rb+" if settle else "rb") as stream:
-            each = hashlib.file_digest(stream, "sha256").hexdigest()
+            each = hashlib.sha256(stream.read()).hexdigest()
             if settle:
                 settle_file(stream)
         digest.update(f"{part.relative_to(level).as_posix()} {each}\n".encode())

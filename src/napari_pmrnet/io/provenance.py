@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ METADATA_KEY = "napari_pmrnet"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Settings and weights that made labels.
+    """Settings and weights that made labels, and the image they are of.
 
     Attributes
     ----------
@@ -32,19 +32,28 @@ class Provenance:
         The settings, of `Settings.as_dict`.
     weights_hash : str, optional
         SHA-256 of the weights.
+    image : str, optional
+        Name of the image: of its file, or of its layer.
+    fingerprint : str, optional
+        `proofreading.journal.fingerprint` of the image.
     """
 
     settings: dict[str, Any] | None = None
     weights_hash: str | None = None
+    image: str | None = None
+    fingerprint: str | None = None
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
         """Read what a file or the metadata of a layer says, among other things."""
-        return cls(values.get("settings"), values.get("weights_hash"))
+        names = (one.name for one in fields(cls))
+        return cls(**{name: values.get(name) for name in names})
 
     def as_dict(self) -> dict[str, Any]:
-        """Dictionary ready for JSON."""
-        return {"settings": self.settings, "weights_hash": self.weights_hash}
+        """Dictionary ready for JSON; the image is left out where it is not known."""
+        told = {"settings": self.settings, "weights_hash": self.weights_hash}
+        image = {"image": self.image, "fingerprint": self.fingerprint}
+        return told | {name: value for name, value in image.items() if value}
 
 
 class Tag(NamedTuple):

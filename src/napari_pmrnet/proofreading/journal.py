@@ -85,6 +85,32 @@ def fingerprint(image: np.ndarray) -> str:
     return told.hexdigest()[:32]
 
 
+def fingerprints(
+    image: np.ndarray, channel_axis: int | None = None, rgb: bool = False
+) -> set[str]:
+    """Hashes of an image as readers differ in it.
+
+    Parameters
+    ----------
+    image : ndarray
+    channel_axis : int, optional
+    rgb : bool
+        Whether the last axis holds colours.
+
+    Returns
+    -------
+    set of str
+        `fingerprint` of the whole, without axes of length one and without alpha, and
+        of each channel.
+    """
+    forms = [image, image.squeeze()]
+    if rgb and image.shape[-1] == 4:
+        forms.append(image[..., :3])
+    if channel_axis is not None:
+        forms += list(np.moveaxis(image, channel_axis, 0))
+    return {fingerprint(form) for form in forms}
+
+
 def journal_path(image_file: Path | None, image: str) -> Path:
     """The place of the journal of an image.
 

@@ -17,10 +17,11 @@ from qtpy.QtTest import QTest
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.layers.results import Results
 from napari_pmrnet.plugin.layers.review_session import session_of
+from napari_pmrnet.plugin.layers.source_image import image_for
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS
 from napari_pmrnet.proofreading import journal as journal_module
-from napari_pmrnet.proofreading.journal import ENDING, read_journal
+from napari_pmrnet.proofreading.journal import ENDING, fingerprint, read_journal
 
 from ..conftest import Found, make_segmentation
 
@@ -377,3 +378,38 @@ def test_the_journal_of_an_image_file_lies_beside_it(
     assert (
         beside.fingerprint() != persistence.Subject(np.ones((4, 4)), file).fingerprint()
     )
+
+
+def test_the_image_is_asked_for_where_it_is_not_certain(
+    make_napari_viewer_proxy, manifest, qtbot, aside
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    for number, name in enumerate(("cell1", "cell10"), start=1):
+        viewer.add_image(found().maps["probability"] * number, name=name)
+    labels = viewer.add_labels(found().labels, name="mine")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Review nuclei")
+    assert dock.offer.text.text() == "Which image are the labels 'mine' of?"
+    assert dock.session is None
+    choices = {button.text(): button for button in dock.offer.buttons()}
+    assert list(choices) == ["cell1", "cell10", "None of them"]
+    choices["cell10"].click()
+    qtbot.waitUntil(lambda: dock.session is not None)
+    assert image_for(labels, viewer.layers).name == "cell10"
+    assert dock.desk._found.image == fingerprint(viewer.layers["cell10"].data)
+
+
+def test_a_saved_review_goes_to_the_image_with_its_pixels(
+    open_review, tmp_path, qtbot
+) -> None:
+    hands = open_review()
+    viewer, dock = hands.viewer, hands.dock
+    dock.desk.save(tmp_path / "saved")
+    qtbot.waitUntil(lambda: "Saved to" in dock.status.text.text())
+    own = viewer.layers["c"].data
+    dock.desk.end()
+    viewer.layers.clear()
+    viewer.add_image(own[::-1].copy(), name="c")
+    viewer.add_image(own, name="renamed")
+    dock.desk.open(tmp_path / "saved")
+    qtbot.waitUntil(lambda: dock.session is not None)
+    assert image_for(dock.session.layer, viewer.layers).name == "renamed"

@@ -16,7 +16,6 @@ import pandas as pd
 from napari.layers import Image
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.io.units import canonical_unit
 from napari_pmrnet.plugin.layers.axes import first_level, shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
@@ -26,7 +25,11 @@ from napari_pmrnet.plugin.layers.pixel_size import (
 )
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
-from napari_pmrnet.plugin.layers.source_image import image_for
+from napari_pmrnet.plugin.layers.source_image import (
+    could_be_of,
+    image_for,
+    is_source,
+)
 from napari_pmrnet.proofreading.measure import INTENSITY, SHAPE, heads, measure_steps
 from napari_pmrnet.segmentation.plane import Plane
 
@@ -224,30 +227,32 @@ def _channels(
     dims: Dims,
 ) -> tuple[dict[str, Plane], str]:
     """Channels of the image that labels are of, or why there are none."""
-    images = [
-        other
-        for other in layers
-        if isinstance(other, Image) and METADATA_KEY not in other.metadata
-    ]
-    image = image_for(layer, result, layers)
-    candidates = [] if image is None else [image]
-    if result is None:
-        named = [other for other in images if layer.name.startswith(other.name)]
-        candidates += [*named, *images]
-    fault = "" if images else "There is no image layer"
-    for image in candidates:
+    image = image_for(layer, layers, dims.axis_labels)
+    if image is None:
+        fault = _why_none(layer, shape, layers)
+    else:
         try:
             plane = _plane_of(image, result, dims)
         except ImageError as error:
-            fault = fault or str(error).removesuffix(".")
-            continue
-        if plane.shape == shape:
-            return _channels_of(image, plane, layers), ""
-    if result is not None and image is not None:
-        fault = fault or f"'{image.name}' has another shape than '{layer.name}'"
-    size = " x ".join(map(str, shape))
-    fault = fault or f"No image layer has the shape of '{layer.name}' ({size})"
+            fault = str(error).removesuffix(".")
+        else:
+            if plane.shape == shape:
+                return _channels_of(image, plane, layers), ""
+            fault = f"'{image.name}' has another shape than '{layer.name}'"
     return {}, f"{fault}, so no intensity is measured."
+
+
+def _why_none(layer: Labels, shape: tuple[int, ...], layers: list[Any]) -> str:
+    """Why labels have no image."""
+    if not any(map(is_source, layers)):
+        return "There is no image layer"
+    if any(could_be_of(layer, other) for other in layers):
+        return (
+            f"It is not certain which image '{layer.name}' is of (choose it in the "
+            "dock Measure nuclei)"
+        )
+    size = " x ".join(map(str, shape))
+    return f"No image layer has the shape of '{layer.name}' ({size})"
 
 
 def _plane_of(image: Image, result: Result | None, dims: Dims) -> Plane:

@@ -7,6 +7,7 @@ labels in a worker thread. What is painted meanwhile is followed afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from qtpy.QtCore import QObject
 from napari_pmrnet.errors import EditError, JournalError
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.io.space import Space
+from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size, pixel_unit
 from napari_pmrnet.plugin.layers.result_layers import (
     spatial_metadata,
@@ -27,7 +29,12 @@ from napari_pmrnet.plugin.layers.review_session import (
     check_editable,
     is_zarr,
 )
-from napari_pmrnet.plugin.layers.source_image import image_for
+from napari_pmrnet.plugin.layers.source_image import (
+    fits,
+    image_for,
+    is_source,
+    tie,
+)
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.persistence import Found
@@ -47,6 +54,9 @@ if TYPE_CHECKING:
 
     from napari_pmrnet.proofreading.origin import Origin
     from napari_pmrnet.proofreading.review import Place
+
+MOST_ASKED = 4
+"""Images that are offered when it is not certain which one labels are of."""
 
 Ways = list[tuple[str, Callable[[], Any]]]
 
@@ -106,6 +116,7 @@ class ReviewDesk(QObject):
         layer: Labels,
         origin: Origin | None = None,
         statuses: Mapping[Place, str] | None = None,
+        ask: bool = True,
     ) -> None:
         """Review a Labels layer; the review before ends.
 
@@ -116,6 +127,8 @@ class ReviewDesk(QObject):
             Where its labels come from, if the layer is not that of a result.
         statuses : mapping, optional
             Statuses to begin with.
+        ask : bool
+            Ask first which image the labels are of, where that is not certain.
         """
         self.end()
         try:
@@ -130,7 +143,14 @@ class ReviewDesk(QObject):
             self._preparing.shut_down()
         self._wanted = layer, statuses or {}
         result = result_of(layer)
-        self._image = image_for(layer, result, self._viewer.layers)
+        dims = self._viewer.dims
+        self._image = image_for(layer, self._viewer.layers, dims.axis_labels)
+        if self._image is None and ask:
+            ways = self._images_to_choose(layer, origin, statuses)
+            if ways:
+                text = f"Which image are the labels '{layer.name}' of?"
+                self.offered.emit(text, ways)
+                return
         subject = None
         if self._image is not None:
             plane = "" if result is None else result.plane
@@ -143,6 +163,30 @@ class ReviewDesk(QObject):
         self.said.emit(f"{task}...", "plain")
         self.busy.emit(True)
         self._preparing.start(task, persistence.prepare, labels, source, subject)
+
+    def _images_to_choose(
+        self,
+        layer: Labels,
+        origin: Origin | None,
+        statuses: Mapping[Place, str] | None,
+    ) -> Ways:
+        """Ways to say which image labels are of; none where no image could be it."""
+
+        def answer(image: Image | None) -> None:
+            if image is not None:
+                tie(layer, image)
+            self.begin(layer, origin, statuses, ask=False)
+
+        shape = first_level(layer).shape
+        images = [
+            one
+            for one in self._viewer.layers
+            if is_source(one) and fits(first_level(one), shape)
+        ]
+        if not images:
+            return []
+        ways: Ways = [(one.name, partial(answer, one)) for one in images[-MOST_ASKED:]]
+        return [*ways, ("None of them", partial(answer, None))]
 
     def end(self) -> None:
         """End the review; its journal is written to the end."""
@@ -234,8 +278,8 @@ class ReviewDesk(QObject):
         found, review = self._found, self._open.review
         if found is None:
             self.said.emit(
-                "No image layer fits these labels, so no journal is kept. Save the "
-                "review to a folder before you close napari.",
+                "No image layer is known to be that of these labels, so no journal is "
+                "kept. Save the review to a folder before you close napari.",
                 "warning",
             )
         elif found.fault:

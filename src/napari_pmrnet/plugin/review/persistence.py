@@ -23,7 +23,7 @@ from napari_pmrnet.plugin.layers.result_layers import (
     MAP_STYLE,
     spatial_metadata,
 )
-from napari_pmrnet.plugin.layers.source_image import fits, grey_plane
+from napari_pmrnet.plugin.layers.source_image import fits, grey_plane, tie
 from napari_pmrnet.proofreading.journal import (
     Restored,
     fingerprint,
@@ -188,12 +188,14 @@ def set_aside(path: Path) -> Path:
 
 def restored_layer(journal: Restored, image: Image) -> Labels:
     """A Labels layer over an image with what a journal holds."""
-    return Labels(
+    layer = Labels(
         journal.labels.copy(),
         name=f"{image.name} nuclei (restored)",
         metadata={METADATA_KEY: journal.made} if journal.made else {},
         **spatial_metadata(image),
     )
+    tie(layer, image)
+    return layer
 
 
 def open_folder(folder: Path) -> Opened:
@@ -211,7 +213,7 @@ def open_folder(folder: Path) -> Opened:
         flows = np.stack([maps.pop("flow_y"), maps.pop("flow_x")])
     spatial = {"scale": saved.space.scale, "units": saved.space.units}
     name = saved.made.get("image") or folder.name
-    about = {METADATA_KEY: saved.made}
+    about = {METADATA_KEY: {"fingerprint": saved.image} | saved.made}
     layer = Labels(
         saved.labels.copy(), name=f"{name} nuclei", metadata=about, **spatial
     )

@@ -195,7 +195,7 @@ def liveliest(image: np.ndarray | Plane, side: int) -> np.ndarray:
     ndarray, shape (C, h, w)
         A view; h and w are `side`, or all of a smaller image.
     """
-    boxes = TileGrid(height_and_width(image), side, side // 2).boxes()
+    boxes = TileGrid(height_and_width(image), (side, side), side // 2).boxes()
     best = 0
     if len(boxes) > 1:
         thinned = (tuple(slice(s.start, s.stop, 4) for s in box) for box in boxes)
@@ -319,7 +319,7 @@ def liveliest_boxes(plane: Plane, tile: int) -> Iterator[Box]:
     overview = normalise(plane.overview, plane.limits)
     step = max(plane.shape[0] / overview.shape[0], 1.0)
     small = max(1, round(side / step))
-    grid = TileGrid(overview.shape[:2], small, small // 2)
+    grid = TileGrid(overview.shape[:2], (small, small), small // 2)
     boxes = np.array([[s.start for s in box] for box in grid.boxes()])
     contrast = np.array(
         [overview[y : y + small, x : x + small].std() for y, x in boxes]

@@ -164,7 +164,8 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
         "predict_tiles",
         lambda *args: calls.append(len(args[1])) or predict_tiles(*args),
     )
-    small = image[:, :100]
+    monkeypatch.setattr(diameter_module, "LOOK_SIDE", 10)
+    small = image[:, :60]
     open_size = replace(LOOSE, diameter=None)
     looked = segment(small, open_size, sized)
     once = sum(calls)

@@ -242,7 +242,7 @@ def segment_steps(
             model.card.label_kind.refuse_tiles(plane.name, "Choose the whole image.")
         yield Progress(0, 0, f"starting on {model.device}")
         scale, diameter = yield from choose_scale(
-            model, planes, settings.diameter, estimates
+            model, plane, settings.diameter, estimates
         )
     else:
         stats = yield from measure_plane(plane, model, settings.diameter)

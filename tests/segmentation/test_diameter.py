@@ -164,16 +164,16 @@ def test_the_most_trusted_estimate_of_a_known_size_is_believed(
     }
     looks(monkeypatch, told)
     planes = np.zeros((3, 600, 600), np.float32)
-    scale, diameter = run_to_end(choose_scale(sized, planes, None))
+    scale, diameter, _ = run_to_end(choose_scale(sized, planes, None))
     assert diameter == 55 and scale == pytest.approx(LARGE / 55)
     del told[0.5]
-    assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 9, 9)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (SMALL / 9, 9)
     del told[1.0]
-    assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 8, 8)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (SMALL / 8, 8)
     del told[2.0]
-    assert run_to_end(choose_scale(sized, planes, None)) == (LARGE / 260, 260)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (LARGE / 260, 260)
     told.clear()
-    assert run_to_end(choose_scale(sized, planes, None)) == (1, None)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (1, None)
 
 
 def test_the_first_look_that_is_trusted_ends_the_search(
@@ -183,8 +183,23 @@ def test_the_first_look_that_is_trusted_ends_the_search(
     told[1.0] = DiameterEstimate(0.9, 9.0)
     asked = looks(monkeypatch, told)
     planes = np.zeros((3, 600, 600), np.float32)
-    assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 16, 16)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (SMALL / 16, 16)
     assert asked == [0.125, 0.25, 0.5]
+
+
+def test_a_look_that_disagrees_is_told_of(
+    sized: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {0.25: DiameterEstimate(0.35, 80.0), 0.5: DiameterEstimate(0.4, 50.0)}
+    told[1.0] = DiameterEstimate(0.5, 16.0)
+    looks(monkeypatch, told)
+    planes = np.zeros((3, 600, 600), np.float32)
+    chosen = run_to_end(choose_scale(sized, planes, None))
+    assert (chosen.diameter, chosen.other) == (16, 50)
+    assert "could be 50" in " ".join(chosen.notes())
+    told[0.5] = told[0.25] = DiameterEstimate(0.29, 80.0)
+    chosen = run_to_end(choose_scale(sized, planes, None))
+    assert chosen.other is None and not chosen.notes()
 
 
 def test_small_images_are_not_looked_at_coarsely(
@@ -192,7 +207,7 @@ def test_small_images_are_not_looked_at_coarsely(
 ) -> None:
     asked = looks(monkeypatch, {})
     planes = np.zeros((3, 90, 130), np.float32)
-    assert run_to_end(choose_scale(sized, planes, None)) == (1, None)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (1, None)
     assert set(asked) == {0.5, 1.0, 2.0}
 
 
@@ -214,8 +229,8 @@ def test_a_look_at_nearly_the_scale_of_the_image_serves_for_it(
         lambda model, image, whole: iter_nothing(whole, 66.0),
     )
     planes = np.zeros((3, 64, 64), np.float32)
-    assert run_to_end(choose_scale(sized, planes, None, {})) == (0.5, 66)
-    assert run_to_end(choose_scale(sized, planes, None)) == (LARGE / 66, 66)
+    assert run_to_end(choose_scale(sized, planes, None, {}))[:2] == (0.5, 66)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (LARGE / 66, 66)
 
 
 def iter_nothing(whole: dict | None, diameter: float):
@@ -223,7 +238,7 @@ def iter_nothing(whole: dict | None, diameter: float):
     yield from ()
     if whole is not None:
         whole[0.5] = whole[0.25] = "maps"
-    return diameter
+    return diameter, None
 
 
 def test_a_model_that_knows_no_sizes_sees_images_as_they_are(
@@ -233,8 +248,8 @@ def test_a_model_that_knows_no_sizes_sees_images_as_they_are(
         diameter_module, "estimate_at", lambda *_: pytest.fail("looked")
     )
     planes = np.zeros((3, 60, 60), np.float32)
-    assert run_to_end(choose_scale(model, planes, None)) == (1, None)
-    assert run_to_end(choose_scale(model, planes, 10.0)) == (1, 10)
+    assert run_to_end(choose_scale(model, planes, None))[:2] == (1, None)
+    assert run_to_end(choose_scale(model, planes, 10.0))[:2] == (1, 10)
 
 
 def test_a_given_diameter_needs_no_estimate(sized: Model, monkeypatch) -> None:
@@ -242,7 +257,7 @@ def test_a_given_diameter_needs_no_estimate(sized: Model, monkeypatch) -> None:
         diameter_module, "estimate_at", lambda *_: pytest.fail("looked")
     )
     planes = np.zeros((3, 60, 60), np.float32)
-    assert run_to_end(choose_scale(sized, planes, 10.0)) == (SMALL / 10, 10)
+    assert run_to_end(choose_scale(sized, planes, 10.0))[:2] == (SMALL / 10, 10)
 
 
 def test_trust_falls_with_flows_that_lead_elsewhere(

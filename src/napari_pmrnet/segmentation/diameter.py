@@ -40,6 +40,12 @@ KNOWN_LEAST, KNOWN_MOST = 0.4, 1.3
 ENOUGH = 0.5
 """Trust from which on a look ends the search."""
 
+WORTH_A_NOTE = 0.3
+"""Trust from which on a look that saw nuclei of quite another size is told of."""
+
+ANOTHER_SIZE = 1.5
+"""Factor from which on diameters differ."""
+
 NEAR = 1.1
 """Factor up to which the scale of a look serves for the image."""
 
@@ -50,12 +56,34 @@ THRESHOLDS = Settings(probability_threshold=0.6, seed_threshold=0.6)
 """Those at which the rule of the estimate was chosen, whatever the user's are."""
 
 
+class ChosenScale(NamedTuple):
+    """Scale of an image, typical diameter of its nuclei, and another one seen.
+
+    ``scale`` is the pixels the network sees for each pixel of the image; ``diameter``
+    is in pixels of the image, None where no nucleus was found; ``other`` is that of a
+    look that disagreed, None if none did.
+    """
+
+    scale: float
+    diameter: float | None = None
+    other: float | None = None
+
+    def notes(self) -> tuple[str, ...]:
+        """What the user is told where looks disagreed."""
+        if self.diameter is None or self.other is None:
+            return ()
+        return (
+            f"nuclei were taken to be about {self.diameter:.0f} pixels across, but "
+            f"could be {self.other:.0f}: if the labels do not fit, set that diameter",
+        )
+
+
 def choose_scale(
     model: Model,
     image: np.ndarray | Plane,
     diameter: float | None,
     whole: dict[float, Prediction] | None = None,
-) -> Generator[Progress, None, tuple[float, float | None]]:
+) -> Generator[Progress, None, ChosenScale]:
     """Scale at which the network is to see an image.
 
     Parameters
@@ -77,18 +105,17 @@ def choose_scale(
 
     Returns
     -------
-    scale : float
-        Pixels the network sees for each pixel of the image.
-    diameter : float or None
-        None where no nucleus was found.
+    ChosenScale
     """
     if model.card.label_kind.sees_whole:
-        return whole_scale(model.tile, height_and_width(image)), None
+        return ChosenScale(whole_scale(model.tile, height_and_width(image)))
+    other = None
     if needs_estimate(model, diameter):
-        diameter = yield from estimate_diameter(model, image, whole)
+        diameter, other = yield from estimate_diameter(model, image, whole)
     scale = scale_for(model, diameter)
     near = [look for look in whole or () if 1 / NEAR <= look / scale <= NEAR]
-    return min(near, key=lambda look: abs(look - scale), default=scale), diameter
+    scale = min(near, key=lambda look: abs(look - scale), default=scale)
+    return ChosenScale(scale, diameter, other)
 
 
 def needs_estimate(model: Model, diameter: float | None) -> bool:
@@ -108,7 +135,7 @@ def estimate_diameter(
     model: Model,
     image: np.ndarray | Plane,
     whole: dict[float, Prediction] | None = None,
-) -> Generator[Progress, None, float | None]:
+) -> Generator[Progress, None, tuple[float | None, float | None]]:
     """Estimate the diameter of a typical nucleus in a part of the image.
 
     The part is the one with the most contrast, of one size for the network. It is seen
@@ -132,8 +159,10 @@ def estimate_diameter(
 
     Returns
     -------
-    float or None
+    diameter : float or None
         In pixels; None where no nucleus was found.
+    other : float or None
+        What the most trusted of the looks saw that disagree with it, if worth a note.
     """
     known: list[DiameterEstimate] = []
     others: list[DiameterEstimate] = []
@@ -161,12 +190,25 @@ def estimate_diameter(
             if not small <= look.diameter * scale <= large:
                 others.append(look)
                 continue
-            if look.trust >= ENOUGH:
-                return look.diameter
             known.append(look)
+            if look.trust >= ENOUGH:
+                return look.diameter, _another(look, known)
         if looks := known or others:
-            return max(looks, key=lambda look: look.trust).diameter
-    return None
+            best = max(looks, key=lambda look: look.trust)
+            return best.diameter, _another(best, known)
+    return None, None
+
+
+def _another(believed: DiameterEstimate, known: list[DiameterEstimate]) -> float | None:
+    """Diameter of the most trusted look that saw nuclei of quite another size."""
+    size = believed.diameter or 1.0
+    unlike = [
+        look
+        for look in known
+        if look.trust >= WORTH_A_NOTE
+        and not 1 / ANOTHER_SIZE <= (look.diameter or 1.0) / size <= ANOTHER_SIZE
+    ]
+    return max(unlike, key=lambda look: look.trust).diameter if unlike else None
 
 
 class DiameterEstimate(NamedTuple):
@@ -345,5 +387,7 @@ def measure_plane(
     model.card.label_kind.refuse_tiles(plane.name, "Shrink it, and segment it at once.")
     yield Progress(0, 0, "reading an overview")
     limits = plane.limits
-    scale, diameter = yield from choose_scale(model, plane, diameter)
-    return PlaneStats(scale, diameter, limits, plane.smoothing)
+    chosen = yield from choose_scale(model, plane, diameter)
+    return PlaneStats(
+        chosen.scale, chosen.diameter, limits, plane.smoothing, chosen.notes()
+    )

@@ -151,7 +151,7 @@ class LabelStore:
             stitcher = Stitcher(Within(self, place), first)
             yield from _stitch(parts, grid, stitcher)
         objects = stitcher.table(model.card.object_certainty)
-        notes = (*noise_notes(stats.smoothing), *stitcher.notes)
+        notes = (*noise_notes(stats.smoothing), *stats.notes, *stitcher.notes)
         return LabelledPlane(objects, stats, notes)
 
     def finish(self, objects: pd.DataFrame) -> None:

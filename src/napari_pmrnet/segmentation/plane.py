@@ -70,13 +70,15 @@ class PlaneStats(NamedTuple):
 
     ``scale`` is the pixels the network sees for each pixel of the image, ``diameter``
     that of a typical nucleus in pixels or None, ``limits`` the intensity limits,
-    ``smoothing`` that of `smoothing_for`, in pixels.
+    ``smoothing`` that of `smoothing_for`, in pixels, ``notes`` what the user should
+    know of the diameter.
     """
 
     scale: float
     diameter: float | None
     limits: tuple[float, float]
     smoothing: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)

@@ -43,7 +43,7 @@ def test_fitting_tiles_cover_an_axis_with_few_pixels(
     assert first[-1] + grid.tile[0] >= length
     # Each tile brings what does not overlap, and at most one step too much.
     needed = length * scale + (len(first) - 1) * overlap
-    assert len(first) * side < needed + len(first) * STEP + 2 * scale + 1
+    assert len(first) * side < needed + len(first) * 2 * STEP + 2 * scale + 1
     assert all(np.diff(first) <= grid.tile[0] - grid.overlap)
 
 
@@ -52,6 +52,8 @@ def test_tiles_are_as_long_as_they_must_be() -> None:
     assert fitting_side(360, 640, 64) == 384
     assert fitting_side(640, 640, 64) == 640
     assert fitting_side(641, 640, 64) == 384
+    assert fitting_side(257, 640, 64) == 320
+    assert fitting_side(250, 640, 64) == 256
     assert fitting_side(10, 640, 64) == 32
 
 

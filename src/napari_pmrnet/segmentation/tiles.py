@@ -26,7 +26,12 @@ LARGEST = 2.5
 """Longest side of a tile the network sees, in those that its card names."""
 
 STEP = 32
-"""Sides of tiles are multiples of it: few shapes, each of which is compiled once."""
+"""Sides of tiles are multiples of it, of twice as much from `COARSE` steps on.
+
+Few shapes, for each is compiled and costs as much as a megapixel the first time.
+"""
+
+COARSE = 8
 
 
 def longest_side(usual: int) -> int:
@@ -61,7 +66,8 @@ def fitting_side(length: float, most: int, overlap: int) -> int:
     """
     count = 1 if length <= most else ceil((length - overlap) / (most - overlap))
     side = (length + (count - 1) * overlap) / count
-    return min(most, STEP * ceil(side / STEP - TINY))
+    step = STEP if side <= COARSE * STEP else 2 * STEP
+    return min(most, step * ceil(side / step - TINY))
 
 
 def starts(length: int, tile: int, overlap: int) -> list[int]:

@@ -28,7 +28,7 @@ def copied(weights: Path, tmp_path: Path) -> Path:
 
 def test_loaded_network_is_the_saved_one(weights: Path) -> None:
     model = load_model(weights, "cpu")
-    assert model.name == "untrained" and model.tile == 64 and model.overlap == 16
+    assert model.name == "untrained" and model.tile == 32 and model.overlap == 16
     assert not model.network.training and str(model.device) == "cpu"
     torch.manual_seed(0)
     expected = PMRNet(out_channels=3).stem[0][0].weight

@@ -20,8 +20,9 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.images import open_image
 from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
 from napari_pmrnet.io.space import Space
-from napari_pmrnet.segmentation import blocks, tiles
+from napari_pmrnet.segmentation import blocks
 from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.predict import grid_for
 
 from ..conftest import DISK_BYTES
 from .conftest import Reader, Stored, discs, drawn, labelled, labelling, same_partition
@@ -159,7 +160,8 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, narrow: None) -> None:
 def test_windows_are_predicted_once(tmp_path: Path, reader: Reader) -> None:
     image = drawn(discs((300, 300), 1, (4, 14)))
     run(image, tmp_path, reader, block=80)
-    assert reader.tiles == len(tiles.TileGrid((300, 300), 64, 16).boxes())
+    _, grid = grid_for(reader, (300, 300), 1.0)
+    assert reader.tiles == len(grid.boxes())
 
 
 def test_parts_of_other_settings_are_not_used(tmp_path: Path, narrow: None) -> None:

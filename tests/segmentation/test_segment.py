@@ -20,6 +20,7 @@ from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import run_to_end
 from napari_pmrnet.segmentation.region import Region
 from napari_pmrnet.segmentation.segment import EXTRA_MAPS
+from napari_pmrnet.segmentation.tiles import longest_side
 
 NATIVE = Settings(diameter=25)
 LOOSE = replace(NATIVE, probability_threshold=0.5, seed_threshold=0.05, min_area=1)
@@ -81,7 +82,7 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu(
     tried = []
 
     class Cramped(Model):
-        batch_size = 4
+        batch_size = 16  # of the usual tiles, 4 of these
 
         def predict_tiles(self, tiles, *_):
             tried.append(len(tiles))
@@ -163,7 +164,8 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
         "predict_tiles",
         lambda *args: calls.append(len(args[1])) or predict_tiles(*args),
     )
-    small = image[:, :100]
+    monkeypatch.setattr(diameter_module, "LOOK_SIDE", 10)
+    small = image[:, :60]
     open_size = replace(LOOSE, diameter=None)
     looked = segment(small, open_size, sized)
     once = sum(calls)
@@ -345,7 +347,7 @@ def test_a_field_is_segmented_as_the_whole_image_is(model) -> None:
     for kind, values in expected.maps.items():
         np.testing.assert_array_equal(found.maps[kind], values)
     assert found.labels.shape == data.shape
-    reach = 2 * (64 + model.tile + round(4 * plane.smoothing))
+    reach = 2 * (64 + longest_side(model.tile) + round(4 * plane.smoothing))
     assert lazy.read <= (50 + reach) * (70 + reach) < data.size
 
 

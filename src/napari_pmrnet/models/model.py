@@ -109,7 +109,7 @@ class Model:
         self,
         tiles: np.ndarray | Tensor,
         extra: bool = False,
-        size: int | None = None,
+        size: tuple[int, int] | None = None,
         flips: bool = False,
     ) -> np.ndarray:
         """Run the network on tiles.
@@ -120,9 +120,9 @@ class Model:
             Intensities in [0, 1].
         extra : bool
             Also the gates at 1/2 and 1/4 scale and ESConv's boundary map.
-        size : int, optional
-            Side at which the network sees a tile, which is resized to it and the maps
-            back. By default h and w, which then are multiples of 8.
+        size : tuple of int, optional
+            Height and width at which the network sees a tile, which is resized to them
+            and the maps back. By default h and w, which then are multiples of 8.
         flips : bool
             Mean over the tile as it is, flipped along each axis and along both.
 
@@ -141,7 +141,7 @@ class Model:
         batch = _to_device(torch.as_tensor(tiles), self.device)
         shape = batch.shape[-2:]
         if size is not None:
-            batch = _resize(batch, (size, size))
+            batch = _resize(batch, size)
         views = FLIPS if flips else FLIPS[:1]
         total = sum((self._maps(batch, extra, axes) for axes in views), torch.zeros(()))
         return _to_host(_resize(total / len(views), shape)).numpy()

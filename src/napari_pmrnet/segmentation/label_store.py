@@ -40,8 +40,8 @@ from napari_pmrnet.segmentation.blocks import (
 from napari_pmrnet.segmentation.diameter import measure_plane
 from napari_pmrnet.segmentation.normalise import noise_notes
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
-from napari_pmrnet.segmentation.predict import Progress
-from napari_pmrnet.segmentation.tiles import TileStore, tile_reach
+from napari_pmrnet.segmentation.predict import Progress, grid_for
+from napari_pmrnet.segmentation.tiles import TileStore
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class LabelStore:
             stitcher = Stitcher(Within(self, place), first)
             yield from _stitch(parts, grid, stitcher)
         objects = stitcher.table(model.card.object_certainty)
-        notes = (*noise_notes(stats.smoothing), *stitcher.notes)
+        notes = (*noise_notes(stats.smoothing), *stats.notes, *stitcher.notes)
         return LabelledPlane(objects, stats, notes)
 
     def finish(self, objects: pd.DataFrame) -> None:
@@ -412,8 +412,8 @@ def fill_here(
             message = f"block {done + 1} of {total}: {step.message}"
             yield Progress(round(100 * now), 100 * total, message)
         if row + 1 < grid.rows:
-            reach = tile_reach(model.tile, plane.shape, stats.scale)
-            store.forget_before(grid.strip(row + 1)[0].start - reach + 1)
+            _, tiles = grid_for(model, plane.shape, stats.scale)
+            store.forget_before(grid.strip(row + 1)[0].start - tiles.tile[0] + 1)
 
 
 def _stitch(

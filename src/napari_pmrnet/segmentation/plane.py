@@ -73,13 +73,15 @@ class PlaneStats(NamedTuple):
 
     ``scale`` is the pixels the network sees for each pixel of the image, ``diameter``
     that of a typical nucleus in pixels or None, ``limits`` the intensity limits,
-    ``smoothing`` that of `smoothing_for`, in pixels.
+    ``smoothing`` that of `smoothing_for`, in pixels, ``notes`` what the user should
+    know of the diameter.
     """
 
     scale: float
     diameter: float | None
     limits: tuple[float, float]
     smoothing: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -264,6 +266,10 @@ class Plane:
         step = thinning(height * width * (3 if self._has_colours else 1))
         return self._take(level, slice(None, None, step), slice(None, None, step))
 
+    def normalised_overview(self) -> np.ndarray:
+        """The overview in [0, 1], without smoothing: float32 (h, w) or (h, w, 3)."""
+        return self._scaled(self.overview)
+
     def is_blank(self) -> bool:
         """Tell whether the overview holds one value only, or no number."""
         values = known(self.overview)
@@ -279,7 +285,10 @@ class Plane:
 
     def _normalised(self, box: Box) -> np.ndarray:
         """Pixels (h, w) or (h, w, 3) of a box in [0, 1], without smoothing."""
-        pixels = self.read(box)
+        return self._scaled(self.read(box))
+
+    def _scaled(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels by the limits of the plane; what is no number as the background."""
         if pixels.dtype.kind != "f" or np.isfinite(pixels).all():
             return normalise(pixels, self.limits)
         finite = np.isfinite(pixels)

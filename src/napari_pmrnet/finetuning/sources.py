@@ -10,6 +10,7 @@ import numpy as np
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections, corrections_of
 from napari_pmrnet.io.images import read_image
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.tiff import read_tiff_array
 from napari_pmrnet.proofreading.journal import (
     Restored,
@@ -115,9 +116,8 @@ def _labels_for(path: Path, folder: Path) -> np.ndarray | None:
     for name in (f"{path.stem}.tif", f"{path.stem}_labels.tif"):
         if (folder / name).exists():
             found = read_tiff_array(folder / name)
-            if found.ndim != 2 or found.dtype.kind not in "iu":
-                raise DataError(
-                    f"{folder / name}: labels must be one plane of whole numbers."
-                )
+            if found.ndim != 2:
+                raise DataError(f"{folder / name}: labels must be one plane.")
+            check_labels(found, str(folder / name))
             return found.astype(np.int32)
     return None

@@ -54,6 +54,11 @@ class Tag(NamedTuple):
             "axes": list(self.space.axes),
             "scale": list(self.space.scale),
             "units": list(self.space.units),
+            **(
+                {"translate": list(self.space.translate)}
+                if self.space.translate
+                else {}
+            ),
             **self.provenance.as_dict(),
         }
 
@@ -61,11 +66,13 @@ class Tag(NamedTuple):
     def from_dict(cls, values: Any) -> Tag | None:
         """Inverse of `as_dict`; None for anything else."""
         try:
-            space = Space.of(values["axes"], values["scale"], values["units"])
+            place = values.get("translate")
+            space = Space.of(values["axes"], values["scale"], values["units"], place)
             made = Provenance.from_dict(values)
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
         whole = len(space.axes) == len(space.scale) == len(space.units) > 0
+        whole = whole and len(space.translate) in (0, len(space.axes))
         return cls(space, made) if whole else None
 
 

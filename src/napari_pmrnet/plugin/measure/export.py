@@ -105,7 +105,8 @@ def exporting(
 def _write_pages(path: Path, specimen: Specimen, labels: Any) -> Written:
     """Labels and those maps that there are."""
     maps = {name: specimen.maps[name] for name in PAGES if name in specimen.maps}
-    space = Space.of_plane(specimen.pixel_size, specimen.unit)
+    unit = specimen.unit
+    space = Space.of("yx", specimen.scale, (unit, unit), specimen.origin)
     written = write_stack(path, {"labels": labels, **maps}, space)
     missing = [name for name in PAGES if name not in maps]
     remark = f" without {' and '.join(missing)}, which is not known" if missing else ""

@@ -67,8 +67,12 @@ class Space:
 
     def of_axes(self, axes: Sequence[int]) -> Space:
         """The space of some of the axes, in their order; what is not known stays so."""
-        parts = self.axes, self.scale, self.units, self.translate
-        return Space(*(tuple(part[i] for i in axes) if part else () for part in parts))
+        return Space(
+            tuple(self.axes[i] for i in axes if self.axes),
+            tuple(self.scale[i] for i in axes if self.scale),
+            tuple(self.units[i] for i in axes if self.units),
+            tuple(self.translate[i] for i in axes if self.translate),
+        )
 
     def filled(self, ndim: int) -> Space:
         """Return the same with steps of one pixel where they are not known."""

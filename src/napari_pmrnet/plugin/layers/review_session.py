@@ -182,7 +182,8 @@ class ReviewSession(QObject):
         EditError
             If the labels lie on disk, where their type cannot be changed.
         """
-        data, layer = self.layer.data, self.layer
+        data: Any = self.layer.data
+        layer = self.layer
         wider = type_with_room(data.dtype, number)
         if wider == data.dtype:
             return

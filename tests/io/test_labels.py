@@ -120,10 +120,12 @@ def test_what_was_written_comes_back(tmp_path_factory, space, dtype, data):
     axes, units = space
     shape = data.draw(st.tuples(*[st.integers(1, 4)] * len(axes)))
     scale = data.draw(st.tuples(*[steps] * len(axes)))
+    places = st.floats(-1e6, 1e6, allow_nan=False)
+    place = data.draw(st.tuples(*[places] * len(axes)))
     highest = min(np.iinfo(dtype).max if dtype != "bool" else 1, 2**32 - 1)
     labels = labels_up_to(highest, *shape, dtype=dtype)
     path = tmp_path_factory.mktemp("round") / "a.tif"
-    written = Space(axes, scale, units)
+    written = Space.of(axes, scale, units, place)
     (image,) = read_image(write_labels(path, labels, written))
     assert image.is_labels
     assert image.space == written
@@ -158,11 +160,12 @@ def test_names_of_axes(tmp_path, axes, stored):
 
 def test_axes_are_stored_in_imagejs_order(tmp_path):
     labels = labels_up_to(9, 2, 3, 6, 5)
-    space = Space(("z", "t", "y", "x"), (4, 3, 2, 1))
+    space = Space(("z", "t", "y", "x"), (4, 3, 2, 1), (), (8, 9, 10, 11))
     path = write_labels(tmp_path / "a.tif", labels, space)
     (image,) = read_image(path)
     assert image.space.axes == ("t", "z", "y", "x")
     assert image.space.scale == (3, 4, 2, 1)
+    assert image.space.translate == (9, 8, 10, 11)
     np.testing.assert_array_equal(image.data, labels.transpose(1, 0, 2, 3))
 
 
@@ -175,7 +178,7 @@ def test_label_tiff_changed_by_another_program_is_an_image(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (np.full((6, 5), -1), "negative.*-1"),
+        (np.full((6, 5), -1), "label -1 is negative"),
         (np.zeros((6, 5)), "float64.*integer"),
         (np.full((6, 5), 2**32), "4294967296.*Renumber"),
         (np.zeros(5, int), "1 axes"),

@@ -8,6 +8,7 @@ import pytest
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.proofreading.measure import (
+    at_place,
     count_pixels,
     measure,
     measure_boxes,
@@ -111,3 +112,18 @@ def test_the_table_says_its_units(tmp_path: Path) -> None:
     assert head.startswith("label,area [um^2],diameter [um],eccentricity,solidity")
     back = pd.read_csv(path, index_col="label")
     assert back.loc[9, "centroid_x [um]"] == 14.5
+
+
+def test_centroids_are_where_the_viewer_shows_them() -> None:
+    table = measure(rectangles(), pixel_size=(0.5, 0.25))
+    moved = at_place(table, (0.5, -0.25), (100, 50))
+    assert moved["centroid_y"].tolist() == (100 + table["centroid_y"]).tolist()
+    assert moved["centroid_x"].tolist() == (50 - table["centroid_x"]).tolist()
+    rest = ["area", "diameter", "solidity"]
+    pd.testing.assert_frame_equal(moved[rest], table[rest])
+
+
+@pytest.mark.parametrize("size", [(0, 1), (-1, 1), (1, np.nan), (np.inf, 1)])
+def test_a_pixel_without_an_area_is_refused(size: tuple[float, float]) -> None:
+    with pytest.raises(DataError, match="has no area"):
+        measure(rectangles(), pixel_size=size)

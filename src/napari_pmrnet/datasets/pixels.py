@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import IMAGES, Format
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.pictures import open_picture, read_picture
 from napari_pmrnet.io.tiff import open_tiff, read_tiff_array
 
@@ -126,9 +127,11 @@ def read_labels(path: Path) -> np.ndarray:
     if values is None:
         values = grey_if_grey(_pixels(path))
     if values.ndim == 3:
-        colours = values.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+        # Colours of 16 bits a channel are above what 32 bits hold.
+        colours = values.astype(np.int64) @ np.array([1 << 32, 1 << 16, 1], np.int64)
         known = np.union1d(colours, 0)
         values = np.searchsorted(known, colours)
+    check_labels(values, str(path))
     return values.astype(np.int32)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format, image_name
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.provenance import read_label_tag
 from napari_pmrnet.io.tiff import open_tiff, read_tiff_array
 
@@ -109,6 +110,7 @@ def drawn_labels(
     found = read_tiff_array(path)
     if found.ndim != 2 or found.dtype.kind not in "iu":
         raise DataError(f"{path}: labels must be one plane of whole numbers.")
+    check_labels(found, str(path))
     if not found.any():
         raise DataError(f"{image}: its labels ({path}) are empty. Leave the image out.")
     if np.array_equal(found, pixels) or _looks_like_a_picture(found):

@@ -47,7 +47,8 @@ def create_label_zarr(
     name : str
         Of the image, for those who open it.
     space : Space, optional
-        Letters t, z, y, x of the axes, steps and units; by default y, x and one pixel.
+        Letters t, z, y, x of the axes, steps, units and place; by default y, x and one
+        pixel.
     provenance : Provenance, optional
         What made the labels.
 
@@ -76,7 +77,12 @@ def create_label_zarr(
     )
     space = (space or Space()).filled(len(shape))
     tag = Tag(
-        Space.of(space.axes or "yx", space.scale, map(canonical_unit, space.units)),
+        Space.of(
+            space.axes or "yx",
+            space.scale,
+            map(canonical_unit, space.units),
+            space.translate,
+        ),
         provenance or Provenance(),
     )
     group.attrs.update(_metadata(name, tag))
@@ -196,14 +202,17 @@ def _metadata(name: str, tag: Tag) -> dict[str, Any]:
         | ({"unit": OME_UNITS[unit]} if unit in OME_UNITS else {})
         for axis, unit in zip(space.axes, space.units, strict=True)
     ]
-    step = {"type": "scale", "scale": list(space.scale)}
+    steps: list[dict[str, Any]] = [{"type": "scale", "scale": list(space.scale)}]
+    if space.translate:
+        place = list(space.translate)
+        steps.append({"type": "translation", "translation": place})
     return {
         "multiscales": [
             {
                 "version": "0.4",
                 "name": name,
                 "axes": described,
-                "datasets": [{"path": LEVEL, "coordinateTransformations": [step]}],
+                "datasets": [{"path": LEVEL, "coordinateTransformations": steps}],
             }
         ],
         "image-label": {"version": "0.4"},

@@ -18,7 +18,9 @@ import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.calibration import imagej_origin
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.provenance import (
     METADATA_KEY,
@@ -35,6 +37,7 @@ from napari_pmrnet.io.write import checked_target, replace_file
 LARGEST_CLASSIC = 2**32 - 2**25
 """Bytes of pixels above which a file is a BigTIFF; the classic format ends at 4 GB."""
 _LETTERS = "tzcyx"
+_LARGEST_STORED = int(np.iinfo(np.uint32).max)
 _AXIS_NAMES = {
     "time": "t",
     "frame": "t",
@@ -69,21 +72,13 @@ def smallest_unsigned_dtype(labels: np.ndarray) -> np.dtype:
     dtype('uint16')
     """
     labels = np.asarray(labels)
-    if labels.dtype.kind not in "iub":
-        raise DataError(
-            f"labels must be whole numbers, not {labels.dtype}. Convert them to an "
-            "integer type first."
-        )
-    lowest, highest = (labels.min(), labels.max()) if labels.size else (0, 0)
-    if lowest < 0:
-        raise DataError(
-            f"labels must not be negative, but {lowest} is among them. Use 0 for the "
-            "background and positive numbers for nuclei."
-        )
-    for dtype in (np.uint8, np.uint16, np.uint32):
-        if highest <= np.iinfo(dtype).max:
-            return np.dtype(dtype)
-    raise DataError(f"label {highest} is above 4294967295. Renumber the labels from 1.")
+    check_labels(labels, largest=_LARGEST_STORED)
+    highest = int(labels.max(initial=0))
+    return next(
+        np.dtype(kind)
+        for kind in (np.uint8, np.uint16, np.uint32)
+        if highest <= np.iinfo(kind).max
+    )
 
 
 def write_labels(
@@ -108,8 +103,8 @@ def write_labels(
     labels : numpy.ndarray
         Whole numbers from 0, with a y, an x and at most a t, z and c axis.
     space : Space, optional
-        Axes, steps and units. Of the names of axes t, z, c, y, x and words such as
-        "time" are understood; the others become x, y, z and t from the last axis on.
+        Axes, steps, units and place. Of the names of axes t, z, c, y, x and words such
+        as "time" are understood; the others become x, y, z and t from the last axis on.
         Axes are stored in the order t, z, c, y, x. By default steps are one pixel.
     provenance : Provenance, optional
         What made the labels, kept in the description.
@@ -156,13 +151,8 @@ def write_labels(
     except DataError as error:
         raise DataError(f"{target}: not written, {error}") from None
     order = sorted(range(stored.ndim), key=lambda i: _LETTERS.index(checked.axes[i]))
-    sorted_space = Space(
-        tuple(checked.axes[i] for i in order),
-        tuple(checked.scale[i] for i in order),
-        tuple(checked.units[i] for i in order),
-    )
     stored = np.ascontiguousarray(stored.transpose(order))
-    tag = Tag(sorted_space, provenance or Provenance())
+    tag = Tag(checked.of_axes(order), provenance or Provenance())
     if image is not None:
         place = Path(os.path.realpath(target)).parent
         made_of, digest = relative_name(image, place), array_hash(stored)
@@ -202,6 +192,7 @@ def _description(
         extra["spacing"] = steps["z"][0]
     if "t" in steps and steps["t"][1] == "s":
         extra.update(finterval=steps["t"][0], tunit="sec")
+    extra |= imagej_origin(tag.space)
     extra[METADATA_KEY] = json.dumps(tag.as_dict())
     return tifffile.imagej_description(
         labels.shape,
@@ -239,7 +230,13 @@ def _checked_space(space: Space, ndim: int) -> Space:
         )
     if len(units) != ndim:
         raise DataError(f"{len(units)} units are given, but the labels have {ndim}.")
-    return Space(tuple(letters), steps, tuple(map(canonical_unit, units)))
+    if len(filled.translate) not in (0, ndim) or not all(
+        map(math.isfinite, filled.translate)
+    ):
+        raise DataError(
+            f"place {filled.translate} of the first pixel does not fit {ndim} axes."
+        )
+    return Space.of(letters, steps, map(canonical_unit, units), filled.translate)
 
 
 def _axis_letters(axes: Sequence[str], ndim: int) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.calibration import imagej_origin
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.space import Space
@@ -38,7 +39,7 @@ def write_stack(
     pages : mapping of ndarray, each (H, W)
         Images by name, such as ``labels``, ``certainty`` and ``boundary``.
     space : Space, optional
-        Size of a pixel; by default one pixel.
+        Size of a pixel, and place; by default one pixel at the origin.
     overwrite : bool or Permit
         Whether a file that is there may be replaced.
 
@@ -79,7 +80,12 @@ def write_stack(
             stacked,
             imagej=True,
             resolution=(1 / width, 1 / height),
-            metadata={"axes": "CYX", "unit": space.unit, "Labels": list(pages)},
+            metadata={
+                "axes": "CYX",
+                "unit": space.unit,
+                **imagej_origin(space),
+                "Labels": list(pages),
+            },
         ),
         overwrite,
     )

@@ -143,15 +143,17 @@ def _image(group: Any, about: Mapping[str, Any], name: str, path: Path) -> ZarrI
     axes = [
         _axis(a) for a in image.get("axes", _BEFORE_AXES_WERE_NAMED[-finest.ndim :])
     ]
-    steps = np.ones(finest.ndim)
-    for each in (image["datasets"][0], image):
-        for transform in each.get("coordinateTransformations", ()):
-            if transform["type"] == "scale":
-                steps = steps * transform["scale"]
+    steps, places = _transform((image["datasets"][0], image), finest.ndim)
     known = {
         letter: (float(step), unit)
         for (letter, unit), step in zip(axes, steps, strict=True)
-        if unit != PIXEL and np.isfinite(step) and step > 0
+        if unit != PIXEL and np.isfinite(step) and step != 0
+    }
+    # Where the size of a pixel is not known, places are counted in pixels too.
+    origins = {
+        letter: float(place if letter in known else place / step)
+        for (letter, _), step, place in zip(axes, steps, places, strict=True)
+        if np.isfinite([step, place]).all() and step != 0
     }
     channels = about.get("omero", {}).get("channels", ())
     names = tuple(str(channel.get("label", "")) for channel in channels)
@@ -161,7 +163,7 @@ def _image(group: Any, about: Mapping[str, Any], name: str, path: Path) -> ZarrI
     return ZarrImage(
         tuple(levels),
         letters,
-        Calibration(known, names if all(names) else ()),
+        Calibration(known, names if all(names) else (), origins),
         name,
         () if "image-label" in about else _absent(arrays[0]),
     )
@@ -203,6 +205,21 @@ def _codec_names(codecs: Iterable[Any]) -> Iterator[str]:
         inner = codec.get("configuration") or {}
         yield from _codec_names(inner.get("codecs", ()))
         yield from _codec_names(inner.get("index_codecs", ()))
+
+
+def _transform(
+    described: Iterable[Mapping[str, Any]], ndim: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Step along each axis, and place of the first pixel, after all transformations."""
+    steps, places = np.ones(ndim), np.zeros(ndim)
+    for each in described:
+        for transform in each.get("coordinateTransformations", ()):
+            if transform["type"] == "scale":
+                factors = np.asarray(transform["scale"], float)
+                steps, places = steps * factors, places * factors
+            elif transform["type"] == "translation":
+                places = places + np.asarray(transform["translation"], float)
+    return steps, places
 
 
 def _axis(axis: Any) -> tuple[str, str]:

@@ -87,6 +87,11 @@ class Tag(NamedTuple):
             "axes": list(self.space.axes),
             "scale": list(self.space.scale),
             "units": list(self.space.units),
+            **(
+                {"translate": list(self.space.translate)}
+                if self.space.translate
+                else {}
+            ),
             **self.provenance.as_dict(),
         }
 
@@ -94,11 +99,13 @@ class Tag(NamedTuple):
     def from_dict(cls, values: Any) -> Tag | None:
         """Inverse of `as_dict`; None for anything else."""
         try:
-            space = Space.of(values["axes"], values["scale"], values["units"])
+            place = values.get("translate")
+            space = Space.of(values["axes"], values["scale"], values["units"], place)
             made = Provenance.from_dict(values)
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
         whole = len(space.axes) == len(space.scale) == len(space.units) > 0
+        whole = whole and len(space.translate) in (0, len(space.axes))
         written = (str(values.get(name, "")) for name in _WRITTEN)
         return cls(space, made, *written) if whole else None
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.label_numbers import check_countable
 from napari_pmrnet.io.outlines import outlines
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.write import checked_target, replace_file
@@ -47,8 +48,8 @@ def write_rois(
     Raises
     ------
     DataError
-        If there is no nucleus, the image is larger than ImageJ's ROIs can say, or the
-        file cannot be written.
+        If there is no nucleus, labels are no whole numbers from 0, the image is larger
+        than ImageJ's ROIs can say, or the file cannot be written.
     """
     target = checked_target(path, Format.ZIP, overwrite)
     _check(target, labels)
@@ -178,5 +179,6 @@ def _check(target: Path, labels: np.ndarray) -> None:
             f"{target}: outlines are of one plane, the labels have {labels.ndim} axes. "
             "Export one plane."
         )
+    check_countable(labels, str(target))
     if not labels.any():
         raise DataError(f"{target}: there is no nucleus to write.")

@@ -19,7 +19,7 @@ from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zar
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.io.space import Space
+from napari_pmrnet.plugin.layers.spaces import placed
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 Paths = str | Path | Sequence[str]
@@ -107,7 +107,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     """An image as one layer, or as one a channel."""
     meta: dict[str, Any] = {
         "name": image.name,
-        **_placed(image.space),
+        **placed(image.space),
         "metadata": image.metadata,
     }
     if image.is_labels:
@@ -131,17 +131,12 @@ def _label_zarr_layer(path: Path) -> LayerTuple:
     )
     meta = {
         "name": path.stem,
-        **_placed(tag.space),
+        **placed(tag.space),
         "metadata": {METADATA_KEY: tag.provenance.as_dict()},
     }
     if features is not None and not set(tag.space.axes[:-2]) & set(features):
         meta["features"] = features
     return open_label_zarr(path), meta, "labels"
-
-
-def _placed(space: Space) -> dict[str, Any]:
-    """Axes, steps and units, ready for a napari layer."""
-    return {"scale": space.scale, "units": space.units, "axis_labels": space.axes}
 
 
 def _channel_names(image: ImageData, count: int) -> list[str]:

@@ -46,7 +46,12 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         written = write_labels(
             path,
             np.asarray(data[0] if meta.get("multiscale") else data),
-            Space.of(meta.get("axis_labels"), meta.get("scale"), meta.get("units")),
+            Space.of(
+                meta.get("axis_labels"),
+                meta.get("scale"),
+                meta.get("units"),
+                meta.get("translate"),
+            ),
             Provenance.from_dict(made),
             overwrite=permit,
         )

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.map_stack import read_stack, write_stack
 from napari_pmrnet.io.provenance import Provenance
@@ -40,7 +41,7 @@ class SavedReview:
     made : dict
         How the labels were made: settings, weights, diameter.
     space : Space
-        Size of a pixel.
+        Size of a pixel, and place.
     """
 
     labels: np.ndarray
@@ -94,6 +95,8 @@ def save_review(
         "made": review.made,
         "pixel_size": list(review.space.pixel_size),
         "unit": review.space.unit,
+        "scale": list(review.space.scale),
+        "translate": list(review.space.translate),
         "maps": list(review.maps),
         "statuses": [[*place, status] for place, status in review.statuses.items()],
     }
@@ -123,9 +126,7 @@ def load_review(folder: str | Path) -> SavedReview:
         raise DataError(
             f"{folder}: was saved by a newer version of napari-pmrnet. Update it."
         )
-    labels, found = (
-        read_tiff_array(folder / name).astype(np.int32) for name in (LABELS, FOUND)
-    )
+    labels, found = (_read_labels(folder / name) for name in (LABELS, FOUND))
     maps = read_stack(folder / MAPS) if index["maps"] else {}
     for name, array in {FOUND: found, **maps}.items():
         if array.shape != labels.shape:
@@ -140,8 +141,20 @@ def load_review(folder: str | Path) -> SavedReview:
         {(kind, number): status for kind, number, status in index["statuses"]},
         index["image"],
         index["made"],
-        Space.of_plane(index["pixel_size"], index["unit"]),
+        Space.of(
+            "yx",
+            index.get("scale", index["pixel_size"]),
+            (index["unit"],) * 2,
+            index.get("translate"),
+        ),
     )
+
+
+def _read_labels(path: Path) -> np.ndarray:
+    """Labels of a saved review, int32 (H, W)."""
+    labels = read_tiff_array(path)
+    check_labels(labels, str(path))
+    return labels.astype(np.int32)
 
 
 def _check_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_pmrnet.io.label_numbers import number_labels
 from napari_pmrnet.models.label_kind import whole_scale
 from napari_pmrnet.segmentation.flow_labels import SMALLEST_AREA, label_nuclei
 from napari_pmrnet.segmentation.normalise import thinning
@@ -348,8 +349,9 @@ def typical_diameter(labels: np.ndarray) -> float | None:
     float or None
         In pixels; None where there is no nucleus.
     """
-    areas = np.bincount(labels.ravel())[1:]
-    return median_diameter(areas[areas > 0])
+    numbered, _ = number_labels(labels)
+    areas = np.bincount(numbered.ravel())[1:]
+    return median_diameter(areas)
 
 
 def median_diameter(areas: np.ndarray) -> float | None:

@@ -34,7 +34,7 @@ from napari_pmrnet.proofreading import journal as journal_module
 from napari_pmrnet.proofreading.measure import Range, measure
 from napari_pmrnet.proofreading.origin import begin_review
 
-from ..review.test_dock import found
+from ..review.conftest import found
 
 MICRON = {"scale": (0.5, 0.5), "units": ("um", "um")}
 

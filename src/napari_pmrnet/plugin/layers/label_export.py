@@ -14,7 +14,7 @@ from napari.layers import Image
 from napari_pmrnet.io.formats import IMAGES, Format
 from napari_pmrnet.io.permit import Inputs, Permit
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
-from napari_pmrnet.io.space import Space
+from napari_pmrnet.plugin.layers.spaces import is_turned, space_of
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -64,9 +64,15 @@ def export_arguments(layer: Labels) -> tuple[Any, dict[str, Any]]:
     made = layer.metadata.get(METADATA_KEY, {})
     data = layer.data[0] if layer.multiscale else layer.data
     return (data.copy() if isinstance(data, np.ndarray) else data), {
-        "space": Space.of(layer.axis_labels, layer.scale, layer.units),
+        "space": space_of(layer),
         "provenance": Provenance.from_dict(made),
     }
+
+
+def unkept(layer: Labels) -> str:
+    """What files do not keep of the place of a layer, to be said after their name."""
+    turned = is_turned(layer)
+    return ", without the rotation, shear or affine of the layer" if turned else ""
 
 
 def export(path: Path, labels: Any, keywords: dict[str, Any]) -> Path:

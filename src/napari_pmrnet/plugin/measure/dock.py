@@ -9,7 +9,6 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_pmrnet.plugin.layers.axes import camera_of
-from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import could_be_of, image_for, tie
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
@@ -146,7 +145,7 @@ class MeasureNuclei(Dock):
         layer.selected_label = label
         if centre is None:
             return
-        place = np.array(centre) / pixel_size(layer)
+        place = (np.array(centre) - layer.translate[-2:]) / layer.scale[-2:]
         leading = labels_on_show(layer, self._viewer.dims.point).place
         world = layer.data_to_world((*leading, *place))
         camera = camera_of(self._viewer)

@@ -117,9 +117,9 @@ def _write_pages(
 ) -> Written:
     """Labels and those maps that there are."""
     maps = {name: specimen.maps[name] for name in PAGES if name in specimen.maps}
-    space = Space.of_plane(specimen.pixel_size, specimen.unit)
-    pages = {"labels": labels, **maps}
-    written = write_stack(path, pages, space, overwrite=overwrite)
+    unit = specimen.unit
+    space = Space.of("yx", specimen.scale, (unit, unit), specimen.origin)
+    written = write_stack(path, {"labels": labels, **maps}, space, overwrite=overwrite)
     missing = [name for name in PAGES if name not in maps]
     remark = f" without {' and '.join(missing)}, which is not known" if missing else ""
     return Written(written, None, remark)

@@ -30,7 +30,13 @@ from napari_pmrnet.plugin.layers.source_image import (
     image_for,
     is_source,
 )
-from napari_pmrnet.proofreading.measure import INTENSITY, SHAPE, heads, measure_steps
+from napari_pmrnet.proofreading.measure import (
+    INTENSITY,
+    SHAPE,
+    at_place,
+    heads,
+    measure_steps,
+)
 from napari_pmrnet.segmentation.plane import Plane
 
 if TYPE_CHECKING:
@@ -62,6 +68,8 @@ class Specimen:
         The columns `FLAGS` by label, as far as they are known.
     maps : mapping of ndarray
         Such as ``certainty`` and ``boundary``; empty for labels made elsewhere.
+    scale, origin : (float, float)
+        Step along y and x with its sign, and place of the first pixel.
     plane : str
         Which plane of a stack of labels this is; empty for a plain one.
     fault : str
@@ -75,6 +83,8 @@ class Specimen:
     unit: str
     flags: pd.DataFrame
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scale: tuple[float, float] = (1.0, 1.0)
+    origin: tuple[float, float] = (0.0, 0.0)
     plane: str = ""
     fault: str = ""
 
@@ -106,6 +116,7 @@ class Specimen:
             unit_of(layer),
             known_flags(layer),
             maps,
+            *_place(layer),
             plane,
             fault,
         )
@@ -120,8 +131,20 @@ class Specimen:
     ) -> Generator[tuple[int, int], None, pd.DataFrame]:
         """Steps of measuring all nuclei; gives the table with the flags."""
         channels = {name: pixels.read() for name, pixels in self.channels.items()}
-        table = yield from measure_steps(labels, channels, self.pixel_size)
-        return with_flags(table, self.flags)
+        table = yield from measure_steps(
+            labels, channels, self.pixel_size, f"'{self.name}'"
+        )
+        return with_flags(self.placed(table), self.flags)
+
+    def placed(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Measurements with the centroids where the viewer shows them."""
+        return at_place(table, self.scale, self.origin)
+
+
+def _place(layer: Labels) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Step along y and x of a layer, and place of its first pixel."""
+    (height, width), (y, x) = layer.scale[-2:], layer.translate[-2:]
+    return (float(height), float(width)), (float(y), float(x))
 
 
 def unit_of(layer: Labels) -> str:

@@ -17,9 +17,7 @@ from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError, JournalError
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.axes import first_level
-from napari_pmrnet.plugin.layers.pixel_size import pixel_size, pixel_unit
 from napari_pmrnet.plugin.layers.result_layers import (
     spatial_metadata,
 )
@@ -35,6 +33,7 @@ from napari_pmrnet.plugin.layers.source_image import (
     is_source,
     tie,
 )
+from napari_pmrnet.plugin.layers.spaces import plane_space
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.persistence import Found
@@ -102,6 +101,11 @@ class ReviewDesk(QObject):
         return None if self._wanted is None else self._wanted[0]
 
     @property
+    def image(self) -> Image | None:
+        """The image that the labels under review are of, if it is there."""
+        return self._image
+
+    @property
     def _open(self) -> ReviewSession:
         """The review under way, for what happens during one only."""
         return there(self.session)
@@ -162,7 +166,9 @@ class ReviewDesk(QObject):
         task = f"Looking at the nuclei of '{layer.name}'"
         self.said.emit(f"{task}...", "plain")
         self.busy.emit(True)
-        self._preparing.start(task, persistence.prepare, labels, source, subject)
+        self._preparing.start(
+            task, persistence.prepare, labels, source, subject, layer.name
+        )
 
     def _images_to_choose(
         self,
@@ -425,5 +431,5 @@ def snapshot(session: ReviewSession, image: str) -> SavedReview:
         dict(session.review.statuses),
         image,
         dict(layer.metadata.get(METADATA_KEY, {})),
-        Space.of_plane(pixel_size(layer), pixel_unit(layer)),
+        plane_space(layer),
     )

@@ -24,6 +24,7 @@ from napari_pmrnet.plugin.layers.result_layers import (
     spatial_metadata,
 )
 from napari_pmrnet.plugin.layers.source_image import fits, grey_plane, tie
+from napari_pmrnet.plugin.layers.spaces import placed
 from napari_pmrnet.proofreading.journal import (
     Restored,
     fingerprint,
@@ -142,6 +143,7 @@ def prepare(
     labels: Any,
     source: Segmentation | Origin | None,
     subject: Subject | None,
+    name: str = "",
 ) -> Prepared:
     """Begin a review of a copy of the labels; takes seconds for large images.
 
@@ -153,6 +155,8 @@ def prepare(
         Where they come from.
     subject : Subject, optional
         The image, if its layer is there.
+    name : str
+        Of the layer, for messages.
     """
     labels = np.asarray(labels)
     origin = source
@@ -163,7 +167,7 @@ def prepare(
         # Read once, for the brightness and for the fingerprint.
         subject = replace(subject, data=np.asarray(subject.data))
         pixels = grey_plane(subject.data, subject.rgb)
-    review = begin_review(labels, origin, pixels)
+    review = begin_review(labels, origin, pixels, f"'{name}'" if name else "")
     return Prepared(review, None if subject is None else look_for_journal(subject))
 
 
@@ -211,7 +215,7 @@ def open_folder(folder: Path) -> Opened:
     flows = None
     if {"flow_y", "flow_x"} <= maps.keys():
         flows = np.stack([maps.pop("flow_y"), maps.pop("flow_x")])
-    spatial = {"scale": saved.space.scale, "units": saved.space.units}
+    spatial = placed(saved.space)
     name = saved.made.get("image") or folder.name
     about = {METADATA_KEY: {"fingerprint": saved.image} | saved.made}
     layer = Labels(

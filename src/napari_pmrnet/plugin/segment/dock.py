@@ -27,6 +27,7 @@ from napari_pmrnet.plugin.layers.label_export import (
     export,
     export_arguments,
     permit_for,
+    unkept,
 )
 from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels, write_size
 from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
@@ -73,6 +74,7 @@ class SegmentNuclei(Dock):
         self.form.set_settings(preferences.recall())
         self._listing = self._runner()
         self._exporting = self._runner(gate=self._listing)
+        self._unkept = ""
         self.session = Session(viewer, self, gate=self._listing)
         self.image_panel = ImagePanel(viewer, self.form)
         self.model_panel = ModelPanel(self.form)
@@ -186,6 +188,7 @@ class SegmentNuclei(Dock):
             return
         labels, keywords = export_arguments(layer)
         keywords["overwrite"] = permit_for(path, self._viewer.layers)
+        self._unkept = unkept(layer)
         self.say(f"Writing '{layer.name}'...")
         task = f"Writing '{path}'"
         self._exporting.start(task, export, Path(path), labels, keywords)
@@ -328,7 +331,7 @@ class SegmentNuclei(Dock):
         self._relabel_timer.start()
 
     def _on_exported(self, path: Path) -> None:
-        self.say(f"Written to {path}", "good")
+        self.say(f"Written to {path}{self._unkept}", "good")
 
     def _correct_pixel_size(self, size: tuple[float, float], unit: str) -> None:
         """Write a corrected pixel size to the image and to all that lies on it."""

@@ -72,7 +72,8 @@ class SegmentationJob:
     wanted : tuple of str
         Kinds of layers to build in the worker thread, unless labels go to disk.
     spatial : mapping
-        Where the labels belong: ``scale`` and ``units`` of their axes, and more.
+        Where the labels belong: ``scale``, ``units`` and ``translate`` of their axes,
+        and more.
     """
 
     name: str
@@ -138,7 +139,8 @@ def segmentation_steps(job: SegmentationJob) -> Generator[Progress, None, Outcom
 
 def _store(job: SegmentationJob, output: Path) -> LabelStore:
     """The store of a job's labels."""
-    space = Space.of(scale=job.spatial["scale"], units=job.spatial["units"])
+    kept = {name: job.spatial[name] for name in ("scale", "units", "translate")}
+    space = Space.of(**kept)
     return LabelStore(output, space, overwrite=job.permit)
 
 

@@ -25,8 +25,8 @@ from napari_pmrnet.batch.events import (
 from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
-from napari_pmrnet.batch.lock import FolderLock
-from napari_pmrnet.batch.run_log import Entry, Record, file_key, make_folder
+from napari_pmrnet.batch.lock import RunLock
+from napari_pmrnet.batch.run_log import Entry, Record, file_key
 from napari_pmrnet.batch.summary import Row, write_summary
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
@@ -160,7 +160,7 @@ class _Batch:
         self.sources = find_sources(job.inputs, job.output, job.recursive)
         self.inputs = {source.path.resolve() for source in self.sources}
         self.record: Record
-        self.lock: FolderLock
+        self.lock: RunLock
         self.workers: Workers
         self.report = BatchReport(job.output, len(self.sources))
         self._given: dict[int, tuple[Entry, dict[str, Any] | None]] = {}
@@ -171,7 +171,7 @@ class _Batch:
     def steps(self) -> Generator[Event, None, BatchReport]:
         """All files, then the overview of the folder."""
         yield FilesFound([source.path for source in self.sources])
-        self.lock = FolderLock(self.job.output, make_folder(self.job.output))
+        self.lock = RunLock(self.job.output)
         with self.lock:
             self.record = Record(self.job.output)
             self.record.sweep()

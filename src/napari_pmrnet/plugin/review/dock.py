@@ -140,7 +140,7 @@ class ReviewNuclei(Dock):
         does |= {tool: partial(self._take_up, tool) for tool in tools}
 
         def slot(name: str) -> Callable[[], None]:
-            return lambda: None if self.session is None else does[name]()
+            return lambda: None if self.session is None else self._attempt(does[name])
 
         return {action.name: slot(action.name) for action in ACTIONS}
 
@@ -150,6 +150,7 @@ class ReviewNuclei(Dock):
 
     def _do_new(self) -> None:
         layer = self._open.layer
+        self._open.check_free()
         there(self.canvas).use("")
         self._viewer.layers.selection.active = layer
         layer.selected_label = self._open.review.nuclei.next_label()
@@ -171,8 +172,12 @@ class ReviewNuclei(Dock):
 
     def _do(self, make: Callable[[], Edit]) -> None:
         """Make an edit and apply it, or say why not."""
+        self._attempt(lambda: self._open.apply(make()))
+
+    def _attempt(self, action: Callable[[], Any]) -> None:
+        """Do something, or say why it cannot be done."""
         try:
-            self._open.apply(make())
+            action()
         except EditError as error:
             self.say(str(error), "warning")
 
@@ -241,7 +246,7 @@ class ReviewNuclei(Dock):
         self.queue.changed.connect(self._refresh)
         self.queue.colouring.connect(self._colour)
         self.bulk.delete_below.connect(self.delete_below)
-        self.bulk.renumber.connect(lambda: self._open.renumber())
+        self.bulk.renumber.connect(lambda: self._attempt(self._open.renumber))
         self.layers.activated.connect(self._on_layer)
         self._follow_layers(self._list_layers)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DISK_BYTES = 400_000
 
+# As importing the package sets it; some tests load torch before.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # What tests compare is float32, whatever the processor is fast at.
 os.environ["PMRNET_HALF_PRECISION"] = "0"
 os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "napari.yaml"))

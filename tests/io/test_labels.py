@@ -229,20 +229,20 @@ def test_crash_leaves_the_old_file_whole_and_no_other(tmp_path, monkeypatch, sta
     else:
         monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(DataError, match=r"a.tif: .*No space left"):
-        write_labels(path, labels_up_to(9, 6, 5))
+        write_labels(path, labels_up_to(9, 6, 5), overwrite=True)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_file_is_renamed_only_when_complete(tmp_path, monkeypatch):
     renamed = []
-    replace = os.replace
+    link = os.link
 
     def record(source, target):
         renamed.append((read_image_bytes(source), os.path.dirname(source)))
-        replace(source, target)
+        link(source, target)
 
-    monkeypatch.setattr(os, "replace", record)
+    monkeypatch.setattr(os, "link", record)
     labels = labels_up_to(9, 6, 5)
     write_labels(tmp_path / "a.tif", labels)
     ((found, folder),) = renamed
@@ -259,7 +259,7 @@ def read_image_bytes(path) -> np.ndarray:
 def test_link_is_followed(tmp_path):
     real = write_labels(tmp_path / "real.tif", labels_up_to(3, 6, 5))
     (tmp_path / "link.tif").symlink_to(real)
-    write_labels(tmp_path / "link.tif", labels_up_to(9, 6, 5))
+    write_labels(tmp_path / "link.tif", labels_up_to(9, 6, 5), overwrite=True)
     assert (tmp_path / "link.tif").is_symlink()
     assert tifffile.imread(real).max() == 9
 
@@ -269,5 +269,5 @@ def test_labels_are_written_whole_or_not_at_all(disk: Path) -> None:
     write_labels(path, np.ones((100, 100), np.uint8))
     before = path.read_bytes()
     with pytest.raises(DataError, match=r"a_labels.tif.*No space left.*Make room"):
-        write_labels(path, np.ones((900, 900), np.uint8))
+        write_labels(path, np.ones((900, 900), np.uint8), overwrite=True)
     assert path.read_bytes() == before and len(list(disk.iterdir())) == 1

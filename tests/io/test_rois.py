@@ -73,7 +73,7 @@ def test_rois_filled_again_are_the_labels(tmp_path: Path) -> None:
         box = roi.top, roi.left, roi.bottom, roi.right
         assert box == (ys.min(), xs.min(), ys.max() + 1, xs.max() + 1)
     assert (back == labels).all()
-    again = write_rois(path, labels == 3)
+    again = write_rois(path, labels == 3, overwrite=True)
     assert len(roiread(again)) == 1
 
 

@@ -165,7 +165,7 @@ def test_a_model_that_changed_on_disk_is_loaded_anew(copied: Path) -> None:
     first = shared_model(copied, "cpu")
     state = dict(first.network.state_dict())
     state["head.2.bias"] = state["head.2.bias"] + 1
-    save_model(copied, state, first.card)
+    save_model(copied, state, first.card, overwrite=True)
     again = shared_model(copied, "cpu")
     assert again is not first
     assert torch.equal(again.network.head[2].bias, first.network.head[2].bias + 1)

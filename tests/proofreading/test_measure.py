@@ -38,6 +38,14 @@ def test_sizes_are_in_the_units_of_the_pixels() -> None:
     assert measure(labels, pixel_size=(1, 2)).loc[9, "eccentricity"] > 0.5
 
 
+def test_pixels_that_are_no_numbers_do_not_count() -> None:
+    labels = rectangles()
+    image = labels * 10.0
+    image[2, 4:9], image[labels == 9] = np.nan, np.inf
+    intensities = measure(labels, {"DAPI": image})["intensity DAPI"]
+    assert intensities[4] == 40 and np.isnan(intensities[9])
+
+
 def test_review_is_joined_by_label() -> None:
     review = pd.DataFrame({"certainty": [0.9, 0.2]}, index=[9, 4])
     assert measure(rectangles(), review=review)["certainty"].tolist() == [0.2, 0.9]

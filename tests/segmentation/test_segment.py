@@ -257,6 +257,27 @@ def test_labels_or_a_reason(
     np.testing.assert_array_equal(image, before)
 
 
+@pytest.mark.parametrize("where", ["whole", "region", "masked"])
+def test_nothing_is_found_where_there_are_no_numbers(model: Model, where: str) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (120, 130)).astype(np.float32)
+    holes = np.zeros(image.shape, bool)
+    holes[30:60, 20:90] = holes[80, 80] = True
+    whole = segment(image, LOOSE, model)
+    assert (whole.labels[holes] > 0).any()
+    region = None
+    broken: Any = np.where(holes, np.nan, image)
+    if where == "masked":
+        broken = np.ma.array(image.astype(np.uint8), mask=holes)
+    if where == "region":
+        region = np.ones(image.shape, bool)
+        region[:, 120:] = False
+    found = segment(broken, LOOSE, model, region=region)
+    assert not found.labels[holes].any() and (found.labels > 0).any()
+    assert not found.missed().labels[holes].any()
+    assert [note for note in found.notes if "NaN, infinite or masked" in note]
+    assert not [note for note in whole.notes if "NaN" in note]
+
+
 @settings(max_examples=15, deadline=None)
 @given(fails=st.sets(st.integers(0, 30), max_size=12), batch=st.integers(1, 8))
 def test_labels_do_not_depend_on_when_memory_runs_out(

@@ -20,14 +20,21 @@ import numpy as np
 from napari_pmrnet._software import misfit
 from napari_pmrnet.batch.cluster.blocks import RowsOnCluster
 from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker_model
-from napari_pmrnet.batch.run_log import cannot_write, hash_of, size_of
+from napari_pmrnet.batch.run_log import cannot_write, size_of
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.thumbnail import thumbnail
-from napari_pmrnet.errors import ClusterError, DataError, PMRNetError, WeightsError
+from napari_pmrnet.errors import (
+    ClusterError,
+    DataError,
+    PMRNetError,
+    TooLargeError,
+    WeightsError,
+)
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.permit import Permit, hash_of
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import disk_is_full
@@ -67,6 +74,8 @@ class Task:
         `file_key` of the image, so that a large one goes on where it stopped.
     link : str or None
         As of `BatchJob`.
+    permit : Permit
+        What may be replaced at the target.
     """
 
     number: int
@@ -77,6 +86,7 @@ class Task:
     weights_hash: str
     key: dict[str, Any] | None = None
     link: str | None = None
+    permit: Permit = Permit()
 
     @property
     def provenance(self) -> Provenance:
@@ -139,6 +149,7 @@ def file_steps(
         kind = Format.ZARR if on_disk else Format.TIFF
         target = task.target.with_suffix(kind.ending)
         _make_room(target)
+        task.permit.check(target)
         store = _store(target, task, image, rows) if on_disk else None
         found = yield from segment_planes(
             stack, task.settings, model, task.path.name, link=task.link, store=store
@@ -149,6 +160,8 @@ def file_steps(
                 found.labels,
                 image.space,
                 task.provenance,
+                overwrite=task.permit,
+                image=task.path,
             )
         picture = b"" if found.shown is None else thumbnail(*found.shown)
         digest = hash_of(target)
@@ -238,19 +251,23 @@ def _only_image(path: Path) -> tuple[ImageData, list[str]]:
         raise DataError(
             f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
         )
-    if not others:
-        return first, []
-    return first, [f"{len(others) + 1} images in the file, only the first segmented"]
+    notes = list(first.notes)
+    if others:
+        notes.append(f"{len(others) + 1} images in the file, only the first segmented")
+    return first, notes
 
 
 def _images(path: Path) -> list[ImageData]:
-    """Images of a file: lazy ones if the first is too large to be read."""
+    """Images of a file: lazy ones if they are too large to be read."""
     if size_of(path) > LARGE_FILE:
         with suppress(DataError):  # said again when the file is read
             images = open_image(path)
             if Stack.of(images[0]).is_large:
                 return images
-    return read_image(path)
+    try:
+        return read_image(path)
+    except TooLargeError:
+        return open_image(path)
 
 
 def _store(
@@ -262,6 +279,8 @@ def _store(
         image.space,
         identity=task.key,
         fill=None if rows is None else rows.at,
+        overwrite=task.permit,
+        image=task.path,
     )
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from napari_pmrnet.datasets.base import OpenedDataset, collected
 from napari_pmrnet.datasets.table import (
@@ -22,7 +21,7 @@ from napari_pmrnet.datasets.table import (
     read_split_table,
 )
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.pictures import read_picture
+from napari_pmrnet.io.pictures import open_picture, read_picture
 from napari_pmrnet.io.tiff import read_tiff_array
 
 
@@ -209,8 +208,7 @@ def _checked_image(path: Path) -> np.ndarray:
 
 def _image_size(path: Path) -> tuple[int, ...]:
     """(H, W) of an 8-bit picture, decoding only one that does not look sound."""
-    faults = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-    with suppress(*faults), Image.open(path) as picture:
+    with suppress(DataError), open_picture(path) as picture:
         width, height = picture.size
         sound = not picture.mode.startswith(("I", "F"))
         picture.verify()

@@ -63,6 +63,7 @@ class Corrections:
                 labels=self.labels,
                 reviewed=self.reviewed,
             ),
+            overwrite=False,
         )
 
     @classmethod

@@ -158,7 +158,7 @@ def _save(
         "scores": {"before": before, "after": after},
         "date": f"{date.today():%Y-%m-%d}",
     }
-    save_model(job.weights, state, ModelCard(tuned))
+    save_model(job.weights, state, ModelCard(tuned), overwrite=True)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,11 +19,21 @@ import tifffile
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
-from napari_pmrnet.io.provenance import METADATA_KEY, Provenance, Tag, software
+from napari_pmrnet.io.permit import Overwrite
+from napari_pmrnet.io.provenance import (
+    METADATA_KEY,
+    Provenance,
+    Tag,
+    array_hash,
+    relative_name,
+    software,
+)
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import MICROMETRES, SECONDS, canonical_unit
 from napari_pmrnet.io.write import checked_target, replace_file
 
+LARGEST_CLASSIC = 2**32 - 2**25
+"""Bytes of pixels above which a file is a BigTIFF; the classic format ends at 4 GB."""
 _LETTERS = "tzcyx"
 _AXIS_NAMES = {
     "time": "t",
@@ -80,11 +91,15 @@ def write_labels(
     labels: np.ndarray,
     space: Space | None = None,
     provenance: Provenance | None = None,
+    *,
+    overwrite: Overwrite = False,
+    image: Path | None = None,
 ) -> Path:
     """Write labels as a TIFF file for ImageJ and Fiji.
 
     The file appears whole or not at all: it is written beside its place under another
-    name and then renamed.
+    name and then renamed. Of more than 4 GB it is a BigTIFF, which Fiji opens with
+    Bio-Formats.
 
     Parameters
     ----------
@@ -98,6 +113,12 @@ def write_labels(
         Axes are stored in the order t, z, c, y, x. By default steps are one pixel.
     provenance : Provenance, optional
         What made the labels, kept in the description.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
+    image : Path, optional
+        File that the labels were segmented from. It allows a later run on that image
+        to replace them while they are as they are now: leave it out for labels that
+        may have been corrected.
 
     Returns
     -------
@@ -125,10 +146,10 @@ def write_labels(
     >>> int(read.data.sum()), read.space.pixel_size, read.space.unit, read.is_labels
     (100, (0.25, 0.25), 'um', True)
     """
-    target = checked_target(path, Format.TIFF)
+    target = checked_target(path, Format.TIFF, overwrite)
     try:
         stored = np.asarray(labels)
-        stored = stored.astype(smallest_unsigned_dtype(stored))
+        stored = stored.astype(smallest_unsigned_dtype(stored), copy=False)
         checked = _checked_space(space or Space(), stored.ndim)
         if stored.size == 0:
             raise DataError("the labels are empty. Choose a layer that has pixels.")
@@ -140,9 +161,13 @@ def write_labels(
         tuple(checked.scale[i] for i in order),
         tuple(checked.units[i] for i in order),
     )
-    tag = Tag(sorted_space, provenance or Provenance())
     stored = np.ascontiguousarray(stored.transpose(order))
-    replace_file(target, lambda stream: _write_tiff(stream, stored, tag))
+    tag = Tag(sorted_space, provenance or Provenance())
+    if image is not None:
+        place = Path(os.path.realpath(target)).parent
+        made_of, digest = relative_name(image, place), array_hash(stored)
+        tag = tag._replace(made_of=made_of, sha256=digest)
+    replace_file(target, lambda stream: _write_tiff(stream, stored, tag), overwrite)
     return target
 
 
@@ -150,7 +175,8 @@ def _write_tiff(stream: BinaryIO, labels: np.ndarray, tag: Tag) -> None:
     """Write labels and their description to an open stream."""
     steps = dict(zip(tag.space.axes, _imagej_steps(tag.space), strict=True))
     info = json.dumps(tag.provenance.as_dict(), indent=1)
-    with tifffile.TiffWriter(stream, byteorder=">") as tiff:
+    big = labels.nbytes > LARGEST_CLASSIC
+    with tifffile.TiffWriter(stream, bigtiff=big, byteorder=">") as tiff:
         tiff.write(
             labels,
             photometric="minisblack",

@@ -6,11 +6,16 @@ layer in napari the part on what made it in its metadata; all under one key.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from napari_pmrnet.io.space import Space
 
@@ -43,14 +48,33 @@ class Provenance:
 
 
 class Tag(NamedTuple):
-    """Space and provenance that a label file of ours holds."""
+    """What a label file of ours says of itself.
+
+    Attributes
+    ----------
+    space : Space
+    provenance : Provenance
+    made_of : str
+        `relative_name` of the image that was segmented. Empty for labels that may have
+        been corrected, and therefore are not to be replaced by those of a new run.
+    sha256 : str
+        Hash of the labels as they were written; whether they were edited shows in it.
+    table : str
+        Hash of the table beside them, and after a space that of the table that was
+        there before: it is there still if the program was killed between the two.
+    """
 
     space: Space
     provenance: Provenance
+    made_of: str = ""
+    sha256: str = ""
+    table: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Dictionary ready for JSON."""
+        more = {name: getattr(self, name) for name in _WRITTEN}
         return {
+            **{name: value for name, value in more.items() if value},
             "axes": list(self.space.axes),
             "scale": list(self.space.scale),
             "units": list(self.space.units),
@@ -66,7 +90,29 @@ class Tag(NamedTuple):
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
         whole = len(space.axes) == len(space.scale) == len(space.units) > 0
-        return cls(space, made) if whole else None
+        written = (str(values.get(name, "")) for name in _WRITTEN)
+        return cls(space, made, *written) if whole else None
+
+
+_WRITTEN = ("made_of", "sha256", "table")
+
+
+def relative_name(path: Path, folder: Path) -> str:
+    """A path as seen from a folder, with slashes; on another drive the whole path.
+
+    It stays the same when both are moved together, and however both are named.
+    """
+    place = os.path.realpath(path)
+    try:
+        return Path(os.path.relpath(place, os.path.realpath(folder))).as_posix()
+    except ValueError:  # another drive of Windows
+        return str(place)
+
+
+def array_hash(array: np.ndarray) -> str:
+    """SHA-256 of the values of an array, whatever its byte order."""
+    values = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
 def read_label_tag(description: str) -> Tag | None:

@@ -15,6 +15,7 @@ import pandas as pd
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.outlines import outlines
+from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.write import checked_target, replace_file
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ LARGEST_ROI = 32767
 _MOVE, _LINE, _CLOSE = 0, 1, 4
 
 
-def write_rois(path: str | Path, labels: np.ndarray) -> Path:
+def write_rois(
+    path: str | Path, labels: np.ndarray, *, overwrite: Overwrite = False
+) -> Path:
     """Write every nucleus as a ROI of a zip file that ImageJ's ROI manager opens.
 
     Parameters
@@ -33,6 +36,8 @@ def write_rois(path: str | Path, labels: np.ndarray) -> Path:
         File to write; without an ending .zip is added.
     labels : ndarray of int, shape (H, W)
         0 is background. A nucleus is named by its label, with leading zeros.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -45,7 +50,7 @@ def write_rois(path: str | Path, labels: np.ndarray) -> Path:
         If there is no nucleus, the image is larger than ImageJ's ROIs can say, or the
         file cannot be written.
     """
-    target = checked_target(path, Format.ZIP)
+    target = checked_target(path, Format.ZIP, overwrite)
     _check(target, labels)
     if max(labels.shape) > LARGEST_ROI:
         raise DataError(
@@ -60,7 +65,7 @@ def write_rois(path: str | Path, labels: np.ndarray) -> Path:
                 name = f"{label:0{digits}d}"
                 archive.writestr(f"{name}.roi", _roi(name, polygons).tobytes())
 
-    replace_file(target, write)
+    replace_file(target, write, overwrite)
     return target
 
 
@@ -93,7 +98,11 @@ def _path(ring: np.ndarray) -> Iterator[int]:
 
 
 def write_geojson(
-    path: str | Path, labels: np.ndarray, table: pd.DataFrame | None = None
+    path: str | Path,
+    labels: np.ndarray,
+    table: pd.DataFrame | None = None,
+    *,
+    overwrite: Overwrite = False,
 ) -> Path:
     """Write every nucleus as a detection that QuPath imports.
 
@@ -106,6 +115,8 @@ def write_geojson(
     table : DataFrame, optional
         Indexed by label; its columns become measurements, truth values 0 and 1.
         Missing ones are left out.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -117,7 +128,7 @@ def write_geojson(
     DataError
         If there is no nucleus, or the file cannot be written.
     """
-    target = checked_target(path, Format.GEOJSON)
+    target = checked_target(path, Format.GEOJSON, overwrite)
     _check(target, labels)
     rows: Mapping[int, Any] = {} if table is None else table.to_dict("index")
     features = [
@@ -135,7 +146,7 @@ def write_geojson(
     ]
     collection = {"type": "FeatureCollection", "features": features}
     text = json.dumps(collection, separators=(",", ":"), allow_nan=False)
-    replace_file(target, lambda stream: stream.write(text.encode()))
+    replace_file(target, lambda stream: stream.write(text.encode()), overwrite)
     return target
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 
 from napari_pmrnet.io.units import PIXEL
 
+MOST_CHANNELS_LAST = 4
+"""Length up to which a side is not taken for one of an image with channels last."""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -62,3 +65,8 @@ class Space:
         """Return the same with steps of one pixel where they are not known."""
         scale, units = self.scale or (1.0,) * ndim, self.units or (PIXEL,) * ndim
         return replace(self, scale=scale, units=units)
+
+
+def has_two_channels_last(shape: tuple[int, ...]) -> bool:
+    """Tell whether three axes are y, x and two channels, not many planes of two."""
+    return len(shape) == 3 and shape[-1] == 2 and min(shape[:2]) > MOST_CHANNELS_LAST

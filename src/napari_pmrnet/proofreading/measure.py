@@ -12,6 +12,7 @@ from skimage.measure import regionprops
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import checked_target, replace_file
 from napari_pmrnet.proofreading.boxes import number_labels
@@ -37,7 +38,7 @@ def measure(
     labels : ndarray of int, shape (H, W)
         0 is background.
     channels : mapping of ndarray, each (H, W), optional
-        Images by name; the mean of each is taken.
+        Images by name; the mean of each is taken, without NaN and infinity.
     pixel_size : (float, float)
         Height and width of a pixel, in the unit wanted.
     review : DataFrame, optional
@@ -100,9 +101,11 @@ def measure_steps(
     owner, count = numbered.ravel(), len(names)
     for name, image in channels.items():
         values = np.asarray(image, float).ravel()
-        sums = np.bincount(owner, values, minlength=count)
-        pixels = np.bincount(owner, minlength=count)
-        table[f"{INTENSITY}{name}"] = sums[1:] / pixels[1:]
+        finite = np.isfinite(values)
+        sums = np.bincount(owner[finite], values[finite], minlength=count)
+        pixels = np.bincount(owner[finite], minlength=count)
+        with np.errstate(invalid="ignore"):  # NaN of nuclei without a number
+            table[f"{INTENSITY}{name}"] = sums[1:] / pixels[1:]
     return table
 
 
@@ -214,7 +217,13 @@ def totals(table: pd.DataFrame, doubtful: float = DOUBT_LIMIT) -> dict[str, Rang
     }
 
 
-def write_table(path: str | Path, table: pd.DataFrame, unit: str = PIXEL) -> Path:
+def write_table(
+    path: str | Path,
+    table: pd.DataFrame,
+    unit: str = PIXEL,
+    *,
+    overwrite: Overwrite = False,
+) -> Path:
     """Write measurements as CSV, with the unit in the head of each column.
 
     Parameters
@@ -225,6 +234,8 @@ def write_table(path: str | Path, table: pd.DataFrame, unit: str = PIXEL) -> Pat
         Of `measure`.
     unit : str
         Unit of the pixel size.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -236,9 +247,9 @@ def write_table(path: str | Path, table: pd.DataFrame, unit: str = PIXEL) -> Pat
     DataError
         If the file cannot be written.
     """
-    target = checked_target(path, Format.CSV)
+    target = checked_target(path, Format.CSV, overwrite)
     text = table.rename(columns=heads(unit)).to_csv(
         float_format="%.6g", lineterminator="\n"
     )
-    replace_file(target, lambda stream: stream.write(text.encode()))
+    replace_file(target, lambda stream: stream.write(text.encode()), overwrite)
     return target

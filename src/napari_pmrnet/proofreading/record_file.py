@@ -16,10 +16,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from napari_pmrnet.errors import JournalError, PMRNetError
+from napari_pmrnet.io.settle import patiently, settle_file
 from napari_pmrnet.io.write import replace_file
 
 _CHECKED = 4096
@@ -94,7 +96,7 @@ def set_aside(path: Path) -> Path:
         If it cannot be renamed.
     """
     try:
-        return path.rename(_free_name(path))
+        return patiently(lambda: path.rename(_free_name(path)))
     except OSError as error:
         raise JournalError(
             f"{path}: cannot be set aside ({error.strerror or error}). Move it by "
@@ -142,7 +144,7 @@ class RecordFile:
                 shutil.copyfile(self.path, copy)
                 self.kept = copy
                 data = b"".join(found.whole)
-                replace_file(self.path, lambda stream: stream.write(data))
+                replace_file(self.path, lambda stream: stream.write(data), True)
         try:
             data = self.path.read_bytes()
             self._size = data.rfind(b"\n") + 1
@@ -172,10 +174,8 @@ class RecordFile:
             self.lines, self._size, self._tail = [], 0, b""
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
         descriptor = os.open(self.path, flags, 0o666)
-        try:
-            self._write(descriptor, pending)
-        finally:
-            os.close(descriptor)
+        with os.fdopen(descriptor, "r+b", buffering=0) as stream:
+            self._write(stream, pending)
 
     @property
     def is_gone(self) -> bool:
@@ -195,22 +195,22 @@ class RecordFile:
             self._tail
         )
 
-    def _write(self, descriptor: int, pending: deque[bytes]) -> None:
+    def _write(self, stream: FileIO, pending: deque[bytes]) -> None:
         """Write lines one by one, then wait until they are on the disk."""
         end, count, fault = self._size, 0, None
         for line in pending:
             try:
-                _write_at(descriptor, line, end)
+                _write_at(stream, line, end)
             except OSError as error:
                 fault = error
                 break
             end, count = end + len(line), count + 1
         try:
-            os.ftruncate(descriptor, end)
-            os.fsync(descriptor)
+            stream.truncate(end)
+            settle_file(stream)
         except OSError:
             with suppress(OSError):
-                os.ftruncate(descriptor, self._size)
+                stream.truncate(self._size)
             raise
         self._size = end
         for _ in range(count):
@@ -220,12 +220,12 @@ class RecordFile:
             raise fault
 
 
-def _write_at(descriptor: int, line: bytes, place: int) -> None:
+def _write_at(stream: FileIO, line: bytes, place: int) -> None:
     """Write all of a line; the system may take a part of it at a time."""
-    os.lseek(descriptor, place, os.SEEK_SET)
+    stream.seek(place)
     rest = memoryview(line)
     while rest:
-        rest = rest[os.write(descriptor, rest) :]
+        rest = rest[stream.write(rest) :]
 
 
 def _whole_ends(line: bytes) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,6 +25,7 @@ from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.map_stack import read_stack, write_stack
 from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.tiff import read_tiff_array
 from napari_pmrnet.io.write import replace_file, unwritable
@@ -160,7 +162,7 @@ def _write_aside(folder: Path, review: SavedReview, table: pd.DataFrame | None) 
             write_stack(aside / MAPS, review.maps, review.space)
         if table is not None:
             text = table.to_csv(float_format="%.6g", lineterminator="\n").encode()
-            replace_file(aside / TABLE, lambda stream: stream.write(text))
+            replace_file(aside / TABLE, lambda stream: stream.write(text), False)
         index = {
             "version": VERSION,
             "saved": uuid4().hex,
@@ -173,8 +175,8 @@ def _write_aside(folder: Path, review: SavedReview, table: pd.DataFrame | None) 
             "statuses": [[*place, status] for place, status in review.statuses.items()],
         }
         text = json.dumps(index, indent=1).encode()
-        replace_file(aside / INDEX, lambda stream: stream.write(text))
-        aside.rename(folder / COUNTS)
+        replace_file(aside / INDEX, lambda stream: stream.write(text), False)
+        patiently(partial(aside.rename, folder / COUNTS))
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:
@@ -199,12 +201,12 @@ def _finish(folder: Path) -> None:
             for name in names:
                 place = folder / name
                 with suppress(FileNotFoundError):  # it is in its place already
-                    os.replace(whole / name, place)
+                    patiently(partial(os.replace, whole / name, place))
             for name in {MAPS, TABLE} - set(names):
                 place = folder / name
                 place.unlink(missing_ok=True)
             place = folder / INDEX
-            os.replace(whole / INDEX, place)
+            patiently(partial(os.replace, whole / INDEX, place))
         whole.rmdir()
     except OSError as error:
         raise unwritable(place, error) from error

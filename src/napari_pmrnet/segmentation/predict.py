@@ -48,6 +48,15 @@ def take_flows(maps: dict[str, np.ndarray]) -> np.ndarray | None:
     return np.stack(flows) if flows else None
 
 
+def without_unknown(prediction: Prediction, unknown: np.ndarray | None) -> Prediction:
+    """The prediction with nothing found where pixels (H, W) are not known."""
+    if unknown is not None:
+        for name, values in prediction.maps.items():
+            if name not in FLOWS:
+                values[unknown] = 0
+    return prediction
+
+
 def run_to_end(steps: Generator[object, None, T]) -> T:
     """Run a generator to its end and hand out what it returns."""
     while True:

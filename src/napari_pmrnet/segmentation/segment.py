@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.segmentation.diameter import choose_scale, measure_plane
-from napari_pmrnet.segmentation.normalise import noise_notes
+from napari_pmrnet.segmentation.normalise import noise_notes, unknown_notes
 from napari_pmrnet.segmentation.objects import certainty_map
-from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.plane import EVERYWHERE, Plane
 from napari_pmrnet.segmentation.postprocess import Missed, missed_of, nuclei_of
 from napari_pmrnet.segmentation.predict import (
     Prediction,
@@ -21,6 +21,7 @@ from napari_pmrnet.segmentation.predict import (
     predict,
     run_to_end,
     take_flows,
+    without_unknown,
 )
 from napari_pmrnet.segmentation.region import Region, checked_region
 from napari_pmrnet.settings import Settings
@@ -223,7 +224,7 @@ def segment_steps(
         plane = image
     else:
         plane = Plane(
-            [np.asarray(image)],
+            [np.asanyarray(image)],
             channel=settings.channel,
             channel_axis=channel_axis,
             rgb=rgb,
@@ -258,8 +259,14 @@ def segment_steps(
             extra_maps=extra_maps,
         )
     yield Progress(1, 1, "separating nuclei")
+    unknown = plane.unknown(EVERYWHERE if region is None else region.predicted)
+    prediction = without_unknown(prediction, unknown)
     result = assemble(prediction, settings, model, region, extra_maps, diameter)
-    notes = (*noise_notes(plane.smoothing), *result.notes)
+    notes = (
+        *noise_notes(plane.smoothing),
+        *unknown_notes(unknown),
+        *result.notes,
+    )
     if settings.diameter is not None and model.card.label_kind.sees_whole:
         notes += ("the diameter does not count: the model sees the image whole",)
     seconds = time.perf_counter() - started

@@ -168,7 +168,7 @@ class TileStore:
         if self._folder is not None and _wanted(box, self._later):
             self._folder.mkdir(exist_ok=True)
             target = self._path(_corner(box))
-            replace_file(target, lambda stream: np.save(stream, maps))
+            replace_file(target, lambda stream: np.save(stream, maps), True)
 
     def __contains__(self, box: Box) -> bool:
         at = _corner(box)

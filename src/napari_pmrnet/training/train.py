@@ -116,7 +116,8 @@ def train(
         training={**config.as_dict(), "torch": torch.__version__},
         **({} if parent is None else {"parent": parent.card.sha256}),
     )
-    save_model(output, prune_channels(state, config.channels, keep), card)
+    kept = prune_channels(state, config.channels, keep)
+    save_model(output, kept, card, overwrite=True)
     return finish(output, val_set)
 
 
@@ -271,5 +272,5 @@ def finish(
     val = {name: v for row in rows for name, v in row(scores).items()}
     val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
     card = model.card.updated(val=val)
-    write_card(weights, card)
+    write_card(weights, card, overwrite=True)
     return card

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.backends.devices import channels_last, has_fast_bfloat16
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.training.config import TrainConfig
@@ -248,9 +249,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        temporary = self.checkpoint.with_name(self.checkpoint.name + ".part")
-        torch.save(state, temporary)
-        os.replace(temporary, self.checkpoint)
+        replace_file(self.checkpoint, lambda stream: torch.save(state, stream), True)
 
     def _load(self) -> None:
         state: dict[str, Any] = torch.load(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image
 
 from napari_pmrnet.io.formats import IMAGES, Format
+from napari_pmrnet.io.permit import Inputs, Permit
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.io.space import Space
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels
+    from napari.layers import Labels, Layer
 
 _FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 
@@ -33,6 +37,18 @@ def default_path(layer: Labels | Image, folder: str | Path | None = None) -> Pat
     if Format.of(stem) in IMAGES:
         stem = Path(stem).stem
     return Path(folder or Path.home()) / f"{stem}_labels.tif"
+
+
+def permit_for(path: str | Path, layers: Iterable[Layer]) -> Permit:
+    """Permit for the name that a file dialog returned.
+
+    The dialog has asked about the file of that name, and of no other that it gets
+    when an ending is added. Images on show are read, whatever the user answered.
+    """
+    asked = os.path.lexists(path) and Path(path).suffix != ""
+    images = (layer for layer in layers if isinstance(layer, Image))
+    read = (layer.source.path for layer in images)
+    return Permit(asked, Inputs(place for place in read if place))
 
 
 def export_arguments(layer: Labels) -> tuple[Any, dict[str, Any]]:

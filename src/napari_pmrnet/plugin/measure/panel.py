@@ -22,7 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.plugin.layers.label_export import export_arguments
+from napari_pmrnet.io.permit import Overwrite
+from napari_pmrnet.plugin.layers.label_export import export_arguments, permit_for
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.review_session import ReviewSession, session_of
@@ -142,9 +143,9 @@ class MeasurePanel(QWidget):
         )
         if path:
             self._folder = Path(path).parent
-            self.export(Path(path), kind)
+            self.export(Path(path), kind, permit_for(path, self._viewer.layers))
 
-    def export(self, path: Path, kind: str) -> None:
+    def export(self, path: Path, kind: str, overwrite: Overwrite = False) -> None:
         """Write nuclei to a file, in the background.
 
         Parameters
@@ -152,13 +153,14 @@ class MeasurePanel(QWidget):
         path : Path
         kind : str
             A key of `FORMATS`.
+        overwrite : bool or Permit
+            Whether a file that is there may be replaced.
         """
         specimen = self._snapshot()
         if specimen is not None:
             whole, keywords = export_arguments(there(self._layer))
-            self._start(
-                f"Writing '{path}'", exporting, path, kind, specimen, whole, keywords
-            )
+            given = path, kind, specimen, whole, keywords, overwrite
+            self._start(f"Writing '{path}'", exporting, *given)
 
     def release(self) -> None:
         """Let go of the viewer and of running work."""

@@ -255,8 +255,7 @@ def _plane_of(image: Image, result: Result | None, dims: Dims) -> Plane:
     plane = shown_plane(image, dims.point, dims.axis_labels)
     if result is None or not result.plane:
         return plane
-    steps = re.findall(r"=(\d+)", result.plane)
-    return replace(plane, place=tuple(map(int, steps)))
+    return plane.at(map(int, re.findall(r"=(\d+)", result.plane)))
 
 
 def _channels_of(image: Image, plane: Plane, layers: list[Any]) -> dict[str, Plane]:

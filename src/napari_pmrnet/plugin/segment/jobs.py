@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.label_zarr import open_label_zarr
+from napari_pmrnet.io.permit import Permit
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path
 from napari_pmrnet.plugin.layers.result_layers import (
@@ -65,6 +67,8 @@ class SegmentationJob:
     output : Path or None
         Folder for labels that are too large for memory, ending in ``.zarr``; takes a
         stack.
+    permit : Permit
+        What may be replaced there.
     wanted : tuple of str
         Kinds of layers to build in the worker thread, unless labels go to disk.
     spatial : mapping
@@ -77,6 +81,7 @@ class SegmentationJob:
     polygons: tuple[NDArray[np.float64], ...] = ()
     link: str | None = None
     output: Path | None = None
+    permit: Permit = Permit()
     wanted: tuple[str, ...] = ()
     spatial: Mapping[str, Any] = field(default_factory=dict)
 
@@ -134,7 +139,13 @@ def segmentation_steps(job: SegmentationJob) -> Generator[Progress, None, Outcom
 def _store(job: SegmentationJob, output: Path) -> LabelStore:
     """The store of a job's labels."""
     space = Space.of(scale=job.spatial["scale"], units=job.spatial["units"])
-    return LabelStore(output, space)
+    return LabelStore(output, space, overwrite=job.permit)
+
+
+def lies_at(layer: Layer, path: Path) -> bool:
+    """Tell whether the labels of a layer are edited where they lie on disk."""
+    root = getattr(getattr(layer.data, "store", None), "root", None)
+    return root is not None and os.path.realpath(root) == os.path.realpath(path)
 
 
 def proposed_path(image: Image, folder: str | Path | None) -> Path:

@@ -27,14 +27,8 @@ from napari_pmrnet.batch.events import (
 from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
-from napari_pmrnet.batch.lock import FolderLock
-from napari_pmrnet.batch.run_log import (
-    FOLDER,
-    Entry,
-    Record,
-    file_key,
-    make_folder,
-)
+from napari_pmrnet.batch.lock import RunLock
+from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key
 from napari_pmrnet.batch.summary import Row, as_csv
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
@@ -172,7 +166,7 @@ class _Batch:
         self.inputs = Inputs(source.path for source in self.sources)
         check_folder(job.output / FOLDER)
         self.record: Record
-        self.lock: FolderLock
+        self.lock: RunLock
         self.workers: Workers
         self.report = BatchReport(job.output, len(self.sources))
         self._given: dict[int, tuple[Entry, dict[str, Any] | None]] = {}
@@ -183,7 +177,7 @@ class _Batch:
     def steps(self) -> Generator[Event, None, BatchReport]:
         """All files, then the overview of the folder."""
         yield FilesFound([source.path for source in self.sources])
-        self.lock = FolderLock(self.job.output, make_folder(self.job.output))
+        self.lock = RunLock(self.job.output)
         with self.lock:
             self.record = Record(self.job.output)
             self.record.sweep()

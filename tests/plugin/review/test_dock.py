@@ -18,6 +18,11 @@ from napari_pmrnet.plugin.layers.source_image import image_for
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS
 from napari_pmrnet.proofreading.journal import ENDING, fingerprint, read_journal
+from napari_pmrnet.proofreading.saved_review import (
+    SavedReview,
+    load_review,
+    save_review,
+)
 
 from .conftest import CONTROL, SHIFT, found
 
@@ -249,6 +254,89 @@ def test_a_review_is_saved_and_opened(open_review, aside, qtbot) -> None:
     assert session.review.statuses == {("nucleus", 2): "accepted"}
     assert session.review.nuclei.maps["certainty"][35, 15] == pytest.approx(0.4)
     assert hands.dock.queue.progress.text() == "1 of 1 reviewed, 0 edited"
+
+
+def test_a_second_window_looks_on_or_takes_over(open_review, aside, qtbot) -> None:
+    first = open_review()
+    first.click(35, 15)
+    first.key(Qt.Key.Key_D)
+    assert first.dock.session.review.journal.wait(5)
+
+    second = open_review()
+    dock, path = second.dock, second.dock.desk._found.path
+    assert "under review already, by another window" in dock.offer.text.text()
+    before = second.data.copy()
+    second.click(12, 10)
+    second.key(Qt.Key.Key_D)
+    second.key(Qt.Key.Key_Z, CONTROL)
+    assert (second.data == before).all() and (before == found().labels).all()
+    assert "Take the review over" in dock.status.text.text()
+    assert not dock.session.layer.editable
+
+    look, _ = dock.offer.buttons()
+    assert look.text() == "Show it as it is"
+    look.click()
+    assert (second.data == first.data).all() and "Read-only" in dock.offer.text.text()
+    second.click(12, 10)
+    second.key(Qt.Key.Key_A)
+    assert not dock.session.review.statuses and dock.session.review.journal is None
+
+    held = dock.session
+    dock.offer.buttons()[1].click()
+    qtbot.waitUntil(lambda: dock.session not in (None, held), timeout=30_000)
+    assert dock.session.layer.editable and (second.data == first.data).all()
+    qtbot.waitUntil(lambda: "has taken" in first.dock.offer.text.text())
+    first.click(12, 10)
+    first.key(Qt.Key.Key_D)
+    assert (first.data == 1).any() and not first.dock.session.layer.editable
+    second.click(12, 10)
+    second.key(Qt.Key.Key_D)
+    assert not second.data.any() and dock.session.review.journal.wait(5)
+    assert not read_journal(path).labels.any()
+
+    held = first.dock.session
+    first.dock.offer.buttons()[1].click()
+    qtbot.waitUntil(lambda: first.dock.session not in (None, held), timeout=30_000)
+    assert not first.data.any()
+    first.dock.release()
+    second.dock.release()
+    assert not list(path.parent.glob("*.lock")) and not list(path.parent.glob("*.json"))
+
+
+def test_a_window_that_was_asked_nothing_yet_does_not_keep_others_out(
+    open_review, aside
+) -> None:
+    hands = open_review()
+    hands.click(35, 15)
+    hands.key(Qt.Key.Key_D)
+    hands.dock.release()
+    undecided, other = open_review(), open_review()
+    assert "1 change" in undecided.dock.offer.text.text()
+    other.dock.offer.buttons()[0].click()
+    assert not (other.data == 2).any()
+    undecided.click(12, 10)
+    undecided.key(Qt.Key.Key_D)
+    assert "under review already" in undecided.dock.offer.text.text()
+    path = other.dock.desk._found.path
+    other.dock.release()
+    assert set(np.unique(read_journal(path).labels)) == {0, 1}
+
+
+def test_a_folder_with_another_review_is_replaced_only_on_request(
+    open_review, aside, qtbot
+) -> None:
+    hands = open_review()
+    dock, folder = hands.dock, aside / "saved"
+    labels = np.ones((4, 4), np.int32)
+    save_review(folder, SavedReview(labels, labels, image="b", made={"image": "b"}))
+    for button, image in ((1, "b"), (0, dock.desk._found.image)):
+        dock.desk.save(folder)
+        qtbot.waitUntil(lambda: bool(dock.offer.buttons()))
+        assert "review of another image ('b')" in dock.offer.text.text()
+        dock.offer.buttons()[button].click()
+        qtbot.waitUntil(lambda: not dock.desk._storing.is_running)
+        assert load_review(folder).image == image
+        dock.offer.offer("")
 
 
 def test_a_removed_layer_ends_the_review(open_review, qtbot) -> None:

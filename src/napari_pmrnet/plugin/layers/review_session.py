@@ -85,19 +85,33 @@ class ReviewSession(QObject):
         self.review = review
         self.paused = ""
         self._busy, self._strokes = False, 0
+        self._held = ""
         self._soon = single_shot(self, 0, self.settle)
         self._describing = single_shot(self, DESCRIBE_DELAY, self._describe)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_redraw)
         layer.events.data.connect(self._on_data)
+        layer.events.editable.connect(self._on_editable)
         _sessions[layer] = self
         data: Any = layer.data
         self.review.nuclei.labels = data
         self._follow(None, step=False)
         self._describe()
 
-    def release(self) -> None:
-        """Let go of the layer."""
+    def hold(self, reason: str) -> None:
+        """Let nothing be edited, with the reason that is given to who tries."""
+        self.settle()
+        self._held = reason
+        self.layer.editable = False
+
+    def free(self) -> None:
+        """Let it be edited again."""
+        if self._held:
+            self._held = ""
+            self.layer.editable = True
+
+    def release(self) -> bool:
+        """Let go of the layer; False if its journal could not be written to the end."""
         for timer in (self._soon, self._describing):
             timer.stop()
         _sessions.pop(self.layer, None)
@@ -105,8 +119,10 @@ class ReviewSession(QObject):
         events.paint.disconnect(self._on_paint)
         events.set_data.disconnect(self._on_redraw)
         events.data.disconnect(self._on_data)
-        if self.review.journal is not None:
-            self.review.journal.close()
+        events.editable.disconnect(self._on_editable)
+        self.free()
+        journal = self.review.journal
+        return journal is None or journal.close()
 
     def settle(self) -> None:
         """Follow what napari's own tools, undo and redo have done up to now."""
@@ -206,7 +222,14 @@ class ReviewSession(QObject):
             self._busy = False
 
     def apply(self, edit: Edit, statuses: Mapping[Place, str] | None = None) -> None:
-        """Apply an edit as one step of undo, with statuses that change with it."""
+        """Apply an edit as one step of undo, with statuses that change with it.
+
+        Raises
+        ------
+        EditError
+            If the review is held.
+        """
+        self.check_free()
         if not len(edit.values):
             self.said.emit("Nothing had to be changed.", "plain")
             return
@@ -222,6 +245,7 @@ class ReviewSession(QObject):
 
     def accept(self, place: Place) -> None:
         """Accept a nucleus, or do what is proposed at a place."""
+        self.check_free()
         if place[0] != NUCLEUS:
             self.apply(self.now.proposal(place))
         else:
@@ -230,6 +254,7 @@ class ReviewSession(QObject):
 
     def reject(self, place: Place) -> None:
         """Delete a nucleus, or dismiss what is proposed."""
+        self.check_free()
         if place[0] == NUCLEUS:
             self.apply(self.now.delete([place[1]]))
         else:
@@ -247,6 +272,7 @@ class ReviewSession(QObject):
     def _turn(
         self, turn: Callable[[], Step | None], pixels: Callable[[], None]
     ) -> None:
+        self.check_free()
         self._catch_up()
         step = turn()
         if step is not None:
@@ -260,6 +286,17 @@ class ReviewSession(QObject):
             self._soon.start()
         else:
             self._tell(set())
+
+    def check_free(self) -> None:
+        """Raise if the review is held.
+
+        Raises
+        ------
+        EditError
+            With the reason.
+        """
+        if self._held:
+            raise EditError(self._held)
 
     def _catch_up(self) -> None:
         """Follow what is still to be followed, before a step of our own."""
@@ -275,6 +312,11 @@ class ReviewSession(QObject):
     def _on_redraw(self, event: Any = None) -> None:
         if not self._busy:
             self._soon.start()
+
+    def _on_editable(self, event: Any = None) -> None:
+        """Keep a held layer as it is; napari lets it be edited when axes change."""
+        if self._held:
+            self.layer.editable = False
 
     def _on_data(self, event: Any = None) -> None:
         """Say so if the layer was given other labels, of which nothing is known.

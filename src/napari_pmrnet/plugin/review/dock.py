@@ -158,7 +158,7 @@ class ReviewNuclei(Dock):
         elif self._open.paused and name not in MOVES:
             self.say(self._open.paused, "warning")
             return
-        do()
+        self._attempt(do)
 
     def _do_snap(self) -> None:
         self._do_to_nucleus(Review.snap)
@@ -166,6 +166,7 @@ class ReviewNuclei(Dock):
 
     def _do_new(self) -> None:
         layer = self._open.layer
+        self._open.check_free()
         there(self.canvas).use("")
         try:
             number = self._open.next_label()
@@ -192,14 +193,12 @@ class ReviewNuclei(Dock):
 
     def _do(self, make: Callable[[], Edit]) -> None:
         """Make an edit and apply it, or say why not."""
-        try:
-            self._open.apply(make())
-        except EditError as error:
-            self.say(str(error), "warning")
+        self._attempt(lambda: self._open.apply(make()))
 
-    def _renumber(self) -> None:
+    def _attempt(self, action: Callable[[], Any]) -> None:
+        """Do something, or say why it cannot be done."""
         try:
-            self._open.renumber()
+            action()
         except EditError as error:
             self.say(str(error), "warning")
 
@@ -269,7 +268,7 @@ class ReviewNuclei(Dock):
         self.queue.changed.connect(self._refresh)
         self.queue.colouring.connect(self._colour)
         self.bulk.delete_below.connect(self.delete_below)
-        self.bulk.renumber.connect(self._renumber)
+        self.bulk.renumber.connect(lambda: self._attempt(self._open.renumber))
         self.layers.activated.connect(self._on_layer)
         self._follow_layers(self._list_layers)
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.segmentation.outliers import Upper, without_outliers
 from napari_pmrnet.segmentation.tiles import Box
 
 PERCENTILES = (1.0, 99.8)
@@ -16,20 +17,19 @@ MAX_SAMPLE = 4_000_000
 
 def intensity_limits(
     image: np.ndarray,
-    percentiles: tuple[float, float] = PERCENTILES,
     name: str = "image",
 ) -> tuple[float, float]:
     """Lower and upper intensity limit of a whole image.
 
-    Large images are read on a regular subsample of at most four million values. All
-    channels share the limits, which keeps the colours of a stained image.
+    They are percentiles, of all pixels or of all but bright debris; see
+    `without_outliers`. Large images are read on a regular subsample of at most four
+    million values. All channels share the limits, which keeps the colours of a stained
+    image.
 
     Parameters
     ----------
     image : ndarray
         Any shape and any real dtype.
-    percentiles : tuple of float
-        Percentages that give the two limits.
     name : str
         Name of the layer or file, for error messages.
 
@@ -45,16 +45,19 @@ def intensity_limits(
     """
     stride = thinning(image.size)
     sample = np.asarray(image[::stride, ::stride] if stride > 1 else image)
-    return sample_limits(sample, percentiles, name)
+    low, upper = automatic_limits(sample, name)
+    return low, upper.limit
 
 
-def sample_limits(
-    sample: np.ndarray,
-    percentiles: tuple[float, float] = PERCENTILES,
-    name: str = "image",
-) -> tuple[float, float]:
-    """`intensity_limits` of an image of which this sample was taken."""
-    low, high = np.percentile(sample.astype(np.float64), percentiles)
+def automatic_limits(sample: np.ndarray, name: str = "image") -> tuple[float, Upper]:
+    """`intensity_limits` of an image of which this sample was taken, and its debris."""
+    low, high = sample_limits(sample, name)
+    return low, without_outliers(sample, low, high)
+
+
+def sample_limits(sample: np.ndarray, name: str = "image") -> tuple[float, float]:
+    """Percentiles `PERCENTILES` of a sample, or its extremes if they are equal."""
+    low, high = np.percentile(sample.astype(np.float64), PERCENTILES)
     if high <= low:
         low, high = float(sample.min()), float(sample.max())
     if not (np.isfinite(low) and np.isfinite(high)):

@@ -30,6 +30,7 @@ from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import text_label
+from napari_pmrnet.settings import LIMITS
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -51,6 +52,16 @@ def channel_choices(plane: Plane | None) -> list[tuple[int | None, str]]:
         return [(None, "All colours"), *enumerate(COLOURS[:3])]
     names = [(i, f"Channel {i}") for i in range(plane.channels)]
     return [(None, "Automatic (the first)"), *names]
+
+
+def limit_choices(layer: Image | None) -> list[tuple[str, str]]:
+    """Intensity limits: those with a name, and those that the layer is shown by."""
+    choices = list(LIMITS.items())
+    if layer is not None and not layer.rgb:
+        low, high = layer.contrast_limits
+        shown = f"Contrast limits ({low:.5g} to {high:.5g})"
+        choices.append((f"{low:.9g}:{high:.9g}", shown))
+    return choices
 
 
 def _is_source(layer: Any) -> bool:
@@ -126,6 +137,7 @@ class ImagePanel(QWidget):
         )
         self.about = text_label("hint")
         self.channel = form.choice("channel")
+        self.limits = form.choice("limits")
         self.pixel_size = PixelSizeField()
         self.areas = AreaRows(viewer, self)
         self.image.setToolTip("Image layer to segment; results are named after it.")
@@ -135,6 +147,7 @@ class ImagePanel(QWidget):
         rows.addRow("Image", self.image)
         rows.addRow("", self.about)
         rows.addRow(form.labels["channel"], self.channel)
+        rows.addRow(form.labels["limits"], self.limits)
         rows.addRow(form.title("diameter"), form.fields["diameter"])
         rows.addRow("Pixel size", self.pixel_size)
         self.areas.add_to(rows)
@@ -239,7 +252,20 @@ class ImagePanel(QWidget):
             for name in ("scale", "units", "axis_labels", "data"):
                 emitter = getattr(each.events, name)
                 (emitter.connect if connect else emitter.disconnect)(self._describe)
+            shown = each.events.contrast_limits
+            (shown.connect if connect else shown.disconnect)(self._offer_limits)
         self._watched = layer
+
+    def _offer_limits(self, event: Any = None) -> None:
+        """Offer the limits that the layer is shown by now; once chosen, they follow."""
+        before, choices = self.limits.value(), limit_choices(self.layer)
+        blocked = self.limits.blockSignals(True)
+        self.limits.set_choices(choices)
+        if before not in LIMITS and len(choices) > len(LIMITS):
+            self.limits.set_value(choices[-1][0])
+        self.limits.blockSignals(blocked)
+        if self.limits.value() != before:
+            self.limits.changed.emit()
 
     def _describe(self, event: Any = None) -> None:
         """Size, plane, channels and pixel size; or what is wrong with the layer."""
@@ -259,6 +285,7 @@ class ImagePanel(QWidget):
         self.areas.show(layer, plane)
         self.channel.set_choices(channel_choices(plane))
         self.channel.setEnabled(plane is not None and plane.channels > 1)
+        self._offer_limits()
         self.pixel_size.setEnabled(layer is not None)
         if layer is not None and layer.ndim >= 2:
             self.pixel_size.set_value(pixel_size(layer), pixel_unit(layer))

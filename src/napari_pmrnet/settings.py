@@ -94,8 +94,9 @@ class Settings:
     channel: int | None = _setting(
         None,
         "Channel",
-        "Channel to segment, from 0. Empty: all three of a colour image, the first "
-        "of a multi-channel image.",
+        "Channel to segment, from 0. Empty: all three of a colour image; of a "
+        "multi-channel image the one named after a stain of nuclei, such as DAPI, or "
+        "else the first.",
         min=0,
     )
     limits: str = _setting(

@@ -68,6 +68,7 @@ def _corrections(
         channel_axis=found.channel_axis,
         rgb=found.rgb,
         name=path.name,
+        channel_names=found.metadata.get("channel_names", ()),
     )
     pixels = plane.read()
     drawn = None if labels is None else _labels_for(path, labels)

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.stains import nuclear_channel
+from napari_pmrnet.segmentation.colours import colour_notes
 from napari_pmrnet.segmentation.normalise import (
     automatic_limits,
     noise_level,
@@ -101,8 +103,8 @@ class Plane:
     place : tuple of int
         Place of the plane along the axes before y and x, that of channels left out.
     channel : int, optional
-        Channel to use, from 0. By default all of a colour image; the first of a stack
-        of channels.
+        Channel to use, from 0. By default all of a colour image; of a stack of channels
+        the one that `channel_names` tell to be of nuclei, or else the first.
     channel_axis : int, optional
         Axis of the arrays that holds channels.
     rgb : bool, optional
@@ -112,6 +114,8 @@ class Plane:
         Name of the layer or file, for error messages.
     title : str
         Place in words, such as ``"t=2 z=5"``; empty for a plain image.
+    channel_names : sequence of str
+        One a channel of a stack of channels, where they are known.
     shape : tuple of int
         Height and width in pixels.
     channels : int
@@ -131,6 +135,7 @@ class Plane:
     rgb: bool | None = None
     name: str = "image"
     title: str = ""
+    channel_names: Sequence[str] = ()
     shape: tuple[int, int] = field(init=False)
     channels: int = field(init=False)
 
@@ -144,6 +149,8 @@ class Plane:
                     f"{self.channel_axis} is not one of them."
                 )
             self.channel_axis %= len(full)
+            if self.channel is None:
+                self._choose_channel(full[self.channel_axis])
             self.channel, self.rgb = self.channel or 0, False
         axes = [axis for axis in range(len(full)) if axis != self.channel_axis]
         axes = axes[len(self.place) :]
@@ -281,8 +288,9 @@ class Plane:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of how the plane is seen."""
-        smoothing = self.smoothing
-        return (*self._remarks.values(), *noise_notes(smoothing))
+        limits = self.limits
+        colours = colour_notes(normalise(self.overview, limits))
+        return (*self._remarks.values(), *colours, *noise_notes(self.smoothing))
 
     @cached_property
     def noise(self) -> float:
@@ -319,6 +327,17 @@ class Plane:
     @property
     def _has_colours(self) -> bool:
         return bool(self.rgb) and self.channel is None
+
+    def _choose_channel(self, count: int) -> None:
+        """Take the channel whose name tells that it shows nuclei."""
+        if len(self.channel_names) != count or count < 2:
+            return
+        self.channel = nuclear_channel(self.channel_names)
+        if self.channel is not None:
+            name = self.channel_names[self.channel]
+            self._remarks["channel"] = (
+                f"channel {self.channel} was chosen because its name is '{name}'"
+            )
 
     def _check_channel(self, count: int) -> None:
         """Refuse a channel that is not there."""

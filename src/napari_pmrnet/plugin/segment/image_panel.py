@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
 from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
     UNITS,
@@ -50,8 +51,12 @@ def channel_choices(plane: Plane | None) -> list[tuple[int | None, str]]:
         return [(None, "The only one")]
     if plane.rgb:
         return [(None, "All colours"), *enumerate(COLOURS[:3])]
-    names = [(i, f"Channel {i}") for i in range(plane.channels)]
-    return [(None, "Automatic (the first)"), *names]
+    known = plane.channel_names
+    if len(known) != plane.channels:
+        numbered = [(i, f"Channel {i}") for i in range(plane.channels)]
+        return [(None, "Automatic (the first)"), *numbered]
+    named = [(i, f"{i}: {name}") for i, name in enumerate(known)]
+    return [(None, f"Automatic ({known[nuclear_channel(known) or 0]})"), *named]
 
 
 def limit_choices(layer: Image | None) -> list[tuple[str, str]]:
@@ -131,6 +136,7 @@ class ImagePanel(QWidget):
         super().__init__()
         self._viewer = viewer
         self._watched: Any = None
+        self._named: Any = None
         self.open_button = QPushButton("Open image...")
         self.image = LayerChooser(
             viewer, Image, _is_source, nothing="No image layer yet"
@@ -229,13 +235,19 @@ class ImagePanel(QWidget):
             (emitter.connect if connect else emitter.disconnect)(slot)
 
     def _on_inserted(self, event: Any) -> None:
-        """Choose a new image, unless it is one more channel of the chosen file."""
+        """Choose a new image; of the channels of a file the one named after nuclei."""
         self.image.refresh()
         new, chosen = event.value, self.layer
         if not _is_source(new):
             return
         path = new.source.path
         if chosen is None or path is None or path != chosen.source.path:
+            self.image.set_value(new)
+            return
+        channels = [la for la in self._viewer.layers if _is_source(la)]
+        channels = [la for la in channels if la.source.path == path]
+        if nuclear_channel([la.name for la in channels]) == channels.index(new):
+            self._named = new
             self.image.set_value(new)
 
     def _on_image(self, event: Any = None) -> None:
@@ -280,7 +292,8 @@ class ImagePanel(QWidget):
         else:
             height, width = plane.shape
             where = f", plane {plane.title}" if plane.title else ""
-            self.about.setText(f"{width} x {height} pixels{where}")
+            by = ". Chosen by its name" if layer is self._named else ""
+            self.about.setText(f"{width} x {height} pixels{where}{by}")
         self.about.setVisible(plane is not None)
         self.areas.show(layer, plane)
         self.channel.set_choices(channel_choices(plane))

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 QUICK = "not slow and not gpu"
 GIB_A_WORKER = 3
 HAS_XVFB = sys.platform == "linux" and shutil.which("Xvfb") is not None
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Numba, which napari draws labels with, sets OpenMP's threads of the whole process.
+THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+    *("MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
+)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -59,6 +64,7 @@ def cores() -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give each worker its share of the cores, and a screen of its own."""
+    choose_examples(config)
     workers = config.getoption("numprocesses", None)
     if hasattr(config, "workerinput"):
         if HAS_XVFB:
@@ -69,16 +75,14 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault(name, share)
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Keep a worker to its share of the cores, whatever a test before has changed.
+def choose_examples(config: pytest.Config) -> None:
+    """Give property-based tests the same examples each time, new ones when slow.
 
-    Two workers with all threads each wait for each other's: eight times as slow.
+    Whoever changes one line is not to meet a fault of another; the long runs search.
     """
-    torch = sys.modules.get("torch")
-    if torch is not None and hasattr(item.config, "workerinput"):
-        share = int(os.environ[THREADS[0]])
-        if torch.get_num_threads() != share:
-            torch.set_num_threads(share)
+    hypothesis.settings.register_profile("quick", derandomize=True)
+    if config.option.markexpr == QUICK:
+        hypothesis.settings.load_profile("quick")
 
 
 def own_screen(config: pytest.Config) -> None:

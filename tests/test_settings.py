@@ -41,9 +41,7 @@ def test_limits_have_a_name_or_are_two_numbers(text: str) -> None:
     assert Settings.from_dict(Settings(limits=text).as_dict()).limits == text
 
 
-@pytest.mark.parametrize(
-    "text", ["", "5", "9:2", "1:1", "nan:3", "1:inf", "1:2:3"]
-)
+@pytest.mark.parametrize("text", ["", "5", "9:2", "1:1", "nan:3", "1:inf", "1:2:3"])
 def test_other_limits_are_refused_in_words(text: str) -> None:
     with pytest.raises(ValueError, match="120:4000"):
         Settings(limits=text)

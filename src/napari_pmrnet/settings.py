@@ -99,14 +99,6 @@ class Settings:
         "else the first.",
         min=0,
     )
-    limits: str = _setting(
-        AUTOMATIC,
-        "Intensity limits",
-        "Intensities that the network sees as black and as white. automatic: "
-        "percentiles 1 and 99.8 of the whole image, without debris far brighter than "
-        "the nuclei. percentiles: with it. region: those percentiles of the region "
-        "alone. LOW:HIGH, such as 120:4000: these two.",
-    )
     diameter: float | None = _setting(
         None,
         "Nucleus diameter",
@@ -155,6 +147,14 @@ class Settings:
         False,
         "Exclude cut nuclei",
         "Drop nuclei that touch the border of the image.",
+    )
+    limits: str = _setting(
+        AUTOMATIC,
+        "Intensity limits",
+        "Intensities that the network sees as black and as white. automatic: "
+        "percentiles 1 and 99.8 of the whole image, without debris far brighter than "
+        "the nuclei. percentiles: with it. region: those percentiles of the region "
+        "alone. LOW:HIGH, such as 120:4000: these two.",
     )
 
     def __post_init__(self) -> None:

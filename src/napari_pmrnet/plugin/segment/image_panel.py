@@ -210,7 +210,10 @@ class ImagePanel(QWidget):
                 continue
             images = [layer for layer in layers if isinstance(layer, Image)]
             if images:
-                self.image.set_value(images[0])
+                place = nuclear_channel([layer.name for layer in images])
+                self._named = None if place is None else images[place]
+                self.image.set_value(images[place or 0])
+                self._describe()
 
     def folder(self) -> Path:
         """Folder of the chosen image, the home folder if it has none."""

@@ -1,10 +1,11 @@
 r"""F1 at IoU 0.5 with bright debris over the images, by the intensity limits.
 
-    python scripts/experiments/debris.py --data DIR [DIR ...] --every 6
+    python scripts/experiments/debris.py --data DIR [DIR ...] --every 4
 
-Every image is segmented as it is and with debris of one kind, drawn with a share of 0.3
-to 3 % of the pixels and 20 or 80 times the brightness of the nuclei or saturated; each
-by percentiles, by the automatic limits, and by those of the image without debris.
+Every image, of 8 bits, is segmented as it is and with debris of one kind, drawn with a
+share of 0.3 to 3 % of the pixels and 20 or 80 times the brightness of the nuclei or
+saturated; each by percentiles, by the automatic limits, and by those of the image
+without debris.
 """
 
 from __future__ import annotations

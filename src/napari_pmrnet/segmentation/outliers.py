@@ -82,7 +82,7 @@ def _around(bright: np.ndarray) -> np.ndarray:
     """Bright pixels and those around them, which optics light up."""
     spots = ndimage.binary_opening(bright, np.ones((3, 3), bool))
     wide = ndimage.maximum_filter(spots, 2 * AROUND + 1)
-    return ndimage.maximum_filter(bright, 2 * NEAR + 1) | wide
+    return np.logical_or(ndimage.maximum_filter(bright, 2 * NEAR + 1), wide)
 
 
 def _filled(values: np.ndarray) -> bool:

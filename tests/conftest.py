@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DISK_BYTES = 400_000
 
+# As importing the package sets it; some tests load torch before.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # What tests compare is float32, whatever the processor is fast at.
 os.environ["PMRNET_HALF_PRECISION"] = "0"
 os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "napari.yaml"))
@@ -145,7 +147,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained weights and their card on disk, window 64."""
+    """Untrained weights and their card on disk, tiles of at most 64 pixels."""
     import torch
 
     from napari_pmrnet.models.card import new_card
@@ -157,7 +159,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         network.head[2].weight[:1].mul_(300)
     path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
-    card = new_card(("probability", "flow_y", "flow_x"), window=64, overlap=16)
+    card = new_card(("probability", "flow_y", "flow_x"), window=32, overlap=16)
     save_model(path, network.state_dict(), card)
     return path
 

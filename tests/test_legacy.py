@@ -16,12 +16,13 @@ from npe2 import PluginManifest
 import napari_pmrnet
 from napari_pmrnet.batch.inputs import find_sources
 from napari_pmrnet.batch.run_log import Record, file_key
-from napari_pmrnet.batch.summary import write_summary
+from napari_pmrnet.batch.summary import as_csv
 from napari_pmrnet.finetuning.corrections import UNKNOWN
 from napari_pmrnet.finetuning.job import EPOCH, Job, TuneSettings
 from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
+from napari_pmrnet.io.permit import Inputs, Permit
 from napari_pmrnet.models import available_models, load_model
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.user_models import import_model
@@ -198,12 +199,13 @@ def test_the_records_of_a_batch(old: Path, tmp_path: Path) -> None:
     sources = find_sources([place / "images"], place / "labels")
     assert [s.path.name for s in sources] == ["cells.png", "series.tif", "spoilt.png"]
     log = Record(place / "labels")
+    permit = Permit(inputs=Inputs(source.path for source in sources))
     for source in sources:
-        entry = log.claim(source, {s.path.resolve() for s in sources})
+        entry = log.claim(source, permit)
         key = file_key(source.path, Settings(), WEIGHTS, "t")
         finished = source.path.name != "spoilt.png"
         assert log.is_finished(entry, key) == finished
-        assert not log.is_changed(entry)
+        assert not log.is_kept(entry, permit)
         other = file_key(source.path, Settings(seed_threshold=0.3), WEIGHTS, "t")
         assert not log.is_finished(entry, other)
     rows = log.rows({log.name(source.path) for source in sources})
@@ -214,15 +216,13 @@ def test_the_records_of_a_batch(old: Path, tmp_path: Path) -> None:
     # The table is written again as it was.
     with (place / "labels" / "summary.csv").open(newline="") as stream:
         before = list(csv.DictReader(stream))
-    written = write_summary(tmp_path / "summary.csv", rows)
-    with written.open(newline="") as stream:
-        after = list(csv.DictReader(stream))
+    after = list(csv.DictReader(as_csv(rows).decode().splitlines()))
     assert [{name: row[name] for name in before[0]} for row in after] == before
     # Labels that were corrected since are noticed.
-    entry = log.claim(sources[0], set())
+    entry = log.claim(sources[0], permit)
     with (place / "labels" / entry.row.labels).open("ab") as stream:
         stream.write(b" ")
-    assert log.is_changed(entry)
+    assert log.is_kept(entry, permit)
 
 
 def test_label_tiffs(old: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import subprocess
 import sys
 import tomllib
@@ -48,6 +49,17 @@ def test_importing_the_package_is_light():
     loaded = set(run_python(code).split())
     assert "napari_pmrnet" in loaded
     assert not loaded & {"torch", "skimage", "pandas", *VIEWER}
+
+
+@pytest.mark.parametrize("own", [None, "ACTIVE"])
+def test_threads_of_torch_sleep_while_they_wait(own):
+    code = "import os, napari_pmrnet; print(os.environ['OMP_WAIT_POLICY'])"
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    if own:
+        environment["OMP_WAIT_POLICY"] = own
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert told.stdout.strip() == (own or "PASSIVE")
 
 
 def test_network_needs_nothing_else_of_the_package():

@@ -123,7 +123,7 @@ def predictions(model: Model, dataset: PackedDataset) -> Iterator[tuple]:
     """Maps and true labels of every image."""
     for image_id, image, truth in dataset:
         planes = prepare(image)
-        scale, _ = run_to_end(choose_scale(model, planes, None))
+        scale = run_to_end(choose_scale(model, planes, None)).scale
         yield image_id, run_to_end(predict(model, planes, scale=scale)).maps, truth
 
 

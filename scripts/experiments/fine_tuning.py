@@ -52,7 +52,8 @@ def usable(base: str, folder: Path) -> str:
     state = prune_channels(model.network.network.state_dict(), model.channels, keep)
     described = new_card(keep).document["architecture"]
     path = folder / "base.safetensors"
-    save_model(path, state, model.card.updated(architecture=described))
+    card = model.card.updated(architecture=described)
+    save_model(path, state, card, overwrite=True)
     return str(path)
 
 

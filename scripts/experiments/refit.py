@@ -32,7 +32,7 @@ def main() -> None:
     card = read_card(weights)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(weights, arguments.output)
-    write_card(arguments.output, card)
+    write_card(arguments.output, card, overwrite=True)
     val_set = PackedDataset(arguments.data, subset="val")
     card = finish(arguments.output, val_set, dict(card.thresholds))
     for name, value in card.val.items():

@@ -5,9 +5,14 @@ Importing the package imports neither torch nor napari.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+# PyTorch's threads spin while they wait for each other; beside another program that
+# makes them several times as slow. Read when torch is loaded; the user's own stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 try:
     __version__ = version("napari-pmrnet")

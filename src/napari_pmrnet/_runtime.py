@@ -1,8 +1,9 @@
-"""The process: torch imported in one place, and freed memory kept by the allocator."""
+"""The process: torch imported in one place, freed memory kept, forks survived."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from types import ModuleType
 
@@ -35,6 +36,37 @@ def keep_freed_memory() -> bool:
         and mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
         and mallopt(_TOP_PAD, 1 << 28)
     )
+
+
+_loaded_before_fork: set[str] = set()
+_forks = 0
+
+
+def forks() -> int:
+    """Number of forks between this process and the program that was started."""
+    return _forks
+
+
+def started_before_fork(library: str) -> bool:
+    """Tell whether a library was loaded in the process that this one was forked from.
+
+    Its threads were not copied, and it would wait for them for ever.
+    """
+    return library in _loaded_before_fork
+
+
+def _after_fork() -> None:
+    """Keep torch to the one thread that a forked process has."""
+    global _forks
+    _forks += 1
+    _loaded_before_fork.update({"torch", "openvino"} & sys.modules.keys())
+    set_threads = getattr(sys.modules.get("torch"), "set_num_threads", None)
+    if set_threads is not None:  # else not, or half, imported
+        set_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def import_torch() -> ModuleType:

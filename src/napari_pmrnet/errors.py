@@ -27,6 +27,10 @@ class DataError(PMRNetError):
     """A data set or file whose layout or content is not what it should be."""
 
 
+class TooLargeError(DataError):
+    """A file that unpacks to more than the free memory."""
+
+
 class EditError(PMRNetError):
     """An edit that cannot be made; the labels stay as they are."""
 

@@ -46,13 +46,13 @@ def written(tmp_path):
     def write(*rows, pictures=()):
         for name in pictures:
             (tmp_path / name).write_bytes(b"jpeg")
-        path = contact_sheet.write_sheet(
-            tmp_path / "sheet.html",
+        page = contact_sheet.as_html(
             rows,
             lambda file: tmp_path / file,
             {"Last command": "run <this>"},
+            "summary.csv",
         )
-        text = path.read_text(encoding="utf-8")
+        text = page.decode()
         return text, Page(text)
 
     return write

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
-import time
 
-import psutil
 import pytest
 
 from napari_pmrnet.batch import BatchJob, batch_steps, lock, run_log
 from napari_pmrnet.errors import DataError
 
-LOCK = f"{run_log.FOLDER}/{lock.NAME}"
+LOCK = f"{run_log.FOLDER}/{lock.NAME}.json"
 
 
 def started(folder, output):
@@ -27,12 +23,10 @@ def started(folder, output):
 
 def write_lock(output, **values):
     """A lock file that says what it is told to, by default of this process."""
-    me = psutil.Process()
     said = {
         "run": "another",
         "host": socket.gethostname(),
-        "pid": me.pid,
-        "begun": me.create_time(),
+        "pid": os.getpid(),
         "since": "2026-11-25 10:00:00",
     }
     (output / run_log.FOLDER).mkdir(parents=True)
@@ -50,29 +44,14 @@ def test_a_second_run_is_refused_while_the_first_goes_on(run, folder, tmp_path):
 
 
 def test_the_lock_of_a_dead_process_is_taken_over(run, folder, tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    write_lock(tmp_path / "out", pid=dead.pid)
+    write_lock(tmp_path / "out")
     assert run(folder)[0].ended["done"] == 4
 
 
-def test_another_process_with_the_number_of_a_dead_one_keeps_nobody_out(
-    run, folder, tmp_path
-):
-    write_lock(tmp_path / "out", begun=time.time() - 1e6)
-    assert run(folder)[0].ended["done"] == 4
-
-
-@pytest.mark.parametrize("whole", [True, False])
-def test_a_run_on_another_computer_is_refused_with_the_way_out(
-    run, folder, tmp_path, whole
-):
+def test_a_run_on_another_computer_is_refused_with_the_way_out(run, folder, tmp_path):
     write_lock(tmp_path / "out", host="elsewhere")
     path = tmp_path / "out" / LOCK
-    if not whole:
-        path.write_text(path.read_text()[:20])
-    name = "elsewhere" if whole else "unknown"
-    with pytest.raises(DataError, match=rf"computer {name} .*remove .*lock\.json"):
+    with pytest.raises(DataError, match=r"computer elsewhere .*remove .*lock\.json"):
         run(folder)
     path.unlink()
     assert run(folder)[0].ended["done"] == 4

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tifffile
+from ome_sets import channels, positions, write_set
 
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.segmentation import Settings
@@ -91,3 +93,46 @@ def test_of_several_images_the_first_is_taken_and_it_is_said(run, tmp_path):
         tiff.write(blobs(3), metadata={"axes": "YX"})
     report, _ = run(tmp_path / "two.ome.tif")
     assert report.rows[0].nuclei == 2 and "only the first" in report.rows[0].note
+
+
+def test_axes_of_length_one_are_dropped(run, tmp_path):
+    data = blobs(2)[None, None, None, None, None]
+    tifffile.imwrite(tmp_path / "a.tif", data, metadata={"axes": "RTZCYX"})
+    report, _ = run(tmp_path / "a.tif")
+    assert (report.rows[0].nuclei, report.rows[0].planes) == (2, 1)
+    assert labels_of(report).data.shape == blobs(2).shape
+
+
+def test_two_channels_behind_y_and_x_are_one_plane(run, tmp_path):
+    data = np.stack([blobs(1), blobs(3)], axis=-1)
+    tifffile.imwrite(tmp_path / "a.tif", data, photometric="minisblack")
+    report, _ = run(tmp_path / "a.tif", settings=Settings(channel=1))
+    assert (report.rows[0].nuclei, report.rows[0].planes) == (3, 1)
+
+
+def test_what_is_no_number_is_noted(run, tmp_path):
+    data = blobs(2).astype(np.float32)
+    data[0] = np.nan
+    tifffile.imwrite(tmp_path / "a.tif", data)
+    report, _ = run(tmp_path / "a.tif")
+    assert report.rows[0].nuclei == 2
+    assert not np.isnan(data[1:]).any()
+
+
+def test_every_position_of_a_set_has_its_own_labels(run, tmp_path):
+    pages = {f"s_Pos{i}.ome.tif": blobs(i + 1)[None].astype("u2") for i in range(3)}
+    (tmp_path / "in").mkdir()
+    write_set(tmp_path / "in", positions(3), pages=pages)
+    report, _ = run(tmp_path / "in")
+    assert [row.nuclei for row in report.rows] == [1, 2, 3]
+    assert all("set of 3 files" in row.note for row in report.rows)
+    assert [row.pixel_width for row in report.rows] == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_of_a_set_with_a_file_a_channel_the_one_asked_for_counts(run, tmp_path):
+    pages = {f"c{i}.ome.tif": blobs(i + 1)[None].astype("u2") for i in range(2)}
+    (tmp_path / "in").mkdir()
+    write_set(tmp_path / "in", channels(2), pages=pages)
+    report, _ = run(tmp_path / "in", settings=Settings(channel=1))
+    (row,) = report.rows
+    assert row.file.endswith("c1.ome.tif") and row.nuclei == 2

@@ -140,7 +140,8 @@ def test_files_of_another_subset_are_neither_checked_nor_unlisted(folder):
         (np.ones((9, 7), np.uint16), r"shape \(9, 7\), its image \(8, 7\)"),
         (np.ones((8, 7), np.float32), "whole numbers, not float32"),
         (np.ones((2, 8, 7), np.uint16), "one plane"),
-        (np.full((8, 7), -3, np.int16), "between 0 and"),
+        (np.full((8, 7), -3, np.int16), "label -3 is negative"),
+        (np.full((8, 7), 1 << 31, np.uint32), "is above 2147483647"),
         (np.zeros((9, 7), np.uint16), r"shape \(9, 7\)"),
     ],
 )

@@ -156,3 +156,20 @@ def test_a_sample_has_no_targets_where_nothing_is_known() -> None:
     sample = make_sample(TWO * 100, labels)
     assert (sample.labels[0].numpy()[TWO == 2] == UNKNOWN).all()
     assert sample.distance[0].numpy()[TWO == 2].max() == 0
+
+
+@pytest.mark.parametrize("number", [-1, 1 << 31])
+def test_labels_that_training_would_mistake_are_refused(number: int) -> None:
+    labels = np.where(TWO == 2, number, TWO.astype(np.int64))
+    flags = pd.DataFrame({"reviewed": [True]}, index=[1])
+    with pytest.raises(DataError, match=f"'cells': label {number} is"):
+        corrections_of("cells", TWO, labels, flags)
+
+
+def test_the_largest_label_is_a_sample_like_any_other() -> None:
+    image = np.random.default_rng(0).integers(0, 255, TWO.shape, np.uint8)
+    far = np.where(TWO == 2, np.iinfo(np.int32).max, np.where(TWO == 0, UNKNOWN, TWO))
+    near = np.where(TWO == 0, UNKNOWN, TWO)
+    found, expected = make_sample(image, far), make_sample(image, near)
+    for part in ("image", "labels", "distance", "flows", "scale"):
+        assert np.array_equal(getattr(found, part), getattr(expected, part))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -29,12 +33,15 @@ from napari_pmrnet.finetuning.job import (
     KEPT_FOR_THESE,
     NOTE,
     Job,
+    JobTakenError,
     TuneSettings,
 )
 from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.models import load_model
 from napari_pmrnet.proofreading.journal import Journal, fingerprint
 from napari_pmrnet.training import trainer
+
+from ..conftest import DISK_BYTES
 
 QUICK = TuneSettings(minutes=0.001, crop_size=48, replay=0.0, keep=0.0)
 
@@ -141,16 +148,13 @@ def test_the_best_weights_before_a_loss_that_is_no_number_are_kept(
 
 
 def test_the_command_says_what_went_wrong(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    labelled: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job.folder.rename(tmp_path / "mine.training")
-
     def run(_: Job) -> None:
         raise RuntimeError("DefaultCPUAllocator: out of memory")
 
     monkeypatch.setattr(run_module, "run_job", run)
-    arguments = ["finetune", "0.png", "--output", str(tmp_path / "mine.safetensors")]
-    done = CliRunner().invoke(app, arguments)
+    done = labelled.finetune("0.png")
     assert isinstance(done.exception, PMRNetError)
     assert "ran out of memory" in str(done.exception)
     assert "give the command again" in str(done.exception)
@@ -221,23 +225,132 @@ def test_the_worker_starts_as_a_process_and_says_what_is_wrong(tmp_path: Path) -
     assert "no model 'nowhere'" in Job(tmp_path).last(FAILED)["message"]
 
 
-def test_the_command_learns_from_labels(
-    corrected, weights: Path, tmp_path: Path, quick
-) -> None:
+@dataclass
+class Labelled:
+    """A folder of images and their labels, and the command that learns from them."""
+
+    folder: Path
+    weights: Path
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "mine.safetensors"
+
+    def finetune(self, *images: str, more: Sequence[str] = ()) -> Any:
+        options = {
+            "--labels": self.folder,
+            "--output": self.output,
+            "--start-from": self.weights,
+            "--minutes": 0.05,
+            "--device": "cpu",
+        }
+        text = [self.folder / name for name in images]
+        text += [part for pair in options.items() for part in pair]
+        return CliRunner().invoke(app, ["finetune", *map(str, text), *more])
+
+
+@pytest.fixture
+def labelled(corrected, weights: Path, tmp_path: Path, quick) -> Labelled:
     for one in corrected:
         Image.fromarray(one.image).save(tmp_path / f"{one.name}.png")
         tifffile.imwrite(tmp_path / f"{one.name}_labels.tif", one.labels.astype("u2"))
-    output = tmp_path / "mine.safetensors"
-    arguments = ["--labels", tmp_path, "--output", output, "--start-from", weights]
-    images = [tmp_path / "0.png", tmp_path / "1.png"]
-    text = [*images, *arguments, "--only-these", "--minutes", 0.05, "--device", "cpu"]
-    done = CliRunner().invoke(app, ["finetune", *map(str, text)])
+    return Labelled(tmp_path, weights)
+
+
+def test_the_command_learns_from_labels(labelled: Labelled) -> None:
+    done = labelled.finetune("0.png", "1.png", more=["--only-these"])
     assert done.exit_code == 0, done.output
     assert "AP0.5:" in done.output
-    card = load_model(output, "cpu").card
+    card = load_model(labelled.output, "cpu").card
     assert card.data["reviewed"] == 128
     assert card.training["keep"] == KEPT_FOR_THESE
-    assert not output.with_suffix(".training").exists()
+    assert not labelled.output.with_suffix(".training").exists()
+    again = labelled.finetune("0.png", "1.png")
+    assert "is there already" in str(again.exception)
+    assert load_model(labelled.output, "cpu").card.sha256 == card.sha256
+
+
+def test_the_command_goes_on_with_what_it_is_asked_for_and_nothing_else(
+    labelled: Labelled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_job, seen = run_module.run_job, []
+
+    def die(job: Job) -> None:
+        seen.append(job)
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(run_module, "run_job", die)
+    labelled.finetune("0.png")
+    asked = {"images": ("1.png",), "settings": ("0.png", "--only-these")}
+    for what, (image, *more) in asked.items():
+        refused = labelled.finetune(image, more=more)
+        assert isinstance(refused.exception, DataError), refused.output
+        assert f"training with other {what}" in str(refused.exception)
+    assert len(seen) == 1
+    monkeypatch.setattr(run_module, "run_job", run_job)
+    done = labelled.finetune("0.png")
+    assert "going on with the training" in done.output, done.exception
+    assert load_model(labelled.output, "cpu").card.data["names"] == ["0.png"]
+
+
+def test_a_model_that_changed_meanwhile_is_refused(job: Job, weights: Path) -> None:
+    job.write({**job.about, "weights_hash": "0" * 64})
+    with pytest.raises(DataError, match="has changed since"):
+        run_module.run_job(job)
+
+
+def test_one_process_at_a_time_trains_a_job(job: Job, tmp_path: Path) -> None:
+    hold = (
+        "import sys; from pathlib import Path\n"
+        "from napari_pmrnet.finetuning.job import Job\n"
+        "with Job(Path(sys.argv[1])).taken(): print('held', flush=True); input()"
+    )
+    arguments = [sys.executable, "-c", hold, str(job.folder)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe) as holder:
+        assert holder.stdout and holder.stdout.readline() == b"held\n"
+        assert job.is_taken
+        for refused in (lambda: run_module.run_job(job), job.remove):
+            with pytest.raises(JobTakenError, match="another window or program"):
+                refused()
+        before = list(job.events())
+        worker = [sys.executable, "-m", "napari_pmrnet.finetuning.run", job.folder]
+        assert subprocess.run(worker, check=False).returncode == run_module.TAKEN
+        assert list(job.events()) == before
+        holder.kill()
+    assert not job.is_taken
+    job.remove()
+    assert not job.folder.exists()
+
+
+def test_a_job_that_could_not_be_written_leaves_nothing(
+    tmp_path: Path, corrected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DataError("no room")
+
+    monkeypatch.setattr(Job, "write", full)
+    with pytest.raises(DataError, match="no room"):
+        Job.create(tmp_path / "job", corrected, "dsb18", QUICK)
+    assert not (tmp_path / "job").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", [0, 8192, DISK_BYTES])
+def test_a_full_disk_is_said_by_the_exit_code(job: Job, room: int, disk: Path) -> None:
+    there = Job(disk / "job")
+    shutil.copytree(job.folder, there.folder)
+    with (disk / "filler").open("wb", buffering=0) as filler:
+        free = shutil.disk_usage(disk).free
+        filler.write(bytes(max(0, free - room)))
+    worker = [sys.executable, "-m", "napari_pmrnet.finetuning.run", str(there.folder)]
+    done = subprocess.run(worker, check=False, capture_output=True)
+    assert done.returncode == run_module.FULL, done.stderr
+    assert not list(there.folder.glob("*.part"))
+    bigger = f"remount,size={100 * DISK_BYTES}"
+    subprocess.run(["mount", "-o", bigger, str(disk)], check=True)
+    run_module.run_job(there)
+    assert there.is_done
 
 
 def test_the_journal_beside_an_image_is_read(corrected, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.map_stack import read_stack, write_stack
 from napari_pmrnet.io.space import Space
 
@@ -48,3 +49,10 @@ def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "other.tif", np.zeros((2, 4, 4), np.float32))
     with pytest.raises(DataError, match="no names"):
         read_stack(tmp_path / "other.tif")
+
+
+def test_maps_lie_where_their_labels_do(tmp_path: Path) -> None:
+    space = Space.of("yx", (0.5, 0.25), ("um", "um"), (100, -50))
+    (image,) = read_image(write_stack(tmp_path / "all", pages(), space))
+    assert image.space.translate == (100, -50) and image.space.scale == (0.5, 0.25)
+    assert list(read_stack(tmp_path / "all.tif")) == list(pages())

@@ -9,6 +9,8 @@ import pytest
 
 from napari_pmrnet.errors import DataError, SoftwareError
 from napari_pmrnet.io import read_image
+from napari_pmrnet.io.images import open_image
+from napari_pmrnet.io.label_zarr import create_label_zarr, label_tag
 
 zarr = pytest.importorskip("zarr")
 
@@ -107,3 +109,65 @@ def test_without_zarr_the_remedy_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(SoftwareError, match=r"napari-pmrnet\[zarr\]"):
         read_image(path)
+
+
+def moved(path, transforms, whole=(), units=True):
+    """Write the transformations of a store's finest level and of the store anew."""
+    group = zarr.open_group(path, mode="a")
+    about = dict(group.attrs)["ome"]
+    image = about["multiscales"][0]
+    image["datasets"][0]["coordinateTransformations"] = list(transforms)
+    image["coordinateTransformations"] = list(whole)
+    if not units:
+        image["axes"] = [{"name": a["name"], "type": "space"} for a in image["axes"]]
+    group.attrs["ome"] = about
+    return path
+
+
+def scale(*values):
+    return {"type": "scale", "scale": list(values)}
+
+
+def translation(*values):
+    return {"type": "translation", "translation": list(values)}
+
+
+@pytest.mark.parametrize(
+    ("transforms", "whole", "units", "step", "place"),
+    [
+        ([scale(0.5, 0.25), translation(100, 50)], [], True, (0.5, 0.25), (100, 50)),
+        ([scale(0.5, 0.5)], [translation(100, 50)], True, (0.5, 0.5), (100, 50)),
+        (
+            [scale(1, 1), translation(10, 5)],
+            [scale(0.5, 2), translation(-1, 3)],
+            True,
+            (0.5, 2),
+            (4, 13),
+        ),
+        ([scale(1, 1), translation(100, 50)], [], False, (1, 1), (100, 50)),
+        ([scale(0.5, 0.5), translation(100, 50)], [], False, (1, 1), (200, 100)),
+        ([scale(-0.5, 0.5), translation(100, 0)], [], True, (-0.5, 0.5), (100, 0)),
+        ([scale(0.5, 0.5), translation(0, 0)], [], True, (0.5, 0.5), ()),
+    ],
+)
+@pytest.mark.parametrize("read", [read_image, open_image])
+def test_the_place_of_a_store_is_kept(
+    tmp_path, read, transforms, whole, units, step, place
+):
+    path = write(tmp_path / "a.zarr", pixels(9, 8), "yx")
+    (image,) = read(moved(path, transforms, whole, units))
+    assert image.space.scale == step
+    assert image.space.translate == pytest.approx(place)
+
+
+def test_labels_are_written_where_their_image_lies(tmp_path):
+    path = write(tmp_path / "a.zarr", pixels(2, 9, 8), "zyx")
+    place = translation(7, 100, 50)
+    (image,) = read_image(moved(path, [scale(2, 0.5, 0.25), place]))
+    made = create_label_zarr(
+        tmp_path / "l.zarr", image.data.shape, name="l", space=image.space
+    )
+    assert made.shape == image.data.shape
+    assert label_tag(tmp_path / "l.zarr").space == image.space
+    (again,) = read_image(tmp_path / "l.zarr")
+    assert again.space == image.space

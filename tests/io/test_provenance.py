@@ -58,7 +58,7 @@ def test_other_values_are_no_tag(values: object) -> None:
 
 def test_provenance_is_picked_out_of_what_else_is_said() -> None:
     made = {"image": "a", "weights_hash": "f00d", "diameter": 3.0}
-    assert Provenance.from_dict(made) == Provenance(None, "f00d")
+    assert Provenance.from_dict(made) == Provenance(None, "f00d", "a")
     assert Provenance.from_dict({}).as_dict() == {
         "settings": None,
         "weights_hash": None,

@@ -73,7 +73,7 @@ def test_rois_filled_again_are_the_labels(tmp_path: Path) -> None:
         box = roi.top, roi.left, roi.bottom, roi.right
         assert box == (ys.min(), xs.min(), ys.max() + 1, xs.max() + 1)
     assert (back == labels).all()
-    again = write_rois(path, labels == 3)
+    again = write_rois(path, labels == 3, overwrite=True)
     assert len(roiread(again)) == 1
 
 
@@ -118,3 +118,12 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="GeoJSON"):
         write_rois(tmp_path / "a.zip", wide)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("write", [write_rois, write_geojson])
+def test_labels_without_a_number_of_a_nucleus_are_refused(write, tmp_path) -> None:
+    for labels, reason in ((-nuclei(), "is negative"), (nuclei() / 2, "float64")):
+        with pytest.raises(DataError, match=reason):
+            write(tmp_path / "out", labels)
+    huge = nuclei().astype(np.int64) << 40
+    assert write(tmp_path / "out", huge).exists()

@@ -29,3 +29,13 @@ def test_what_is_not_known_is_a_pixel() -> None:
 def test_of_a_stack_the_last_two_axes_are_the_plane() -> None:
     space = Space(("t", "y", "x"), (30.0, 0.5, 0.25), ("s", "um", "um"))
     assert space.pixel_size == (0.5, 0.25) and space.unit == "um"
+
+
+def test_a_place_at_the_origin_is_none() -> None:
+    assert Space.of("yx", (1, 1), ("um", "um"), (0, 0)).translate == ()
+    space = Space.of("tyx", (2, -0.5, 0.25), ("s", "um", "um"), np.array([0, 100, 50]))
+    assert space.translate == (0.0, 100.0, 50.0) and space.pixel_size == (0.5, 0.25)
+    assert space.of_axes((2, 1)) == Space(
+        ("x", "y"), (0.25, -0.5), ("um", "um"), (50.0, 100.0)
+    )
+    assert Space().of_axes((0,)) == Space()

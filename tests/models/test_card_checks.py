@@ -161,7 +161,7 @@ def test_a_card_is_kept_to_the_last_byte(tmp_path: Path) -> None:
     written = (json.dumps({**VALID.document, **fields}, indent=2) + "\n").encode()
     path = tmp_path / f"mine{SUFFIX}"
     card_path(path).write_bytes(written)
-    write_card(path, read_card(path))
+    write_card(path, read_card(path), overwrite=True)
     assert card_path(path).read_bytes() == written
     shipped = find_weights("dsb18")
     assert read_card(shipped).to_json() == card_path(shipped).read_bytes()

@@ -28,7 +28,7 @@ def copied(weights: Path, tmp_path: Path) -> Path:
 
 def test_loaded_network_is_the_saved_one(weights: Path) -> None:
     model = load_model(weights, "cpu")
-    assert model.name == "untrained" and model.tile == 64 and model.overlap == 16
+    assert model.name == "untrained" and model.tile == 32 and model.overlap == 16
     assert not model.network.training and str(model.device) == "cpu"
     torch.manual_seed(0)
     expected = PMRNet(out_channels=3).stem[0][0].weight
@@ -165,7 +165,7 @@ def test_a_model_that_changed_on_disk_is_loaded_anew(copied: Path) -> None:
     first = shared_model(copied, "cpu")
     state = dict(first.network.state_dict())
     state["head.2.bias"] = state["head.2.bias"] + 1
-    save_model(copied, state, first.card)
+    save_model(copied, state, first.card, overwrite=True)
     again = shared_model(copied, "cpu")
     assert again is not first
     assert torch.equal(again.network.head[2].bias, first.network.head[2].bias + 1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from napari.components import ViewerModel
@@ -211,3 +213,27 @@ def test_other_zarr_folders_are_said_to_hold_no_image(tmp_path):
     zarr.open_group(tmp_path / "a.zarr", mode="w")
     with pytest.raises(DataError, match="without an OME image"):
         opened(tmp_path / "a.zarr")
+
+
+def test_what_the_user_should_know_of_a_file_is_said(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari_pmrnet.plugin.reader.show_warning", said.append)
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        np.ones((3, 9, 8), np.uint16),
+        metadata={"axes": "TYX"},
+    )
+    text = tifffile.tiffcomment(tmp_path / "a.ome.tif").replace('="3"', '="5"')
+    tifffile.tiffcomment(tmp_path / "a.ome.tif", text.encode())
+    (layer,) = opened(tmp_path / "a.ome.tif").layers
+    assert layer.data.shape == (3, 9, 8)
+    assert said == ["a: 3 of the 5 planes of 'Image0' are in this file."]
+
+
+def test_what_memory_cannot_hold_is_opened_lazily(tmp_path, monkeypatch):
+    pixels = np.zeros((400, 300), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, tile=(16, 16), compression="zlib")
+    memory = psutil.virtual_memory()._replace(available=9_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    ((data, _, kind),) = get_reader(str(tmp_path / "a.tif"))(str(tmp_path / "a.tif"))
+    assert isinstance(data, da.Array) and kind == "image"

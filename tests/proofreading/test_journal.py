@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pmrnet.errors import JournalError
+from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.proofreading import journal as module
 from napari_pmrnet.proofreading.journal import (
     ENDING,
@@ -21,8 +25,9 @@ from napari_pmrnet.proofreading.journal import (
     journal_path,
     read_journal,
 )
+from napari_pmrnet.proofreading.record_file import set_aside
 
-KILLS = 50
+KILLS = 200
 FOUND = np.kron(np.arange(16, dtype=np.int32).reshape(4, 4), np.ones((8, 8), np.int32))
 
 
@@ -107,29 +112,119 @@ def test_another_image_or_other_labels_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.02)
+    said: list[tuple[str, str]] = []
+    path, labels = disk / "a", FOUND.copy()
+    journal = Journal(path, FOUND, "abc", say=lambda *words: said.append(words))
+    edit(journal, labels, (slice(0, 3), slice(0, 9)), 40)
+    assert journal.wait(5)
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as stream, suppress(OSError):
+        while stream.write(bytes(4096)):
+            pass
+    rng = np.random.default_rng(0)
+    for value in range(200):
+        top, left = rng.integers(0, 24, 2)
+        edit(journal, labels, (slice(top, top + 8), slice(left, left + 8)), 50 + value)
+    assert not journal.wait(0.5)
+    text, tone = said[0]
+    assert "No space left" in text and "save the review" in text and tone == "error"
+    assert read_journal(path).damaged == 0 and not path.read_bytes().count(b"\0")
+    filler.unlink()
+    assert journal.wait(5) and said[-1][1] == "good" and journal.close()
+    there = read_journal(path)
+    assert (there.labels == labels).all() and there.changes == 201
+    assert there.damaged == 0
+
+
+def test_who_ends_a_review_on_a_full_disk_is_told(disk: Path) -> None:
+    path, labels = disk / "a", FOUND.copy()
+    with (disk / "filler").open("wb", buffering=0) as stream, suppress(OSError):
+        while stream.write(bytes(4096)):
+            pass
+    journal = Journal(path, FOUND, "abc")
+    edit(journal, labels, (slice(0, 3), slice(0, 9)), 40)
+    assert not journal.close()
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted", "set aside", "other"])
+def test_a_journal_that_vanishes_is_begun_anew_whole(tmp_path: Path, how: str) -> None:
+    path, labels, said = tmp_path / "a", FOUND.copy(), []
+    journal = Journal(path, FOUND, "abc", say=lambda text, tone: said.append(text))
+    edit(journal, labels, (slice(0, 3), slice(0, 9)), 40)
+    journal.told(("nucleus", 3), "accepted")
+    assert journal.wait(5)
+    if how == "deleted":
+        path.unlink()
+    elif how == "set aside":
+        set_aside(path)
+    elif how == "moved":
+        path.rename(tmp_path / "elsewhere")
+    else:
+        other = Journal(tmp_path / "b", FOUND + 1, "abd")
+        other.told(("nucleus", 1), "accepted")
+        other.close()
+        (tmp_path / "b").replace(path)
+    edit(journal, labels, (slice(9, 30), slice(0, 9)), 41)
+    assert journal.close()
+    there = read_journal(path)
+    assert (there.labels == labels).all() and (there.found == FOUND).all()
+    assert there.statuses == {("nucleus", 3): "accepted"} and not there.damaged
+    if how == "other":
+        assert read_journal(tmp_path / "a.1").image == "abd" and "a.1" in said[0]
+
+
+def test_a_journal_that_vanishes_while_nothing_is_done_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said, well, full = [], [], [True]
-    sync = os.fsync
+    monkeypatch.setattr(module, "WATCH", 0.02)
+    journal = Journal(tmp_path / "a", FOUND, "abc")
+    journal.told(("nucleus", 3), "accepted")
+    assert journal.wait(5)
+    journal.path.unlink()
+    deadline = time.monotonic() + 5
+    while not journal.path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert journal.close() and read_journal(journal.path).changes == 1
 
-    def refuse(descriptor: int) -> None:
-        if full[0]:
-            raise OSError(28, "No space left on device")
-        sync(descriptor)
 
-    monkeypatch.setattr(module.os, "fsync", refuse)
-    monkeypatch.setattr(module, "RETRY", 0.02)
+def test_a_damaged_record_costs_itself_and_a_copy_is_kept(tmp_path: Path) -> None:
     path, labels = tmp_path / "a", FOUND.copy()
-    journal = Journal(
-        path, FOUND, "abc", failed=said.append, recovered=lambda: well.append(1)
-    )
-    edit(journal, labels, (slice(0, 3), slice(0, 9)), 40)
-    assert not journal.wait(0.3)
-    assert "No space left" in said[0] and "save the review" in said[0]
-    assert path.stat().st_size == 0
-    full[0] = False
-    assert journal.wait(5) and journal.close() and well == [1]
-    assert (read_journal(path).labels == labels).all()
+    journal = Journal(path, FOUND, "abc")
+    for value in (29, 30, 31):
+        edit(journal, labels, (slice(value, value + 1), slice(0, 9)), value)
+        assert value > 30 or journal.wait(5)
+    journal.close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[2][:30] + b"\n", lines[3]]))
+    left = path.read_bytes()
+    there = read_journal(path)
+    assert there.changes == 2 and there.damaged == 1
+    again = Journal(path, FOUND, "abc")
+    assert again.damaged_copy is not None
+    assert again.damaged_copy.read_bytes() == left
+    again.close()
+    assert read_journal(path).changes == 2 and not read_journal(path).damaged
+
+
+def test_one_window_writes_at_a_time_and_can_be_asked_to_stop(tmp_path: Path) -> None:
+    path, labels, taken = tmp_path / "a", FOUND.copy(), threading.Event()
+    first = Journal(path, FOUND, "abc", taken=taken.set)
+    edit(first, labels, (slice(0, 3), slice(0, 9)), 40)
+    with pytest.raises(TakenError, match="another window"):
+        Journal(path, FOUND, "abc")
+    owner = OwnerLock(path)
+    owner.take_over()
+    assert taken.wait(5)
+    first.told(("nucleus", 9), "accepted")
+    second = Journal(path, FOUND, "abc", owner=owner)
+    edit(second, labels, (slice(5, 9), slice(0, 9)), 41)
+    assert second.close() and first.close()
+    there = read_journal(path)
+    assert (there.labels == labels).all() and not there.statuses
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
 
 
 def test_where_a_journal_belongs(
@@ -176,6 +271,7 @@ def killed_review(path: Path, after: float) -> None:
     """Kill a review at any moment; at most two seconds of it may be lost."""
     command = [sys.executable, "-c", REVIEWER, str(path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     process.stdout.readline()
     time.sleep(after)
     process.send_signal(signal.SIGKILL)
@@ -184,11 +280,14 @@ def killed_review(path: Path, after: float) -> None:
     process.wait()
     done = [line.split() for line in lines if len(line.split()) == 2]
     due = [int(value) for value, when in done if float(when) < killed - 2]
-    if path.exists() and path.stat().st_size:
-        kept = read_journal(path).labels.max()
-    else:
-        kept = 0
+    has_begun = path.exists() and path.stat().st_size
+    kept = read_journal(path).labels.max() if has_begun else 0
     assert kept >= max(due, default=0)
+    found = np.zeros((64, 64), np.int32)
+    again = Journal(path, found, "abc")
+    again.told(("nucleus", 1), "accepted")
+    assert again.close() and read_journal(path).statuses
+    assert read_journal(path).labels.max() == kept
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
@@ -197,8 +296,71 @@ def test_a_killed_review_loses_two_seconds_at_most(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_fifty_killed_reviews(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    for index in range(KILLS):
-        killed_review(tmp_path / str(index), rng.uniform(0, 4))
+def test_two_hundred_killed_reviews(tmp_path: Path) -> None:
+    after = np.random.default_rng(0).uniform(0, 3.5, KILLS)
+    paths = [tmp_path / str(index) for index in range(KILLS)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(killed_review, paths, after))
+
+
+RIVAL = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from napari_pmrnet.io.lock import OwnerLock, TakenError
+from napari_pmrnet.proofreading.journal import Journal, read_journal
+path, first, takes_over = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1"
+found = np.zeros((64, 64), np.int32)
+value = first
+while value < first + 1000:
+    owner = OwnerLock(path)
+    try:
+        owner.take_over() if takes_over else owner.take()
+    except TakenError:
+        continue
+    journal = Journal(path, found, "abc", owner=owner)
+    for _ in range(5):
+        row, column = divmod(value, 64)
+        box = slice(row, row + 1), slice(column, column + 1)
+        journal.changed(box, found[box], np.full((1, 1), value, np.int32))
+        if journal.wait(5) and not journal._is_over:
+            print(value, flush=True)
+        value += 1
+    journal.close()
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_two_processes_on_one_journal_lose_nothing(tmp_path: Path) -> None:
+    path, rng, done = tmp_path / "a", np.random.default_rng(0), []
+
+    def reviews(first: int, takes_over: bool, kills: int) -> None:
+        """Review, and be killed now and then; go on with numbers not used yet."""
+        for turn in range(kills):
+            start = first + 100 * turn
+            words = [str(path), str(start), str(int(takes_over))]
+            command = [sys.executable, "-c", RIVAL, *words]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            time.sleep(rng.uniform(1, 4))
+            process.send_signal(signal.SIGKILL)
+            assert process.stdout is not None
+            written = process.stdout.read().split("\n")[:-1]
+            process.wait()
+            done.extend(int(value) for value in written)
+
+    with ThreadPoolExecutor(2) as pool:
+        turns = [
+            pool.submit(reviews, 1, False, 20),
+            pool.submit(reviews, 2050, True, 20),
+        ]
+        for turn in turns:
+            turn.result()
+    there = read_journal(path)
+    lost = [n for n in done if there.labels[divmod(n, 64)] != n]
+    assert len(done) > 100 and not lost and there.damaged <= 1
+    assert not list(tmp_path.glob("a.[0-9]*"))

@@ -8,6 +8,7 @@ import pytest
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.proofreading.measure import (
+    at_place,
     count_pixels,
     measure,
     measure_boxes,
@@ -36,6 +37,14 @@ def test_sizes_are_in_the_units_of_the_pixels() -> None:
     square = measure(labels, pixel_size=(1, 1)).loc[9, "eccentricity"]
     assert square == pytest.approx(0, abs=1e-6)
     assert measure(labels, pixel_size=(1, 2)).loc[9, "eccentricity"] > 0.5
+
+
+def test_pixels_that_are_no_numbers_do_not_count() -> None:
+    labels = rectangles()
+    image = labels * 10.0
+    image[2, 4:9], image[labels == 9] = np.nan, np.inf
+    intensities = measure(labels, {"DAPI": image})["intensity DAPI"]
+    assert intensities[4] == 40 and np.isnan(intensities[9])
 
 
 def test_review_is_joined_by_label() -> None:
@@ -103,3 +112,18 @@ def test_the_table_says_its_units(tmp_path: Path) -> None:
     assert head.startswith("label,area [um^2],diameter [um],eccentricity,solidity")
     back = pd.read_csv(path, index_col="label")
     assert back.loc[9, "centroid_x [um]"] == 14.5
+
+
+def test_centroids_are_where_the_viewer_shows_them() -> None:
+    table = measure(rectangles(), pixel_size=(0.5, 0.25))
+    moved = at_place(table, (0.5, -0.25), (100, 50))
+    assert moved["centroid_y"].tolist() == (100 + table["centroid_y"]).tolist()
+    assert moved["centroid_x"].tolist() == (50 - table["centroid_x"]).tolist()
+    rest = ["area", "diameter", "solidity"]
+    pd.testing.assert_frame_equal(moved[rest], table[rest])
+
+
+@pytest.mark.parametrize("size", [(0, 1), (-1, 1), (1, np.nan), (np.inf, 1)])
+def test_a_pixel_without_an_area_is_refused(size: tuple[float, float]) -> None:
+    with pytest.raises(DataError, match="has no area"):
+        measure(rectangles(), pixel_size=size)

@@ -26,19 +26,19 @@ NAMES = ("probability", "flow_y", "flow_x", "boundary", "pgrf")
 class Reader:
     """Takes the colours of an image for probability and flows; knows no margin."""
 
-    tile, overlap, batch_size = 64, 16, 2
+    tile, overlap, batch_size = 32, 16, 2
     runs_on = "cpu"
     device = SimpleNamespace(type="cpu")
 
     def __init__(self) -> None:
-        self.card = new_card(("probability",), window=64, sha256="f00d" * 16)
+        self.card = new_card(("probability",), window=32, sha256="f00d" * 16)
         self.tiles = 0
 
     def map_names(self, extra: bool = False) -> tuple[str, ...]:
         return NAMES
 
     def predict_tiles(
-        self, tiles: np.ndarray, extra: bool, size: int, flips: bool
+        self, tiles: np.ndarray, extra: bool, size: tuple[int, int], flips: bool
     ) -> np.ndarray:
         self.tiles += len(tiles)
         probability, *flows = np.moveaxis(tiles, 1, 0)

@@ -24,11 +24,13 @@ from napari_pmrnet.segmentation.diameter import (
     DiameterEstimate,
     choose_scale,
     estimate_at,
-    liveliest,
+    liveliest_boxes,
+    overview_of,
     typical_diameter,
     weighted_median,
     working_scale,
 )
+from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import predict, run_to_end
 
 
@@ -54,11 +56,27 @@ def test_typical_diameter_is_that_of_the_median_nucleus() -> None:
 def test_the_liveliest_part_is_the_one_with_contrast() -> None:
     planes = np.zeros((3, 400, 500), np.float32)
     planes[:, 300:390:9, 210:260] = 1
-    part = liveliest(planes, 128)
-    assert part.shape == (3, 128, 128) and np.shares_memory(part, planes)
-    assert part.std() > 0
-    assert liveliest(planes, 450).shape == (3, 400, 450)
-    assert liveliest(planes, 999) is not None
+    overview = overview_of(planes)
+    first, *others = liveliest_boxes(overview, (400, 500), 128)
+    part = planes[:, *first]
+    assert part.shape == (3, 128, 128)
+    assert part.std() > max(planes[:, *box].std() for box in others)
+    whole = [(slice(0, 400), slice(0, 450))], [(slice(0, 400), slice(0, 500))]
+    assert next(liveliest_boxes(overview, (400, 500), 450))[0] == whole[0][0][0]
+    assert list(liveliest_boxes(overview, (400, 500), 999)) == whole[1]
+
+
+def test_a_plane_and_its_pixels_are_looked_at_in_the_same_place() -> None:
+    image = np.random.default_rng(0).integers(0, 99, (2300, 2200)).astype(np.uint8)
+    image[1500:1600, 300:400] *= 2
+    plane = Plane([image])
+    boxes = [
+        next(liveliest_boxes(overview_of(one), (2300, 2200), 300))
+        for one in (plane, plane.prepared())
+    ]
+    for rows, columns in boxes:
+        assert rows.start <= 1550 < rows.stop and columns.start <= 350 < columns.stop
+        assert rows.stop - rows.start == columns.stop - columns.start == 300
 
 
 def test_weighted_median() -> None:
@@ -123,45 +141,104 @@ def test_a_look_has_thresholds_of_its_own(
     assert seen[0].min_area == 80
 
 
+def looks(monkeypatch: pytest.MonkeyPatch, told: dict) -> list[float]:
+    """Let looks see what is told by scale; the scales that are asked for."""
+    nothing, asked = DiameterEstimate(0.0, None), []
+
+    def look(model: Model, part: np.ndarray, scale: float) -> DiameterEstimate:
+        asked.append(scale)
+        return told.get(scale, nothing)
+
+    monkeypatch.setattr(diameter_module, "estimate_at", look)
+    return asked
+
+
 def test_the_most_trusted_estimate_of_a_known_size_is_believed(
     sized: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = {
-        1.0: DiameterEstimate(0.6, 9.0),
-        0.5: DiameterEstimate(0.4, 55.0),
         0.25: DiameterEstimate(0.9, 260.0),
+        0.5: DiameterEstimate(0.4, 55.0),
+        1.0: DiameterEstimate(0.3, 9.0),
+        2.0: DiameterEstimate(0.2, 8.0),
     }
-    told[2.0] = DiameterEstimate(0.3, 8.0)
-    nothing = DiameterEstimate(0.0, None)
-    monkeypatch.setattr(
-        diameter_module,
-        "estimate_at",
-        lambda model, part, scale: told.get(scale, nothing),
-    )
+    looks(monkeypatch, told)
     planes = np.zeros((3, 600, 600), np.float32)
-    scale, diameter = run_to_end(choose_scale(sized, planes, None))
+    scale, diameter, _ = run_to_end(choose_scale(sized, planes, None))
     assert diameter == 55 and scale == pytest.approx(LARGE / 55)
     del told[0.5]
-    assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 8, 8)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (SMALL / 9, 9)
+    del told[1.0]
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (SMALL / 8, 8)
     del told[2.0]
-    assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 9, 9)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (LARGE / 260, 260)
     told.clear()
-    assert run_to_end(choose_scale(sized, planes, None)) == (1, None)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (1, None)
 
 
-def test_nuclei_that_are_trusted_as_they_are_get_no_further_estimate(
+def test_the_first_look_that_is_trusted_ends_the_search(
     sized: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scales = []
-
-    def once(model: Model, part: np.ndarray, scale: float) -> DiameterEstimate:
-        scales.append(scale)
-        return DiameterEstimate(0.5, 16.0)
-
-    monkeypatch.setattr(diameter_module, "estimate_at", once)
+    told = {0.25: DiameterEstimate(0.49, 80.0), 0.5: DiameterEstimate(0.5, 16.0)}
+    told[1.0] = DiameterEstimate(0.9, 9.0)
+    asked = looks(monkeypatch, told)
     planes = np.zeros((3, 600, 600), np.float32)
-    assert run_to_end(choose_scale(sized, planes, None)) == (SMALL / 16, 16)
-    assert scales == [1.0]
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (SMALL / 16, 16)
+    assert asked == [0.125, 0.25, 0.5]
+
+
+def test_a_look_that_disagrees_is_told_of(
+    sized: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {0.25: DiameterEstimate(0.35, 80.0), 0.5: DiameterEstimate(0.4, 50.0)}
+    told[1.0] = DiameterEstimate(0.5, 16.0)
+    looks(monkeypatch, told)
+    planes = np.zeros((3, 600, 600), np.float32)
+    chosen = run_to_end(choose_scale(sized, planes, None))
+    assert (chosen.diameter, chosen.other) == (16, 50)
+    assert "could be 50" in " ".join(chosen.notes())
+    told[0.5] = told[0.25] = DiameterEstimate(0.29, 80.0)
+    chosen = run_to_end(choose_scale(sized, planes, None))
+    assert chosen.other is None and not chosen.notes()
+
+
+def test_small_images_are_not_looked_at_coarsely(
+    sized: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = looks(monkeypatch, {})
+    planes = np.zeros((3, 90, 130), np.float32)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (1, None)
+    assert set(asked) == {0.5, 1.0, 2.0}
+
+
+def test_where_nothing_is_found_two_more_parts_are_looked_at(
+    sized: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = looks(monkeypatch, {})
+    planes = np.zeros((3, 64, 400), np.float32)
+    run_to_end(choose_scale(sized, planes, None))
+    assert asked.count(1.0) == 3
+
+
+def test_a_look_at_nearly_the_scale_of_the_image_serves_for_it(
+    sized: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        diameter_module,
+        "estimate_diameter",
+        lambda model, image, whole: iter_nothing(whole, 66.0),
+    )
+    planes = np.zeros((3, 64, 64), np.float32)
+    assert run_to_end(choose_scale(sized, planes, None, {}))[:2] == (0.5, 66)
+    assert run_to_end(choose_scale(sized, planes, None))[:2] == (LARGE / 66, 66)
+
+
+def iter_nothing(whole: dict | None, diameter: float):
+    """Steps of an estimate that saw the whole image at half its size."""
+    yield from ()
+    if whole is not None:
+        whole[0.5] = whole[0.25] = "maps"
+    return diameter, None
 
 
 def test_a_model_that_knows_no_sizes_sees_images_as_they_are(
@@ -171,8 +248,8 @@ def test_a_model_that_knows_no_sizes_sees_images_as_they_are(
         diameter_module, "estimate_at", lambda *_: pytest.fail("looked")
     )
     planes = np.zeros((3, 60, 60), np.float32)
-    assert run_to_end(choose_scale(model, planes, None)) == (1, None)
-    assert run_to_end(choose_scale(model, planes, 10.0)) == (1, 10)
+    assert run_to_end(choose_scale(model, planes, None))[:2] == (1, None)
+    assert run_to_end(choose_scale(model, planes, 10.0))[:2] == (1, 10)
 
 
 def test_a_given_diameter_needs_no_estimate(sized: Model, monkeypatch) -> None:
@@ -180,7 +257,7 @@ def test_a_given_diameter_needs_no_estimate(sized: Model, monkeypatch) -> None:
         diameter_module, "estimate_at", lambda *_: pytest.fail("looked")
     )
     planes = np.zeros((3, 60, 60), np.float32)
-    assert run_to_end(choose_scale(sized, planes, 10.0)) == (SMALL / 10, 10)
+    assert run_to_end(choose_scale(sized, planes, 10.0))[:2] == (SMALL / 10, 10)
 
 
 def test_trust_falls_with_flows_that_lead_elsewhere(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_pmrnet.errors import ImageError
+from napari_pmrnet.errors import DataError, ImageError
 from napari_pmrnet.segmentation.linking import LEAST_IOU, link_by_overlap
 
 FRAMES = arrays(
@@ -130,3 +130,12 @@ def test_the_axis_is_chosen_by_name(along, groups) -> None:
 def test_what_cannot_be_linked_is_refused(options, words) -> None:
     with pytest.raises(ImageError, match=words):
         link_by_overlap(np.zeros((2, 4, 4), int), **options)
+
+
+def test_large_numbers_take_no_memory_and_negative_ones_are_refused() -> None:
+    film = np.zeros((3, 8, 8), np.int64)
+    film[0, 1:4, 1:4], film[1, 1:4, 1:4], film[2, 1:4, 2:5] = 5, (1 << 31) - 1, 1 << 40
+    linked = link_by_overlap(film)
+    assert np.array_equal(linked, (film > 0).astype(np.int32))
+    with pytest.raises(DataError, match="negative"):
+        link_by_overlap(-film)

@@ -1,5 +1,6 @@
 """Images of every kind become the same three planes, or a message that helps."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,12 @@ def test_a_large_image_is_sampled() -> None:
         (np.zeros((0, 5)), {}, "is empty"),
         (np.zeros((1, 1)), {}, "same value"),
         (np.full((9, 9), 7), {}, "same value"),
-        (np.full((9, 9), np.nan), {}, "NaN"),
-        (np.where(np.eye(50) > 0, np.inf, GREY[:50, :30].sum()), {}, "NaN or inf"),
+        (np.full((9, 9), np.nan), {}, "holds no numbers"),
+        (np.full((9, 9), np.inf), {}, "holds no numbers"),
+        (np.ma.masked_all((9, 9), np.uint8), {}, "holds no numbers"),
+        (2**60 + GREY.astype(np.uint64), {}, "too close together"),
+        (np.full((9, 9), 2**63, np.uint64), {}, "same value"),
+        (GREY.astype(object), {}, "values of type object"),
         (np.zeros((2, 3, 8, 8)), {}, "channel axis"),
         (np.zeros((5, 8, 8)), {}, "channel axis"),
         (np.zeros((8, 8, 2)), {"rgb": True}, "not 3 or 4"),
@@ -225,3 +230,104 @@ def test_frozen_planes_do_not_follow_their_array() -> None:
     np.testing.assert_array_equal(frozen.read(), before)
     lazy = Plane([da.from_array(image)])
     assert lazy.frozen() is lazy
+
+
+GAPS = [np.nan, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("gap", [*GAPS, "masked"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_what_is_no_number_counts_as_background(gap: Any, colour: bool) -> None:
+    image = soft(2, 60, 50, *([3] if colour else [])).astype(np.float32)
+    holes = np.zeros((60, 50), bool)
+    holes[10:20, 5:25] = holes[40, 40] = True
+    broken: Any = image.copy()
+    if gap == "masked":
+        whole = image.astype(np.uint8)
+        mask = holes[..., None].repeat(3, 2) if colour else holes
+        broken = np.ma.array(whole, mask=mask)
+    else:
+        broken[holes] = gap
+    plane = Plane([broken])
+    np.testing.assert_array_equal(plane.unknown(), holes)
+    low, high = np.percentile(image[~holes], (1, 99.8))
+    assert plane.limits == pytest.approx((low, high))
+    prepared = plane.prepared()
+    expected = normalise(image, plane.limits)
+    expected = np.moveaxis(expected, 2, 0) if colour else expected[None]
+    assert not plane.smoothing and np.isfinite(prepared).all()
+    np.testing.assert_array_equal(
+        prepared[:, ~holes], np.broadcast_to(expected[:, ~holes], (3, (~holes).sum()))
+    )
+    median = np.median(expected[:, ~holes], axis=1)
+    np.testing.assert_allclose(
+        prepared[:, holes],
+        np.broadcast_to(median[:, None], (3, holes.sum())),
+        rtol=1e-6,
+    )
+    for same in (plane.loaded(), plane.frozen(), Plane([da.from_array(broken)])):
+        np.testing.assert_array_equal(same.prepared(), prepared)
+        np.testing.assert_array_equal(same.unknown(), holes)
+
+
+def test_whole_numbers_are_not_searched_for_gaps() -> None:
+    assert Plane([GREY]).unknown() is None
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "g"])
+@pytest.mark.parametrize("largest", [1e38, 3e38, 1e-38])
+def test_extreme_numbers_look_like_others(dtype: str, largest: float) -> None:
+    image = (GREY.astype(dtype) - 100) / 100 * np.dtype(dtype).type(largest)
+    np.testing.assert_allclose(prepare(image), prepare(GREY), atol=1e-5)
+
+
+def test_the_largest_numbers_of_double_precision() -> None:
+    np.testing.assert_allclose(
+        prepare((GREY - 100.0) / 100 * 1.7e308), prepare(GREY), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8"])
+def test_large_whole_numbers_that_lie_apart(dtype: str) -> None:
+    image = GREY.astype(dtype) * 2**54
+    np.testing.assert_allclose(prepare(image), prepare(GREY), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask"])
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((40, 30), {}),
+        ((40, 30, 3), {}),
+        ((40, 30, 4), {"rgb": True}),
+        ((2, 40, 30), {"channel_axis": 0, "channel": 1}),
+        ((40, 30, 2), {"channel": 1}),
+    ],
+)
+@given(places=st.lists(st.integers(0, 5), min_size=1, max_size=4))
+@settings(max_examples=10, deadline=None)
+def test_axes_of_length_one_do_not_count(
+    kind: str, shape: tuple[int, ...], options: dict[str, Any], places: list[int]
+) -> None:
+    image = soft(3, *shape)
+    expected = prepare(image, **options)
+    longer, more = image, dict(options)
+    for place in places:
+        axis = min(place, longer.ndim)
+        if longer.shape[-1] != 30 and axis == longer.ndim:
+            axis -= 1
+        if "channel_axis" in more and axis <= more["channel_axis"]:
+            more["channel_axis"] += 1
+        longer = np.expand_dims(longer, axis)
+    plane = Plane([longer if kind == "numpy" else da.from_array(longer)], **more)
+    np.testing.assert_array_equal(plane.prepared(), expected)
+    np.testing.assert_array_equal(replace(plane).prepared(), expected)
+    assert plane.channels == (1 if len(shape) == 2 else min(shape[0], shape[-1]))
+
+
+@pytest.mark.parametrize("channel", [None, 0, 1])
+def test_a_last_axis_of_two_holds_channels(channel: int | None) -> None:
+    image = soft(4, 40, 30, 2)
+    plane = Plane([image], channel=channel)
+    assert (plane.channels, plane.shape) == (2, (40, 30))
+    np.testing.assert_array_equal(plane.prepared(), prepare(image[..., channel or 0]))

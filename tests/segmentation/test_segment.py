@@ -20,6 +20,7 @@ from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import run_to_end
 from napari_pmrnet.segmentation.region import Region
 from napari_pmrnet.segmentation.segment import EXTRA_MAPS
+from napari_pmrnet.segmentation.tiles import longest_side
 
 NATIVE = Settings(diameter=25)
 LOOSE = replace(NATIVE, probability_threshold=0.5, seed_threshold=0.05, min_area=1)
@@ -81,7 +82,7 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu(
     tried = []
 
     class Cramped(Model):
-        batch_size = 4
+        batch_size = 16  # of the usual tiles, 4 of these
 
         def predict_tiles(self, tiles, *_):
             tried.append(len(tiles))
@@ -163,7 +164,8 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
         "predict_tiles",
         lambda *args: calls.append(len(args[1])) or predict_tiles(*args),
     )
-    small = image[:, :100]
+    monkeypatch.setattr(diameter_module, "LOOK_SIDE", 10)
+    small = image[:, :60]
     open_size = replace(LOOSE, diameter=None)
     looked = segment(small, open_size, sized)
     once = sum(calls)
@@ -257,6 +259,27 @@ def test_labels_or_a_reason(
     np.testing.assert_array_equal(image, before)
 
 
+@pytest.mark.parametrize("where", ["whole", "region", "masked"])
+def test_nothing_is_found_where_there_are_no_numbers(model: Model, where: str) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (120, 130)).astype(np.float32)
+    holes = np.zeros(image.shape, bool)
+    holes[30:60, 20:90] = holes[80, 80] = True
+    whole = segment(image, LOOSE, model)
+    assert (whole.labels[holes] > 0).any()
+    region = None
+    broken: Any = np.where(holes, np.nan, image)
+    if where == "masked":
+        broken = np.ma.array(image.astype(np.uint8), mask=holes)
+    if where == "region":
+        region = np.ones(image.shape, bool)
+        region[:, 120:] = False
+    found = segment(broken, LOOSE, model, region=region)
+    assert not found.labels[holes].any() and (found.labels > 0).any()
+    assert not found.missed().labels[holes].any()
+    assert [note for note in found.notes if "NaN, infinite or masked" in note]
+    assert not [note for note in whole.notes if "NaN" in note]
+
+
 @settings(max_examples=15, deadline=None)
 @given(fails=st.sets(st.integers(0, 30), max_size=12), batch=st.integers(1, 8))
 def test_labels_do_not_depend_on_when_memory_runs_out(
@@ -324,7 +347,7 @@ def test_a_field_is_segmented_as_the_whole_image_is(model) -> None:
     for kind, values in expected.maps.items():
         np.testing.assert_array_equal(found.maps[kind], values)
     assert found.labels.shape == data.shape
-    reach = 2 * (64 + model.tile + round(4 * plane.smoothing))
+    reach = 2 * (64 + longest_side(model.tile) + round(4 * plane.smoothing))
     assert lazy.read <= (50 + reach) * (70 + reach) < data.size
 
 

@@ -189,6 +189,32 @@ def test_another_configuration_does_not_resume(data: Path, tmp_path: Path) -> No
         train(*sets(data), output, replace(SMALL, epochs=1, seed=5))
 
 
+def test_a_training_on_other_images_does_not_resume(data: Path, tmp_path: Path) -> None:
+    output, config = tmp_path / "w.safetensors", replace(SMALL, epochs=1)
+    train(*sets(data), output, config)
+    before = output.read_bytes()
+    picture = data / "images" / "0.png"
+    Image.fromarray(255 - np.asarray(Image.open(picture))).save(picture)
+    with pytest.raises(DataError, match="with other training images"):
+        train(*sets(data), output, config)
+    with pytest.raises(DataError, match="with other .* weights to begin with"):
+        train(*sets(data), output, config, start_from="dsb18")
+    assert output.read_bytes() == before
+
+
+def test_files_of_another_origin_are_not_written_over(
+    data: Path, tmp_path: Path
+) -> None:
+    output, config = tmp_path / "w.safetensors", replace(SMALL, epochs=1)
+    for ending in (".safetensors", ".json", ".csv"):
+        other = output.with_suffix(ending)
+        other.write_text("mine")
+        with pytest.raises(DataError, match="is there already"):
+            train(*sets(data), output, config)
+        assert other.read_text() == "mine"
+        other.unlink()
+
+
 def test_foreground_loss_is_the_published_one() -> None:
     rng = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 1, 5, 6, generator=rng)

@@ -12,6 +12,7 @@ from napari_pmrnet.segmentation.diameter import choose_scale
 from napari_pmrnet.segmentation.flow_labels import label_nuclei
 from napari_pmrnet.segmentation.plane import prepare
 from napari_pmrnet.segmentation.predict import predict, run_to_end, take_flows
+from napari_pmrnet.segmentation.tiles import longest_side
 
 
 def labels_with_shift(
@@ -69,8 +70,8 @@ def shifted_grid_precision(
     for image_id in dataset.ids:
         image, _ = dataset.load(image_id)
         planes = prepare(image, name=image_id)
-        scale, diameter = run_to_end(choose_scale(model, planes, None))
-        if min(image.shape[:2]) * scale <= model.tile:
+        scale, diameter, _ = run_to_end(choose_scale(model, planes, None))
+        if min(image.shape[:2]) * scale <= longest_side(model.tile):
             continue
         shift = round(model.tile / 2 / scale)
         usual, moved = (

@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path, PurePath
-from typing import BinaryIO
 from urllib.parse import quote
 
 from napari_pmrnet.batch.summary import Row, worst_first
 from napari_pmrnet.batch.thumbnail import DOUBTFUL_COLOUR, SURE_COLOUR
-from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
@@ -25,55 +23,50 @@ MOST = 1000
 _LOW, _HIGH = 0.6, 0.8
 _CHANCE = "Certainty is the estimated probability that a label is right."
 _MEAN = "Certainty is the mean of that of a label's pixels."
+HEAD = '<!doctype html>\n<html lang="en">\n<head>\n'
+TITLE = "<title>Contact sheet: "
 _STYLE = Path(__file__).with_name("contact_sheet.css")
 
 
-def write_sheet(
-    path: Path,
+def as_html(
     rows: Sequence[Row],
     picture: Callable[[str], Path],
     about: Mapping[str, str],
-) -> Path:
-    """Write the contact sheet, whole or not at all.
+    table: str,
+) -> bytes:
+    """Make the contact sheet.
 
     Parameters
     ----------
-    path : Path
-        The HTML file.
     rows : sequence of Row
         In any order. Of more than `MOST` the worst are shown.
     picture : callable
         Path of the thumbnail of a file; it may be missing.
     about : mapping of str
         How the labels were made, by name.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
+    table : str
+        Name of the table beside the page.
     """
-
-    def write(stream: BinaryIO) -> None:
-        for part in _page(sorted(rows, key=worst_first), picture, about):
-            stream.write(part.encode(errors="backslashreplace"))
-
-    replace_file(path, write)
-    return path
+    parts = _page(sorted(rows, key=worst_first), picture, about, table)
+    return b"".join(part.encode(errors="backslashreplace") for part in parts)
 
 
 def _page(
-    rows: Sequence[Row], picture: Callable[[str], Path], about: Mapping[str, str]
+    rows: Sequence[Row],
+    picture: Callable[[str], Path],
+    about: Mapping[str, str],
+    table: str,
 ) -> Iterator[str]:
     """The page, part by part."""
     failed = [row for row in rows if row.error]
     shown = rows[len(failed) :]
     yield (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'{HEAD}<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Contact sheet: {_count(len(rows), 'file')}</title>\n"
+        f"{TITLE}{_count(len(rows), 'file')}</title>\n"
         f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
     )
-    yield from _head(shown, len(failed), about)
+    yield from _head(shown, len(failed), about, table)
     if failed:
         yield f"<h2>{_count(len(failed), 'file')} not segmented</h2>\n"
         yield '<table class="failed">\n'
@@ -91,11 +84,13 @@ def _page(
     if len(shown) > MOST:
         rest = _count(len(shown) - MOST, "file")
         yield f'<p class="lead">{rest} more, all of higher certainty, in '
-        yield f"{_link('summary.csv', 'summary.csv')}.</p>\n"
+        yield f"{_link(table, table)}.</p>\n"
     yield "</body>\n</html>\n"
 
 
-def _head(rows: Sequence[Row], failed: int, about: Mapping[str, str]) -> Iterator[str]:
+def _head(
+    rows: Sequence[Row], failed: int, about: Mapping[str, str], table: str
+) -> Iterator[str]:
     """Title, totals, key and how it was made."""
     kinds = {row.kind for row in rows} or {LabelKind.NUCLEI}
     meaning = _CHANCE if kinds == {LabelKind.NUCLEI} else _MEAN
@@ -113,7 +108,7 @@ def _head(rows: Sequence[Row], failed: int, about: Mapping[str, str]) -> Iterato
         f'rgb{SURE_COLOUR}"></span>{one}<span class="key" style="color:'
         f'rgb{DOUBTFUL_COLOUR}"></span>doubtful {one}, certainty below '
         f"{DOUBT_LIMIT:g}. {meaning} "
-        f"All figures: {_link('summary.csv', 'summary.csv')}.</div>\n"
+        f"All figures: {_link(table, table)}.</div>\n"
     )
     made = {**about, "Written": f"{datetime.now():%Y-%m-%d %H:%M}"}
     lines = (f"{escape(k)}: <code>{escape(v)}</code>" for k, v in made.items())

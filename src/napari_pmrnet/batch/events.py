@@ -54,7 +54,10 @@ class BatchReport:
     Attributes
     ----------
     output : Path
-        The folder; its table and contact sheet are `summary` and `sheet`.
+        The folder.
+    summary, sheet : Path
+        Its table and contact sheet. They have another name than usual where a file
+        that no batch wrote, or that was changed since, has that.
     files : int
         How many were found.
     ended : dict
@@ -75,13 +78,8 @@ class BatchReport:
     rows: list[Row] = field(default_factory=list)
     stopped: bool = False
     device: str = ""
+    summary: Path = field(init=False)
+    sheet: Path = field(init=False)
 
-    @property
-    def summary(self) -> Path:
-        """The table of the folder."""
-        return self.output / SUMMARY
-
-    @property
-    def sheet(self) -> Path:
-        """The contact sheet of the folder."""
-        return self.output / SHEET
+    def __post_init__(self) -> None:
+        self.summary, self.sheet = self.output / SUMMARY, self.output / SHEET

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator
+from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
+from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
 from napari_pmrnet.io.label_zarr import is_label_zarr
+from napari_pmrnet.io.ome_set import parts_of_set
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.provenance import read_label_tag
 from napari_pmrnet.io.tiff import open_tiff
@@ -26,20 +29,28 @@ class Source(NamedTuple):
 
 
 def find_sources(
-    inputs: Iterable[str | Path], output: Path, recursive: bool = False
+    inputs: Iterable[str | Path],
+    output: Path,
+    recursive: bool = False,
+    channel: int | None = None,
 ) -> list[Source]:
     """Find the images that inputs name.
 
     Parameters
     ----------
     inputs : iterable of str or Path
-        Files, folders, OME-Zarr folders and patterns. A file that does not exist is
-        kept, so that it is reported as one that cannot be read.
+        Files, folders, OME-Zarr folders and patterns; what exists under its name as it
+        stands is no pattern, even with brackets in it. What does not exist, or is no
+        plain file though it has the name of an image, is kept, so that it is reported
+        as one that cannot be read.
     output : Path
         Folder of the results. Where it lies inside a folder that is searched, it is
         left out.
     recursive : bool
         Also search subfolders; what is found there goes to subfolders of the output.
+    channel : int, optional
+        Channel that is segmented, by default the first. Of sets of OME-TIFF files with
+        one channel each, the files of the others are left out of what is searched for.
 
     Returns
     -------
@@ -54,17 +65,17 @@ def find_sources(
     sources: dict[Path, Source] = {}
     for name in inputs:
         path = Path(name).expanduser()
-        if path.is_dir() and not is_zarr(path):
-            found = list(_in_folder(path, output, recursive))
+        if os.path.isdir(path) and not is_zarr(path):
+            found = _positions(_in_folder(path, output, recursive), channel or 0)
             more = "" if recursive else " Subfolders are searched if asked for."
             _refuse_none(found, f"{path}: the folder holds no image", more)
-        elif glob.has_magic(str(path)) and not path.exists():
-            found = list(_matching(path, output))
+        elif glob.has_magic(str(path)) and not os.path.lexists(path):
+            found = _positions(_matching(path, output), channel or 0)
             _refuse_none(found, f"{path}: no image matches this pattern")
         else:
             found = [Source(path, Path())]
         for source in found:
-            sources.setdefault(source.path.resolve(), source)
+            sources.setdefault(Path(os.path.realpath(source.path)), source)
     return list(sources.values())
 
 
@@ -76,10 +87,37 @@ def _refuse_none(found: list[Source], what: str, more: str = "") -> None:
         )
 
 
+def _positions(sources: Iterable[Source], channel: int) -> list[Source]:
+    """Leave out files of a set with other channels of positions that are there."""
+    found = list(sources)
+    parts = {
+        source.path: parts_of_set(source.path)
+        for source in found
+        if source.path.stem != image_name(source.path)
+    }
+    there = {
+        (path.parent, part.files, part.number)
+        for path, every in parts.items()
+        for part in every
+        if channel in part.channels
+    }
+    others = {
+        path
+        for path, every in parts.items()
+        if every
+        and all(
+            channel not in part.channels
+            and (path.parent, part.files, part.number) in there
+            for part in every
+        )
+    }
+    return [source for source in found if source.path not in others]
+
+
 def _in_folder(root: Path, output: Path, recursive: bool) -> Iterator[Source]:
     """Images of a folder; hidden files and folders are left out."""
-    left_out = output.resolve()
-    for place, folders, files in os.walk(root):
+    left_out, unread = os.path.realpath(output), []
+    for place, folders, files in os.walk(root, onerror=unread.append):
         here = Path(place)
         subfolder = here.relative_to(root)
         below = sorted(name for name in folders if not name.startswith("."))
@@ -92,32 +130,71 @@ def _in_folder(root: Path, output: Path, recursive: bool) -> Iterator[Source]:
             for name in below
             if recursive
             and not is_zarr(here / name)
-            and (here / name).resolve() != left_out
+            and os.path.realpath(here / name) != left_out
         ]
+    # A folder that cannot be searched is reported as a file is.
+    yield from (Source(Path(error.filename), Path()) for error in unread)
 
 
 def _matching(pattern: Path, output: Path) -> Iterator[Source]:
     """Images that match a pattern, apart from those in an output below its root."""
-    parts = pattern.parts
-    fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-    root, left_out = Path(*parts[:fixed]), output.resolve()
-    inside = left_out.is_relative_to(root.resolve()) and left_out != root.resolve()
-    for name in sorted(glob.glob(str(pattern), recursive=True)):
-        path = Path(name)
+    root, parts = Path(), list(pattern.parts)
+    while parts and (not glob.has_magic(parts[0]) or os.path.lexists(root / parts[0])):
+        root /= parts.pop(0)
+    place, left_out = (Path(os.path.realpath(one)) for one in (root, output))
+    inside = left_out.is_relative_to(place) and left_out != place
+    for path in sorted(set(_expanded(root, parts))):
         if is_label_zarr(path) or not (is_zarr(path) or _is_image(path)):
             continue
-        if inside and path.resolve().is_relative_to(left_out):
+        if inside and Path(os.path.realpath(path)).is_relative_to(left_out):
             continue
         yield Source(path, path.parent.relative_to(root))
 
 
+def _expanded(folder: Path, parts: list[str]) -> Iterator[Path]:
+    """What matches the parts of a pattern below a folder.
+
+    As the module glob does it, but a name that is there as it stands is no pattern, and
+    ``**`` follows no links: two that lead back up would keep it busy for ever.
+    """
+    if not parts:
+        yield folder
+        return
+    part, rest = parts[0], parts[1:]
+    if part == "**":
+        yield from _expanded(folder, rest or ["*"])
+        for below in _names(folder):
+            if os.path.isdir(folder / below) and not os.path.islink(folder / below):
+                yield from _expanded(folder / below, parts)
+    elif os.path.lexists(folder / part):
+        yield from _expanded(folder / part, rest)
+    elif glob.has_magic(part):
+        fits = re.compile(translate(os.path.normcase(part))).match
+        for name in _names(folder, hidden=part.startswith(".")):
+            if fits(os.path.normcase(name)):
+                yield from _expanded(folder / name, rest)
+
+
+def _names(folder: Path, hidden: bool = False) -> list[str]:
+    """Names in a folder; none where there is no folder."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [name for name in names if hidden or not name.startswith(".")]
+
+
 def _is_image(path: Path) -> bool:
-    """Tell whether a file found by searching is an image and no label TIFF of ours."""
+    """Tell whether a file found by searching is to be read as an image.
+
+    Label TIFFs of ours are not. Pipes and links that lead nowhere are, so that they are
+    reported.
+    """
     kind = Format.of(path)
-    if path.name.startswith(".") or kind not in IMAGES or not path.is_file():
+    if path.name.startswith(".") or kind not in IMAGES or os.path.isdir(path):
         return False
     labels = kind is Format.TIFF and path.stem.lower().endswith(LABELS_ENDING)
-    return not (labels and _is_labels(path))
+    return not (labels and os.path.isfile(path) and _is_labels(path))
 
 
 def _is_labels(path: Path) -> bool:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.batch.cluster.files import on_cluster
-from napari_pmrnet.batch.contact_sheet import write_sheet
+from napari_pmrnet.batch.contact_sheet import as_html
 from napari_pmrnet.batch.events import (
     DONE,
     FAILED,
     KEPT,
+    SHEET,
+    SUMMARY,
     UNCHANGED,
     BatchReport,
     Event,
@@ -25,11 +27,12 @@ from napari_pmrnet.batch.events import (
 from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
-from napari_pmrnet.batch.lock import FolderLock
-from napari_pmrnet.batch.run_log import Entry, Record, file_key, make_folder
-from napari_pmrnet.batch.summary import Row, write_summary
+from napari_pmrnet.batch.lock import RunLock
+from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key
+from napari_pmrnet.batch.summary import Row, as_csv
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
+from napari_pmrnet.io.permit import Inputs, Permit, check_folder
 from napari_pmrnet.io.write import disk_is_full, replace_file
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
@@ -157,10 +160,13 @@ class _Batch:
         self.job, self.model, self.stop = job, model, stop
         card = read_card(find_weights(job.settings.model))
         self.weights_hash = (model.card if model else card).sha256
-        self.sources = find_sources(job.inputs, job.output, job.recursive)
-        self.inputs = {source.path.resolve() for source in self.sources}
+        self.sources = find_sources(
+            job.inputs, job.output, job.recursive, job.settings.channel
+        )
+        self.inputs = Inputs(source.path for source in self.sources)
+        check_folder(job.output / FOLDER)
         self.record: Record
-        self.lock: FolderLock
+        self.lock: RunLock
         self.workers: Workers
         self.report = BatchReport(job.output, len(self.sources))
         self._given: dict[int, tuple[Entry, dict[str, Any] | None]] = {}
@@ -171,7 +177,7 @@ class _Batch:
     def steps(self) -> Generator[Event, None, BatchReport]:
         """All files, then the overview of the folder."""
         yield FilesFound([source.path for source in self.sources])
-        self.lock = FolderLock(self.job.output, make_folder(self.job.output))
+        self.lock = RunLock(self.job.output)
         with self.lock:
             self.record = Record(self.job.output)
             self.record.sweep()
@@ -207,8 +213,10 @@ class _Batch:
                 yield from self._follow()
             if self._is_over():
                 return
-            entry = self.record.claim(source, self.inputs, self.job.overwrite)
-            ended = self._look(number, source, entry)
+            image = source.path.absolute()
+            permit = Permit(self.job.overwrite, self.inputs, image)
+            entry = self.record.claim(source, permit)
+            ended = self._look(number, source, entry, permit)
             if ended is not None:
                 yield FileStarted(number, source.path)
                 yield self._ended(number, *ended)
@@ -222,6 +230,10 @@ class _Batch:
                 self.weights_hash,
                 self._given[number][1],
                 self.job.link,
+                # All inputs are many to send to a worker; names were chosen for them.
+                replace(permit, inputs=Inputs([source.path])).with_known(
+                    entry.labels_hash
+                ),
             )
             self.workers.submit(task)
         while self.workers.is_busy:
@@ -237,7 +249,7 @@ class _Batch:
         return self.report.stopped
 
     def _look(
-        self, number: int, source: Source, entry: Entry
+        self, number: int, source: Source, entry: Entry, permit: Permit
     ) -> tuple[str, Row] | None:
         """Outcome of a file that needs no work; None if it does."""
         key = None
@@ -245,11 +257,10 @@ class _Batch:
             key = file_key(
                 source.path, self.job.settings, self.weights_hash, self.job.link
             )
-            if not self.job.overwrite:
-                if self.record.is_finished(entry, key):
-                    return UNCHANGED, entry.row
-                if self.record.is_changed(entry):
-                    return KEPT, replace(entry.row, note=KEPT_NOTE, error="")
+            if not self.job.overwrite and self.record.is_finished(entry, key):
+                return UNCHANGED, entry.row
+            if self.record.is_kept(entry, permit):
+                return KEPT, replace(entry.row, note=KEPT_NOTE, error="")
         self._given[number] = entry, key
         return None
 
@@ -273,13 +284,15 @@ class _Batch:
         if not row.error:
             try:
                 picture = self.record.thumbnail(row.file)
-                replace_file(picture, lambda stream: stream.write(outcome.picture))
+                content = outcome.picture
+                replace_file(picture, lambda stream: stream.write(content), True)
             except DataError as error:
                 if disk_is_full(error):
                     raise
                 row = Row(row.file, row.labels, error=" ".join(str(error).split()))
         if row.error:
-            self.record.add(Entry(row, None, entry.labels_hash))
+            known = outcome.labels_hash or entry.labels_hash
+            self.record.add(Entry(row, None, known))
             return FAILED, replace(row, labels="")
         self._devices.add(outcome.device)
         self.report.device = self.workers.where(sorted(self._devices))
@@ -295,23 +308,28 @@ class _Batch:
     def _summarise_now_and_then(self) -> None:
         """Keep the table near to what is done, for a run that is killed."""
         if time.monotonic() - self._written > SUMMARY_SECONDS:
-            write_summary(self.report.summary, self._rows())
+            try:
+                self._write_summary(self._rows())
+            except DataError as error:  # open in another program, perhaps
+                if disk_is_full(error):
+                    raise
             self._written = time.monotonic()
+
+    def _write_summary(self, rows: list[Row]) -> None:
+        """Write the table of the folder."""
+        self.report.summary = self.record.write_overview(SUMMARY, as_csv(rows))
 
     def _write_overview(self) -> None:
         """Write the table and the contact sheet of the folder."""
         rows = self._rows()
-        write_summary(self.report.summary, rows)
-        write_sheet(
-            self.report.sheet,
-            rows,
-            self.record.thumbnail,
-            {
-                "Model": f"{Path(self.job.settings.model).stem}, SHA-256 "
-                f"{self.weights_hash[:12]}",
-                "Last command": self.job.as_command(),
-            },
-        )
+        self._write_summary(rows)
+        about = {
+            "Model": f"{Path(self.job.settings.model).stem}, SHA-256 "
+            f"{self.weights_hash[:12]}",
+            "Last command": self.job.as_command(),
+        }
+        page = as_html(rows, self.record.thumbnail, about, self.report.summary.name)
+        self.report.sheet = self.record.write_overview(SHEET, page)
 
     def _rows(self) -> list[Row]:
         """Rows of all that the folder holds."""

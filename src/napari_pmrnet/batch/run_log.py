@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,18 +16,30 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from napari_pmrnet.batch.contact_sheet import TITLE as SHEET_TITLE
 from napari_pmrnet.batch.inputs import LABELS_ENDING, Source
+from napari_pmrnet.batch.summary import HEAD as SUMMARY_HEAD
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.formats import image_name
+from napari_pmrnet.io.formats import Format, image_name
 from napari_pmrnet.io.json_lines import JsonLines
-from napari_pmrnet.io.write import disk_is_full
+from napari_pmrnet.io.permit import Permit, parts_of
+from napari_pmrnet.io.provenance import relative_name
+from napari_pmrnet.io.settle import patiently
+from napari_pmrnet.io.write import TEMPORARY, disk_is_full, replace_file
 from napari_pmrnet.settings import Settings
 
 FOLDER = ".napari-pmrnet"
 NOT_IN_THE_LABELS = ("model", "device")
-TEMPORARY = ".pmrnet-*.tmp"
-"""Names of `replace_file` while it writes."""
+ENDINGS = (".tif", ".zarr", ".csv")
+"""Endings of labels: a TIFF, or a Zarr with its table."""
+OVERVIEW = "overview"
+"""What a line of the record has that tells of a table or page of the folder."""
+MOST_NAMES = 1000
+MOST_REFUSALS = 3
+"""Files that the system may refuse to replace before it counts as a fault."""
+LONGEST_STEM = 180
+"""Bytes of a file's name that leave room for what labels and their parts add."""
 ABANDONED_SECONDS = 60.0
 """A file that is being written changes more often than that."""
 
@@ -64,7 +77,7 @@ def file_key(
         If the file cannot be looked at.
     """
     size = newest = 0
-    for part in _parts(path):
+    for part in parts_of(path):
         status = part.stat()
         size, newest = size + status.st_size, max(newest, status.st_mtime_ns)
     made = settings.as_dict()
@@ -78,15 +91,7 @@ def file_key(
 
 def size_of(path: Path) -> int:
     """Bytes of a file or of all files of a folder; 0 if it is not there."""
-    return sum(part.stat().st_size for part in _parts(path) if part.is_file())
-
-
-def _parts(path: Path) -> Iterator[Path]:
-    """The file, or all files of a folder."""
-    if not path.is_dir():
-        yield path
-    for place, _, names in os.walk(path):
-        yield from (Path(place, name) for name in names)
+    return sum(part.stat().st_size for part in parts_of(path) if part.is_file())
 
 
 class Record:
@@ -109,6 +114,7 @@ class Record:
         self._log = JsonLines(self.folder / "record.jsonl")
         self.entries: dict[str, Entry] = {}
         self._taken: set[str] = set()
+        self._overviews: set[str] = set()
         try:
             self.thumbnails.mkdir(exist_ok=True)
             with self._log.path.open("ab"):
@@ -118,6 +124,7 @@ class Record:
             raise cannot_write(self.output, error) from error
         for values in lines:
             self._read(values)
+        self._overviews_before = bool(self._overviews)
 
     @property
     def thumbnails(self) -> Path:
@@ -126,49 +133,42 @@ class Record:
 
     def name(self, path: Path) -> str:
         """A path as the record names it: relative to the output, with slashes."""
-        try:
-            relative = os.path.relpath(path.resolve(), self.output.resolve())
-        except ValueError:  # another drive of Windows
-            return str(path.resolve())
-        return Path(relative).as_posix()
+        return relative_name(path, self.output)
 
     def thumbnail(self, file: str) -> Path:
         """Path of the thumbnail of a file."""
         digest = hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()
         return self.thumbnails / f"{digest[:24]}.jpg"
 
-    def claim(
-        self, source: Source, inputs: set[Path], overwrite: bool = False
-    ) -> Entry:
+    def claim(self, source: Source, permit: Permit) -> Entry:
         """The entry of a file; a new one gets a name for its labels that is free.
 
         Files keep the name that they once got, so names do not depend on what else is
-        in the folder later on. No name leads to an input or, unless `overwrite` is
-        set, to a file that no batch made.
+        in the folder later on.
 
         Parameters
         ----------
         source : Source
-        inputs : set of Path
-            All inputs, resolved.
-        overwrite : bool
+        permit : Permit
+            Tells which names are free, whatever labels and table will be.
         """
         file = self.name(source.path)
         if file in self.entries and self.entries[file].row.labels:
             return self.entries[file]
         stems = _stems(source.path)
         names = ((source.folder / f"{s}{LABELS_ENDING}.tif").as_posix() for s in stems)
-        labels = next(name for name in names if self._is_free(name, inputs, overwrite))
+        labels = next(name for name in names if self._is_free(name, permit))
         entry = Entry(Row(file, labels))
         self.add(entry, sync=False)
         return entry
 
-    def _is_free(self, labels: str, inputs: set[Path], overwrite: bool) -> bool:
-        """Tell whether a file of labels may have this name."""
-        target = self.output / labels
-        if labels.casefold() in self._taken or target.resolve() in inputs:
+    def _is_free(self, labels: str, permit: Permit) -> bool:
+        """Tell whether labels may have this name, with any of its endings."""
+        forms = [Path(labels).with_suffix(ending) for ending in ENDINGS]
+        if any(form.as_posix().casefold() in self._taken for form in forms):
             return False
-        return overwrite or not target.exists()
+        permit = permit.for_table(self.output / forms[1])
+        return all(permit.allows(self.output / form) for form in forms)
 
     def add(self, entry: Entry, sync: bool = True) -> None:
         """Write down what came of a file.
@@ -179,12 +179,15 @@ class Record:
             If it cannot be written.
         """
         values = {**asdict(entry.row), "key": entry.key, "hash": entry.labels_hash}
-        known = {k: v for k, v in values.items() if v not in ("", None)}
+        self._add({k: v for k, v in values.items() if v not in ("", None)}, sync)
+        self._keep(entry)
+
+    def _add(self, values: dict[str, Any], sync: bool) -> None:
+        """Add a line."""
         try:
-            self._log.add(known, sync)
+            patiently(lambda: self._log.add(values, sync))
         except OSError as error:
             raise cannot_write(self.output, error) from error
-        self._keep(entry)
 
     def sweep(self) -> None:
         """Remove temporary files that processes which were killed have left."""
@@ -193,19 +196,78 @@ class Record:
         for place in {self.output, self.folder, self.thumbnails, *places}:
             for path in place.glob(TEMPORARY):
                 with suppress(OSError):
-                    if now - path.stat().st_mtime > ABANDONED_SECONDS:
+                    if path.is_dir():
+                        shutil.rmtree(path)
+                    elif now - path.stat().st_mtime > ABANDONED_SECONDS:
                         path.unlink()
+
+    def write_overview(self, name: str, content: bytes) -> Path:
+        """Write a table or page of the folder, whole or not at all.
+
+        Parameters
+        ----------
+        name : str
+            Where a file has it that no batch wrote, that was changed since or cannot be
+            replaced, a number is added.
+        content : bytes
+
+        Returns
+        -------
+        Path
+            The file written.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        if digest not in self._overviews:
+            self._add({OVERVIEW: name, "hash": digest}, sync=False)
+            self._overviews.add(digest)
+        usual, refused = self.output / name, 0
+        known = frozenset(self._overviews)
+        for number in range(1, MOST_NAMES):
+            end = f"-{number}" if number > 1 else ""
+            path = usual.with_stem(f"{usual.stem}{end}")
+            permit = Permit(self._is_of_before(path), known=known)
+            if not permit.allows(path):
+                continue
+            try:
+                replace_file(path, lambda stream: stream.write(content), permit)
+            except DataError as error:
+                refused += 1
+                if disk_is_full(error) or refused == MOST_REFUSALS:
+                    raise
+            else:
+                return path
+        raise DataError(f"{usual}: no name like it is free. Choose another folder.")
+
+    def _is_of_before(self, path: Path) -> bool:
+        """Tell whether an overview is of a version that noted none of them."""
+        if self._overviews_before or not self.entries:
+            return False
+        with suppress(OSError), path.open("rb") as stream:
+            start = stream.read(1000)
+            return start.startswith(SUMMARY_HEAD) or SHEET_TITLE.encode() in start
+        return False
 
     def is_finished(self, entry: Entry, key: dict[str, Any]) -> bool:
         """Tell whether a file's labels are there and made from the same."""
-        return entry.key == key and (self.output / entry.row.labels).exists()
+        return entry.key == key and self._has_labels(entry)
 
-    def is_changed(self, entry: Entry) -> bool:
-        """Tell whether labels are there, but not as a batch left them."""
-        target = self.output / entry.row.labels
-        if not entry.labels_hash or not target.exists():
-            return False
-        return hash_of(target) != entry.labels_hash
+    def _has_labels(self, entry: Entry) -> bool:
+        """Tell whether there are labels of a file."""
+        return os.path.exists(self.output / entry.row.labels)
+
+    def is_kept(self, entry: Entry, permit: Permit) -> bool:
+        """Tell whether labels are there that are not as a batch left them."""
+        labels = self.output / entry.row.labels
+        if not permit.with_known(entry.labels_hash).allows(labels):
+            return True
+        table = labels.with_suffix(Format.CSV.ending)
+        is_zarr = labels.suffix == Format.ZARR.ending and os.path.exists(labels)
+        return is_zarr and not permit.for_table(labels).allows(table)
 
     def rows(self, present: set[str]) -> list[Row]:
         """Rows of the folder, sorted by file.
@@ -220,12 +282,15 @@ class Record:
             if entry.row.error:
                 if file in present:
                     rows.append(replace(entry.row, labels=""))
-            elif entry.key and (self.output / entry.row.labels).exists():
+            elif entry.key and self._has_labels(entry):
                 rows.append(entry.row)
         return rows
 
     def _read(self, values: dict[str, Any]) -> None:
         """Take in a line of the record, if it is one."""
+        if OVERVIEW in values:
+            self._overviews.add(str(values.get("hash")))
+            return
         with suppress(ValueError, TypeError, AttributeError):
             row = Row.from_dict(values)
             self._keep(Entry(row, values.get("key"), values.get("hash", "")))
@@ -261,21 +326,18 @@ def cannot_write(folder: Path, error: OSError) -> DataError:
     )
 
 
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file, or of the names and hashes of all files of a folder."""
-    if path.is_dir():
-        names = sorted(part.relative_to(path).as_posix() for part in _parts(path))
-        listed = "".join(f"{name} {hash_of(path / name)}\n" for name in names)
-        return hashlib.sha256(listed.encode()).hexdigest()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _stems(path: Path) -> Iterator[str]:
-    """Names for the labels of a file: its stem, its whole name, numbers after that."""
-    stem = image_name(path)
+    """Names for the labels of a file: its stem, its whole name, numbers after that.
+
+    A name that would become too long for a file system is cut, with a hash of the
+    whole one in its place.
+    """
+    stem, name = image_name(path), path.name
+    if len(os.fsencode(name)) > LONGEST_STEM:
+        cut = os.fsencode(name)[:LONGEST_STEM].decode(errors="ignore")
+        stem = name = f"{cut}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
     yield stem
-    yield path.name
+    yield name
     number = 2
     while True:
         yield f"{stem}-{number}"

@@ -6,10 +6,8 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
-from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
 
 
@@ -75,14 +73,12 @@ def worst_first(row: Row) -> tuple[int, float]:
     return (1, 0.0) if row.certainty is None else (2, row.certainty)
 
 
-def write_summary(path: Path, rows: Iterable[Row]) -> Path:
-    """Write rows as a CSV file, whole or not at all.
+HEAD = b"file,labels,nuclei,certainty,doubtful,seconds,"
+"""Start of every table."""
 
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
-    """
+
+def as_csv(rows: Iterable[Row]) -> bytes:
+    """The table of rows."""
     text = io.StringIO(newline="")
     table = csv.DictWriter(
         text, [spec.name for spec in fields(Row)], lineterminator="\n"
@@ -90,15 +86,10 @@ def write_summary(path: Path, rows: Iterable[Row]) -> Path:
     table.writeheader()
     for row in rows:
         table.writerow({name: _cell(value) for name, value in asdict(row).items()})
-    replace_file(path, lambda stream: stream.write(_bytes(text.getvalue())))
-    return path
+    # Also of file names that are no text.
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def _cell(value: Any) -> Any:
     """A value as it stands in the table."""
     return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def _bytes(text: str) -> bytes:
-    """UTF-8, also of file names that are none."""
-    return text.encode(errors="backslashreplace")

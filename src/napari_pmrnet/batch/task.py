@@ -20,17 +20,25 @@ import numpy as np
 from napari_pmrnet._software import misfit
 from napari_pmrnet.batch.cluster.blocks import RowsOnCluster
 from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker_model
-from napari_pmrnet.batch.run_log import cannot_write, hash_of, size_of
+from napari_pmrnet.batch.run_log import cannot_write, size_of
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.thumbnail import thumbnail
-from napari_pmrnet.errors import ClusterError, DataError, PMRNetError, WeightsError
+from napari_pmrnet.errors import (
+    ClusterError,
+    DataError,
+    PMRNetError,
+    TooLargeError,
+    WeightsError,
+)
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.permit import Permit, hash_of
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import disk_is_full
+from napari_pmrnet.proofreading.journal import fingerprint
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 from napari_pmrnet.segmentation.predict import Progress
@@ -67,6 +75,8 @@ class Task:
         `file_key` of the image, so that a large one goes on where it stopped.
     link : str or None
         As of `BatchJob`.
+    permit : Permit
+        What may be replaced at the target.
     """
 
     number: int
@@ -77,11 +87,13 @@ class Task:
     weights_hash: str
     key: dict[str, Any] | None = None
     link: str | None = None
+    permit: Permit = Permit()
 
     @property
     def provenance(self) -> Provenance:
-        """Settings and weights that the labels will have been made with."""
-        return Provenance(self.settings.as_dict(), self.weights_hash)
+        """Settings, weights and image that the labels will have been made from."""
+        settings = self.settings.as_dict()
+        return Provenance(settings, self.weights_hash, self.path.name)
 
 
 @dataclass(frozen=True)
@@ -139,16 +151,22 @@ def file_steps(
         kind = Format.ZARR if on_disk else Format.TIFF
         target = task.target.with_suffix(kind.ending)
         _make_room(target)
+        task.permit.check(target)
         store = _store(target, task, image, rows) if on_disk else None
         found = yield from segment_planes(
             stack, task.settings, model, task.path.name, link=task.link, store=store
         )
         if store is None:
+            made = task.provenance
+            if isinstance(image.data, np.ndarray):
+                made = replace(made, fingerprint=fingerprint(image.data))
             write_labels(
                 target,
                 found.labels,
                 image.space,
-                task.provenance,
+                made,
+                overwrite=task.permit,
+                image=task.path,
             )
         picture = b"" if found.shown is None else thumbnail(*found.shown)
         digest = hash_of(target)
@@ -238,19 +256,23 @@ def _only_image(path: Path) -> tuple[ImageData, list[str]]:
         raise DataError(
             f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
         )
-    if not others:
-        return first, []
-    return first, [f"{len(others) + 1} images in the file, only the first segmented"]
+    notes = list(first.notes)
+    if others:
+        notes.append(f"{len(others) + 1} images in the file, only the first segmented")
+    return first, notes
 
 
 def _images(path: Path) -> list[ImageData]:
-    """Images of a file: lazy ones if the first is too large to be read."""
+    """Images of a file: lazy ones if they are too large to be read."""
     if size_of(path) > LARGE_FILE:
         with suppress(DataError):  # said again when the file is read
             images = open_image(path)
             if Stack.of(images[0]).is_large:
                 return images
-    return read_image(path)
+    try:
+        return read_image(path)
+    except TooLargeError:
+        return open_image(path)
 
 
 def _store(
@@ -262,6 +284,8 @@ def _store(
         image.space,
         identity=task.key,
         fill=None if rows is None else rows.at,
+        overwrite=task.permit,
+        image=task.path,
     )
 
 

@@ -61,7 +61,7 @@ def _as_bytes(pixels: np.ndarray) -> np.ndarray:
     if pixels.ndim == 3 and pixels.dtype == np.uint8:
         return pixels
     try:
-        scaled = normalise(pixels, intensity_limits(pixels))
+        scaled = np.nan_to_num(normalise(pixels, intensity_limits(pixels)))
     except ImageError:
         scaled = np.zeros(pixels.shape, np.float32)
     dark = pixels.ndim == 2 and np.median(scaled) < 0.5

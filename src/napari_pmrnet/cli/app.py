@@ -18,6 +18,7 @@ from napari_pmrnet.cli.segment import segment
 from napari_pmrnet.cli.shared import (
     complain,
     errors,
+    print_any_name,
 )
 from napari_pmrnet.cli.train import train
 from napari_pmrnet.errors import PMRNetError
@@ -43,6 +44,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(message)s", handlers=[_Warnings()]
     )
+    print_any_name()
     keep_freed_memory()
     try:
         app()

@@ -41,15 +41,22 @@ def check_dataset(
         Path | None,
         typer.Option(help="CSV file to write: every image with its split and group."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a --table that is there.")
+    ] = False,
 ) -> None:
     """Read all of a data set: count what is there, and say what looks wrong.
 
     The exit status is 1 if the folder is of another data set or nothing can be used.
     """
+    from napari_pmrnet.io.permit import Permit
+    from napari_pmrnet.io.write import replace_file
     from napari_pmrnet.research.check import check, sizes
     from napari_pmrnet.research.published import where_split
     from napari_pmrnet.research.registry import open_reader
 
+    if table is not None:
+        Permit(overwrite).check(table)
     reader = open_reader(name, folder)
     with progress_bar() as bar:
         task = bar.add_task("reading", total=len(reader.items))
@@ -66,7 +73,8 @@ def check_dataset(
     say(found.by_subset(column).to_string())
     _tell(found.problems)
     if table is not None:
-        found.images.to_csv(table)
+        text = found.images.to_csv().encode()
+        replace_file(table, lambda stream: stream.write(text), overwrite)
         say(str(table))
 
 

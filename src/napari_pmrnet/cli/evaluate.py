@@ -15,6 +15,7 @@ from napari_pmrnet.cli.shared import (
     Data,
     Dataset,
     MaxSide,
+    Overwrite,
     Split,
     Strict,
     progress_bar,
@@ -37,6 +38,7 @@ def evaluate(
     column: Column = "split",
     subset: Annotated[str, typer.Option(help="Value of that column.")] = "test",
     strict: Strict = False,
+    overwrite: Overwrite = False,
     settings: Settings,
 ) -> None:
     """Score a model: foreground, nuclei and certainty, overall and by modality."""
@@ -48,6 +50,9 @@ def evaluate(
     if output is not None:
         with needs("research", "The report"):
             import matplotlib  # noqa: F401  missed before the work begins, if at all
+        from napari_pmrnet.evaluation.report import check_report_place
+
+        check_report_place(output, overwrite)
     model = load_model(settings.model, settings.device)
     opened = open_dataset(
         dataset, data, split, column, subset, strict, max_side=max_side
@@ -74,7 +79,7 @@ def evaluate(
         from napari_pmrnet.evaluation.report import write_report
 
         for path in write_report(
-            output, scores, tables, model, opened, settings, conditions
+            output, scores, tables, model, opened, settings, conditions, overwrite
         ):
             say(str(path))
 
@@ -86,10 +91,15 @@ def benchmark(
     output: Annotated[
         Path | None, typer.Option(help="Markdown file for the tables.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Measure the speed on this machine, against a U-Net where MONAI is installed."""
     from napari_pmrnet.benchmark import as_markdown, run_benchmark
+    from napari_pmrnet.io.permit import Permit
+    from napari_pmrnet.io.write import replace_file
 
+    if output is not None:
+        Permit(overwrite).check(output)
     with progress_bar() as bar:
         task = bar.add_task("loading the network", total=None)
         report = run_benchmark(
@@ -98,4 +108,4 @@ def benchmark(
     text = as_markdown(report)
     say(text)
     if output is not None:
-        output.write_text(text, encoding="utf-8")
+        replace_file(output, lambda stream: stream.write(text.encode()), overwrite)

@@ -67,17 +67,26 @@ def finetune(
     if output.suffix != ".safetensors":
         raise DataError(f"{output}: weights end in .safetensors. Name such a file.")
     folder = output.with_suffix(".training")
+    found = corrections_of_files(images, review or (), labels, channel)
+    keep = KEPT_FOR_THESE if only_these else KEPT
+    settings = TuneSettings(minutes=minutes, keep=keep)
     job = Job(folder)
-    if not job.exists:
-        found = corrections_of_files(images, review or (), labels, channel)
-        keep = KEPT_FOR_THESE if only_these else KEPT
-        settings = TuneSettings(minutes=minutes, keep=keep)
-        job = Job.create(folder, found, start_from, settings, device)
-    else:
+    if job.exists:
+        if what := job.difference(found, start_from, settings):
+            raise DataError(
+                f"{folder}: holds a training with other {what}. Name another output, "
+                "or remove that folder to begin anew."
+            )
         say(f"{folder}: going on with the training that was begun there.")
+        job.write({**job.about, "device": device})
+    else:
+        for path in (output, output.with_suffix(".json")):
+            if path.exists():
+                raise DataError(f"{path}: is there already. Name another output.")
+        job = Job.create(folder, found, start_from, settings, device)
     try:
         run_job(job)
-    except (ArithmeticError, MemoryError, RuntimeError) as error:
+    except (ArithmeticError, MemoryError, OSError, RuntimeError) as error:
         raise PMRNetError(describe_error(error, "give the command again")) from error
     if note := job.last(NOTE):
         say(note["message"])
@@ -86,5 +95,5 @@ def finetune(
         say(f"{name}: {before[name]:.3f} before, {after[name]:.3f} after")
     for suffix in (".safetensors", ".json"):
         shutil.move(job.weights.with_suffix(suffix), output.with_suffix(suffix))
-    shutil.rmtree(folder)
+    job.remove()
     say(str(output))

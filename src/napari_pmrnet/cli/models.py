@@ -94,6 +94,9 @@ def export(
         Format | None,
         typer.Option("--format", help="By default what the ending of FILE says."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace FILE if it is there.")
+    ] = False,
 ) -> None:
     """Export a model and run the exported one against ours.
 
@@ -102,7 +105,8 @@ def export(
     """
     from napari_pmrnet.export.write import export_model
 
-    done = export_model(name, file, None if kind is None else kind.value)
+    ending = None if kind is None else kind.value
+    done = export_model(name, file, ending, overwrite=overwrite)
     say(f"{done.path}: written. {done.checked}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,10 +43,21 @@ MaxSide = Annotated[
     ),
 ]
 Column = Annotated[str, typer.Option(help="Column of the split table.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files of --output."),
+]
 Strict = Annotated[
     bool,
     typer.Option(help="Stop if a file is faulty, rather than go on without it."),
 ]
+
+
+def print_any_name() -> None:
+    """Print what the encoding of the output lacks as an escape, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(line: str, style: str | None = None) -> None:

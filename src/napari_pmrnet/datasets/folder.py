@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from napari_pmrnet.datasets.base import OpenedDataset, collected
 from napari_pmrnet.datasets.table import (
@@ -22,7 +21,8 @@ from napari_pmrnet.datasets.table import (
     read_split_table,
 )
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.pictures import read_picture
+from napari_pmrnet.io.label_numbers import check_labels
+from napari_pmrnet.io.pictures import open_picture, read_picture
 from napari_pmrnet.io.tiff import read_tiff_array
 
 
@@ -209,8 +209,7 @@ def _checked_image(path: Path) -> np.ndarray:
 
 def _image_size(path: Path) -> tuple[int, ...]:
     """(H, W) of an 8-bit picture, decoding only one that does not look sound."""
-    faults = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-    with suppress(*faults), Image.open(path) as picture:
+    with suppress(DataError), open_picture(path) as picture:
         width, height = picture.size
         sound = not picture.mode.startswith(("I", "F"))
         picture.verify()
@@ -222,15 +221,11 @@ def _image_size(path: Path) -> tuple[int, ...]:
 def _checked_labels(path: Path) -> np.ndarray:
     """Instance labels of a TIFF file as int32 (H, W)."""
     labels = read_tiff_array(path)
-    if labels.dtype.kind not in "iu" or labels.ndim != 2:
+    if labels.ndim != 2:
         raise DataError(
-            f"{path}: labels must be one plane of whole numbers, not {labels.dtype} "
-            f"of shape {labels.shape}."
+            f"{path}: labels must be one plane, not an array of shape {labels.shape}."
         )
-    if labels.size and (labels.min() < 0 or labels.max() > np.iinfo(np.int32).max):
-        raise DataError(
-            f"{path}: labels must lie between 0 and 2147483647. Renumber them from 1."
-        )
+    check_labels(labels, str(path))
     return labels.astype(np.int32)
 
 

@@ -7,14 +7,15 @@ palette, three equal channels, or a JPEG whose edges hold a dozen grey levels.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import IMAGES, Format
-from napari_pmrnet.io.pictures import read_picture
+from napari_pmrnet.io.label_numbers import check_labels
+from napari_pmrnet.io.pictures import open_picture, read_picture
 from napari_pmrnet.io.tiff import open_tiff, read_tiff_array
 
 FORMATS = (*IMAGES, Format.BMP)
@@ -126,9 +127,11 @@ def read_labels(path: Path) -> np.ndarray:
     if values is None:
         values = grey_if_grey(_pixels(path))
     if values.ndim == 3:
-        colours = values.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+        # Colours of 16 bits a channel are above what 32 bits hold.
+        colours = values.astype(np.int64) @ np.array([1 << 32, 1 << 16, 1], np.int64)
         known = np.union1d(colours, 0)
         values = np.searchsorted(known, colours)
+    check_labels(values, str(path))
     return values.astype(np.int32)
 
 
@@ -179,11 +182,8 @@ def image_size(path: Path) -> tuple[int, int]:
     if Format.of(path) is Format.TIFF:
         with open_tiff(path) as tiff:
             return _without_channels(tiff.series[0].shape)
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return read_picture(path).shape[:2]
+    with open_picture(path) as picture:
+        return picture.height, picture.width
 
 
 def _pixels(path: Path) -> np.ndarray:
@@ -223,8 +223,6 @@ def _palette_indices(path: Path) -> np.ndarray | None:
     """The numbers stored in a picture with a palette; None if it has none."""
     if Format.of(path) is Format.TIFF:
         return None
-    try:
-        with Image.open(path) as picture:
-            return np.array(picture) if picture.mode == "P" else None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
+    with suppress(DataError), open_picture(path) as picture:
+        return np.array(picture) if picture.mode == "P" else None
+    return None

@@ -169,7 +169,7 @@ def protocol_classes(
         `classes_of` the pixels with a probability above one half, and the true labels.
     """
     planes = protocol_image(image).numpy()
-    scale, _ = run_to_end(choose_scale(model, planes, None))
+    scale = run_to_end(choose_scale(model, planes, None)).scale
     maps = run_to_end(predict(model, planes, scale=scale, flips=flips)).maps
     return classes_of(maps["probability"] > 0.5, maps), protocol_labels(truth)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,15 @@ from napari_pmrnet.evaluation.plots import (
     plot_worst,
 )
 from napari_pmrnet.evaluation.tables import Scores, has_objects, image_table
+from napari_pmrnet.io.permit import Permit
+from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation import Settings, segment
 
 WORST = 8
 PLOTS = {"precision.png": plot_precision, "reliability.png": plot_reliability}
 """Plots of instances, by file."""
+FILES = ("images.csv", "scores.json", "report.md", "worst.png", *PLOTS)
 
 
 def write_report(
@@ -32,13 +36,14 @@ def write_report(
     dataset: OpenedDataset,
     settings: Settings,
     conditions: Mapping[str, str],
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write ``images.csv``, ``scores.json``, ``report.md`` and the plots that apply.
 
     Parameters
     ----------
     folder : Path
-        Made if missing; files of an earlier report are replaced.
+        Made if missing.
     scores : list of ImageScore
     tables : mapping of DataFrame
         Their `summary`.
@@ -46,26 +51,49 @@ def write_report(
         What the scores were made with; the worst images are segmented again.
     conditions : mapping of str
         What was run, for the head of the report.
+    overwrite : bool
+        Whether files of an earlier report may be replaced.
 
     Returns
     -------
     list of Path
         The files written.
+
+    Raises
+    ------
+    DataError
+        If one of them cannot be written.
     """
+    check_report_place(folder, overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     images = image_table(scores)
-    images.round(4).to_csv(folder / "images.csv")
-    (folder / "scores.json").write_text(_as_json(tables, conditions))
-    plots = PLOTS if has_objects(scores) else {}
-    for name, plot in plots.items():
-        plot(scores).savefig(folder / name)
+    texts = {
+        "images.csv": str(images.round(4).to_csv()),
+        "scores.json": _as_json(tables, conditions),
+        "report.md": _as_markdown(tables, images, conditions),
+    }
+    for name, text in texts.items():
+        _write(folder / name, text.encode(), overwrite)
     worst = images.sort_values(_ranking(images)).index[:WORST]
-    plot_worst(_segment_again(worst, model, dataset, settings)).savefig(
-        folder / "worst.png"
-    )
-    (folder / "report.md").write_text(_as_markdown(tables, images, conditions))
-    names = ("images.csv", "report.md", "scores.json", "worst.png")
-    return [folder / name for name in sorted((*names, *plots))]
+    figures = {"worst.png": plot_worst(_segment_again(worst, model, dataset, settings))}
+    if has_objects(scores):
+        figures |= {name: plot(scores) for name, plot in PLOTS.items()}
+    for name, figure in figures.items():
+        stream = BytesIO()
+        figure.savefig(stream, format="png")
+        _write(folder / name, stream.getvalue(), overwrite)
+    return [folder / name for name in sorted((*texts, *figures))]
+
+
+def check_report_place(folder: Path, overwrite: bool) -> None:
+    """Raise a `DataError` if a report may not be written to a folder."""
+    for name in FILES:
+        Permit(overwrite).check(folder / name)
+
+
+def _write(path: Path, content: bytes, overwrite: bool) -> None:
+    """Write a file of the report."""
+    replace_file(path, lambda stream: stream.write(content), overwrite)
 
 
 def _ranking(images: pd.DataFrame) -> str:

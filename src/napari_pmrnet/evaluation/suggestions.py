@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.evaluation.instance import iou_matrix
+from napari_pmrnet.io.label_numbers import number_labels
 from napari_pmrnet.proofreading.suggestions import MERGE, SPLIT, Suggestions
 
 MAINLY = 0.5
@@ -23,7 +24,16 @@ class Needed(NamedTuple):
 
 
 def overlaps(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Common pixels of every label (rows) and true label (columns), 0 included."""
+    """Common pixels of every label (rows) and true nucleus (columns), 0 included.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+        Numbered 1 to n.
+    truth : ndarray of int, shape (H, W)
+        Any numbers from 0; columns are in their order.
+    """
+    truth, _ = number_labels(truth)
     width = int(truth.max(initial=0)) + 1
     height = int(labels.max(initial=0)) + 1
     keys = labels.ravel().astype(np.int64) * width + truth.ravel()

@@ -31,6 +31,7 @@ from napari_pmrnet.export.onnx import (
     onnx_bytes,
     sample_tiles,
 )
+from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.card import ModelCard
 from napari_pmrnet.models.label_kind import LabelKind, class_channels
@@ -58,7 +59,7 @@ CITATIONS = (
 )
 
 
-def export_package(name: str, target: Path) -> str:
+def export_package(name: str, target: Path, overwrite: Overwrite = False) -> str:
     """Write a model as a package of bioimage.io and run it against ours.
 
     Parameters
@@ -67,6 +68,8 @@ def export_package(name: str, target: Path) -> str:
         Name of a model, or path of its weights.
     target : Path
         Zip file to write; nothing is written if a check fails.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -98,7 +101,7 @@ def export_package(name: str, target: Path) -> str:
         for file, data in files.items():
             (Path(folder) / file).write_bytes(data)
         files[DESCRIPTION] = _description(spec, model, Path(folder))
-    replace_file(target, lambda stream: _write(stream, files))
+    replace_file(target, lambda stream: _write(stream, files), overwrite)
     return f"{checked} The description is valid."
 
 

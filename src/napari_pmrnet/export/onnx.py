@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from napari_pmrnet._runtime import import_torch
 from napari_pmrnet._software import needs, require
 from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.models.model import Model, activate
@@ -47,7 +48,7 @@ NORMALISATION = (
 logger = logging.getLogger(__name__)
 
 
-def export_onnx(name: str, target: Path) -> str:
+def export_onnx(name: str, target: Path, overwrite: Overwrite = False) -> str:
     """Write a model as ONNX and run it against ours.
 
     Parameters
@@ -56,6 +57,8 @@ def export_onnx(name: str, target: Path) -> str:
         Name of a model, or path of its weights.
     target : Path
         File to write; nothing is written if the check fails.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def export_onnx(name: str, target: Path) -> str:
     model = load_for_export(name)
     content = onnx_bytes(model)
     checked = check_export(content, model)
-    replace_file(target, lambda stream: stream.write(content))
+    replace_file(target, lambda stream: stream.write(content), overwrite)
     return checked
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.export.archive import add_file
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.permit import Inputs, Overwrite, Permit
 from napari_pmrnet.io.write import checked_target, replace_file
-from napari_pmrnet.models.card import read_verified
+from napari_pmrnet.models.card import card_path, read_verified
 from napari_pmrnet.models.library import SUFFIX, find_weights
 
 ZIP, ONNX, BIOIMAGEIO = "zip", "onnx", "bioimageio"
@@ -51,7 +52,13 @@ def format_of(path: str | Path) -> str:
     )
 
 
-def export_model(name: str, path: str | Path, kind: str | None = None) -> Exported:
+def export_model(
+    name: str,
+    path: str | Path,
+    kind: str | None = None,
+    *,
+    overwrite: Overwrite = False,
+) -> Exported:
     """Write a model to a file and check what was written.
 
     Parameters
@@ -64,6 +71,8 @@ def export_model(name: str, path: str | Path, kind: str | None = None) -> Export
         ``zip``: weights and card, to be imported elsewhere. ``onnx``: the network with
         its activations. ``bioimageio``: that in a model package. By default what the
         ending of `path` says.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced. The model itself never is.
 
     Raises
     ------
@@ -77,19 +86,22 @@ def export_model(name: str, path: str | Path, kind: str | None = None) -> Export
         raise WeightsError(
             f"There is no format '{kind}'. Choose one of: {', '.join(ENDINGS)}."
         )
-    target = checked_target(path, Format.ONNX if kind == ONNX else Format.ZIP)
+    weights = find_weights(name)
+    own = Inputs((weights, card_path(weights)))
+    permit = replace(Permit.of(overwrite), inputs=own)
+    target = checked_target(path, Format.ONNX if kind == ONNX else Format.ZIP, permit)
     if kind == ZIP:
-        return _export_zip(name, target)
+        return _export_zip(name, target, permit)
     if kind == ONNX:
         from napari_pmrnet.export.onnx import export_onnx
 
-        return Exported(target, export_onnx(name, target))
+        return Exported(target, export_onnx(name, target, permit))
     from napari_pmrnet.export.bioimageio import export_package
 
-    return Exported(target, export_package(name, target))
+    return Exported(target, export_package(name, target, permit))
 
 
-def _export_zip(name: str, target: Path) -> Exported:
+def _export_zip(name: str, target: Path, permit: Permit) -> Exported:
     """Weights and card, as `import_model` takes them."""
     path = find_weights(name)
     weights, card = read_verified(path)
@@ -101,5 +113,5 @@ def _export_zip(name: str, target: Path) -> Exported:
             for ending, content in files:
                 add_file(archive, f"{stem}{ending}", content)
 
-    replace_file(target, write)
+    replace_file(target, write, permit)
     return Exported(target, "Weights and card belong together.")

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.write import replace_file
 
 UNKNOWN = -1
@@ -63,6 +64,7 @@ class Corrections:
                 labels=self.labels,
                 reviewed=self.reviewed,
             ),
+            overwrite=False,
         )
 
     @classmethod
@@ -109,8 +111,10 @@ def corrections_of(
     Raises
     ------
     DataError
-        If no nucleus was accepted or edited, or the image has another shape.
+        If no nucleus was accepted or edited, the image has another shape, or there
+        are labels that `check_labels` does not let pass.
     """
+    check_labels(labels, f"'{name}'")
     reviewed = flags.index[flags["reviewed"].to_numpy(bool)].to_numpy(int)
     reviewed = reviewed[np.isin(reviewed, labels)]
     if not reviewed.size:

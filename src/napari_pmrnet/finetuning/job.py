@@ -1,28 +1,35 @@
 """A training on corrections, as a folder: whoever opens it knows how far it has come.
 
 The window and the process that trains share nothing but these files. A job that was
-killed is started again with the same folder and goes on from its last epoch.
+killed is started again with the same folder and goes on from its last epoch. The
+process that trains holds a lock on the folder, which ends with it, however it ends.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from filelock import FileLock, Timeout
+
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.io.json_lines import JsonLines
-from napari_pmrnet.io.write import replace_file
+from napari_pmrnet.io.write import replace_file, unwritable
 
-ABOUT, LOG, WEIGHTS, CHECKPOINT = (
+ABOUT, LOG, WEIGHTS, CHECKPOINT, LOCK = (
     "job.json",
     "log.jsonl",
     "tuned.safetensors",
     "tuned.ckpt",
+    "lock",
 )
 STARTED, BEFORE, EPOCH, NOTE, AFTER, DONE, FAILED = (
     "started",
@@ -38,6 +45,10 @@ STARTED, BEFORE, EPOCH, NOTE, AFTER, DONE, FAILED = (
 KEPT, KEPT_FOR_THESE = 0.6, 0.3
 """Share of the model's own weights that stays: for a model of many kinds of images, and
 for one of images like the corrected ones."""
+
+
+class JobTakenError(DataError):
+    """A job that another process is training."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +125,15 @@ class Job:
         if folder.is_dir() and any(folder.iterdir()):
             raise DataError(f"{folder}: is not empty. Choose a new folder.")
         folder.mkdir(parents=True, exist_ok=True)
-        for number, one in enumerate(corrections):
-            one.save(folder / f"corrections-{number:03d}.npz")
         job = cls(folder)
-        about = {"model": model, "device": device}
-        job.write({**about, "settings": asdict(settings or TuneSettings())})
+        try:
+            for number, one in enumerate(corrections):
+                one.save(folder / f"corrections-{number:03d}.npz")
+            about = {"model": model, "device": device}
+            job.write({**about, "settings": asdict(settings or TuneSettings())})
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return job
 
     @property
@@ -162,10 +177,85 @@ class Job:
         """Log of what was said so far, one event a line."""
         return JsonLines(self.folder / LOG)
 
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Keep other processes from training this job.
+
+        Raises
+        ------
+        JobTakenError
+            If one does.
+        DataError
+            If the folder is gone or cannot be written to.
+        """
+        if not self.exists:
+            raise DataError(f"{self.folder}: holds no training any more.")
+        lock = FileLock(self.folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise JobTakenError(
+                f"{self.folder}: another window or program is training there. Wait "
+                "until it ends, or stop it there."
+            ) from error
+        except OSError as error:
+            raise unwritable(self.folder / LOCK, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def is_taken(self) -> bool:
+        """Tell whether another process is training this job."""
+        if not (self.folder / LOCK).exists():
+            return False
+        try:
+            with self.taken():
+                return False
+        except JobTakenError:
+            return True
+        except DataError:
+            return False
+
+    def remove(self) -> None:
+        """Delete the folder with all that is in it, if there is one.
+
+        Raises
+        ------
+        JobTakenError
+            If another process trains it.
+        """
+        if not self.exists:
+            return
+        with self.taken():
+            # First what makes it a job: killed here, no part of it is gone on with.
+            (self.folder / ABOUT).unlink()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def difference(
+        self, corrections: Sequence[Corrections], model: str, settings: TuneSettings
+    ) -> str:
+        """What this job does not share with what is asked for; empty if it shares all.
+
+        Parameters
+        ----------
+        corrections, model, settings
+            As for `create`.
+        """
+        pairs = {
+            "images or labels": (digest_of(self.corrections()), digest_of(corrections)),
+            "model to begin with": (self.about["model"], model),
+            "settings": (self.settings, settings),
+        }
+        return " and ".join(
+            name for name, (own, asked) in pairs.items() if own != asked
+        )
+
     def write(self, about: dict[str, Any]) -> None:
         """Replace what `about` gives."""
         text = json.dumps(about, indent=1).encode()
-        replace_file(self.folder / ABOUT, lambda stream: stream.write(text))
+        replace_file(self.folder / ABOUT, lambda stream: stream.write(text), True)
 
     def corrections(self) -> list[Corrections]:
         """The corrections of the job."""
@@ -191,3 +281,13 @@ class Job:
     def is_done(self) -> bool:
         """Tell whether weights and scores are there."""
         return self.weights.exists() and self.last(DONE) is not None
+
+
+def digest_of(corrections: Sequence[Corrections]) -> str:
+    """SHA-256 (hexadecimal) of the names, images and labels of corrections."""
+    digest = hashlib.sha256()
+    for one in corrections:
+        for part in (one.image, one.labels, np.asarray(one.reviewed, np.int64)):
+            digest.update(f"{one.name} {part.shape} {part.dtype.str}".encode())
+            digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()

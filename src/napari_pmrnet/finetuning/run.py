@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 
@@ -29,11 +29,18 @@ from napari_pmrnet.finetuning.job import (
     NOTE,
     STARTED,
     Job,
+    JobTakenError,
 )
+from napari_pmrnet.io.write import disk_is_full
 from napari_pmrnet.models.card import ModelCard
 
 logger = logging.getLogger(__name__)
 
+TAKEN, FULL = 3, 4
+"""Exit codes of the process."""
+FULL_DISK = (
+    "The disk is full. Make room, then {}: the training goes on from its last epoch."
+)
 _BROKE = (
     "The training became unstable in epoch {} (its loss is not a number); these are "
     "the best weights before that."
@@ -41,7 +48,7 @@ _BROKE = (
 
 
 def run_job(job: Job) -> None:
-    """Train, score before and after, and write the weights.
+    """Train, score before and after, and write the weights; one process at a time.
 
     Parameters
     ----------
@@ -50,12 +57,21 @@ def run_job(job: Job) -> None:
 
     Raises
     ------
+    JobTakenError
+        If another process trains it.
     PMRNetError
-        If there is nothing to learn from, or model or folder are damaged.
+        If there is nothing to learn from, or model or folder are damaged, or the model
+        is another than the one it was begun with.
     FloatingPointError
         If the loss is not finite in the first epoch; later, the best weights so far are
         kept.
     """
+    with job.taken():
+        _train(job)
+
+
+def _train(job: Job) -> None:
+    """Steps of `run_job`."""
     from napari_pmrnet.finetuning.finetune import (
         crop_source,
         steps_for,
@@ -71,6 +87,12 @@ def run_job(job: Job) -> None:
         raise DataError(
             f"'{model.name}' is a model of {model.card.label_kind}; corrections "
             "are of nuclei. Begin with a model of nuclei."
+        )
+    begun_with = about.setdefault("weights_hash", model.card.sha256)
+    if begun_with != model.card.sha256:
+        raise DataError(
+            f"The model '{model.name}' has changed since this training was begun. "
+            "Start it anew."
         )
     corrections = job.corrections()
     division = divide(corrections, settings.seed)
@@ -158,24 +180,38 @@ def _save(
         "scores": {"before": before, "after": after},
         "date": f"{date.today():%Y-%m-%d}",
     }
-    save_model(job.weights, state, ModelCard(tuned))
+    save_model(job.weights, state, ModelCard(tuned), overwrite=True)
 
 
 def main() -> None:
-    """Run the job of a folder; what goes wrong is the last event of its log."""
+    """Run the job of a folder; what goes wrong is the last event of its log.
+
+    Exits with `TAKEN` if another process trains it, which alone writes the log then,
+    with `FULL` if the disk is full, so that the log cannot tell of it, and with 1 if
+    anything else went wrong.
+    """
     job = Job(Path(sys.argv[1]))
     keep_freed_memory()
     low = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", 10)
     psutil.Process().nice(low)
     try:
         run_job(job)
+    except JobTakenError as error:
+        raise SystemExit(TAKEN) from error
     except PMRNetError as error:
-        job.say(FAILED, message=str(error))
-        raise SystemExit(1) from error
+        _fail(job, error, str(error))
     except Exception as error:
         logger.exception("training on corrections failed")
-        job.say(FAILED, message=describe_error(error))
-        raise SystemExit(1) from error
+        _fail(job, error, describe_error(error))
+
+
+def _fail(job: Job, error: Exception, message: str) -> NoReturn:
+    """End the process; a full disk takes no message."""
+    try:
+        job.say(FAILED, message=message)
+    except OSError as second:
+        raise SystemExit(FULL if disk_is_full(second) else 1) from error
+    raise SystemExit(FULL if disk_is_full(error) else 1) from error
 
 
 def describe_error(error: Exception, again: str = "choose Continue") -> str:
@@ -193,6 +229,8 @@ def describe_error(error: Exception, again: str = "choose Continue") -> str:
             "The training became unstable (its loss is not a number). Nothing was "
             "kept. Check the corrected labels, then start it anew."
         )
+    if disk_is_full(error):
+        return FULL_DISK.format(again)
     if isinstance(error, MemoryError) or "out of memory" in str(error):
         return (
             "The training ran out of memory. Close other images and programs, then "

@@ -9,11 +9,12 @@ import numpy as np
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections, corrections_of
+from napari_pmrnet.finetuning.label_files import drawn_labels, label_files
 from napari_pmrnet.io.images import read_image
-from napari_pmrnet.io.tiff import read_tiff_array
 from napari_pmrnet.proofreading.journal import (
     Restored,
     fingerprint,
+    fingerprints,
     journal_path,
     read_journal,
 )
@@ -37,8 +38,8 @@ def corrections_of_files(
     reviews : sequence of Path
         Folders of saved reviews, each of one of the images.
     labels : Path, optional
-        Folder with corrected labels named after the images, ``<name>.tif`` or
-        ``<name>_labels.tif``; all their nuclei count as reviewed.
+        Folder with corrected labels, see `label_files`; all their nuclei count as
+        reviewed.
     channel : int, optional
         Channel that was segmented.
 
@@ -51,43 +52,76 @@ def corrections_of_files(
     Raises
     ------
     DataError
-        If a file cannot be read, or there is nothing reviewed of an image.
+        If a file cannot be read, there is nothing reviewed of an image, or labels or a
+        review are of none or not clearly of one.
+    JournalError
+        If the journal beside an image is of another one.
     """
-    saved = [load_review(folder) for folder in reviews]
-    return [_corrections(Path(path), saved, labels, channel) for path in images]
+    images = [Path(path) for path in images]
+    saved = _by_image(reviews)
+    drawn = {} if labels is None else label_files(images, labels)
+    found, seen = [], set()
+    for path in images:
+        image = read_image(path)[0]
+        whole = np.asarray(image.data)
+        known = fingerprint(whole)
+        seen.add(known)
+        forms = fingerprints(whole, image.channel_axis, image.rgb)
+        plane = Plane(
+            [whole],
+            channel=channel,
+            channel_axis=image.channel_axis,
+            rgb=image.rgb,
+            name=path.name,
+            channel_names=image.metadata.get("channel_names", ()),
+        )
+        if path in drawn:
+            labelled = drawn_labels(drawn[path], path, whole, forms)
+            numbers = np.unique(labelled[labelled > 0])
+            found.append(Corrections(path.name, plane.read(), labelled, numbers))
+        elif known in saved:
+            review = saved[known][1]
+            found.append(_reviewed(path.name, plane.read(), review, review.maps))
+        else:
+            review = _journal_of(path, known)
+            found.append(_reviewed(path.name, plane.read(), review, {}))
+    for image_hash, (folder, _) in saved.items():
+        if image_hash not in seen:
+            raise DataError(
+                f"{folder}: is not the review of any of these images as they are now. "
+                "Name its image, or leave it out."
+            )
+    return found
 
 
-def _corrections(
-    path: Path, saved: Sequence[SavedReview], labels: Path | None, channel: int | None
-) -> Corrections:
-    found = read_image(path)[0]
-    whole = np.asarray(found.data)
-    plane = Plane(
-        [whole],
-        channel=channel,
-        channel_axis=found.channel_axis,
-        rgb=found.rgb,
-        name=path.name,
-        channel_names=found.metadata.get("channel_names", ()),
-    )
-    pixels = plane.read()
-    drawn = None if labels is None else _labels_for(path, labels)
-    if drawn is not None:
-        numbers = np.unique(drawn[drawn > 0])
-        if not numbers.size:
-            raise DataError(f"{path}: its labels are empty. Leave the image out.")
-        return Corrections(path.name, pixels, drawn, numbers)
-    image = fingerprint(whole)
-    for review in saved:
-        if review.image == image:
-            return _reviewed(path.name, pixels, review, review.maps)
+def _by_image(folders: Sequence[Path]) -> dict[str, tuple[Path, SavedReview]]:
+    """Saved reviews by the fingerprint of their image; two of one are refused."""
+    found: dict[str, tuple[Path, SavedReview]] = {}
+    for folder in dict.fromkeys(map(Path, folders)):
+        review = load_review(folder)
+        other, _ = found.setdefault(review.image, (folder, review))
+        if other != folder:
+            raise DataError(
+                f"{folder}: is a review of the same image as {other}. Name one."
+            )
+    return found
+
+
+def _journal_of(path: Path, image: str) -> Restored:
+    """The journal of an image file with this fingerprint."""
     journal = journal_path(path, image)
     if not journal.exists():
         raise DataError(
             f"{path}: there is no review of it. Review it in napari, or name the "
             "folder of a saved review (--review) or of corrected labels (--labels)."
         )
-    return _reviewed(path.name, pixels, read_journal(journal), {})
+    kept = read_journal(journal)
+    if kept.image != image:
+        raise DataError(
+            f"{path}: {journal} is the review of another image, or this one was "
+            "changed since. Review it in napari, or leave it out."
+        )
+    return kept
 
 
 def _reviewed(
@@ -109,16 +143,3 @@ def _reviewed(
     return corrections_of(
         name, pixels, kept.labels, flags, kept.found, shown.get("certainty")
     )
-
-
-def _labels_for(path: Path, folder: Path) -> np.ndarray | None:
-    """Labels drawn on an image, if the folder has some."""
-    for name in (f"{path.stem}.tif", f"{path.stem}_labels.tif"):
-        if (folder / name).exists():
-            found = read_tiff_array(folder / name)
-            if found.ndim != 2 or found.dtype.kind not in "iu":
-                raise DataError(
-                    f"{folder / name}: labels must be one plane of whole numbers."
-                )
-            return found.astype(np.int32)
-    return None

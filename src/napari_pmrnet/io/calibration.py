@@ -26,16 +26,20 @@ class Calibration:
         Lower-case axis letter to step and unit.
     channel_names : tuple of str
         Empty if the file names no channels.
+    origins : dict of str to float
+        Axis letter to the place of the first pixel, in the unit of the step.
     """
 
     steps: dict[str, tuple[float, str]] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
+    origins: dict[str, float] = field(default_factory=dict)
 
     def space(self, axes: Iterable[str]) -> Space:
         """Space of an array with these axes; one pixel where unknown."""
-        known = [(axis, *self.steps.get(axis, (1.0, PIXEL))) for axis in axes]
-        letters, scale, units = zip(*known, strict=True)
-        return Space(letters, scale, units)
+        axes = tuple(axes)
+        steps = [self.steps.get(axis, (1.0, PIXEL)) for axis in axes]
+        scale, units = zip(*steps, strict=True)
+        return Space.of(axes, scale, units, [self.origins.get(a, 0.0) for a in axes])
 
 
 def plain_calibration(page: tifffile.TiffPage) -> Calibration:
@@ -98,7 +102,18 @@ def imagej_calibration(
     names = metadata.get("Labels") or ()
     channels = metadata.get("channels", 1)
     named = len(names) == channels > 1
-    return Calibration(steps, tuple(map(str, names)) if named else ())
+    origins = {
+        axis: -number * steps.get(axis, (1.0, PIXEL))[0]
+        for axis in "xyz"
+        if (number := _finite(metadata.get(f"{axis}origin")))
+    }
+    return Calibration(steps, tuple(map(str, names)) if named else (), origins)
+
+
+def imagej_origin(space: Space) -> dict[str, float]:
+    """Entries of ImageJ's description that say where a space begins, in pixels."""
+    placed = zip(space.axes, space.translate, space.scale, strict=False)
+    return {f"{a}origin": -place / abs(step) for a, place, step in placed if a in "xyz"}
 
 
 def ome_calibrations(ome_xml: str) -> list[Calibration]:
@@ -154,11 +169,17 @@ def _pixel_step(page: tifffile.TiffPage, tag_name: str) -> float:
 
 def _positive(value: Any) -> float | None:
     """The value as a positive finite float, or None."""
+    number = _finite(value)
+    return number if number is not None and number > 0 else None
+
+
+def _finite(value: Any) -> float | None:
+    """The value as a finite float, or None."""
     try:
         number = float(value)
     except (TypeError, ValueError):
         return None
-    return number if math.isfinite(number) and number > 0 else None
+    return number if math.isfinite(number) else None
 
 
 def _listed(value: Any) -> list[Any]:

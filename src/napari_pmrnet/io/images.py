@@ -18,7 +18,10 @@ from napari_pmrnet.io.calibration import (
     ome_calibrations,
     plain_calibration,
 )
+from napari_pmrnet.io.chunks import absent_notes, lazy_array
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
+from napari_pmrnet.io.memory import check_room
+from napari_pmrnet.io.ome_set import OwnImage, PageArray, own_images
 from napari_pmrnet.io.ome_zarr import (
     import_zarr,
     is_zarr,
@@ -27,8 +30,17 @@ from napari_pmrnet.io.ome_zarr import (
 )
 from napari_pmrnet.io.pictures import read_picture
 from napari_pmrnet.io.provenance import METADATA_KEY, Tag, read_label_tag
-from napari_pmrnet.io.space import Space
-from napari_pmrnet.io.tiff import native_order, open_tiff
+from napari_pmrnet.io.space import Space, has_two_channels_last
+from napari_pmrnet.io.tiff import (
+    LIBRARIES,
+    absent_pieces,
+    as_shown,
+    colours_of,
+    has_grey_alpha,
+    native_order,
+    open_tiff,
+    read_pages,
+)
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -64,6 +76,8 @@ class ImageData:
         settings and the weights' hash that made them.
     coarser : tuple of dask.array.Array
         Smaller copies of `data` in a pyramid that was opened lazily.
+    notes : tuple of str
+        What the user should know, such as chunks that are not stored.
     """
 
     data: np.ndarray | da.Array
@@ -74,6 +88,7 @@ class ImageData:
     is_labels: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
     coarser: tuple[np.ndarray | da.Array, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_image(path: str | Path) -> list[ImageData]:
@@ -83,15 +98,17 @@ def read_image(path: str | Path) -> list[ImageData]:
     ----------
     path : str or Path
         ImageJ, OME or plain TIFF, PNG, JPEG or OME-Zarr. Of a pyramid the finest level
-        is read.
+        is read; of a file that is one of a set, what lies in that file.
 
     Returns
     -------
     list of ImageData
-        One entry a series; one alone for most files.
+        One entry a series; one alone for most files. Axes of length one are dropped.
 
     Raises
     ------
+    TooLargeError
+        If it unpacks to more than the free memory; `open_image` may open it.
     DataError
         If the file is missing, damaged or of another kind.
     SoftwareError
@@ -163,11 +180,14 @@ def open_image(path: str | Path) -> list[ImageData]:
 def _open_zarr(path: Path) -> Iterator[ImageData]:
     """Every image of an OME-Zarr folder, lazily."""
     for image in open_ome_zarr(path):
-        yield _oriented(image.levels, image.letters, image.calibration, image.name)
+        found = _oriented(image.levels, image.letters, image.calibration, image.name)
+        yield replace(found, notes=image.notes)
 
 
 def _in_memory(image: ImageData, path: Path) -> ImageData:
     """An image that was opened lazily, read."""
+    pixels = math.prod(map(int, image.data.shape))
+    check_room(path, pixels * image.data.dtype.itemsize)
     with readable(path):
         data = native_order(np.ascontiguousarray(image.data))
     return replace(image, data=data, coarser=())
@@ -187,13 +207,26 @@ def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
         tag = read_label_tag(tiff.pages.first.description)
         if tag is not None:
             return [_own_labels(tiff, path, tag, image_name(path))]
+        own = own_images(tiff, path)
+        if own is not None:
+            names = _series_names([one.name for one in own], image_name(path))
+            return [
+                _from_set(tiff, path, one, name, lazy)
+                for one, name in zip(own, names, strict=True)
+            ]
         _refuse_cut_stack(tiff, path)
         every = tiff.series
         series = every if every[0].kind in _KINDS_WITH_SERIES else every[:1]
         calibrations = _calibrations(tiff, len(series))
-        names = _series_names(series, image_name(path))
+        names = _series_names([one.name for one in series], image_name(path))
         return [
-            _from_series(one, _pixels(one, path, number, zarr), calibration, name)
+            _from_series(
+                one,
+                _pixels(one, path, number, zarr),
+                calibration,
+                name,
+                tiff.is_imagej,
+            )
             for number, (one, calibration, name) in enumerate(
                 zip(series, calibrations, names, strict=True)
             )
@@ -205,14 +238,25 @@ def _pixels(
 ) -> list[np.ndarray] | list[da.Array]:
     """The finest level of a series, or with the package zarr all, lazily."""
     if zarr is None:
-        return [native_order(series.levels[0].asarray())]
-    import dask.array as da
-
+        return [read_pages(series.levels[0], path)]
     stores = (
-        tifffile.imread(path, aszarr=True, series=number, level=level)
+        tifffile.imread(path, aszarr=True, series=number, level=level, _multifile=False)
         for level in range(len(series.levels))
     )
-    return [da.from_zarr(zarr.open_array(store, mode="r")) for store in stores]
+    opened = (zarr.open_array(store, mode="r") for store in stores)
+    return [lazy_array(array, path, LIBRARIES) for array in opened]
+
+
+def _from_set(
+    tiff: tifffile.TiffFile, path: Path, own: OwnImage, name: str, lazy: bool
+) -> ImageData:
+    """An image, or the part of one, that lies in a file of a set."""
+    page = tiff.pages[int(own.pages.flat[0])].aspage()
+    pixels = PageArray(path, own.pages, page)
+    letters = own.letters + page.axes.lower()
+    data = pixels.lazy() if lazy else pixels.whole()
+    found = _shown([data], page, letters, own.calibration, name, False)
+    return replace(found, notes=own.notes)
 
 
 def _refuse_cut_stack(tiff: tifffile.TiffFile, path: Path) -> None:
@@ -227,11 +271,11 @@ def _refuse_cut_stack(tiff: tifffile.TiffFile, path: Path) -> None:
         )
 
 
-def _series_names(series: list[tifffile.TiffPageSeries], stem: str) -> list[str]:
+def _series_names(names: list[str], stem: str) -> list[str]:
     """One name a series, each different if there are more than one."""
-    if len(series) == 1:
+    if len(names) == 1:
         return [stem]
-    return [f"{stem} {i}: {s.name}".rstrip(": ") for i, s in enumerate(series, start=1)]
+    return [f"{stem} {i}: {name}".rstrip(": ") for i, name in enumerate(names, start=1)]
 
 
 def _calibrations(tiff: tifffile.TiffFile, count: int) -> list[Calibration]:
@@ -247,7 +291,7 @@ def _calibrations(tiff: tifffile.TiffFile, count: int) -> list[Calibration]:
 
 def _own_labels(tiff: tifffile.TiffFile, path: Path, tag: Tag, name: str) -> ImageData:
     """A label image of ours; its axes of length one, which ImageJ drops, restored."""
-    data = native_order(tiff.series[0].asarray())
+    data = read_pages(tiff.series[0], path)
     about = tiff.imagej_metadata or {}
     lengths = {axis: int(about.get(key, 1)) for axis, key in _IMAGEJ_COUNTS.items()}
     page = tiff.pages.first
@@ -272,10 +316,33 @@ def _from_series(
     levels: Sequence[np.ndarray | da.Array],
     calibration: Calibration,
     name: str,
+    imagej: bool,
 ) -> ImageData:
     """One series of a TIFF as an image."""
     finest = series.levels[0]
-    letters, rgb = finest.axes.lower(), _is_colour(finest)
+    letters, page = finest.axes.lower(), finest.keyframe
+    absent = (0, 0) if finest.dataoffset is not None else absent_pieces(finest.pages)
+    found = _shown(levels, page, letters, calibration, name, imagej)
+    return replace(found, notes=absent_notes(*absent))
+
+
+def _shown(
+    levels: Sequence[np.ndarray | da.Array],
+    page: tifffile.TiffPage,
+    letters: str,
+    calibration: Calibration,
+    name: str,
+    imagej: bool,
+) -> ImageData:
+    """Arrays of pages that are all like one, as an image that looks as in Fiji."""
+    if has_grey_alpha(page) and "s" in letters:
+        axis = letters.index("s")
+        levels = [level[(slice(None),) * axis + (0,)] for level in levels]
+        letters = letters.replace("s", "")
+    coloured = colours_of(page, imagej) is not None
+    levels = [as_shown(level, page, imagej) for level in levels]
+    letters = letters if "s" in letters or not coloured else f"{letters}s"
+    rgb = coloured or _is_colour(page, letters, levels[0].shape)
     return _oriented(levels, letters, calibration, name, rgb)
 
 
@@ -287,8 +354,18 @@ def _oriented(
     rgb: bool = False,
 ) -> ImageData:
     """Arrays as an image with y and x last and channels told apart."""
-    if not rgb and "c" not in letters:
+    shape = tuple(map(int, levels[0].shape))
+    unnamed = set(letters) - {"y", "x"} <= set("qi") and not rgb
+    if unnamed and has_two_channels_last(shape):
+        letters = "yxc"
+    elif not rgb and "c" not in letters:
         letters = letters.replace("s", "c")
+    single = tuple(
+        axis for axis, n in enumerate(shape) if n == 1 and letters[axis] not in "yxs"
+    )
+    kept = tuple(0 if axis in single else slice(None) for axis in range(len(letters)))
+    levels = [level[kept] for level in levels]
+    letters = "".join(a for i, a in enumerate(letters) if i not in single)
     last = "yxs" if rgb else "yx"
     order = [i for i, letter in enumerate(letters) if letter not in last]
     order += [letters.index(letter) for letter in last]
@@ -308,8 +385,8 @@ def _oriented(
     )
 
 
-def _is_colour(series: tifffile.TiffPageSeries) -> bool:
+def _is_colour(page: tifffile.TiffPage, letters: str, shape: tuple[int, ...]) -> bool:
     """Tell whether the samples of a pixel are red, green, blue and perhaps alpha."""
-    if "S" not in series.axes or series.keyframe.photometric not in _COLOUR:
+    if "s" not in letters or page.photometric not in _COLOUR:
         return False
-    return series.shape[series.axes.index("S")] in {3, 4}
+    return shape[letters.index("s")] in {3, 4}

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_pmrnet.io.settle import settle_file
+
 
 @dataclass(frozen=True)
 class JsonLines:
@@ -44,7 +46,7 @@ class JsonLines:
             stream.write(json.dumps(values).encode() + b"\n")
             stream.flush()
             if sync:
-                os.fsync(stream.fileno())
+                settle_file(stream)
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Every object so far; lines that hold none, or a part of one, are passed over.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.ome_zarr import import_zarr, readable
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance, Tag
+from napari_pmrnet.io.settle import settle_file
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import OME_UNITS, canonical_unit
 
@@ -31,7 +33,7 @@ def create_label_zarr(
     space: Space | None = None,
     provenance: Provenance | None = None,
 ) -> zarr.Array:
-    """Make an empty label image on disk, in place of any that is there.
+    """Make an empty label image on disk, where there is nothing yet.
 
     The folder is OME-Zarr 0.4 (Zarr 2) of a single level, since napari can edit that
     and every reader of OME-Zarr opens it.
@@ -45,7 +47,8 @@ def create_label_zarr(
     name : str
         Of the image, for those who open it.
     space : Space, optional
-        Letters t, z, y, x of the axes, steps and units; by default y, x and one pixel.
+        Letters t, z, y, x of the axes, steps, units and place; by default y, x and one
+        pixel.
     provenance : Provenance, optional
         What made the labels.
 
@@ -59,12 +62,10 @@ def create_label_zarr(
     SoftwareError
         If zarr is missing or does not fit.
     OSError
-        If the folder cannot be made.
+        If the folder cannot be made, or is there already.
     """
     zarr = import_zarr(path)
-    if path.exists():
-        shutil.rmtree(path)
-    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group = zarr.open_group(path, mode="w-", zarr_format=2)
     levels = tuple(min(n, CHUNK) for n in shape[-2:])
     array = group.create_array(
         LEVEL,
@@ -76,7 +77,12 @@ def create_label_zarr(
     )
     space = (space or Space()).filled(len(shape))
     tag = Tag(
-        Space.of(space.axes or "yx", space.scale, map(canonical_unit, space.units)),
+        Space.of(
+            space.axes or "yx",
+            space.scale,
+            map(canonical_unit, space.units),
+            space.translate,
+        ),
         provenance or Provenance(),
     )
     group.attrs.update(_metadata(name, tag))
@@ -115,7 +121,54 @@ def open_label_zarr(path: str | Path, mode: str = "r+") -> zarr.Array:
 
 def is_label_zarr(path: str | Path) -> bool:
     """Tell whether a folder is a label image of ours, without opening it."""
-    return _tag(path) is not None
+    return label_zarr_tag(path) is not None
+
+
+def chunks_hash(path: str | Path, settle: bool = False) -> str:
+    """SHA-256 of the chunks of a label image as they lie on the disk.
+
+    Parameters
+    ----------
+    path : str or Path
+    settle : bool
+        Wait until every one of them is on the disk.
+
+    Raises
+    ------
+    OSError
+        If one cannot be read, or does not get there.
+    """
+    digest, level = hashlib.sha256(), Path(path) / LEVEL
+    names = (Path(place, name) for place, _, names in os.walk(level) for name in names)
+    for part in sorted(names):
+        with part.open("rb+" if settle else "rb") as stream:
+            each = hashlib.sha256(stream.read()).hexdigest()
+            if settle:
+                settle_file(stream)
+        digest.update(f"{part.relative_to(level).as_posix()} {each}\n".encode())
+    return digest.hexdigest()
+
+
+def seal_label_zarr(path: Path, made_of: str, table: str) -> None:
+    """Note of whole labels what they are of and how they were written.
+
+    Parameters
+    ----------
+    path : Path
+        Of `create_label_zarr`.
+    made_of, table : str
+        As of `Tag`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    tag = label_tag(path)._replace(
+        made_of=made_of, sha256=chunks_hash(path, settle=True), table=table
+    )
+    group = import_zarr(path).open_group(path, mode="r+")
+    group.attrs.update({METADATA_KEY: tag.as_dict()})
 
 
 def label_tag(path: str | Path) -> Tag:
@@ -126,13 +179,14 @@ def label_tag(path: str | Path) -> Tag:
     DataError
         If it is none of ours.
     """
-    found = _tag(path)
+    found = label_zarr_tag(path)
     if found is None:
         raise DataError(f"{path}: holds no labels of napari-pmrnet.")
     return found
 
 
-def _tag(path: str | Path) -> Tag | None:
+def label_zarr_tag(path: str | Path) -> Tag | None:
+    """Return what a label image of ours says of itself; None for anything else."""
     try:
         text = (Path(path) / ".zattrs").read_text(encoding="utf-8")
         return Tag.from_dict(json.loads(text).get(METADATA_KEY))
@@ -148,14 +202,17 @@ def _metadata(name: str, tag: Tag) -> dict[str, Any]:
         | ({"unit": OME_UNITS[unit]} if unit in OME_UNITS else {})
         for axis, unit in zip(space.axes, space.units, strict=True)
     ]
-    step = {"type": "scale", "scale": list(space.scale)}
+    steps: list[dict[str, Any]] = [{"type": "scale", "scale": list(space.scale)}]
+    if space.translate:
+        place = list(space.translate)
+        steps.append({"type": "translation", "translation": place})
     return {
         "multiscales": [
             {
                 "version": "0.4",
                 "name": name,
                 "axes": described,
-                "datasets": [{"path": LEVEL, "coordinateTransformations": [step]}],
+                "datasets": [{"path": LEVEL, "coordinateTransformations": steps}],
             }
         ],
         "image-label": {"version": "0.4"},

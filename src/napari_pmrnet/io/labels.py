@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,13 +18,26 @@ import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.calibration import imagej_origin
 from napari_pmrnet.io.formats import Format
-from napari_pmrnet.io.provenance import METADATA_KEY, Provenance, Tag, software
+from napari_pmrnet.io.label_numbers import check_labels
+from napari_pmrnet.io.permit import Overwrite
+from napari_pmrnet.io.provenance import (
+    METADATA_KEY,
+    Provenance,
+    Tag,
+    array_hash,
+    relative_name,
+    software,
+)
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import MICROMETRES, SECONDS, canonical_unit
 from napari_pmrnet.io.write import checked_target, replace_file
 
+LARGEST_CLASSIC = 2**32 - 2**25
+"""Bytes of pixels above which a file is a BigTIFF; the classic format ends at 4 GB."""
 _LETTERS = "tzcyx"
+_LARGEST_STORED = int(np.iinfo(np.uint32).max)
 _AXIS_NAMES = {
     "time": "t",
     "frame": "t",
@@ -58,21 +72,13 @@ def smallest_unsigned_dtype(labels: np.ndarray) -> np.dtype:
     dtype('uint16')
     """
     labels = np.asarray(labels)
-    if labels.dtype.kind not in "iub":
-        raise DataError(
-            f"labels must be whole numbers, not {labels.dtype}. Convert them to an "
-            "integer type first."
-        )
-    lowest, highest = (labels.min(), labels.max()) if labels.size else (0, 0)
-    if lowest < 0:
-        raise DataError(
-            f"labels must not be negative, but {lowest} is among them. Use 0 for the "
-            "background and positive numbers for nuclei."
-        )
-    for dtype in (np.uint8, np.uint16, np.uint32):
-        if highest <= np.iinfo(dtype).max:
-            return np.dtype(dtype)
-    raise DataError(f"label {highest} is above 4294967295. Renumber the labels from 1.")
+    check_labels(labels, largest=_LARGEST_STORED)
+    highest = int(labels.max(initial=0))
+    return next(
+        np.dtype(kind)
+        for kind in (np.uint8, np.uint16, np.uint32)
+        if highest <= np.iinfo(kind).max
+    )
 
 
 def write_labels(
@@ -80,11 +86,15 @@ def write_labels(
     labels: np.ndarray,
     space: Space | None = None,
     provenance: Provenance | None = None,
+    *,
+    overwrite: Overwrite = False,
+    image: Path | None = None,
 ) -> Path:
     """Write labels as a TIFF file for ImageJ and Fiji.
 
     The file appears whole or not at all: it is written beside its place under another
-    name and then renamed.
+    name and then renamed. Of more than 4 GB it is a BigTIFF, which Fiji opens with
+    Bio-Formats.
 
     Parameters
     ----------
@@ -93,11 +103,17 @@ def write_labels(
     labels : numpy.ndarray
         Whole numbers from 0, with a y, an x and at most a t, z and c axis.
     space : Space, optional
-        Axes, steps and units. Of the names of axes t, z, c, y, x and words such as
-        "time" are understood; the others become x, y, z and t from the last axis on.
+        Axes, steps, units and place. Of the names of axes t, z, c, y, x and words such
+        as "time" are understood; the others become x, y, z and t from the last axis on.
         Axes are stored in the order t, z, c, y, x. By default steps are one pixel.
     provenance : Provenance, optional
         What made the labels, kept in the description.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
+    image : Path, optional
+        File that the labels were segmented from. It allows a later run on that image
+        to replace them while they are as they are now: leave it out for labels that
+        may have been corrected.
 
     Returns
     -------
@@ -125,24 +141,23 @@ def write_labels(
     >>> int(read.data.sum()), read.space.pixel_size, read.space.unit, read.is_labels
     (100, (0.25, 0.25), 'um', True)
     """
-    target = checked_target(path, Format.TIFF)
+    target = checked_target(path, Format.TIFF, overwrite)
     try:
         stored = np.asarray(labels)
-        stored = stored.astype(smallest_unsigned_dtype(stored))
+        stored = stored.astype(smallest_unsigned_dtype(stored), copy=False)
         checked = _checked_space(space or Space(), stored.ndim)
         if stored.size == 0:
             raise DataError("the labels are empty. Choose a layer that has pixels.")
     except DataError as error:
         raise DataError(f"{target}: not written, {error}") from None
     order = sorted(range(stored.ndim), key=lambda i: _LETTERS.index(checked.axes[i]))
-    sorted_space = Space(
-        tuple(checked.axes[i] for i in order),
-        tuple(checked.scale[i] for i in order),
-        tuple(checked.units[i] for i in order),
-    )
-    tag = Tag(sorted_space, provenance or Provenance())
     stored = np.ascontiguousarray(stored.transpose(order))
-    replace_file(target, lambda stream: _write_tiff(stream, stored, tag))
+    tag = Tag(checked.of_axes(order), provenance or Provenance())
+    if image is not None:
+        place = Path(os.path.realpath(target)).parent
+        made_of, digest = relative_name(image, place), array_hash(stored)
+        tag = tag._replace(made_of=made_of, sha256=digest)
+    replace_file(target, lambda stream: _write_tiff(stream, stored, tag), overwrite)
     return target
 
 
@@ -150,7 +165,8 @@ def _write_tiff(stream: BinaryIO, labels: np.ndarray, tag: Tag) -> None:
     """Write labels and their description to an open stream."""
     steps = dict(zip(tag.space.axes, _imagej_steps(tag.space), strict=True))
     info = json.dumps(tag.provenance.as_dict(), indent=1)
-    with tifffile.TiffWriter(stream, byteorder=">") as tiff:
+    big = labels.nbytes > LARGEST_CLASSIC
+    with tifffile.TiffWriter(stream, bigtiff=big, byteorder=">") as tiff:
         tiff.write(
             labels,
             photometric="minisblack",
@@ -176,6 +192,7 @@ def _description(
         extra["spacing"] = steps["z"][0]
     if "t" in steps and steps["t"][1] == "s":
         extra.update(finterval=steps["t"][0], tunit="sec")
+    extra |= imagej_origin(tag.space)
     extra[METADATA_KEY] = json.dumps(tag.as_dict())
     return tifffile.imagej_description(
         labels.shape,
@@ -213,7 +230,13 @@ def _checked_space(space: Space, ndim: int) -> Space:
         )
     if len(units) != ndim:
         raise DataError(f"{len(units)} units are given, but the labels have {ndim}.")
-    return Space(tuple(letters), steps, tuple(map(canonical_unit, units)))
+    if len(filled.translate) not in (0, ndim) or not all(
+        map(math.isfinite, filled.translate)
+    ):
+        raise DataError(
+            f"place {filled.translate} of the first pixel does not fit {ndim} axes."
+        )
+    return Space.of(letters, steps, map(canonical_unit, units), filled.translate)
 
 
 def _axis_letters(axes: Sequence[str], ndim: int) -> list[str]:

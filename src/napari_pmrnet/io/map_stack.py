@@ -9,18 +9,24 @@ import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.calibration import imagej_origin
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.space import Space
-from napari_pmrnet.io.tiff import open_tiff
+from napari_pmrnet.io.tiff import open_tiff, read_pages
 from napari_pmrnet.io.write import checked_target, replace_file
 
 LARGEST_EXACT = 1 << 24
+LARGEST = 2**32 - 2**25
+"""Bytes of pixels that a file of ImageJ holds."""
 
 
 def write_stack(
     path: str | Path,
     pages: Mapping[str, np.ndarray],
     space: Space | None = None,
+    *,
+    overwrite: Overwrite = False,
 ) -> Path:
     """Write images of one shape as the channels of one TIFF that Fiji opens.
 
@@ -33,7 +39,9 @@ def write_stack(
     pages : mapping of ndarray, each (H, W)
         Images by name, such as ``labels``, ``certainty`` and ``boundary``.
     space : Space, optional
-        Size of a pixel; by default one pixel.
+        Size of a pixel, and place; by default one pixel at the origin.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -43,14 +51,20 @@ def write_stack(
     Raises
     ------
     DataError
-        If shapes differ, a label is too large to be kept, or the file cannot be
-        written.
+        If shapes differ, a label is too large to be kept, the file would be above
+        4 GB or cannot be written.
     """
     space = space or Space()
-    target = checked_target(path, Format.TIFF)
+    target = checked_target(path, Format.TIFF, overwrite)
     shapes = {name: image.shape for name, image in pages.items()}
     if len(set(shapes.values())) != 1:
         raise DataError(f"{target}: the pages differ in shape: {shapes}.")
+    size = sum(image.size for image in pages.values()) * np.float32().itemsize
+    if size > LARGEST:
+        raise DataError(
+            f"{target}: {len(pages)} pages of this size are above the 4 GB that a TIFF "
+            "of ImageJ holds. Write the labels alone, or crop the image."
+        )
     for name, image in pages.items():
         if image.dtype.kind in "iu" and image.max(initial=0) >= LARGEST_EXACT:
             raise DataError(
@@ -66,8 +80,14 @@ def write_stack(
             stacked,
             imagej=True,
             resolution=(1 / width, 1 / height),
-            metadata={"axes": "CYX", "unit": space.unit, "Labels": list(pages)},
+            metadata={
+                "axes": "CYX",
+                "unit": space.unit,
+                **imagej_origin(space),
+                "Labels": list(pages),
+            },
         ),
+        overwrite,
     )
     return target
 
@@ -82,7 +102,7 @@ def read_stack(path: str | Path) -> dict[str, np.ndarray]:
     """
     with open_tiff(path) as tiff:
         names = (tiff.imagej_metadata or {}).get("Labels")
-        stacked = tiff.asarray()
+        stacked = read_pages(tiff.series[0], Path(path))
     if isinstance(names, str):
         names = [names]
     stacked = stacked[None] if stacked.ndim == 2 else stacked

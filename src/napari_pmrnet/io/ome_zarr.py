@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from napari_pmrnet._software import needs, require
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.calibration import Calibration
+from napari_pmrnet.io.chunks import absent_notes, lazy_array, stored_chunks
 from napari_pmrnet.io.formats import image_name
 from napari_pmrnet.io.reading import reading, words
 from napari_pmrnet.io.units import PIXEL, canonical_unit
@@ -24,21 +27,29 @@ LIBRARIES = ("zarr", "numcodecs", "dask", "numpy")
 """Libraries that read Zarr folders."""
 _MARKS = ("zarr.json", ".zgroup", ".zattrs")
 _LETTERS = {"channel": "c", "time": "t"}
+_CODECS = {
+    *("adler32", "astype", "bitround", "blosc", "bytes", "bz2", "cast_value", "crc32"),
+    *("crc32c", "delta", "fixedscaleoffset", "fletcher32", "gzip", "jenkins_lookup3"),
+    *("lz4", "lzma", "packbits", "pcodec", "quantize", "sharding_indexed", "shuffle"),
+    *("scale_offset", "transpose", "zfpy", "zlib", "zstd"),
+}
+"""Codecs of numbers. Others can run what a file says, such as pickle."""
 _BEFORE_AXES_WERE_NAMED = "tczyx"
 
 
 class ZarrImage(NamedTuple):
-    """Dask arrays, from the finest level on, an axis letter each, calibration, name."""
+    """Dask arrays, the finest first, a letter an axis, calibration, name and notes."""
 
     levels: tuple[da.Array, ...]
     letters: str
     calibration: Calibration
     name: str
+    notes: tuple[str, ...] = ()
 
 
 def is_zarr(path: str | Path) -> bool:
     """Tell whether a path is the folder of a Zarr group, without opening it."""
-    return any((Path(path) / mark).is_file() for mark in _MARKS)
+    return any(os.path.isfile(Path(path) / mark) for mark in _MARKS)
 
 
 def import_zarr(path: str | Path) -> Any:
@@ -66,7 +77,6 @@ def open_ome_zarr(path: str | Path) -> list[ZarrImage]:
     Returns
     -------
     list of ZarrImage
-        Axes of length one are dropped, as TIFF readers do.
 
     Raises
     ------
@@ -99,7 +109,7 @@ def _images(group: Any, path: Path) -> Iterator[ZarrImage]:
     about = _metadata(group)
     name = image_name(path)
     if about.get("multiscales"):
-        yield _image(group, about, name)
+        yield _image(group, about, name, path)
         return
     for kind, example in (("plate", "A/1/0"), ("well", "0")):
         if kind in about:
@@ -110,7 +120,7 @@ def _images(group: Any, path: Path) -> Iterator[ZarrImage]:
             )
     numbered = sorted((key for key in group.group_keys() if key.isdigit()), key=int)
     for key in numbered:
-        yield _image(group[key], _metadata(group[key]), f"{name} {key}")
+        yield _image(group[key], _metadata(group[key]), f"{name} {key}", path)
     if not numbered:
         raise DataError(
             f"{path}: is a Zarr folder without an OME image (no 'multiscales'). "
@@ -124,40 +134,92 @@ def _metadata(group: Any) -> Mapping[str, Any]:
     return attributes.get("ome", attributes)
 
 
-def _image(group: Any, about: Mapping[str, Any], name: str) -> ZarrImage:
+def _image(group: Any, about: Mapping[str, Any], name: str, path: Path) -> ZarrImage:
     """An image with its levels."""
-    import dask.array as da
-
     image = about["multiscales"][0]
-    levels = [da.from_zarr(group[level["path"]]) for level in image["datasets"]]
+    arrays = [_checked(group[level["path"]], path) for level in image["datasets"]]
+    levels = [lazy_array(array, path, LIBRARIES) for array in arrays]
     finest = levels[0]
     axes = [
         _axis(a) for a in image.get("axes", _BEFORE_AXES_WERE_NAMED[-finest.ndim :])
     ]
-    steps = np.ones(finest.ndim)
-    for each in (image["datasets"][0], image):
-        for transform in each.get("coordinateTransformations", ()):
-            if transform["type"] == "scale":
-                steps = steps * transform["scale"]
+    steps, places = _transform((image["datasets"][0], image), finest.ndim)
     known = {
         letter: (float(step), unit)
         for (letter, unit), step in zip(axes, steps, strict=True)
-        if unit != PIXEL and np.isfinite(step) and step > 0
+        if unit != PIXEL and np.isfinite(step) and step != 0
+    }
+    # Where the size of a pixel is not known, places are counted in pixels too.
+    origins = {
+        letter: float(place if letter in known else place / step)
+        for (letter, _), step, place in zip(axes, steps, places, strict=True)
+        if np.isfinite([step, place]).all() and step != 0
     }
     channels = about.get("omero", {}).get("channels", ())
     names = tuple(str(channel.get("label", "")) for channel in channels)
-    single = tuple(
-        i for i, (a, _) in enumerate(axes) if finest.shape[i] == 1 and a not in "yx"
-    )
-    letters = "".join(a for i, (a, _) in enumerate(axes) if i not in single)
-    if len(letters) != finest.ndim - len(single) or not {"y", "x"} <= set(letters):
+    letters = "".join(letter for letter, _ in axes)
+    if len(letters) != finest.ndim or not {"y", "x"} <= set(letters):
         raise ValueError(f"its axes {[a for a, _ in axes]} are not of t, c, z, y, x")
     return ZarrImage(
-        tuple(level.squeeze(axis=single) for level in levels),
+        tuple(levels),
         letters,
-        Calibration(known, names if all(names) else ()),
+        Calibration(known, names if all(names) else (), origins),
         name,
+        () if "image-label" in about else _absent(arrays[0]),
     )
+
+
+def _absent(array: Any) -> tuple[str, ...]:
+    """Note on chunks that are not stored, which Zarr takes for empty ones."""
+    stored = stored_chunks(array)
+    chunks = math.prod(-(-n // c) for n, c in zip(array.shape, stored, strict=True))
+    within = math.prod(n // c for n, c in zip(stored, array.chunks, strict=True))
+    return absent_notes(chunks - array.nchunks_initialized // within, chunks)
+
+
+def _checked(array: Any, path: Path) -> Any:
+    """An array of numbers whose codecs do nothing but unpack them."""
+    about = array.metadata.to_dict()
+    held = (about.get("compressor"), *(about.get("filters") or ()))
+    unknown = sorted(set(_codec_names((*held, *(about.get("codecs") or ())))) - _CODECS)
+    if unknown:
+        raise DataError(
+            f"{path}: is packed by '{unknown[0]}', which is not among the codecs that "
+            "are safe to unpack. Ask for it as OME-Zarr packed with zstd or blosc, or "
+            "as TIFF."
+        )
+    if array.dtype.kind not in "biufc":
+        raise DataError(
+            f"{path}: holds values of type {array.dtype}, no pixels. Save the image as "
+            "numbers."
+        )
+    return array
+
+
+def _codec_names(codecs: Iterable[Any]) -> Iterator[str]:
+    """Names of codecs and of those within them, whatever the format."""
+    for codec in codecs:
+        if not codec:
+            continue
+        yield str(codec.get("id", codec.get("name"))).removeprefix("numcodecs.")
+        inner = codec.get("configuration") or {}
+        yield from _codec_names(inner.get("codecs", ()))
+        yield from _codec_names(inner.get("index_codecs", ()))
+
+
+def _transform(
+    described: Iterable[Mapping[str, Any]], ndim: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Step along each axis, and place of the first pixel, after all transformations."""
+    steps, places = np.ones(ndim), np.zeros(ndim)
+    for each in described:
+        for transform in each.get("coordinateTransformations", ()):
+            if transform["type"] == "scale":
+                factors = np.asarray(transform["scale"], float)
+                steps, places = steps * factors, places * factors
+            elif transform["type"] == "translation":
+                places = places + np.asarray(transform["translation"], float)
+    return steps, places
 
 
 def _axis(axis: Any) -> tuple[str, str]:

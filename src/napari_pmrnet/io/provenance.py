@@ -6,11 +6,16 @@ layer in napari the part on what made it in its metadata; all under one key.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from napari_pmrnet.io.space import Space
 
@@ -19,7 +24,7 @@ METADATA_KEY = "napari_pmrnet"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Settings and weights that made labels.
+    """Settings and weights that made labels, and the image they are of.
 
     Attributes
     ----------
@@ -27,33 +32,66 @@ class Provenance:
         The settings, of `Settings.as_dict`.
     weights_hash : str, optional
         SHA-256 of the weights.
+    image : str, optional
+        Name of the image: of its file, or of its layer.
+    fingerprint : str, optional
+        `proofreading.journal.fingerprint` of the image.
     """
 
     settings: dict[str, Any] | None = None
     weights_hash: str | None = None
+    image: str | None = None
+    fingerprint: str | None = None
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
         """Read what a file or the metadata of a layer says, among other things."""
-        return cls(values.get("settings"), values.get("weights_hash"))
+        names = (one.name for one in fields(cls))
+        return cls(**{name: values.get(name) for name in names})
 
     def as_dict(self) -> dict[str, Any]:
-        """Dictionary ready for JSON."""
-        return {"settings": self.settings, "weights_hash": self.weights_hash}
+        """Dictionary ready for JSON; the image is left out where it is not known."""
+        told = {"settings": self.settings, "weights_hash": self.weights_hash}
+        image = {"image": self.image, "fingerprint": self.fingerprint}
+        return told | {name: value for name, value in image.items() if value}
 
 
 class Tag(NamedTuple):
-    """Space and provenance that a label file of ours holds."""
+    """What a label file of ours says of itself.
+
+    Attributes
+    ----------
+    space : Space
+    provenance : Provenance
+    made_of : str
+        `relative_name` of the image that was segmented. Empty for labels that may have
+        been corrected, and therefore are not to be replaced by those of a new run.
+    sha256 : str
+        Hash of the labels as they were written; whether they were edited shows in it.
+    table : str
+        Hash of the table beside them, and after a space that of the table that was
+        there before: it is there still if the program was killed between the two.
+    """
 
     space: Space
     provenance: Provenance
+    made_of: str = ""
+    sha256: str = ""
+    table: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Dictionary ready for JSON."""
+        more = {name: getattr(self, name) for name in _WRITTEN}
         return {
+            **{name: value for name, value in more.items() if value},
             "axes": list(self.space.axes),
             "scale": list(self.space.scale),
             "units": list(self.space.units),
+            **(
+                {"translate": list(self.space.translate)}
+                if self.space.translate
+                else {}
+            ),
             **self.provenance.as_dict(),
         }
 
@@ -61,12 +99,36 @@ class Tag(NamedTuple):
     def from_dict(cls, values: Any) -> Tag | None:
         """Inverse of `as_dict`; None for anything else."""
         try:
-            space = Space.of(values["axes"], values["scale"], values["units"])
+            place = values.get("translate")
+            space = Space.of(values["axes"], values["scale"], values["units"], place)
             made = Provenance.from_dict(values)
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
         whole = len(space.axes) == len(space.scale) == len(space.units) > 0
-        return cls(space, made) if whole else None
+        whole = whole and len(space.translate) in (0, len(space.axes))
+        written = (str(values.get(name, "")) for name in _WRITTEN)
+        return cls(space, made, *written) if whole else None
+
+
+_WRITTEN = ("made_of", "sha256", "table")
+
+
+def relative_name(path: Path, folder: Path) -> str:
+    """A path as seen from a folder, with slashes; on another drive the whole path.
+
+    It stays the same when both are moved together, and however both are named.
+    """
+    place = os.path.realpath(path)
+    try:
+        return Path(os.path.relpath(place, os.path.realpath(folder))).as_posix()
+    except ValueError:  # another drive of Windows
+        return str(place)
+
+
+def array_hash(array: np.ndarray) -> str:
+    """SHA-256 of the values of an array, whatever its byte order."""
+    values = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
 def read_label_tag(description: str) -> Tag | None:

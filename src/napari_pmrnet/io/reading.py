@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,8 @@ def reading(
     DataError
         If the file is not there, cannot be opened, or is damaged.
     """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise DataError(f"{path}: is no plain file, but a pipe, socket or device.")
     try:
         yield
     except (PMRNetError, MemoryError):

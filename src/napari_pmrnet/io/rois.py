@@ -14,7 +14,9 @@ import pandas as pd
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.label_numbers import check_countable
 from napari_pmrnet.io.outlines import outlines
+from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.write import checked_target, replace_file
 
 if TYPE_CHECKING:
@@ -24,7 +26,9 @@ LARGEST_ROI = 32767
 _MOVE, _LINE, _CLOSE = 0, 1, 4
 
 
-def write_rois(path: str | Path, labels: np.ndarray) -> Path:
+def write_rois(
+    path: str | Path, labels: np.ndarray, *, overwrite: Overwrite = False
+) -> Path:
     """Write every nucleus as a ROI of a zip file that ImageJ's ROI manager opens.
 
     Parameters
@@ -33,6 +37,8 @@ def write_rois(path: str | Path, labels: np.ndarray) -> Path:
         File to write; without an ending .zip is added.
     labels : ndarray of int, shape (H, W)
         0 is background. A nucleus is named by its label, with leading zeros.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -42,10 +48,10 @@ def write_rois(path: str | Path, labels: np.ndarray) -> Path:
     Raises
     ------
     DataError
-        If there is no nucleus, the image is larger than ImageJ's ROIs can say, or the
-        file cannot be written.
+        If there is no nucleus, labels are no whole numbers from 0, the image is larger
+        than ImageJ's ROIs can say, or the file cannot be written.
     """
-    target = checked_target(path, Format.ZIP)
+    target = checked_target(path, Format.ZIP, overwrite)
     _check(target, labels)
     if max(labels.shape) > LARGEST_ROI:
         raise DataError(
@@ -60,7 +66,7 @@ def write_rois(path: str | Path, labels: np.ndarray) -> Path:
                 name = f"{label:0{digits}d}"
                 archive.writestr(f"{name}.roi", _roi(name, polygons).tobytes())
 
-    replace_file(target, write)
+    replace_file(target, write, overwrite)
     return target
 
 
@@ -93,7 +99,11 @@ def _path(ring: np.ndarray) -> Iterator[int]:
 
 
 def write_geojson(
-    path: str | Path, labels: np.ndarray, table: pd.DataFrame | None = None
+    path: str | Path,
+    labels: np.ndarray,
+    table: pd.DataFrame | None = None,
+    *,
+    overwrite: Overwrite = False,
 ) -> Path:
     """Write every nucleus as a detection that QuPath imports.
 
@@ -106,6 +116,8 @@ def write_geojson(
     table : DataFrame, optional
         Indexed by label; its columns become measurements, truth values 0 and 1.
         Missing ones are left out.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -117,7 +129,7 @@ def write_geojson(
     DataError
         If there is no nucleus, or the file cannot be written.
     """
-    target = checked_target(path, Format.GEOJSON)
+    target = checked_target(path, Format.GEOJSON, overwrite)
     _check(target, labels)
     rows: Mapping[int, Any] = {} if table is None else table.to_dict("index")
     features = [
@@ -135,7 +147,7 @@ def write_geojson(
     ]
     collection = {"type": "FeatureCollection", "features": features}
     text = json.dumps(collection, separators=(",", ":"), allow_nan=False)
-    replace_file(target, lambda stream: stream.write(text.encode()))
+    replace_file(target, lambda stream: stream.write(text.encode()), overwrite)
     return target
 
 
@@ -167,5 +179,6 @@ def _check(target: Path, labels: np.ndarray) -> None:
             f"{target}: outlines are of one plane, the labels have {labels.ndim} axes. "
             "Export one plane."
         )
+    check_countable(labels, str(target))
     if not labels.any():
         raise DataError(f"{target}: there is no nucleus to write.")

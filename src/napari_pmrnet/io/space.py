@@ -1,32 +1,39 @@
-"""Place of the pixels of an array: its axes, and how far apart pixels are."""
+"""Place of the pixels of an array: its axes, how far apart pixels are, and where."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from napari_pmrnet.io.units import PIXEL
 
+MOST_CHANNELS_LAST = 4
+"""Length up to which a side is not taken for one of an image with channels last."""
+
 
 @dataclass(frozen=True)
 class Space:
-    """Axes of an array, and the step from pixel to pixel along each.
+    """Axes of an array, the step from pixel to pixel along each, and where they begin.
 
-    What is empty is not known.
+    What is empty is not known; without a translation an array begins at the origin.
 
     Attributes
     ----------
     axes : tuple of str
         Name of each axis, e.g. ``("t", "y", "x")``.
     scale : tuple of float
-        Step along each axis, in `units`.
+        Step along each axis, in `units`; negative along an axis that is mirrored.
     units : tuple of str
         Unit of each axis, e.g. ``"um"``; ``"pixel"`` where unknown.
+    translate : tuple of float
+        Place of the middle of the first pixel along each axis, in `units`; empty at
+        the origin.
     """
 
     axes: tuple[str, ...] = ()
     scale: tuple[float, ...] = ()
     units: tuple[str, ...] = ()
+    translate: tuple[float, ...] = ()
 
     @classmethod
     def of(
@@ -34,12 +41,15 @@ class Space:
         axes: Iterable[object] | None = None,
         scale: Iterable[float] | None = None,
         units: Iterable[object] | None = None,
+        translate: Iterable[float] | None = None,
     ) -> Space:
         """Make a space of what a layer or a file says, such as arrays and units."""
+        place = () if translate is None else tuple(map(float, translate))
         return cls(
             () if axes is None else tuple(map(str, axes)),
             () if scale is None else tuple(map(float, scale)),
             () if units is None else tuple(map(str, units)),
+            place if any(place) else (),
         )
 
     @classmethod
@@ -49,16 +59,30 @@ class Space:
 
     @property
     def pixel_size(self) -> tuple[float, float]:
-        """Height and width of a pixel; 1 where unknown."""
+        """Height and width of a pixel, also of a mirrored one; 1 where unknown."""
         height, width = self.scale[-2:] or (1.0, 1.0)
-        return height, width
+        return abs(height), abs(width)
 
     @property
     def unit(self) -> str:
         """Unit of the last axis, which is that of `pixel_size`."""
         return self.units[-1] if self.units else PIXEL
 
+    def of_axes(self, axes: Sequence[int]) -> Space:
+        """The space of some of the axes, in their order; what is not known stays so."""
+        return Space(
+            tuple(self.axes[i] for i in axes if self.axes),
+            tuple(self.scale[i] for i in axes if self.scale),
+            tuple(self.units[i] for i in axes if self.units),
+            tuple(self.translate[i] for i in axes if self.translate),
+        )
+
     def filled(self, ndim: int) -> Space:
         """Return the same with steps of one pixel where they are not known."""
         scale, units = self.scale or (1.0,) * ndim, self.units or (PIXEL,) * ndim
         return replace(self, scale=scale, units=units)
+
+
+def has_two_channels_last(shape: tuple[int, ...]) -> bool:
+    """Tell whether three axes are y, x and two channels, not many planes of two."""
+    return len(shape) == 3 and shape[-1] == 2 and min(shape[:2]) > MOST_CHANNELS_LAST

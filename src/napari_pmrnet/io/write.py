@@ -1,24 +1,32 @@
-"""Files to write: under which name, and whole or not at all."""
+"""Files and folders to write: under which name, and whole or not at all."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.permit import TAKEN, Overwrite, Permit
+from napari_pmrnet.io.settle import patiently, settle_file
 
 NO_ROOM = 65_536
 """Free bytes below which a write that was cut short was cut short by a full disk."""
+TEMPORARY = ".pmrnet-*.tmp"
+"""Names of what is being written, or about to go."""
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
-def checked_target(path: str | Path, kind: Format) -> Path:
+def checked_target(
+    path: str | Path, kind: Format, overwrite: Overwrite = False
+) -> Path:
     """Return the file or folder to write for a name that the user gave.
 
     Parameters
@@ -27,12 +35,15 @@ def checked_target(path: str | Path, kind: Format) -> Path:
         Without an ending, it gets the usual one of the format.
     kind : Format
         Zarr is a folder, all others are files.
+    overwrite : bool or Permit
+        Whether what is there may be replaced.
 
     Raises
     ------
     DataError
-        If the ending is another one, the folder around it does not exist, or a folder
-        is in the place of a file or a file in that of a folder.
+        If the ending is another one, the folder around it does not exist, a folder
+        is in the place of a file or a file in that of a folder, or it may not be
+        written to.
     """
     path = Path(path)
     if not path.suffix:
@@ -45,10 +56,13 @@ def checked_target(path: str | Path, kind: Format) -> Path:
         raise DataError(f"{path}: is a file. Choose another name.")
     if kind is not Format.ZARR and path.is_dir():
         raise DataError(f"{path}: is a folder. Choose another name.")
+    Permit.of(overwrite).check(path)
     return path
 
 
-def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
+def replace_file(
+    target: Path, write: Callable[[BinaryIO], object], overwrite: Overwrite
+) -> None:
     """Put a new file in the place of `target`, whole or not at all.
 
     Parameters
@@ -57,25 +71,158 @@ def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
         File to make or replace; where it is a link, the file it leads to.
     write : callable
         Given the open stream of a temporary file in the same folder.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced: asked before writing, and again
+        before the new file takes its place.
 
     Raises
     ------
     DataError
-        If the operating system refuses: no room, no permission, file in use.
+        If the operating system refuses: no room, no permission, file in use; or the
+        place may not be written to.
     """
+    permit = Permit.of(overwrite)
+    permit.check(target)
     place = Path(os.path.realpath(target))
-    temporary = place.with_name(f".pmrnet-{uuid4().hex[:12]}.tmp")
+    temporary = _temporary(place)
     try:
         with temporary.open("xb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, place)
+            counted = _Counted(stream)
+            write(cast(BinaryIO, counted))
+            settle_file(stream)
+        if temporary.stat().st_size != counted.size:
+            raise OSError(errno.EIO, "not all that was written is there")
+        _take_place(temporary, target, permit)
     except OSError as error:
         told = _with_reason(error, place.parent)
         raise unwritable(target, told) from told
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _take_place(temporary: Path, target: Path, permit: Permit) -> None:
+    """Give a whole file its name, if that may still be."""
+    permit.check(target)
+    place = Path(os.path.realpath(target))
+    is_new = not os.path.lexists(place)
+    try:
+        patiently(lambda: _rename(temporary, place, is_new))
+    except FileExistsError as error:
+        raise DataError(f"{target}: {TAKEN}") from error
+
+
+def replace_folder(new: Path, target: Path, overwrite: Overwrite) -> None:
+    """Put a folder that is whole in the place of `target`; what was there goes last.
+
+    Parameters
+    ----------
+    new : Path
+        In the same folder as `target`, or as what it leads to.
+    target : Path
+    overwrite : bool or Permit
+        Whether a folder that is there may be replaced.
+
+    Raises
+    ------
+    DataError
+        If the operating system refuses, or the place may not be written to. What was
+        there is there still.
+    """
+    Permit.of(overwrite).check(target)
+    place, before = _places(target)
+    try:
+        there = place.exists()
+        if there:
+            patiently(lambda: os.rename(place, before))
+        try:
+            patiently(lambda: os.rename(new, place))
+        except OSError:
+            if there:
+                os.rename(before, place)
+            raise
+    except OSError as error:
+        raise unwritable(target, error) from error
+    finish_swap(target)
+
+
+def finish_swap(target: Path) -> None:
+    """Make good a `replace_folder` that was killed: the old comes back or goes.
+
+    Raises
+    ------
+    OSError
+        If the operating system refuses.
+    """
+    place, before = _places(target)
+    if not before.exists():
+        return
+    if not place.exists():
+        os.rename(before, place)
+        return
+    last = _temporary(place)
+    patiently(lambda: os.rename(before, last))
+    shutil.rmtree(last, ignore_errors=True)
+
+
+def _places(target: Path) -> tuple[Path, Path]:
+    """Place of a folder, and that of the one before it while they are swapped."""
+    place = Path(os.path.realpath(target))
+    return place, place.with_name(f".{place.name}.before")
+
+
+def _temporary(place: Path) -> Path:
+    """A name beside a place that nothing has."""
+    return place.with_name(f".pmrnet-{uuid4().hex[:12]}.tmp")
+
+
+def _rename(new: Path, place: Path, is_new: bool) -> None:
+    """Rename a file; where none was, one that has come since is not replaced."""
+    if is_new:
+        try:
+            os.link(new, place)
+        except FileExistsError:
+            raise
+        except (OSError, NotImplementedError):  # a file system without links
+            if os.path.lexists(place):
+                raise FileExistsError(errno.EEXIST, "exists") from None
+        else:
+            with suppress(OSError):
+                new.unlink()
+            return
+    os.replace(new, place)
+
+
+class _Counted(io.BufferedIOBase):
+    """A stream that knows how many bytes must have come to lie in the file.
+
+    It hides the file's number: NumPy would write to that past Python and lose the end
+    of an array on a full disk without a word.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self.size = stream, 0
+
+    def write(self, data: Any) -> int:
+        written = self._stream.write(data)
+        self.size = max(self.size, self._stream.tell())
+        return written
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def flush(self) -> None:
+        if not self._stream.closed:
+            self._stream.flush()
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
 
 
 def _with_reason(error: OSError, folder: Path) -> OSError:
@@ -83,6 +230,15 @@ def _with_reason(error: OSError, folder: Path) -> OSError:
     if error.errno is None and shutil.disk_usage(folder).free < NO_ROOM:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return error
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Say which file or folder could not be written when the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(target, error) from error
 
 
 def unwritable(target: Path, error: OSError) -> DataError:

@@ -35,7 +35,8 @@ def shared_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
 
     Loading and compiling takes a second, which whoever segments one image after the
     other should not wait for every time. Weights or a card that changed on disk are
-    loaded anew. One model is kept.
+    loaded anew, and so is in a forked process a model that does not survive the fork.
+    One model is kept.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def shared_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
     ]
     key = (path, device, *stamps)
     with _lock:
-        if key not in _last:
+        if key not in _last or not _last[key].survives:
             _last.clear()
             _last[key] = load_model(name, device)
         return _last[key]

@@ -222,11 +222,12 @@ def read_card(weights: Path) -> ModelCard:
         ) from error
 
 
-def write_card(weights: Path, card: ModelCard) -> None:
+def write_card(weights: Path, card: ModelCard, overwrite: bool) -> None:
     """Write the card of a weights file, whole or not at all."""
     from napari_pmrnet.io.write import replace_file
 
-    replace_file(card_path(weights), lambda stream: stream.write(card.to_json()))
+    place, text = card_path(weights), card.to_json()
+    replace_file(place, lambda stream: stream.write(text), overwrite)
 
 
 def read_verified(path: Path) -> tuple[bytes, ModelCard]:

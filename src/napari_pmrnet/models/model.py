@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from napari_pmrnet._runtime import forks
 from napari_pmrnet._software import misfit
-from napari_pmrnet.errors import WeightsError
-from napari_pmrnet.models.backends.choose import Backend, make_backend
+from napari_pmrnet.errors import PMRNetError, WeightsError
+from napari_pmrnet.models.backends.choose import AFTER_FORK, Backend, make_backend
 from napari_pmrnet.models.backends.devices import channels_last, choose_device
+from napari_pmrnet.models.backends.eager import TorchBackend
 from napari_pmrnet.models.card import ModelCard, read_verified
 from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.network import PMRNet
@@ -44,6 +46,8 @@ class Model:
         Where the network is.
     wanted_backend : str
         One of `BACKENDS`; ``auto`` is the fastest.
+    forks : int
+        Of the process that it was loaded in; see `_runtime.forks`.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Model:
     network: nn.Module
     device: torch.device
     wanted_backend: str = "auto"
+    forks: int = field(default_factory=forks, compare=False)
 
     @cached_property
     def backend(self) -> Backend:
@@ -58,6 +63,12 @@ class Model:
         return make_backend(
             self.network, self.device, self.wanted_backend, self.card.sha256
         )
+
+    @property
+    def survives(self) -> bool:
+        """Whether it works in this process, which may be a fork of its own."""
+        plain = self.device.type == "cpu" and isinstance(self.backend, TorchBackend)
+        return self.forks == forks() or plain
 
     @property
     def runs_on(self) -> str:
@@ -98,7 +109,7 @@ class Model:
         self,
         tiles: np.ndarray | Tensor,
         extra: bool = False,
-        size: int | None = None,
+        size: tuple[int, int] | None = None,
         flips: bool = False,
     ) -> np.ndarray:
         """Run the network on tiles.
@@ -109,9 +120,9 @@ class Model:
             Intensities in [0, 1].
         extra : bool
             Also the gates at 1/2 and 1/4 scale and ESConv's boundary map.
-        size : int, optional
-            Side at which the network sees a tile, which is resized to it and the maps
-            back. By default h and w, which then are multiples of 8.
+        size : tuple of int, optional
+            Height and width at which the network sees a tile, which is resized to them
+            and the maps back. By default h and w, which then are multiples of 8.
         flips : bool
             Mean over the tile as it is, flipped along each axis and along both.
 
@@ -119,11 +130,18 @@ class Model:
         -------
         ndarray of float32, shape (N, len(map_names(extra)), h, w)
             Every map in [0, 1], at full scale.
+
+        Raises
+        ------
+        PMRNetError
+            In a forked process, of a model on a GPU or in OpenVINO loaded before.
         """
+        if not self.survives:
+            raise PMRNetError(AFTER_FORK.format(f"The model on {self.runs_on}"))
         batch = _to_device(torch.as_tensor(tiles), self.device)
         shape = batch.shape[-2:]
         if size is not None:
-            batch = _resize(batch, (size, size))
+            batch = _resize(batch, size)
         views = FLIPS if flips else FLIPS[:1]
         total = sum((self._maps(batch, extra, axes) for axes in views), torch.zeros(()))
         return _to_host(_resize(total / len(views), shape)).numpy()

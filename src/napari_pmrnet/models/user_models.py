@@ -67,9 +67,9 @@ def keep_model(model: Incoming, name: str) -> None:
         If the library cannot be written to; nothing is kept then.
     """
     place = place_for(name)
-    write_card(place, model.card.updated(name=name))
+    write_card(place, model.card.updated(name=name), overwrite=True)
     try:
-        replace_file(place, lambda stream: stream.write(model.weights))
+        replace_file(place, lambda stream: stream.write(model.weights), False)
     except DataError:
         card_path(place).unlink(missing_ok=True)
         raise
@@ -98,7 +98,7 @@ def rename_model(old: str, new: str) -> None:
             raise
     except OSError as error:
         raise unwritable(weights, error) from error
-    write_card(target, card.updated(name=new))
+    write_card(target, card.updated(name=new), overwrite=True)
 
 
 def delete_model(name: str) -> None:

@@ -10,12 +10,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from napari_pmrnet.io.permit import Permit
 from napari_pmrnet.io.write import replace_file
-from napari_pmrnet.models.card import CARD_VERSION, LICENCES, ModelCard, write_card
+from napari_pmrnet.models.card import (
+    CARD_VERSION,
+    LICENCES,
+    ModelCard,
+    card_path,
+    write_card,
+)
 from napari_pmrnet.network import PMRNet
 
 
-def save_model(path: Path, state: dict[str, Tensor], card: ModelCard) -> ModelCard:
+def save_model(
+    path: Path, state: dict[str, Tensor], card: ModelCard, *, overwrite: bool = False
+) -> ModelCard:
     """Write weights and card, each to a temporary file that is renamed.
 
     Parameters
@@ -26,14 +35,18 @@ def save_model(path: Path, state: dict[str, Tensor], card: ModelCard) -> ModelCa
         State of the network.
     card : ModelCard
         Card version, name and licences are added where it has none, the hash always.
+    overwrite : bool
+        Whether weights and card that are there may be replaced.
 
     Returns
     -------
     ModelCard
         The card as written.
     """
+    for place in (path, card_path(path)):
+        Permit(overwrite).check(place)
     content = save({name: value.contiguous() for name, value in state.items()})
-    replace_file(path, lambda stream: stream.write(content))
+    replace_file(path, lambda stream: stream.write(content), overwrite)
     written = ModelCard(
         {
             "card_version": CARD_VERSION,
@@ -44,7 +57,7 @@ def save_model(path: Path, state: dict[str, Tensor], card: ModelCard) -> ModelCa
             "sha256": sha256(content).hexdigest(),
         }
     )
-    write_card(path, written)
+    write_card(path, written, overwrite)
     return written
 
 

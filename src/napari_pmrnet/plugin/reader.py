@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from napari.layers.utils.stack_utils import split_channels
+from napari.utils.notifications import show_warning
 
 from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
+from napari_pmrnet.errors import TooLargeError
 from napari_pmrnet.io.formats import IMAGES, Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
+from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.io.space import Space
+from napari_pmrnet.plugin.layers.spaces import placed
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 Paths = str | Path | Sequence[str]
@@ -60,8 +63,9 @@ def read_layers(path: Paths) -> list[LayerTuple]:
     Returns
     -------
     list of (data, metadata, layer type)
-        One image layer a channel, or labels. OME-Zarr is opened lazily, a pyramid as a
-        multiscale layer; label Zarrs of this project can be edited, on disk.
+        One image layer a channel, or labels. OME-Zarr, and what memory cannot hold, is
+        opened lazily, a pyramid as a multiscale layer; label Zarrs of this project can
+        be edited, on disk.
 
     Raises
     ------
@@ -75,8 +79,21 @@ def read_layers(path: Paths) -> list[LayerTuple]:
         return _stage1_layers(Path(only))
     if is_label_zarr(only):
         return [_label_zarr_layer(Path(only))]
-    images = open_image(only) if is_zarr(only) else read_image(only)
+    images = _opened(Path(only))
+    for image in images:
+        for note in image.notes:
+            show_warning(f"{image.name}: {note}.")
     return [layer for image in images for layer in _layers(image)]
+
+
+def _opened(path: Path) -> list[ImageData]:
+    """Images of a file; lazy ones of a Zarr folder and of what memory cannot hold."""
+    if is_zarr(path):
+        return open_image(path)
+    try:
+        return read_image(path)
+    except TooLargeError:
+        return open_image(path)
 
 
 def _only_path(path: Paths) -> str | None:
@@ -90,7 +107,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     """An image as one layer, or as one a channel."""
     meta: dict[str, Any] = {
         "name": image.name,
-        **_placed(image.space),
+        **placed(image.space),
         "metadata": image.metadata,
     }
     if image.is_labels:
@@ -107,25 +124,19 @@ def _layers(image: ImageData) -> list[LayerTuple]:
 def _label_zarr_layer(path: Path) -> LayerTuple:
     """A label Zarr of ours as a layer that is edited on disk."""
     tag = label_tag(path)
-    table = path.with_suffix(".csv")
+    table, of_before = path.with_suffix(".csv"), tag.table.split()[1:]
+    is_theirs = table.is_file() and hash_of(table) not in of_before
     features = (
-        pd.read_csv(table).rename(columns={"label": "index"})
-        if (table.is_file())
-        else None
+        pd.read_csv(table).rename(columns={"label": "index"}) if is_theirs else None
     )
     meta = {
         "name": path.stem,
-        **_placed(tag.space),
+        **placed(tag.space),
         "metadata": {METADATA_KEY: tag.provenance.as_dict()},
     }
     if features is not None and not set(tag.space.axes[:-2]) & set(features):
         meta["features"] = features
     return open_label_zarr(path), meta, "labels"
-
-
-def _placed(space: Space) -> dict[str, Any]:
-    """Axes, steps and units, ready for a napari layer."""
-    return {"scale": space.scale, "units": space.units, "axis_labels": space.axes}
 
 
 def _channel_names(image: ImageData, count: int) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.segmentation.tiles import Box, box_of
@@ -58,22 +57,6 @@ def union(boxes: Iterable[Box]) -> Box:
         slice(min(s.start for s in axis), max(s.stop for s in axis))
         for axis in zip(*boxes, strict=True)
     )
-
-
-def number_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels numbered 0 to n in their order, and the label of each number."""
-    largest = int(labels.max(initial=0))
-    if labels.min(initial=0) >= 0 and largest < labels.size:
-        used = np.zeros(largest + 1, bool)
-        used[labels.ravel()] = used[0] = True
-        number = np.cumsum(used, dtype=np.int32) - 1
-        return number[labels].astype(np.int32, copy=False), np.flatnonzero(used)
-    # A hash table: sorting 16 million pixels, as np.unique does, takes seconds.
-    codes, names = pd.factorize(np.append(labels.ravel(), 0))
-    order = np.argsort(names)
-    number = np.empty(len(names), np.int32)
-    number[order] = np.arange(len(names))
-    return number[codes[:-1]].reshape(labels.shape), names[order]
 
 
 def differing_box(

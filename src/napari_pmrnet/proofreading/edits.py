@@ -12,9 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 from skimage.draw import line as line_pixels
-from skimage.segmentation import relabel_sequential, watershed
+from skimage.segmentation import watershed
 
 from napari_pmrnet.errors import EditError
+from napari_pmrnet.io.label_numbers import (
+    LARGEST_LABEL,
+    number_labels,
+    type_with_room,
+)
 from napari_pmrnet.proofreading.boxes import box_around, grown
 from napari_pmrnet.segmentation.flow_labels import components
 from napari_pmrnet.segmentation.tiles import Box, box_of
@@ -48,8 +53,9 @@ class Edit(NamedTuple):
         )
 
     def applied_to(self, labels: np.ndarray) -> np.ndarray:
-        """A copy of the labels with the edit."""
-        edited = labels.copy()
+        """A copy of the labels with the edit, of a wider type if it needs one."""
+        highest = int(self.values.max(initial=0))
+        edited = labels.astype(type_with_room(labels.dtype, highest))
         edited[self.ys, self.xs] = self.values
         return edited
 
@@ -185,7 +191,7 @@ def take_parts(
     kept = int(np.argmax(areas))
     numbers = np.zeros(len(areas), np.int32)
     others = [n for n in np.flatnonzero(areas) if n != kept]
-    numbers[others] = next_label + np.arange(len(others))
+    numbers[others] = as_values(next_label + np.arange(len(others)))
     ys, xs = np.nonzero(numbers[parts])
     values = numbers[parts[ys, xs]]
     return Edit(ys + box[0].start, xs + box[1].start, values)
@@ -257,7 +263,7 @@ def delete(labels: np.ndarray, which: Iterable[int], within: Box | None = None) 
 def difference(before: np.ndarray, after: np.ndarray) -> Edit:
     """The edit that makes one label image of another of the same shape."""
     ys, xs = np.nonzero(before != after)
-    return Edit(ys, xs, after[ys, xs].astype(np.int32))
+    return Edit(ys, xs, as_values(after[ys, xs]))
 
 
 def joined(parts: Sequence[Edit]) -> Edit:
@@ -287,12 +293,10 @@ def recolour(
         A box known to hold them all.
     """
     part = labels if within is None else labels[within]
-    size = max([int(part.max(initial=0)), *numbers]) + 1
-    table = np.arange(size, dtype=np.int32)
-    table[list(numbers)] = list(numbers.values())
-    wanted = table != np.arange(size)
-    ys, xs = np.nonzero(wanted[part])
-    values = table[part[ys, xs]]
+    old = np.array(sorted(numbers), np.int64)
+    new = as_values(np.array([numbers[n] for n in old.tolist()], np.int64))
+    ys, xs = np.nonzero(np.isin(part, old[old != new]))
+    values = new[np.searchsorted(old, part[ys, xs])]
     if within is not None:
         ys, xs = ys + within[0].start, xs + within[1].start
     return Edit(ys, xs, values)
@@ -412,12 +416,29 @@ def add(labels: np.ndarray, outline: np.ndarray, origin: Point, value: int) -> E
     if not free.any():
         raise EditError("other nuclei cover the whole place.")
     ys, xs = ys[free], xs[free]
-    return Edit(ys, xs, np.full(len(ys), value, np.int32))
+    return Edit(ys, xs, as_values(np.full(len(ys), value)))
 
 
 def number_sequentially(labels: np.ndarray) -> Edit:
     """Number the labels 1 to n, in their order."""
-    return difference(labels, relabel_sequential(labels)[0])
+    return difference(labels, number_labels(labels)[0])
+
+
+def as_values(labels: np.ndarray) -> np.ndarray:
+    """Labels as the values of an edit, int32.
+
+    Raises
+    ------
+    EditError
+        If one is above `LARGEST_LABEL`.
+    """
+    highest = int(labels.max(initial=0))
+    if highest > LARGEST_LABEL:
+        raise EditError(
+            f"label {highest} would be needed, and {LARGEST_LABEL} is the largest that "
+            "is kept. Number the nuclei 1 to n first."
+        )
+    return labels.astype(np.int32)
 
 
 def _seeds(mask: np.ndarray, clicks: Sequence[np.ndarray]) -> np.ndarray:
@@ -457,7 +478,7 @@ def _mask_edit(labels: np.ndarray, label: int, box: Box, mask: np.ndarray) -> Ed
     wanted = np.where(mask & (part == 0), label, part)
     wanted[(part == label) & ~mask] = 0
     ys, xs = np.nonzero(wanted != part)
-    values = wanted[ys, xs].astype(np.int32)
+    values = as_values(wanted[ys, xs])
     return Edit(ys + box[0].start, xs + box[1].start, values)
 
 

@@ -1,26 +1,24 @@
 """The journal of a review: what was done, on disk within two seconds.
 
-A text file of one record a line, each with its checksum, that only ever grows. However
-a program ends, all lines but the last are whole, and a line that is not is left out.
-The first line holds the labels as they were found; the others hold the pixels that
-changed, with their new labels, whoever changed them: an undone edit is one more change.
-A data base would lock its file, which shared network folders do badly.
+A text file of one record a line, each with its checksum, that only ever grows. The
+first line holds the labels as they were found; the others hold the pixels that changed,
+with their new labels, whoever changed them: an undone edit is one more change. So
+however a program ends, and whatever becomes of a line, all others can be read.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import logging
 import os
 import queue
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +26,23 @@ import numpy as np
 from platformdirs import user_data_path
 
 from napari_pmrnet.errors import JournalError
+from napari_pmrnet.io.lock import OwnerLock
+from napari_pmrnet.proofreading.record_file import (
+    RecordFile,
+    line_of,
+    read_lines,
+    record_of,
+)
 from napari_pmrnet.segmentation.tiles import Box
 
 logger = logging.getLogger(__name__)
 
 ENDING = ".pmrnet-review"
 VERSION = 1
-WAIT = 0.5
+GATHER = 0.1
+"""Seconds in which records are gathered that are written together."""
+WATCH = 1.0
+"""Seconds between looks at whether another window wants the review."""
 RETRY = 5.0
 _SAMPLED = 1 << 20
 
@@ -58,7 +66,7 @@ class Restored:
     changes : int
         Number of changes.
     damaged : int
-        Lines that were not whole; they and what follows them are left out.
+        Lines that were not whole, which are left out.
     """
 
     found: np.ndarray
@@ -83,6 +91,32 @@ def fingerprint(image: np.ndarray) -> str:
     told = hashlib.blake2b(repr((image.shape, str(image.dtype))).encode())
     told.update(sample.tobytes())
     return told.hexdigest()[:32]
+
+
+def fingerprints(
+    image: np.ndarray, channel_axis: int | None = None, rgb: bool = False
+) -> set[str]:
+    """Hashes of an image as readers differ in it.
+
+    Parameters
+    ----------
+    image : ndarray
+    channel_axis : int, optional
+    rgb : bool
+        Whether the last axis holds colours.
+
+    Returns
+    -------
+    set of str
+        `fingerprint` of the whole, without axes of length one and without alpha, and
+        of each channel.
+    """
+    forms = [image, image.squeeze()]
+    if rgb and image.shape[-1] == 4:
+        forms.append(image[..., :3])
+    if channel_axis is not None:
+        forms += list(np.moveaxis(image, channel_axis, 0))
+    return {fingerprint(form) for form in forms}
 
 
 def journal_path(image_file: Path | None, image: str) -> Path:
@@ -120,44 +154,66 @@ class Journal:
     ----------
     path : Path
         File to go on with if it is of the same labels; else it is made as soon as
-        there is something to write down.
+        there is something to write down. If it vanishes or is replaced meanwhile, it is
+        written anew, with all that is known.
     found : ndarray of int, shape (H, W)
         Labels before the review; must not change while the journal is open.
     image : str
         `fingerprint` of the image.
     made : mapping
         What is to be known of the labels, ready for JSON.
-    failed, recovered : callable
-        Called in the writing thread: with a message when a record cannot be written
-        (a full disk), and when all could be written again. Nothing is lost meanwhile:
-        the journal tries again every `RETRY` seconds.
+    say : callable
+        Called in the writing thread with a sentence for the user and its tone: when a
+        record cannot be written (a full disk), and when all could be written again.
+        Nothing is lost meanwhile: the journal tries again every `RETRY` seconds.
+    owner : OwnerLock, optional
+        Lock of the path that was taken already; by default it is taken here.
+    taken : callable
+        Called in the writing thread when another window takes the review over: all is
+        written down, and nothing more will be.
 
     Raises
     ------
     JournalError
-        If the file there is the journal of another image or of other labels.
+        If the file there is the journal of another image or of other labels, or cannot
+        be read or written to.
+    TakenError
+        If another window or program has it open.
     """
 
     path: Path
     found: np.ndarray
     image: str
     made: Mapping[str, Any] = field(default_factory=dict)
-    failed: Callable[[str], None] = logger.warning
-    recovered: Callable[[], None] = lambda: None
+    say: Callable[[str, str], None] = lambda text, tone: logger.warning(text)
+    owner: OwnerLock | None = None
+    taken: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self._records: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._lock = threading.Lock()
         self._written = threading.Event()
         self._written.set()
-        self._ailing = False
-        self._begun = self.path.exists()
-        if self._begun:
-            _check_same(self.path, self.image, self.found)
-            os.truncate(self.path, sum(map(len, _read(self.path)[0])))
+        self._is_ailing = self._is_over = False
+        self._file = RecordFile(self.path)
+        self._owner = own(self.path) if self.owner is None else self.owner
+        try:
+            self._begun = self.path.exists()
+            if self._begun:
+                _check_same(self.path, self.image, self.found)
+                self._file.open()
+        except JournalError:
+            self._owner.release()
+            raise
         self._thread = threading.Thread(
             target=self._write_all, name="review journal", daemon=True
         )
         self._thread.start()
+
+    @property
+    def damaged_copy(self) -> Path | None:
+        """Copy of the file as it was found, where it was damaged."""
+        return self._file.kept
 
     def changed(self, box: Box, before: np.ndarray, after: np.ndarray) -> None:
         """Write down the pixels of a box that changed; returns at once.
@@ -185,76 +241,107 @@ class Journal:
         return self._written.wait(seconds)
 
     def close(self, seconds: float = 10.0) -> bool:
-        """Write what is left and stop; False if that could not be done in time."""
+        """Write what is left and stop; False if not all of it could be written."""
         self._records.put(None)
         self._thread.join(seconds)
-        return not self._thread.is_alive()
+        return not self._thread.is_alive() and self._written.is_set()
 
     def _put(self, record: dict[str, Any]) -> None:
         """Queue a record; the first one brings the beginning of the file with it."""
-        self._written.clear()
-        if not self._begun:
-            self._begun = True
-            start = {"version": VERSION, "image": self.image, "made": dict(self.made)}
-            self._records.put({"kind": "start", **start, "labels": self.found})
-        self._records.put(record)
+        with self._lock:
+            if self._is_over:
+                return
+            self._written.clear()
+            if not self._begun:
+                self._begun = True
+                start = {"version": VERSION, "image": self.image}
+                start |= {"made": dict(self.made), "labels": self.found}
+                self._records.put({"kind": "start", **start})
+            self._records.put(record)
 
     def _write_all(self) -> None:
         """Write records as they come, a few at once, until told to stop."""
-        pending, ended = b"", False
-        while not (ended and not pending):
-            batch = [] if ended or pending else [self._records.get()]
-            time.sleep(0 if ended or pending else WAIT / 5)
-            while not self._records.empty():
-                batch.append(self._records.get())
-            ended = ended or None in batch
-            pending += b"".join(_line(record) for record in batch if record)
-            if pending and not self._append(pending):
-                if ended:
-                    return
-                time.sleep(RETRY)
+        pending: deque[bytes] = deque()
+        is_ended = False
+        while not (is_ended or self._is_over):
+            is_ended = self._gather(pending)
+            has_work = bool(pending) or self._file.is_gone
+            if has_work and not self._append(pending):
                 continue
-            pending = b""
-            if self._records.empty():
-                self._written.set()
+            with self._lock:
+                if self._records.empty():
+                    self._written.set()
+                    self._is_over = self._owner.is_wanted()
+        self._owner.release()
+        if self._is_over:
+            self.taken()
 
-    def _append(self, lines: bytes) -> bool:
-        """Append lines, all or none of them; False if that failed."""
+    def _gather(self, pending: deque[bytes]) -> bool:
+        """Wait for records and add them to `pending`; True at the end of the review."""
+        until = time.monotonic() + (RETRY if pending else WATCH)
+        first = not pending
+        while (left := until - time.monotonic()) > 0:
+            try:
+                record = self._records.get(timeout=left)
+            except queue.Empty:
+                break
+            if record is None:
+                return True
+            pending.append(line_of(record, _pack))
+            if first:
+                until, first = time.monotonic() + GATHER, False
+        return False
+
+    def _append(self, pending: deque[bytes]) -> bool:
+        """Write lines; False if that failed for some."""
+        kept = self._file.kept
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as stream:
-                size = stream.tell()
-                try:
-                    stream.write(lines)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                except OSError:
-                    os.truncate(self.path, size)
-                    raise
-        except OSError as error:
-            self._ailing = True
-            self.failed(
-                f"{self.path}: the review cannot be written down "
-                f"({error.strerror or error}). Make room there or save the review to a "
-                "folder; it is tried again every few seconds."
+            self._file.add(pending)
+        except (OSError, JournalError) as error:
+            self._is_ailing = True
+            reason = getattr(error, "strerror", None) or error
+            self.say(
+                f"{self.path}: the review cannot be written down ({reason}). Make room "
+                "there or save the review to a folder; it is tried again every few "
+                "seconds.",
+                "error",
             )
             return False
-        if self._ailing:
-            self._ailing = False
-            self.recovered()
+        if self._file.kept != kept:
+            self.say(
+                f"{self.path} was changed by someone else, and is now in "
+                f"{self._file.kept}. The journal was written anew, whole.",
+                "warning",
+            )
+        if self._is_ailing:
+            self._is_ailing = False
+            self.say(f"{self.path}: the review is written down again, whole.", "good")
         return True
 
 
+def own(path: Path) -> OwnerLock:
+    """Take the lock of a journal.
+
+    Raises
+    ------
+    TakenError
+        If another window or program has it open.
+    """
+    owner = OwnerLock(path)
+    owner.take()
+    return owner
+
+
 def read_journal(path: Path) -> Restored:
-    """Read a journal, as far as it is whole.
+    """Read a journal; what is damaged is left out.
 
     Raises
     ------
     JournalError
         If the file cannot be read or is no journal.
     """
-    lines, damaged = _read(path)
-    records = (json.loads(line[9:], object_hook=_unpack) for line in lines)
+    lines = read_lines(path)
+    records = (record_of(line, _unpack) for line in lines.whole)
     first = next(records, None)
     if first is None or first.get("kind") != "start":
         raise JournalError(
@@ -279,14 +366,8 @@ def read_journal(path: Path) -> Restored:
         first["image"],
         first["made"],
         changes,
-        damaged,
+        lines.damaged,
     )
-
-
-def _line(record: Mapping[str, Any]) -> bytes:
-    """One record as a line: checksum, then JSON with arrays deflated."""
-    text = json.dumps(record, default=_pack, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
 def _pack(array: np.ndarray) -> dict[str, Any]:
@@ -307,22 +388,6 @@ def _unpack(value: dict[str, Any]) -> Any:
         bits = np.unpackbits(np.frombuffer(raw, np.uint8), count=int(np.prod(shape)))
         return bits.astype(bool).reshape(shape)
     return np.frombuffer(raw, "<i4").astype(np.int32).reshape(shape)
-
-
-def _read(path: Path) -> tuple[list[bytes], int]:
-    """The whole lines at the start of a file; how many lines follow them."""
-    try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        raise JournalError(
-            f"{path}: cannot be read ({error.strerror or error})."
-        ) from error
-    whole = list(takewhile(_is_whole, lines))
-    return whole, len(lines) - len(whole)
-
-
-def _is_whole(line: bytes) -> bool:
-    return line.endswith(b"\n") and line[:8] == b"%08x" % zlib.crc32(line[9:-1])
 
 
 def _check_same(path: Path, image: str, found: np.ndarray) -> None:

@@ -12,9 +12,10 @@ from skimage.measure import regionprops
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.label_numbers import check_countable, number_labels
+from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import checked_target, replace_file
-from napari_pmrnet.proofreading.boxes import number_labels
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 from napari_pmrnet.segmentation.tiles import Box
 
@@ -37,7 +38,7 @@ def measure(
     labels : ndarray of int, shape (H, W)
         0 is background.
     channels : mapping of ndarray, each (H, W), optional
-        Images by name; the mean of each is taken.
+        Images by name; the mean of each is taken, without NaN and infinity.
     pixel_size : (float, float)
         Height and width of a pixel, in the unit wanted.
     review : DataFrame, optional
@@ -54,7 +55,8 @@ def measure(
     Raises
     ------
     DataError
-        If a channel has another shape than the labels, or a label is negative.
+        If a channel has another shape than the labels, labels are no whole numbers
+        from 0, or the pixel size is not above 0.
     """
     steps = measure_steps(labels, channels, pixel_size)
     while True:
@@ -68,8 +70,16 @@ def measure_steps(
     labels: np.ndarray,
     channels: Mapping[str, np.ndarray] | None = None,
     pixel_size: tuple[float, float] = (1.0, 1.0),
+    name: str = "",
 ) -> Generator[tuple[int, int], None, pd.DataFrame]:
     """Measure as `measure` does, stopping now and then.
+
+    Parameters
+    ----------
+    labels, channels, pixel_size
+        As for `measure`.
+    name : str
+        The layer or file of the labels, for messages.
 
     Yields
     ------
@@ -77,7 +87,7 @@ def measure_steps(
         Nuclei measured so far and in all.
     """
     channels = dict(channels or {})
-    _check(labels, channels)
+    _check(labels, channels, pixel_size, name)
     numbered, names = number_labels(np.asarray(labels))
     regions, rows = regionprops(numbered, spacing=tuple(pixel_size)), []
     for region in regions:
@@ -100,9 +110,11 @@ def measure_steps(
     owner, count = numbered.ravel(), len(names)
     for name, image in channels.items():
         values = np.asarray(image, float).ravel()
-        sums = np.bincount(owner, values, minlength=count)
-        pixels = np.bincount(owner, minlength=count)
-        table[f"{INTENSITY}{name}"] = sums[1:] / pixels[1:]
+        finite = np.isfinite(values)
+        sums = np.bincount(owner[finite], values[finite], minlength=count)
+        pixels = np.bincount(owner[finite], minlength=count)
+        with np.errstate(invalid="ignore"):  # NaN of nuclei without a number
+            table[f"{INTENSITY}{name}"] = sums[1:] / pixels[1:]
     return table
 
 
@@ -142,14 +154,48 @@ def measure_boxes(
     return measure(np.zeros((1, 1), np.uint8), dict.fromkeys(readers, np.zeros((1, 1))))
 
 
-def count_pixels(labels: np.ndarray) -> pd.Series:
+def at_place(
+    table: pd.DataFrame, scale: tuple[float, float], origin: tuple[float, float]
+) -> pd.DataFrame:
+    """Measurements of labels that do not begin at the origin, or are mirrored.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `measure` or `measure_boxes`.
+    scale : (float, float)
+        Step along y and x; its sign counts.
+    origin : (float, float)
+        Place of the middle of the first pixel, in the unit of the table.
+
+    Returns
+    -------
+    DataFrame
+        With the centroids where a viewer shows them.
+    """
+    moved = {
+        name: start + np.sign(step) * table[name]
+        for name, step, start in zip(SHAPE[-2:], scale, origin, strict=True)
+    }
+    return table.assign(**moved)
+
+
+def count_pixels(labels: np.ndarray, name: str = "") -> pd.Series:
     """Pixels of every label but 0, by label.
 
     Parameters
     ----------
     labels : ndarray of int, shape (H, W)
+    name : str
+        The layer or file they are of, for messages.
+
+    Raises
+    ------
+    DataError
+        If labels are no whole numbers from 0.
     """
-    numbered, names = number_labels(np.asarray(labels))
+    check_countable(labels, name)
+    numbered, names = number_labels(labels)
     pixels = pd.Series(np.bincount(numbered.ravel(), minlength=len(names)), names)
     return pixels.drop(0)
 
@@ -162,19 +208,24 @@ def heads(unit: str = PIXEL) -> dict[str, str]:
     }
 
 
-def _check(labels: np.ndarray, channels: Mapping[str, np.ndarray]) -> None:
+def _check(
+    labels: np.ndarray,
+    channels: Mapping[str, np.ndarray],
+    pixel_size: tuple[float, float],
+    name: str,
+) -> None:
     """Raise unless the labels can be measured on the channels."""
-    for name, image in channels.items():
+    for channel, image in channels.items():
         if image.shape != labels.shape:
             raise DataError(
-                f"the labels have shape {labels.shape}, channel '{name}' has "
+                f"the labels have shape {labels.shape}, channel '{channel}' has "
                 f"{image.shape}. Choose the image the labels were made from."
             )
-    lowest = labels.min(initial=0)
-    if lowest < 0:
+    check_countable(labels, name)
+    if not all(np.isfinite(step) and step > 0 for step in pixel_size):
         raise DataError(
-            f"label {lowest} is negative. Use 0 for the background and positive "
-            "numbers for nuclei."
+            f"a pixel of {pixel_size[0]} x {pixel_size[1]} has no area. Give a height "
+            "and a width above 0."
         )
 
 
@@ -214,7 +265,13 @@ def totals(table: pd.DataFrame, doubtful: float = DOUBT_LIMIT) -> dict[str, Rang
     }
 
 
-def write_table(path: str | Path, table: pd.DataFrame, unit: str = PIXEL) -> Path:
+def write_table(
+    path: str | Path,
+    table: pd.DataFrame,
+    unit: str = PIXEL,
+    *,
+    overwrite: Overwrite = False,
+) -> Path:
     """Write measurements as CSV, with the unit in the head of each column.
 
     Parameters
@@ -225,6 +282,8 @@ def write_table(path: str | Path, table: pd.DataFrame, unit: str = PIXEL) -> Pat
         Of `measure`.
     unit : str
         Unit of the pixel size.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
 
     Returns
     -------
@@ -236,9 +295,9 @@ def write_table(path: str | Path, table: pd.DataFrame, unit: str = PIXEL) -> Pat
     DataError
         If the file cannot be written.
     """
-    target = checked_target(path, Format.CSV)
+    target = checked_target(path, Format.CSV, overwrite)
     text = table.rename(columns=heads(unit)).to_csv(
         float_format="%.6g", lineterminator="\n"
     )
-    replace_file(target, lambda stream: stream.write(text.encode()))
+    replace_file(target, lambda stream: stream.write(text.encode()), overwrite)
     return target

@@ -14,7 +14,8 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.proofreading.boxes import everywhere, grown, number_labels, union
+from napari_pmrnet.io.label_numbers import number_labels
+from napari_pmrnet.proofreading.boxes import everywhere, grown, union
 from napari_pmrnet.segmentation.objects import ImageContext, describe_objects
 from napari_pmrnet.segmentation.tiles import Box
 
@@ -41,7 +42,8 @@ class Nuclei:
     Parameters
     ----------
     labels : ndarray of int, shape (H, W)
-        Any numbers. Not copied and never written to: whoever edits it calls `update`.
+        Any numbers that `check_labels` lets pass. Not copied and never written to:
+        whoever edits it calls `update`.
     original : ndarray of int, shape (H, W)
         Labels as they were found, no view of `labels`; a nucleus that is not one of
         them counts as edited.
@@ -200,13 +202,13 @@ class Nuclei:
 
     def _edited(self, numbered: np.ndarray, part: Box, count: int) -> np.ndarray:
         """Nuclei whose pixels are not exactly those of one found, as bool (count,)."""
-        found = self.original[part].ravel()
-        owner = numbered.ravel()
-        low = np.full(count + 1, np.iinfo(np.int64).max)
-        high = np.zeros(count + 1, np.int64)
+        found, names = number_labels(np.asarray(self.original[part]))
+        found, owner = found.ravel(), numbered.ravel()
+        low = np.full(count + 1, len(names), np.int32)
+        high = np.zeros(count + 1, np.int32)
         np.minimum.at(low, owner, found)
         np.maximum.at(high, owner, found)
         spread = (low != high) | (high == 0)
         inside = np.bincount(owner, minlength=count + 1)
-        areas = np.bincount(found, minlength=int(high.max(initial=0)) + 1)
+        areas = np.bincount(found, minlength=len(names))
         return (spread | (areas[high] != inside))[1:]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
@@ -58,7 +59,10 @@ class Origin:
 
 
 def begin_review(
-    labels: np.ndarray, origin: Origin | None = None, image: np.ndarray | None = None
+    labels: np.ndarray,
+    origin: Origin | None = None,
+    image: np.ndarray | None = None,
+    name: str = "",
 ) -> Review:
     """Begin the review of labels.
 
@@ -70,12 +74,17 @@ def begin_review(
         Without it nothing is known of their certainty.
     image : ndarray, shape (H, W), optional
         For the mean intensity.
+    name : str
+        The layer or file of the labels, for messages.
 
     Raises
     ------
+    DataError
+        If there are labels that a review does not keep; see `check_labels`.
     EditError
         If labels and maps or image differ in shape.
     """
+    check_labels(labels, name)
     if origin is None:
         return Review(Nuclei(labels, np.array(labels), image=image))
     calibration = None if origin.card is None else origin.card.object_certainty

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from napari_pmrnet.errors import EditError
+from napari_pmrnet.errors import DataError, EditError
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.boxes import differing_box, everywhere, union
 from napari_pmrnet.proofreading.edits import Edit
@@ -98,7 +99,7 @@ class Review:
     statuses: dict[Place, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._seen = np.array(self.nuclei.labels)
+        self._seen = np.array(self.nuclei.labels, np.int32)
         self._done: list[Step] = []
         self._undone: list[Step] = []
         self._covered: set[int] = set()
@@ -168,12 +169,22 @@ class Review:
         -------
         Change or None
             None if nothing has changed.
+
+        Raises
+        ------
+        EditError
+            If a label has a number that a review does not keep. Nothing is noted then:
+            whoever made the change has to take it back.
         """
         box = differing_box(self._seen, self.nuclei.labels, within)
         if box is None:
             return None
         before = self._seen[box].copy()
         after = np.asarray(self.nuclei.labels[box])
+        try:
+            check_labels(after)
+        except DataError as error:
+            raise EditError(str(error)) from error
         self._seen[box] = after
         touched = self.nuclei.update(box, before)
         if self.journal is not None:

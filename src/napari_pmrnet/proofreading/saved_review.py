@@ -1,26 +1,48 @@
-"""A review saved to a folder, in files that other programs open too."""
+"""A review saved to a folder, in files that other programs open too.
+
+The files of a new save are written aside, all of them. Renaming the folder they are in
+makes them the ones that count; only then do they take the places of the old ones, one
+by one. So whoever is killed, and whenever, the folder holds the old review or the new.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.map_stack import read_stack, write_stack
 from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.tiff import read_tiff_array
-from napari_pmrnet.io.write import replace_file
+from napari_pmrnet.io.write import replace_file, unwritable
 
 VERSION = 1
 INDEX = "review.json"
 LABELS, FOUND, MAPS, TABLE = "labels.tif", "found.tif", "maps.tif", "nuclei.csv"
+OURS = ".pmrnet-"
+"""How names of passing files and folders begin."""
+ASIDE, COUNTS, LOCK = f"{OURS}new", f"{OURS}whole", f"{OURS}saving"
+TRIES = 20
+"""Times that a folder is read which is saved to meanwhile."""
+
+
+class OtherReviewError(DataError):
+    """A folder that holds a review of another image or of other labels."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +62,7 @@ class SavedReview:
     made : dict
         How the labels were made: settings, weights, diameter.
     space : Space
-        Size of a pixel.
+        Size of a pixel, and place.
     """
 
     labels: np.ndarray
@@ -53,18 +75,23 @@ class SavedReview:
 
 
 def save_review(
-    folder: str | Path, review: SavedReview, table: pd.DataFrame | None = None
+    folder: str | Path,
+    review: SavedReview,
+    table: pd.DataFrame | None = None,
+    replace: bool = False,
 ) -> Path:
     """Save a review.
 
     Parameters
     ----------
     folder : str or Path
-        Made if it is not there; what it holds of an earlier save is replaced, each file
-        whole or not at all and the index last.
+        Made if it is not there; what it holds of an earlier save of the same review is
+        replaced, all of it or nothing.
     review : SavedReview
     table : DataFrame, optional
         Measurements, written as CSV for other programs.
+    replace : bool
+        Also replace a review of another image, or of other labels of this one.
 
     Returns
     -------
@@ -73,32 +100,31 @@ def save_review(
 
     Raises
     ------
+    OtherReviewError
+        If the folder holds such a review and `replace` is not set.
     DataError
-        If something cannot be written, or the folder holds other things but no review.
+        If something cannot be written, another program is saving there, or the folder
+        holds other things but no review.
     """
     folder = Path(folder)
-    _check_folder(folder)
-    provenance = Provenance.from_dict(review.made)
-    write_labels(folder / LABELS, review.labels, review.space, provenance)
-    write_labels(folder / FOUND, review.found, review.space, provenance)
-    if review.maps:
-        write_stack(folder / MAPS, review.maps, review.space)
-    else:
-        (folder / MAPS).unlink(missing_ok=True)
-    if table is not None:
-        text = table.to_csv(float_format="%.6g", lineterminator="\n").encode()
-        replace_file(folder / TABLE, lambda stream: stream.write(text))
-    index = {
-        "version": VERSION,
-        "image": review.image,
-        "made": review.made,
-        "pixel_size": list(review.space.pixel_size),
-        "unit": review.space.unit,
-        "maps": list(review.maps),
-        "statuses": [[*place, status] for place, status in review.statuses.items()],
-    }
-    text = json.dumps(index, indent=1).encode()
-    replace_file(folder / INDEX, lambda stream: stream.write(text))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be made ({error.strerror or error}). Choose another "
+            "place."
+        ) from error
+    try:
+        with OwnerLock(folder / LOCK):
+            _finish(folder)
+            _check(folder, review, replace)
+            _write_aside(folder, review, table)
+            _finish(folder)
+    except TakenError as error:
+        raise DataError(
+            f"{folder}: a review is being saved there by {error.owner}. Wait for it, "
+            "or choose another folder."
+        ) from error
     return folder
 
 
@@ -111,8 +137,104 @@ def load_review(folder: str | Path) -> SavedReview:
         If the folder holds no review, or a part of it is missing or of another shape.
     """
     folder = Path(folder)
+    for _ in range(TRIES):
+        index = _index(folder)
+        try:
+            review = _read(folder, index)
+        except DataError:
+            if _index(folder) == index:
+                raise
+        else:
+            if _index(folder) == index:
+                return review
+    raise DataError(f"{folder}: is being saved to. Open it when that is done.")
+
+
+def _write_aside(folder: Path, review: SavedReview, table: pd.DataFrame | None) -> None:
+    """Write all files of a review aside, and then make them those that count."""
+    aside = folder / ASIDE
+    provenance = Provenance.from_dict(review.made)
+    shutil.rmtree(aside, ignore_errors=True)
     try:
-        index = json.loads((folder / INDEX).read_text())
+        aside.mkdir()
+        write_labels(aside / LABELS, review.labels, review.space, provenance)
+        write_labels(aside / FOUND, review.found, review.space, provenance)
+        if review.maps:
+            write_stack(aside / MAPS, review.maps, review.space)
+        if table is not None:
+            text = table.to_csv(float_format="%.6g", lineterminator="\n").encode()
+            replace_file(aside / TABLE, lambda stream: stream.write(text), False)
+        index = {
+            "version": VERSION,
+            "saved": uuid4().hex,
+            "files": sorted(path.name for path in aside.iterdir()),
+            "image": review.image,
+            "made": review.made,
+            "pixel_size": list(review.space.pixel_size),
+            "unit": review.space.unit,
+            "scale": list(review.space.scale),
+            "translate": list(review.space.translate),
+            "maps": list(review.maps),
+            "statuses": [[*place, status] for place, status in review.statuses.items()],
+        }
+        text = json.dumps(index, indent=1).encode()
+        replace_file(aside / INDEX, lambda stream: stream.write(text), False)
+        patiently(partial(aside.rename, folder / COUNTS))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _finish(folder: Path) -> None:
+    """Put the files that count into their places, the index last.
+
+    Raises
+    ------
+    DataError
+        If one is held open by another program. The review is whole nevertheless.
+    """
+    whole = folder / COUNTS
+    if not whole.is_dir():
+        return
+    place = folder
+    try:
+        if (whole / INDEX).exists():
+            names = _index(folder)["files"]
+            for name in names:
+                place = folder / name
+                with suppress(FileNotFoundError):  # it is in its place already
+                    patiently(partial(os.replace, whole / name, place))
+            for name in {MAPS, TABLE} - set(names):
+                place = folder / name
+                place.unlink(missing_ok=True)
+            place = folder / INDEX
+            patiently(partial(os.replace, whole / INDEX, place))
+        whole.rmdir()
+    except OSError as error:
+        raise unwritable(place, error) from error
+
+
+def _at(folder: Path, name: str) -> Path:
+    """The file of a review that counts."""
+    newest = folder / COUNTS / name
+    return newest if newest.exists() else folder / name
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    """Read what counts of the index.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it is of a newer version.
+    """
+    try:
+        try:
+            text = _at(folder, INDEX).read_text()
+        except FileNotFoundError:  # it went to its place meanwhile
+            text = (folder / INDEX).read_text()
+        index = json.loads(text)
         version = index["version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -123,10 +245,13 @@ def load_review(folder: str | Path) -> SavedReview:
         raise DataError(
             f"{folder}: was saved by a newer version of napari-pmrnet. Update it."
         )
-    labels, found = (
-        read_tiff_array(folder / name).astype(np.int32) for name in (LABELS, FOUND)
-    )
-    maps = read_stack(folder / MAPS) if index["maps"] else {}
+    return index
+
+
+def _read(folder: Path, index: dict[str, Any]) -> SavedReview:
+    """Read the images of a review."""
+    labels, found = (_labels(_at(folder, name)) for name in (LABELS, FOUND))
+    maps = read_stack(_at(folder, MAPS)) if index["maps"] else {}
     for name, array in {FOUND: found, **maps}.items():
         if array.shape != labels.shape:
             raise DataError(
@@ -140,24 +265,47 @@ def load_review(folder: str | Path) -> SavedReview:
         {(kind, number): status for kind, number, status in index["statuses"]},
         index["image"],
         index["made"],
-        Space.of_plane(index["pixel_size"], index["unit"]),
+        Space.of(
+            "yx",
+            index.get("scale", index["pixel_size"]),
+            (index["unit"],) * 2,
+            index.get("translate"),
+        ),
     )
 
 
-def _check_folder(folder: Path) -> None:
-    """Make a folder, or see that nothing of the user's is there."""
-    if folder.is_dir():
-        if any(folder.iterdir()) and not (folder / INDEX).exists():
-            ours = {LABELS, FOUND, MAPS, TABLE}
-            if {path.name for path in folder.iterdir()} - ours:
-                raise DataError(
-                    f"{folder}: holds other files. Choose a new or empty folder."
-                )
+def _labels(path: Path) -> np.ndarray:
+    """Labels of a saved review, int32 (H, W)."""
+    labels = read_tiff_array(path)
+    check_labels(labels, str(path))
+    return labels.astype(np.int32)
+
+
+def _check(folder: Path, review: SavedReview, replace: bool) -> None:
+    """Raise unless a folder is empty or what it holds may be replaced."""
+    others = [path.name for path in folder.iterdir() if not path.name.startswith(OURS)]
+    if not others:
         return
     try:
-        folder.mkdir(parents=True)
-    except OSError as error:
+        index = _index(folder)
+    except DataError as error:
         raise DataError(
-            f"{folder}: cannot be made ({error.strerror or error}). Choose another "
-            "place."
+            f"{folder}: holds other files. Choose a new or empty folder."
         ) from error
+    if replace:
+        return
+    if index["image"] != review.image:
+        name = index["made"].get("image") or "unknown"
+        raise OtherReviewError(
+            f"{folder}: holds the review of another image ('{name}'). Replace it only "
+            "if you need it no more."
+        )
+    try:
+        is_same = np.array_equal(_labels(folder / FOUND), review.found)
+    except DataError:
+        is_same = False
+    if not is_same:
+        raise OtherReviewError(
+            f"{folder}: holds a review of other labels of this image. Replace it only "
+            "if you need it no more."
+        )

@@ -17,7 +17,12 @@ from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import Gates, PMRNet, PMRNetOutput
 from napari_pmrnet.research.baselines import BASELINES, LogitsOnly
 from napari_pmrnet.training.config import TrainConfig
-from napari_pmrnet.training.train import make_trainer, training_data
+from napari_pmrnet.training.train import (
+    data_hashes,
+    make_trainer,
+    refuse_others_files,
+    training_data,
+)
 from napari_pmrnet.training.trainer import EpochReport
 
 PARTS = {
@@ -138,9 +143,15 @@ def train_for_comparison(
             "another network for comparison, name an output that ends in .ckpt."
         )
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    data = training_data(train_set, val_set, preparing, config)
+    refuse_others_files(checkpoint)
     trainer = make_trainer(
-        data, config, checkpoint, device, compiled=compiled, build=build_network
+        training_data(train_set, val_set, preparing, config),
+        config,
+        checkpoint,
+        device,
+        compiled=compiled,
+        build=build_network,
+        data=data_hashes(train_set, val_set),
     )
     trainer.run(report)
     return trainer.best_dice

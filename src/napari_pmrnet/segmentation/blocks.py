@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.segmentation.flow_labels import label_nuclei
+from napari_pmrnet.segmentation.normalise import unknown_notes
 from napari_pmrnet.segmentation.objects import (
     FEATURES,
     ImageContext,
@@ -21,7 +22,12 @@ from napari_pmrnet.segmentation.objects import (
     seen_together,
 )
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
-from napari_pmrnet.segmentation.predict import Progress, predict, take_flows
+from napari_pmrnet.segmentation.predict import (
+    Progress,
+    predict,
+    take_flows,
+    without_unknown,
+)
 from napari_pmrnet.segmentation.tiles import Box, TileStore, box_of
 from napari_pmrnet.settings import Settings
 
@@ -192,11 +198,6 @@ def label_row(
         After every batch of tiles of a block.
     BlockNuclei
         Once a block.
-
-    Raises
-    ------
-    ImageError
-        If a part of the image holds NaN or infinity.
     """
     columns = list(range(grid.columns)) if columns is None else columns
     store = store or TileStore()
@@ -212,8 +213,9 @@ def label_row(
             flips=settings.flips,
             store=store,
         )
-        maps = dict(prediction.maps)
-        notes = prediction.notes
+        unknown = plane.unknown(view)
+        maps = dict(without_unknown(prediction, unknown).maps)
+        notes = (*prediction.notes, *unknown_notes(unknown))
         del prediction
         yield _own_nuclei(maps, notes, model, settings, stats, grid, row, column)
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_pmrnet.io.label_numbers import number_labels
 from napari_pmrnet.models.label_kind import whole_scale
 from napari_pmrnet.segmentation.flow_labels import SMALLEST_AREA, label_nuclei
-from napari_pmrnet.segmentation.normalise import normalise
+from napari_pmrnet.segmentation.normalise import thinning
 from napari_pmrnet.segmentation.objects import describe_objects, object_features
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import (
@@ -21,19 +22,61 @@ from napari_pmrnet.segmentation.predict import (
     run_to_end,
     take_flows,
 )
-from napari_pmrnet.segmentation.tiles import Box, TileGrid
+from napari_pmrnet.segmentation.tiles import Box, TileGrid, box_of
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.models import Model
 
-KNOWN_LEAST, KNOWN_MOST = 0.6, 1.3
-ENOUGH = 0.4
+LOOKS = (0.125, 0.25, 0.5, 1.0, 2.0)
+"""Scales at which nuclei are looked for, one after the other."""
+
+MOST_PARTS = 3
+LOOK_SIDE = 1.25
+"""Side of the part that is looked at, in tiles of the network."""
+
+KNOWN_LEAST, KNOWN_MOST = 0.4, 1.3
+"""Sizes that the network knows: of the least and the most of working diameters."""
+
+ENOUGH = 0.5
+"""Trust from which on a look ends the search."""
+
+WORTH_A_NOTE = 0.3
+"""Trust from which on a look that saw nuclei of quite another size is told of."""
+
+ANOTHER_SIZE = 1.5
+"""Factor from which on diameters differ."""
+
+NEAR = 1.1
+"""Factor up to which the scale of a look serves for the image."""
+
+SMALLEST_LOOK = 64
+"""Shortest image, along its longer side, that a look makes sense of, in pixels."""
+
 THRESHOLDS = Settings(probability_threshold=0.6, seed_threshold=0.6)
 """Those at which the rule of the estimate was chosen, whatever the user's are."""
 
-ESTIMATE_SCALES = {1.0: 1.75, 0.5: 1.0, 0.25: 1.0, 2.0: 1.75}
-"""Scales, and the side of the part that nuclei are measured in, in tiles."""
+
+class ChosenScale(NamedTuple):
+    """Scale of an image, typical diameter of its nuclei, and another one seen.
+
+    ``scale`` is the pixels the network sees for each pixel of the image; ``diameter``
+    is in pixels of the image, None where no nucleus was found; ``other`` is that of a
+    look that disagreed, None if none did.
+    """
+
+    scale: float
+    diameter: float | None = None
+    other: float | None = None
+
+    def notes(self) -> tuple[str, ...]:
+        """What the user is told where looks disagreed."""
+        if self.diameter is None or self.other is None:
+            return ()
+        return (
+            f"nuclei were taken to be about {self.diameter:.0f} pixels across, but "
+            f"could be {self.other:.0f}: if the labels do not fit, set that diameter",
+        )
 
 
 def choose_scale(
@@ -41,7 +84,7 @@ def choose_scale(
     image: np.ndarray | Plane,
     diameter: float | None,
     whole: dict[float, Prediction] | None = None,
-) -> Generator[Progress, None, tuple[float, float | None]]:
+) -> Generator[Progress, None, ChosenScale]:
     """Scale at which the network is to see an image.
 
     Parameters
@@ -54,8 +97,8 @@ def choose_scale(
         card names no ``working_diameters`` sees every image as it is, one of objects or
         classes sees it whole.
     whole : dict, optional
-        Filled with what estimates predicted of the whole image, by scale, so that a
-        small image need not be predicted again.
+        Filled with what estimates predicted of the whole image, by scale. A small image
+        need not be predicted again where one of these scales is near enough.
 
     Yields
     ------
@@ -63,16 +106,17 @@ def choose_scale(
 
     Returns
     -------
-    scale : float
-        Pixels the network sees for each pixel of the image.
-    diameter : float or None
-        None where no nucleus was found.
+    ChosenScale
     """
     if model.card.label_kind.sees_whole:
-        return whole_scale(model.tile, height_and_width(image)), None
+        return ChosenScale(whole_scale(model.tile, height_and_width(image)))
+    other = None
     if needs_estimate(model, diameter):
-        diameter = yield from estimate_diameter(model, image, whole)
-    return scale_for(model, diameter), diameter
+        diameter, other = yield from estimate_diameter(model, image, whole)
+    scale = scale_for(model, diameter)
+    near = [look for look in whole or () if 1 / NEAR <= look / scale <= NEAR]
+    scale = min(near, key=lambda look: abs(look - scale), default=scale)
+    return ChosenScale(scale, diameter, other)
 
 
 def needs_estimate(model: Model, diameter: float | None) -> bool:
@@ -92,14 +136,16 @@ def estimate_diameter(
     model: Model,
     image: np.ndarray | Plane,
     whole: dict[float, Prediction] | None = None,
-) -> Generator[Progress, None, float | None]:
+) -> Generator[Progress, None, tuple[float | None, float | None]]:
     """Estimate the diameter of a typical nucleus in a part of the image.
 
-    The part is the one with the most contrast. It is seen at several scales. Of those
-    at which nuclei have a size that the network knows, the one is believed whose nuclei
-    are to be trusted most: at the wrong scale they run together or fall to pieces, into
-    which the flows do not lead. An image whose nuclei are trusted well enough as it is
-    is seen at no other scale.
+    The part is the one with the most contrast, of one size for the network. It is seen
+    at several scales, the coarsest first: this costs least, and what looks like nuclei
+    there is not taken for the spots within them. The first look is believed whose
+    nuclei have a size that the network knows and are to be trusted: at the wrong scale
+    they run together or fall to pieces, into which the flows do not lead. If there is
+    none, the most trusted of those of a known size is. Where no nucleus is found, two
+    more parts are looked at.
 
     Parameters
     ----------
@@ -114,32 +160,56 @@ def estimate_diameter(
 
     Returns
     -------
-    float or None
+    diameter : float or None
         In pixels; None where no nucleus was found.
+    other : float or None
+        What the most trusted of the looks saw that disagree with it, if worth a note.
     """
+    known: list[DiameterEstimate] = []
+    others: list[DiameterEstimate] = []
     small, large = model.card.working_diameters or (SMALL, LARGE)
     small, large = KNOWN_LEAST * small, KNOWN_MOST * large
-    known: list[DiameterEstimate] = []
-    native = None
-    for scale, tiles in ESTIMATE_SCALES.items():
-        yield Progress(0, 0, "measuring nuclei")
-        part = liveliest(image, round(tiles * model.tile / scale))
-        seen = estimate_at(model, part, scale)
-        native = native or seen
-        if (
-            whole is not None
-            and seen.prediction
-            and part.shape[1:] == height_and_width(image)
-        ):
-            whole[scale] = seen.prediction
-        if seen.diameter is None or not small <= seen.diameter * scale <= large:
-            continue
-        if seen is native and seen.trust >= ENOUGH:
-            return seen.diameter
-        known.append(seen)
-    if known:
-        return max(known, key=lambda seen: seen.trust).diameter
-    return None if native is None else native.diameter
+    shape = height_and_width(image)
+    overview = overview_of(image)
+    boxes = {
+        scale: liveliest_boxes(overview, shape, round(LOOK_SIDE * model.tile / scale))
+        for scale in LOOKS
+        if max(shape) * scale >= SMALLEST_LOOK or scale >= 1
+    }
+    for _ in range(MOST_PARTS):
+        for scale, parts in boxes.items():
+            box = next(parts, None)
+            if box is None:
+                continue
+            yield Progress(0, 0, "measuring nuclei")
+            part = image[:, *box]
+            look = estimate_at(model, part, scale)
+            if whole is not None and look.prediction and part.shape[1:] == shape:
+                whole[scale] = look.prediction
+            if look.diameter is None:
+                continue
+            if not small <= look.diameter * scale <= large:
+                others.append(look)
+                continue
+            known.append(look)
+            if look.trust >= ENOUGH:
+                return look.diameter, _another(look, known)
+        if looks := known or others:
+            best = max(looks, key=lambda look: look.trust)
+            return best.diameter, _another(best, known)
+    return None, None
+
+
+def _another(believed: DiameterEstimate, known: list[DiameterEstimate]) -> float | None:
+    """Diameter of the most trusted look that saw nuclei of quite another size."""
+    size = believed.diameter or 1.0
+    unlike = [
+        look
+        for look in known
+        if look.trust >= WORTH_A_NOTE
+        and not 1 / ANOTHER_SIZE <= (look.diameter or 1.0) / size <= ANOTHER_SIZE
+    ]
+    return max(unlike, key=lambda look: look.trust).diameter if unlike else None
 
 
 class DiameterEstimate(NamedTuple):
@@ -181,27 +251,57 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
     )
 
 
-def liveliest(image: np.ndarray | Plane, side: int) -> np.ndarray:
-    """Part of an image with the largest standard deviation.
+def overview_of(image: np.ndarray | Plane) -> np.ndarray:
+    """An image thinned out, from 0 to 1: float32 (h, w) or (h, w, 3)."""
+    if isinstance(image, Plane):
+        return image.normalised_overview()
+    step = thinning(image[0].size)
+    return np.moveaxis(image[:, ::step, ::step], 0, 2)
+
+
+def liveliest_boxes(
+    overview: np.ndarray, shape: tuple[int, int], side: int
+) -> Iterator[Box]:
+    """Parts of an image with the largest standard deviation, apart.
 
     Parameters
     ----------
-    image : Plane, or ndarray of float32, shape (3, H, W)
+    overview : ndarray, shape (h, w) or (h, w, 3)
+        Of the image, thinned out.
+    shape : tuple of int
+        Height and width of the image.
     side : int
-        Of the part, in pixels.
+        Of a part, in pixels of the image.
 
-    Returns
-    -------
-    ndarray, shape (C, h, w)
-        A view; h and w are `side`, or all of a smaller image.
+    Yields
+    ------
+    tuple of slice
+        As large as `side`, or as the image along a shorter axis.
     """
-    boxes = TileGrid(height_and_width(image), side, side // 2).boxes()
-    best = 0
-    if len(boxes) > 1:
-        thinned = (tuple(slice(s.start, s.stop, 4) for s in box) for box in boxes)
-        best = int(np.argmax([image[:, ys, xs].std() for ys, xs in thinned]))
-    ys, xs = boxes[best]
-    return image[:, ys, xs]
+    step = max(shape[0] / overview.shape[0], 1.0)
+    small = max(1, round(side / step))
+    grid = TileGrid(overview.shape[:2], (small, small), small // 2)
+    corners = np.array([[s.start for s in box] for box in grid.boxes()])
+    if len(corners) == 1:
+        yield _part((0, 0), side, shape)
+        return
+    contrast = np.array(
+        [overview[y : y + small, x : x + small].std() for y, x in corners]
+    )
+    while len(corners):
+        best = corners[int(np.argmax(contrast))]
+        y, x = (round(int(at) * step) for at in best)
+        yield _part((y, x), side, shape)
+        apart = (np.abs(corners - best) >= small).any(axis=1)
+        corners, contrast = corners[apart], contrast[apart]
+
+
+def _part(first: tuple[int, int], side: int, shape: tuple[int, int]) -> Box:
+    """Part of an image that begins at a pixel, moved to lie within it."""
+    starts = (max(0, min(at, n - side)) for at, n in zip(first, shape, strict=True))
+    return box_of(
+        slice(at, min(at + side, n)) for at, n in zip(starts, shape, strict=True)
+    )
 
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
@@ -249,8 +349,9 @@ def typical_diameter(labels: np.ndarray) -> float | None:
     float or None
         In pixels; None where there is no nucleus.
     """
-    areas = np.bincount(labels.ravel())[1:]
-    return median_diameter(areas[areas > 0])
+    numbered, _ = number_labels(labels)
+    areas = np.bincount(numbered.ravel())[1:]
+    return median_diameter(areas)
 
 
 def median_diameter(areas: np.ndarray) -> float | None:
@@ -258,16 +359,12 @@ def median_diameter(areas: np.ndarray) -> float | None:
     return float(np.sqrt(4 / np.pi * np.median(areas))) if len(areas) else None
 
 
-MOST_ESTIMATES = 3
-
-
 def measure_plane(
     plane: Plane, model: Model, diameter: float | None
 ) -> Generator[Progress, None, PlaneStats]:
     """Intensity limits, smoothing and scale by which the network is to see an image.
 
-    All are decided once. Where the diameter is not given, the parts with the most
-    contrast are predicted until nuclei are found in one, three at most.
+    All are decided once.
 
     Parameters
     ----------
@@ -292,46 +389,7 @@ def measure_plane(
     model.card.label_kind.refuse_tiles(plane.name, "Shrink it, and segment it at once.")
     yield Progress(0, 0, "reading an overview")
     limits = plane.limits
-    boxes = liveliest_boxes(plane, model.tile)
-    while needs_estimate(model, diameter):
-        box = next(boxes, None)
-        if box is None:
-            break
-        diameter = yield from estimate_diameter(model, plane[:, *box])
-    return PlaneStats(scale_for(model, diameter), diameter, limits, plane.smoothing)
-
-
-def liveliest_boxes(plane: Plane, tile: int) -> Iterator[Box]:
-    """Parts of a large image with the largest standard deviation, apart, at most three.
-
-    Parameters
-    ----------
-    plane : Plane
-    tile : int
-        Side of a tile of the network, in pixels.
-
-    Yields
-    ------
-    tuple of slice
-        Just large enough for every scale of `estimate_diameter`.
-    """
-    side = round(max(tiles * tile / scale for scale, tiles in ESTIMATE_SCALES.items()))
-    overview = normalise(plane.overview, plane.limits)
-    step = max(plane.shape[0] / overview.shape[0], 1.0)
-    small = max(1, round(side / step))
-    grid = TileGrid(overview.shape[:2], small, small // 2)
-    boxes = np.array([[s.start for s in box] for box in grid.boxes()])
-    contrast = np.array(
-        [overview[y : y + small, x : x + small].std() for y, x in boxes]
+    chosen = yield from choose_scale(model, plane, diameter)
+    return PlaneStats(
+        chosen.scale, chosen.diameter, limits, plane.smoothing, chosen.notes()
     )
-    for _ in range(MOST_ESTIMATES):
-        if not len(boxes):
-            return
-        best = boxes[int(np.argmax(contrast))]
-        y, x = (
-            max(0, min(round(int(at) * step), n - side))
-            for at, n in zip(best, plane.shape, strict=True)
-        )
-        yield slice(y, y + side), slice(x, x + side)
-        apart = (np.abs(boxes - best) >= small).any(axis=1)
-        boxes, contrast = boxes[apart], contrast[apart]

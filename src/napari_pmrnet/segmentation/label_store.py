@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import zipfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,10 +19,17 @@ import pandas as pd
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
-from napari_pmrnet.io.label_zarr import create_label_zarr
-from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.label_zarr import create_label_zarr, seal_label_zarr
+from napari_pmrnet.io.permit import Overwrite, Permit, hash_of
+from napari_pmrnet.io.provenance import Provenance, relative_name
 from napari_pmrnet.io.space import Space
-from napari_pmrnet.io.write import checked_target, replace_file, unwritable
+from napari_pmrnet.io.write import (
+    checked_target,
+    finish_swap,
+    replace_file,
+    replace_folder,
+    writing,
+)
 from napari_pmrnet.segmentation.blocks import (
     SIDE,
     BlockGrid,
@@ -30,8 +39,8 @@ from napari_pmrnet.segmentation.blocks import (
 )
 from napari_pmrnet.segmentation.diameter import measure_plane
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
-from napari_pmrnet.segmentation.predict import Progress
-from napari_pmrnet.segmentation.tiles import TileStore, tile_reach
+from napari_pmrnet.segmentation.predict import Progress, grid_for
+from napari_pmrnet.segmentation.tiles import TileStore
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,6 +67,11 @@ class LabelStore:
     fill : callable, optional
         Gives what makes the missing blocks of the plane at a place; by default
         `fill_here` does.
+    overwrite : bool or Permit
+        Whether labels that are there, and their table, may be replaced. What is no
+        label image of this program never is.
+    image : Path, optional
+        File that is segmented: as for `write_labels`.
 
     Raises
     ------
@@ -72,8 +86,16 @@ class LabelStore:
         block: int = SIDE,
         identity: Mapping[str, Any] | None = None,
         fill: Callable[[tuple[int, ...]], Fill] | None = None,
+        *,
+        overwrite: Overwrite = False,
+        image: Path | None = None,
     ) -> None:
-        self.output = checked_target(output, Format.ZARR)
+        with writing(output := Path(output)):
+            finish_swap(output)
+        self._permit, self._image = Permit.of(overwrite), image
+        self.output = checked_target(output, Format.ZARR, self._permit)
+        self._check_table()
+        self._place = Path(os.path.realpath(self.output))
         self._space = space or Space()
         self._about: dict[str, Any] = {
             "name": self.output.stem,
@@ -142,7 +164,7 @@ class LabelStore:
         name = "-".join(["plane", *map(str, place)])
         fill = fill_here if self._fill is None else self._fill(place)
         plane = plane.limited(settings.limits)
-        with self._writing():
+        with writing(self.output):
             stats = yield from measure_plane(plane, model, settings.diameter)
             grid = BlockGrid.for_scale(plane.shape, stats.scale, self._block)
             job = _job(plane, self._identity, settings, model, stats, grid)
@@ -151,7 +173,7 @@ class LabelStore:
             stitcher = Stitcher(Within(self, place), first)
             yield from _stitch(parts, grid, stitcher)
         objects = stitcher.table(model.card.object_certainty)
-        notes = (*plane.notes, *stitcher.notes)
+        notes = (*plane.notes, *stats.notes, *stitcher.notes)
         return LabelledPlane(objects, stats, notes)
 
     def finish(self, objects: pd.DataFrame) -> None:
@@ -162,33 +184,48 @@ class LabelStore:
         DataError
             If there is no room, or the place is taken by what cannot be removed.
         """
-        text = objects.round(4).to_csv(index=False)
-        with self._writing():
+        text = objects.round(4).to_csv(index=False).encode()
+        self._permit.check(self.output)
+        of_table = self._check_table()
+        unfinished = self._beside(".unfinished")
+        with writing(self.output):
             self.array()
-            replace_file(self.table, lambda stream: stream.write(text.encode()))
-            if self.output.exists():
-                shutil.rmtree(self.output)
-            os.replace(self._beside(".unfinished"), self.output)
-        shutil.rmtree(self._beside(".parts"), ignore_errors=True)
+            made_of = ""
+            if self._image is not None:
+                made_of = relative_name(self._image, self._place.parent)
+            hashes = [hashlib.sha256(text).hexdigest()]
+            hashes += [hash_of(self.table)] if self.table.exists() else []
+            tables = dict.fromkeys(hashes)
+            seal_label_zarr(unfinished, made_of, " ".join(tables))
+            replace_folder(unfinished, self.output, self._permit)
+            replace_file(self.table, lambda stream: stream.write(text), of_table)
+        self._drop_parts()
+
+    def _drop_parts(self) -> None:
+        """Remove the blocks, which are not needed any more."""
+        with suppress(OSError):
+            for folder in self._beside(".parts").glob("plane*"):
+                with suppress(DataError):
+                    _clear(folder, PARTS)
+            self._beside(".parts").rmdir()
+
+    def _check_table(self) -> Permit:
+        """Permit for the table; raises unless it may be written."""
+        permit = self._permit.for_table(self.output)
+        permit.check(self.table)
+        return permit
 
     def array(self) -> zarr.Array:
         """The array on disk, made when first asked for."""
         if self._labels is None:
             folder = self._beside(".unfinished")
+            _clear(folder, ZARR_PARTS)
             self._labels = create_label_zarr(folder, self._shape, **self._about)
         return self._labels
 
     def _beside(self, ending: str) -> Path:
         """A folder of ours beside the output, on the same disk."""
-        return self.output.with_name(f".{self.output.name}{ending}")
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Say which folder could not be written when the system refuses."""
-        try:
-            yield
-        except OSError as error:
-            raise unwritable(self.output, error) from error
+        return self._place.with_name(f".{self._place.name}{ending}")
 
 
 class Within:
@@ -204,7 +241,28 @@ class Within:
         self._store.array()[(*self._place, *where)] = labels
 
 
+def _clear(folder: Path, ours: re.Pattern[str]) -> None:
+    """Remove a folder of ours that a run before has left.
+
+    Raises
+    ------
+    DataError
+        If it holds anything else.
+    """
+    if not os.path.lexists(folder):
+        return
+    is_ours = folder.is_dir() and all(ours.fullmatch(e.name) for e in folder.iterdir())
+    if not is_ours:
+        raise DataError(
+            f"{folder}: is in the way and holds what is not of napari-pmrnet. Move it, "
+            "or choose another output."
+        )
+    shutil.rmtree(folder)
+
+
 JOB = "job.json"
+ZARR_PARTS = re.compile(r"\.zgroup|\.zattrs|\.zmetadata|0")
+PARTS = re.compile(r"job\.json|block-.*\.npz|window-.*\.npy|\.pmrnet-.*\.tmp")
 _DAMAGED = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
 
 
@@ -230,8 +288,7 @@ class Parts:
         if self._job() == text:
             return
         try:
-            if folder.exists():
-                shutil.rmtree(folder)
+            _clear(folder, PARTS)
             folder.mkdir(parents=True)
         except OSError as error:
             raise DataError(
@@ -275,7 +332,7 @@ class Parts:
         return self.folder / f"block-{row}-{column}.npz"
 
     def _write(self, name: str, content: bytes) -> None:
-        replace_file(self.folder / name, lambda stream: stream.write(content))
+        replace_file(self.folder / name, lambda stream: stream.write(content), True)
 
 
 Fill = Callable[..., Generator[Progress, None, None]]
@@ -355,8 +412,8 @@ def fill_here(
             message = f"block {done + 1} of {total}: {step.message}"
             yield Progress(round(100 * now), 100 * total, message)
         if row + 1 < grid.rows:
-            reach = tile_reach(model.tile, plane.shape, stats.scale)
-            store.forget_before(grid.strip(row + 1)[0].start - reach + 1)
+            _, tiles = grid_for(model, plane.shape, stats.scale)
+            store.forget_before(grid.strip(row + 1)[0].start - tiles.tile[0] + 1)
 
 
 def _stitch(

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.label_numbers import check_countable, number_labels
 
 LEAST_IOU = 0.25
 """IoU of a disc with itself half a diameter away; the default of Cellpose, too."""
@@ -50,8 +51,11 @@ def link_by_overlap(
     ------
     ImageError
         If there is no such axis, or the minimum is out of bounds.
+    DataError
+        If labels are no whole numbers from 0.
     """
     labels = np.asarray(labels)
+    check_countable(labels)
     if len(axes) != labels.ndim or along not in axes[:-2]:
         raise ImageError(
             f"labels of shape {labels.shape} with the axes {', '.join(axes)} cannot "
@@ -61,7 +65,7 @@ def link_by_overlap(
     at = list(axes).index(along)
     linked = np.zeros(labels.shape, np.int32)
     for place in np.ndindex(*labels.shape[:-2]):
-        frame = labels[place]
+        frame, _ = number_labels(labels[place])
         series = place[:at] + place[at + 1 :]
         linked[place] = links.numbers(frame, series)[frame]
     return linked
@@ -97,7 +101,8 @@ class Links:
         Parameters
         ----------
         frame : ndarray of int, shape (H, W)
-            Kept until the next frame of the series, and not to be changed.
+            Numbered 1 to n. Kept until the next frame of the series, and not to be
+            changed.
         series : hashable
             Which of several series this is a frame of; they share their numbers.
 

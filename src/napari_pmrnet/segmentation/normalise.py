@@ -13,6 +13,10 @@ from napari_pmrnet.segmentation.tiles import Box
 
 PERCENTILES = (1.0, 99.8)
 MAX_SAMPLE = 4_000_000
+SMALL, LARGE = 1e-30, 1e30
+"""Largest numbers of an image for which single precision does."""
+DIGITS = 4096
+"""Steps between the limits that 64-bit whole numbers must have left as float64."""
 
 
 def intensity_limits(
@@ -24,7 +28,7 @@ def intensity_limits(
     They are percentiles, of all pixels or of all but bright debris; see
     `without_outliers`. Large images are read on a regular subsample of at most four
     million values. All channels share the limits, which keeps the colours of a stained
-    image.
+    image. NaN and infinity do not count.
 
     Parameters
     ----------
@@ -41,10 +45,10 @@ def intensity_limits(
     Raises
     ------
     ImageError
-        If the image holds NaN or infinity, or has the same value everywhere.
+        If the image holds no number, or has the same value everywhere.
     """
     stride = thinning(image.size)
-    sample = np.asarray(image[::stride, ::stride] if stride > 1 else image)
+    sample = plain(image[::stride, ::stride] if stride > 1 else image)
     low, upper = automatic_limits(sample, name)
     return low, upper.limit
 
@@ -57,20 +61,67 @@ def automatic_limits(sample: np.ndarray, name: str = "image") -> tuple[float, Up
 
 def sample_limits(sample: np.ndarray, name: str = "image") -> tuple[float, float]:
     """Percentiles `PERCENTILES` of a sample, or its extremes if they are equal."""
-    low, high = np.percentile(sample.astype(np.float64), PERCENTILES)
-    if high <= low:
-        low, high = float(sample.min()), float(sample.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
+    values = known(sample)
+    if not values.size:
         raise ImageError(
-            f"'{name}' holds NaN or infinite values. Replace them first, for example "
-            "with numpy.nan_to_num."
+            f"'{name}' holds no numbers, only NaN, infinity or masked pixels. Check "
+            "that the right layer and channel are chosen."
         )
-    if high <= low:
+    if values.min() == values.max():
+        value = float(values.flat[0])
         raise ImageError(
-            f"'{name}' has the same value ({low:g}) everywhere: there is nothing to "
+            f"'{name}' has the same value ({value:g}) everywhere: there is nothing to "
             "segment. Check that the right layer and channel are chosen."
         )
-    return float(low), float(high)
+    exact = values.astype(np.float64)
+    extremes = float(exact.min()), float(exact.max())
+    unit = _unit(extremes)
+    low, high = np.percentile(exact / unit if unit != 1 else exact, PERCENTILES)
+    low, high = float(low) * unit, float(high) * unit
+    if high <= low:
+        low, high = extremes
+    wide = values.dtype.kind in "iu" and values.dtype.itemsize > 4
+    if wide and high - low < DIGITS * np.spacing(max(abs(low), abs(high))):
+        raise ImageError(
+            f"'{name}' holds whole numbers above 2^53 that lie too close together to "
+            "be told apart as floating-point numbers. Take the smallest one off, and "
+            "convert them to 32 bits."
+        )
+    return low, high
+
+
+def plain(pixels: np.ndarray) -> np.ndarray:
+    """Pixels as an array without a mask: what was masked is NaN."""
+    if isinstance(pixels, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(pixels)
+        if not mask.any():
+            return np.asarray(pixels.data)
+        kind = np.result_type(pixels.dtype, np.float32)
+        return np.where(mask, kind.type(np.nan), pixels.data.astype(kind))
+    pixels = np.asarray(pixels)
+    longer = pixels.dtype.kind == "f" and pixels.dtype.itemsize > 8
+    return pixels.astype(np.float64) if longer else pixels
+
+
+def known(pixels: np.ndarray) -> np.ndarray:
+    """The numbers among pixels, without NaN and infinity; of all numbers, as it is."""
+    if pixels.dtype.kind != "f":
+        return pixels
+    finite = np.isfinite(pixels)
+    return pixels if finite.all() else pixels[finite]
+
+
+def unknown_notes(unknown: np.ndarray | None) -> tuple[str, ...]:
+    """Notes for the user on pixels that are not known, if there are any."""
+    if unknown is None or not unknown.any():
+        return ()
+    return ("pixels that are NaN, infinite or masked count as background",)
+
+
+def _unit(limits: tuple[float, float]) -> float:
+    """What to divide extreme numbers by, so that their differences can be held."""
+    largest = max(map(abs, limits))
+    return 1.0 if not largest or SMALL <= largest <= LARGE else largest
 
 
 def thinning(size: int) -> int:
@@ -85,6 +136,10 @@ def normalise(image: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     a high pedestal keeps all its digits.
     """
     low, high = limits
+    unit = _unit(limits)
+    if unit != 1:
+        image = np.asarray(image, np.float64) / unit
+        low, high = low / unit, high / unit
     exact = np.result_type(image.dtype, np.float32)
     above = np.subtract(image, exact.type(low), dtype=exact)
     scaled = np.divide(above, high - low, out=above).astype(np.float32, copy=False)
@@ -132,8 +187,6 @@ def noise_level(shape: tuple[int, ...], cut: Callable[[Box], np.ndarray]) -> flo
     counts = np.zeros((2, BINS))
     for box in _tiles(shape):
         tile = cut(box)
-        if not np.isfinite(tile).all():
-            continue
         grey = tile if tile.ndim == 2 else tile.mean(axis=2)
         counts += [_differences(grey), _differences(_halved(grey))]
     if not counts.any(axis=1).all():

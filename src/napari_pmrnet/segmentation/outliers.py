@@ -25,6 +25,8 @@ FILLED = 0.008
 """Share of the rest that has to reach half of its limit: nuclei fill an area, haze and
 the rims of bright nuclei fall off."""
 HALVINGS = 16
+BRIGHTEST = 1e6
+"""Brightness, in that of the limit, that no pixel need exceed to be debris."""
 NEAR, AROUND = 3, 12
 """Pixels around debris that do not count: around all, and around more than specks."""
 FINE, COARSE = 1.5, 49
@@ -56,10 +58,12 @@ def without_outliers(sample: np.ndarray, low: float, high: float) -> Upper:
     Upper
         `high` itself where there is no debris.
     """
-    above = np.subtract(sample, low, dtype=np.float64).astype(np.float32)
-    above[~np.isfinite(above)] = 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        above = np.subtract(sample, low, dtype=np.float64) / (high - low)
+    above = np.nan_to_num(np.minimum(above, BRIGHTEST), neginf=0).astype(np.float32)
     grey = above if above.ndim == 2 else above.max(axis=2)
-    found, cut = Upper(high), high - low
+    upper = cut = 1.0
+    outliers = 0.0
     for _ in range(HALVINGS):
         cut /= 2
         bright = grey > cut
@@ -72,10 +76,10 @@ def without_outliers(sample: np.ndarray, low: float, high: float) -> Upper:
         left = float(np.percentile(above[rest], TOP))
         if left <= 0:
             break
-        apart = cut >= GAP * left and found.limit - low >= BRIGHTER * left
+        apart = cut >= GAP * left and upper >= BRIGHTER * left
         if apart and _filled(grey[rest]) and _contrast(grey, rest) >= CONTRAST:
-            found, cut = Upper(low + left, share), min(cut, left)
-    return found
+            upper, outliers, cut = left, share, min(cut, left)
+    return Upper(low + upper * (high - low) if outliers else high, outliers)
 
 
 def _around(bright: np.ndarray) -> np.ndarray:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.space import has_two_channels_last
 from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.segmentation.colours import colour_notes
 from napari_pmrnet.segmentation.normalise import (
     automatic_limits,
+    known,
     noise_level,
     noise_notes,
     normalise,
+    plain,
     sample_limits,
     smooth,
     smoothing_for,
@@ -45,8 +48,9 @@ def prepare(
     Parameters
     ----------
     image : array-like
-        (H, W) grey, (H, W, 3) or (H, W, 4) colour, or a stack of channels with
-        `channel_axis`. Any real dtype in either byte order, bright or dark background.
+        (H, W) grey, (H, W, 3) or (H, W, 4) colour, (H, W, 2) with two channels, or a
+        stack of channels with `channel_axis`; also with more axes of length one.
+        Any real dtype in either byte order, bright or dark background.
     channel, channel_axis, rgb, name
         As for `Plane`.
 
@@ -59,11 +63,10 @@ def prepare(
     Raises
     ------
     ImageError
-        If the image is empty, constant, not finite, not numeric or has axes that were
-        not named.
+        If the image is empty, constant, not numeric or has axes that were not named.
     """
     plane = Plane(
-        [np.asarray(image)],
+        [np.asanyarray(image)],
         channel=channel,
         channel_axis=channel_axis,
         rgb=rgb,
@@ -77,13 +80,15 @@ class PlaneStats(NamedTuple):
 
     ``scale`` is the pixels the network sees for each pixel of the image, ``diameter``
     that of a typical nucleus in pixels or None, ``limits`` the intensity limits,
-    ``smoothing`` that of `smoothing_for`, in pixels.
+    ``smoothing`` that of `smoothing_for`, in pixels, ``notes`` what the user should
+    know of the diameter.
     """
 
     scale: float
     diameter: float | None
     limits: tuple[float, float]
     smoothing: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -91,7 +96,8 @@ class Plane:
     """A y-x plane of an image in memory or on disk: one channel, or three colours.
 
     Nothing is read before it is asked for. ``plane[:, rows, columns]`` is float32
-    (3, h, w) in [0, 1], normalised and smoothed as in the whole plane.
+    (3, h, w) in [0, 1], normalised and smoothed as in the whole plane. Pixels that are
+    NaN, infinite or masked count as background: they have the plane's median.
 
     Attributes
     ----------
@@ -99,7 +105,8 @@ class Plane:
         NumPy, Zarr or Dask arrays, memory maps, or anything else with ``shape``,
         ``dtype`` and slices: the image at full size, then any coarser copies of it.
         (H, W) grey, (H, W, 3) or (H, W, 4) colour, or channels with `channel_axis`,
-        behind the axes of `place`. Any real dtype.
+        behind the axes of `place`. Any real dtype. Axes of length one do not count, and
+        (H, W, 2) is two channels.
     place : tuple of int
         Place of the plane along the axes before y and x, that of channels left out.
     channel : int, optional
@@ -125,7 +132,7 @@ class Plane:
     ------
     ImageError
         If the image has no such channel, has axes that were not named, is empty or not
-        numeric; and later where it holds NaN or one value only.
+        numeric; and later where it holds one value only, or none.
     """
 
     levels: Sequence[Any]
@@ -152,10 +159,19 @@ class Plane:
             if self.channel is None:
                 self._choose_channel(full[self.channel_axis])
             self.channel, self.rgb = self.channel or 0, False
-        axes = [axis for axis in range(len(full)) if axis != self.channel_axis]
-        axes = axes[len(self.place) :]
+        others = [axis for axis in range(len(full)) if axis != self.channel_axis]
+        self._leading, axes = others[: len(self.place)], others[len(self.place) :]
+        axes = _without_single(axes, full, 3 if self.rgb is not False else 2, self.rgb)
         if self.rgb is None:
-            self.rgb = len(axes) == 3 and full[-1] in (3, 4)
+            self.rgb = len(axes) == 3 and full[axes[-1]] in (3, 4)
+        if not self.rgb:
+            axes = _without_single(axes, full, 2)
+        if (
+            self.channel_axis is None
+            and not self.rgb
+            and has_two_channels_last(tuple(full[axis] for axis in axes))
+        ):
+            self.channel_axis, self.channel = axes.pop(), self.channel or 0
         self.channels = 1
         if self.channel_axis is not None:
             self.channels = full[self.channel_axis]
@@ -171,7 +187,7 @@ class Plane:
                 f"'{self.name}' has shape {seen}: which axes are channels, time or "
                 "depth is not known. Choose one plane, or name the channel axis."
             )
-        self._axes = axes[0], axes[1]
+        self._axes, self._colours = (axes[0], axes[1]), axes[-1]
         self.shape = self._size_of(self.levels[0])
         self._check_type()
 
@@ -179,6 +195,12 @@ class Plane:
     def in_memory(self) -> bool:
         """Tell whether the plane is part of a NumPy array."""
         return isinstance(self.levels[0], np.ndarray)
+
+    def at(self, steps: Iterable[int]) -> Plane:
+        """The plane at other steps along its leading axes that are longer than one."""
+        full, given = self.levels[0].shape, iter(steps)
+        place = (next(given, 0) if full[axis] > 1 else 0 for axis in self._leading)
+        return replace(self, place=tuple(place))
 
     def loaded(self) -> Plane:
         """The same plane in memory: its chosen channel or colours, and no other."""
@@ -196,8 +218,17 @@ class Plane:
         return copy
 
     def read(self, box: Box = EVERYWHERE) -> np.ndarray:
-        """Read pixels (h, w) or (h, w, 3) as they are; rows and columns of a box."""
+        """Read pixels (h, w) or (h, w, 3) of a box as they are; NaN where masked."""
         return self._take(self.levels[0], *box)
+
+    def unknown(self, box: Box = EVERYWHERE) -> np.ndarray | None:
+        """Pixels (h, w) that are NaN, infinite or masked; None if all are numbers."""
+        if self.levels[0].dtype.kind != "f" and not _may_be_masked(self.levels[0]):
+            return None
+        pixels = self.read(box)
+        finite = np.isfinite(pixels)
+        finite = finite if finite.ndim == 2 else np.all(finite, axis=2)
+        return None if finite.all() else np.logical_not(finite)
 
     def prepared(self) -> np.ndarray:
         """All of the plane as the network sees it: float32 (3, H, W), contiguous."""
@@ -209,13 +240,7 @@ class Plane:
         read, kept = (box[0], box[1]), EVERYWHERE
         if self.smoothing:
             read, kept = with_rim(read, self.shape, self.smoothing)
-        pixels = self.read(read)
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            raise ImageError(
-                f"'{self.name}' holds NaN or infinite values. Replace them first, for "
-                "example with numpy.nan_to_num."
-            )
-        scaled = smooth(normalise(pixels, self.limits), self.smoothing)
+        scaled = smooth(self._normalised(read), self.smoothing)
         planes = scaled[None] if scaled.ndim == 2 else np.moveaxis(scaled, 2, 0)
         return np.broadcast_to(planes, (3, *planes.shape[1:]))[channels, *kept]
 
@@ -226,7 +251,7 @@ class Plane:
         Raises
         ------
         ImageError
-            If the overview holds NaN or infinity, or one value only.
+            If the overview holds one value only, or no number.
         """
         low, upper = automatic_limits(self.overview, self.name)
         if upper.outliers:
@@ -259,7 +284,7 @@ class Plane:
         elif limits is None:
             limits = sample_limits(self.overview, self.name)
         limited = copy(self)
-        for measured in ("noise", "smoothing"):
+        for measured in ("noise", "smoothing", "_background"):
             vars(limited).pop(measured, None)
         limited._remarks = {k: v for k, v in self._remarks.items() if k != "limits"}
         if choice == OF_REGION:
@@ -288,16 +313,13 @@ class Plane:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of how the plane is seen."""
-        limits = self.limits
-        colours = colour_notes(normalise(self.overview, limits))
+        colours = colour_notes(self.normalised_overview())
         return (*self._remarks.values(), *colours, *noise_notes(self.smoothing))
 
     @cached_property
     def noise(self) -> float:
         """Noise by `noise_level`; at most nine tiles are read for it."""
-        return noise_level(
-            self.shape, lambda box: normalise(self.read(box), self.limits)
-        )
+        return noise_level(self.shape, self._normalised)
 
     @cached_property
     def smoothing(self) -> float:
@@ -320,9 +342,34 @@ class Plane:
         step = thinning(height * width * (3 if self._has_colours else 1))
         return self._take(level, slice(None, None, step), slice(None, None, step))
 
+    def normalised_overview(self) -> np.ndarray:
+        """The overview in [0, 1], without smoothing: float32 (h, w) or (h, w, 3)."""
+        return self._scaled(self.overview)
+
     def is_blank(self) -> bool:
-        """Tell whether the overview holds one value only."""
-        return bool(self.overview.min() == self.overview.max())
+        """Tell whether the overview holds one value only, or no number."""
+        values = known(self.overview)
+        return not values.size or bool(values.min() == values.max())
+
+    @cached_property
+    def _background(self) -> np.ndarray:
+        """Median of the overview, normalised, () or (3,): what is not known gets it."""
+        sample = self.overview
+        sample = sample.reshape(-1, sample.shape[2] if sample.ndim == 3 else 1)
+        channels = (normalise(known(values), self.limits) for values in sample.T)
+        return np.array([np.median(c) if c.size else 0 for c in channels], np.float32)
+
+    def _normalised(self, box: Box) -> np.ndarray:
+        """Pixels (h, w) or (h, w, 3) of a box in [0, 1], without smoothing."""
+        return self._scaled(self.read(box))
+
+    def _scaled(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels by the limits of the plane; what is no number as the background."""
+        if pixels.dtype.kind != "f" or np.isfinite(pixels).all():
+            return normalise(pixels, self.limits)
+        finite = np.isfinite(pixels)
+        scaled = normalise(np.where(finite, pixels, pixels.dtype.type(0)), self.limits)
+        return np.where(finite, scaled, self._background)
 
     @property
     def _has_colours(self) -> bool:
@@ -375,9 +422,30 @@ class Plane:
 
     def _take(self, level: Any, rows: slice, columns: slice) -> np.ndarray:
         """Pixels (h, w) or (h, w, 3) of a level."""
-        index: list[Any] = [*self.place, rows, columns]
+        index: list[Any] = [0] * len(level.shape)
+        for axis, step in zip(self._leading, self.place, strict=True):
+            index[axis] = step
+        y, x = self._axes
+        index[y], index[x] = rows, columns
         if self.channel_axis is not None:
-            index.insert(self.channel_axis, self.channel)
+            index[self.channel_axis] = self.channel
         elif self.rgb:
-            index.append(slice(0, 3) if self.channel is None else self.channel)
-        return np.asarray(level[tuple(index)])
+            index[self._colours] = slice(0, 3) if self.channel is None else self.channel
+        pixels = level[tuple(index)]
+        # np.asarray would lose the mask of what Dask reads.
+        return plain(pixels.compute() if hasattr(pixels, "compute") else pixels)
+
+
+def _without_single(
+    axes: list[int], shape: tuple[int, ...], most: int, keep_last: bool | None = None
+) -> list[int]:
+    """Axes, at most so many, less the first ones of length one: those are no choice."""
+    single = [axis for axis in axes if shape[axis] == 1]
+    single = [axis for axis in single if not keep_last or axis != axes[-1]]
+    dropped = single[: max(0, len(axes) - most)]
+    return [axis for axis in axes if axis not in dropped]
+
+
+def _may_be_masked(level: Any) -> bool:
+    """Tell whether an array, in memory or of Dask, can have masked pixels."""
+    return isinstance(getattr(level, "_meta", level), np.ma.MaskedArray)

@@ -14,7 +14,8 @@ from napari_pmrnet.segmentation.tiles import (
     Box,
     TileGrid,
     TileStore,
-    tile_side,
+    fitting_side,
+    longest_side,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def take_flows(maps: dict[str, np.ndarray]) -> np.ndarray | None:
     return np.stack(flows) if flows else None
 
 
+def without_unknown(prediction: Prediction, unknown: np.ndarray | None) -> Prediction:
+    """The prediction with nothing found where pixels (H, W) are not known."""
+    if unknown is not None:
+        for name, values in prediction.maps.items():
+            if name not in FLOWS:
+                values[unknown] = 0
+    return prediction
+
+
 def run_to_end(steps: Generator[object, None, T]) -> T:
     """Run a generator to its end and hand out what it returns."""
     while True:
@@ -69,9 +79,9 @@ def predict(
 ) -> Generator[Progress, None, Prediction]:
     """Predict the maps of an image, or of a part of it.
 
-    All tiles of an image have one size for the network, see `tile_side`; `scale`
-    changes how much of the image they show. Their places are those of the whole image.
-    A model that sees images whole has one tile, whatever the size of the image.
+    All tiles of an image have the one size that covers it with the fewest pixels, see
+    `grid_for`. Their places are those of the whole image. A model that sees images
+    whole has one tile, whatever the size of the image.
 
     Running out of device memory halves the batch and at last goes to the CPU; both are
     noted. The tiles and their places stay the same.
@@ -103,17 +113,13 @@ def predict(
     Prediction
         Maps of the shape of the box.
     """
-    shape = height_and_width(image)
-    whole = model.card.label_kind.sees_whole
-    side = model.tile if whole else tile_side(model.tile, shape)
-    tile, overlap = (round(n / scale) for n in (side, model.overlap))
-    grid = TileGrid(shape, tile, overlap, box)
+    seen, grid = grid_for(model, height_and_width(image), scale, box)
     names = model.map_names(extra_maps)
     blend = Blend(grid, len(names))
     pending = grid.boxes()
     part, origin = _covered(image, pending)
     total, done = len(pending), 0
-    batch_size = max(1, model.batch_size * model.tile**2 // side**2)
+    batch_size = max(1, model.batch_size * model.tile**2 // (seen[0] * seen[1]))
     notes: list[str] = []
     store = store or TileStore()
     while pending:
@@ -122,7 +128,7 @@ def predict(
         if unknown:
             try:
                 new = model.predict_tiles(
-                    grid.cut(part, unknown, origin), extra_maps, side, flips
+                    grid.cut(part, unknown, origin), extra_maps, seen, flips
                 )
             except RuntimeError as error:
                 if not _out_of_memory(error) or model.device.type == "cpu":
@@ -141,6 +147,30 @@ def predict(
         yield Progress(done, total, f"tile {done} of {total} on {model.device}")
     maps = dict(zip(names, blend.result(), strict=True))
     return Prediction(maps, model.runs_on, tuple(notes))
+
+
+def grid_for(
+    model: Model, shape: tuple[int, int], scale: float, box: Box | None = None
+) -> tuple[tuple[int, int], TileGrid]:
+    """Height and width of the tiles the network sees, and their places in an image.
+
+    Parameters
+    ----------
+    model : Model
+    shape : tuple of int
+        Height and width of the image, in its pixels.
+    scale : float
+        Pixels the network sees for each pixel of the image.
+    box : tuple of slice, optional
+        Part that is wanted.
+    """
+    if model.card.label_kind.sees_whole:
+        seen = model.tile, model.tile
+    else:
+        most, overlap = longest_side(model.tile), model.overlap
+        height, width = (fitting_side(n * scale, most, overlap) for n in shape)
+        seen = height, width
+    return seen, TileGrid.seen_at(scale, shape, seen, model.overlap, box)
 
 
 def height_and_width(image: np.ndarray | Plane) -> tuple[int, int]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.segmentation.diameter import choose_scale, measure_plane
+from napari_pmrnet.segmentation.diameter import choose_scale
+from napari_pmrnet.segmentation.normalise import unknown_notes
 from napari_pmrnet.segmentation.objects import certainty_map
-from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.plane import EVERYWHERE, Plane
 from napari_pmrnet.segmentation.postprocess import Missed, missed_of, nuclei_of
 from napari_pmrnet.segmentation.predict import (
     Prediction,
@@ -20,6 +21,7 @@ from napari_pmrnet.segmentation.predict import (
     predict,
     run_to_end,
     take_flows,
+    without_unknown,
 )
 from napari_pmrnet.segmentation.region import Region, checked_region
 from napari_pmrnet.settings import Settings
@@ -58,6 +60,8 @@ class Segmentation:
         Pixels the network saw for each pixel of the image.
     diameter : float or None
         Of a typical nucleus in pixels, as set or measured; None if none was found.
+    other_diameter : float or None
+        Another one that nuclei could have, where looks at the image disagreed.
     flows : ndarray of float32, shape (2, H, W), or None
         Vectors towards the centres, kept for `relabel`.
     region : Region or None
@@ -89,6 +93,7 @@ class Segmentation:
     seconds: float = 0.0
     scale: float = 1.0
     diameter: float | None = None
+    other_diameter: float | None = None
     flows: np.ndarray | None = field(repr=False, default=None)
     region: Region | None = field(repr=False, default=None)
 
@@ -222,7 +227,7 @@ def segment_steps(
         plane = image
     else:
         plane = Plane(
-            [np.asarray(image)],
+            [np.asanyarray(image)],
             channel=settings.channel,
             channel_axis=channel_axis,
             rgb=rgb,
@@ -236,33 +241,35 @@ def segment_steps(
     planes = plane if region is not None else plane.prepared()
     model = yield from ready_model(settings, model)
     estimates: dict[float, Prediction] = {}
-    if plane.in_memory:
-        if region is not None:
-            model.card.label_kind.refuse_tiles(plane.name, "Choose the whole image.")
-        yield Progress(0, 0, f"starting on {model.device}")
-        scale, diameter = yield from choose_scale(
-            model, planes, settings.diameter, estimates
-        )
-    else:
-        stats = yield from measure_plane(plane, model, settings.diameter)
-        scale, diameter = stats.scale, stats.diameter
-    prediction = estimates.get(scale)
+    if region is not None:
+        model.card.label_kind.refuse_tiles(plane.name, "Choose the whole image.")
+    yield Progress(0, 0, f"starting on {model.device}")
+    chosen = yield from choose_scale(model, plane, settings.diameter, estimates)
+    prediction = estimates.get(chosen.scale)
     if prediction is None or extra_maps or settings.flips or region is not None:
         prediction = yield from predict(
             model,
             planes,
             None if region is None else region.predicted,
-            scale=scale,
+            scale=chosen.scale,
             flips=settings.flips,
             extra_maps=extra_maps,
         )
     yield Progress(1, 1, "separating nuclei")
-    result = assemble(prediction, settings, model, region, extra_maps, diameter)
-    notes = (*plane.notes, *result.notes)
+    unknown = plane.unknown(EVERYWHERE if region is None else region.predicted)
+    prediction = without_unknown(prediction, unknown)
+    result = assemble(prediction, settings, model, region, extra_maps, chosen.diameter)
+    notes = (*plane.notes, *unknown_notes(unknown), *chosen.notes(), *result.notes)
     if settings.diameter is not None and model.card.label_kind.sees_whole:
         notes += ("the diameter does not count: the model sees the image whole",)
     seconds = time.perf_counter() - started
-    return replace(result, scale=scale, seconds=seconds, notes=notes)
+    return replace(
+        result,
+        scale=chosen.scale,
+        other_diameter=chosen.other,
+        seconds=seconds,
+        notes=notes,
+    )
 
 
 def settings_for(settings: Settings | None, model: Model | None) -> Settings:

@@ -100,6 +100,12 @@ class Stack:
         return int(np.prod(self.shape[:-2]))
 
     @property
+    def stacked(self) -> dict[str, int]:
+        """Names and lengths of the axes along which there is more than one plane."""
+        lengths = zip(self.axes[:-2], self.shape, strict=False)
+        return {axis: n for axis, n in lengths if n != 1}
+
+    @property
     def map_bytes(self) -> int:
         """Memory that the maps of all planes take."""
         return len(MAPS) * np.dtype(np.float32).itemsize * int(np.prod(self.shape))
@@ -152,7 +158,8 @@ class Stack:
     def title(self, place: tuple[int, ...]) -> str:
         """Place of a plane in words, such as ``"t=2 z=5"``; empty for a plain image."""
         named = zip(self.axes[:-2], place, strict=True)
-        return " ".join(f"{axis}={step}" for axis, step in named)
+        stacked = self.stacked
+        return " ".join(f"{axis}={step}" for axis, step in named if axis in stacked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +227,7 @@ def segment_planes(
     Parameters
     ----------
     stack : Stack
-        With at most two axes beside y, x, channels and colours.
+        With at most two axes beside y, x, channels, colours and those of length one.
     settings : Settings
     model : Model or None
         None: the model and device that the settings name.
@@ -283,7 +290,7 @@ def segment_planes(
 
 def check_stack(stack: Stack, name: str) -> None:
     """Refuse what cannot be segmented plane by plane, by an `ImageError`."""
-    if len(stack.axes) - 2 > MOST_STACKED:
+    if len(stack.stacked) > MOST_STACKED:
         raise ImageError(
             f"'{name}' has the axes {', '.join(stack.axes)}: beside y and x at most "
             f"{MOST_STACKED}, such as time and depth, can be segmented plane by plane. "
@@ -323,11 +330,11 @@ class _Making:
         self._diameters: list[float] = []
         self._device, self._blank, self.count = "", 0, 0
         self.shown: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-        stacked = stack.axes[:-2]
+        stacked = stack.stacked
         large = store is not None and stack.has_large_planes
         self._classes = model.card.label_kind is LabelKind.CLASSES
         linked = link in stacked and not large and not self._classes
-        self._along = stacked.index(link) if linked and link is not None else None
+        self._along = stack.axes.index(link) if linked and link is not None else None
         self._links = Links() if self._along is not None else None
         if link is not None and stacked and not linked and not self._classes:
             why = "planes are too large" if link in stacked else f"no axis {link}"

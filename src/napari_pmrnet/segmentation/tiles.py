@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from napari_pmrnet.io.write import replace_file
 
 Box = tuple[slice, slice]
+TINY = 1e-6
 
 
 def box_of(slices: Iterable[slice]) -> Box:
@@ -20,28 +22,52 @@ def box_of(slices: Iterable[slice]) -> Box:
     return rows, columns
 
 
-LARGE_IMAGE = 2_000_000
+LARGEST = 2.5
+"""Longest side of a tile the network sees, in those that its card names."""
+
+STEP = 32
+"""Sides of tiles are multiples of it, of twice as much from `COARSE` steps on.
+
+Few shapes, for each is compiled and costs as much as a megapixel the first time.
+"""
+
+COARSE = 8
 
 
-def tile_side(usual: int, shape: tuple[int, int]) -> int:
-    """Side of the tiles of an image, in pixels as the network sees them.
+def longest_side(usual: int) -> int:
+    """Longest side of a tile in pixels as the network sees them.
 
-    Tiles of twice the usual side overlap less: an image of more than `LARGE_IMAGE`
-    pixels takes a quarter less work.
+    Larger tiles overlap less, but their cost for each pixel no longer falls.
 
     Parameters
     ----------
     usual : int
         ``Model.tile``.
-    shape : tuple of int
-        Height and width of the image, in pixels.
     """
-    return 2 * usual if shape[0] * shape[1] > LARGE_IMAGE else usual
+    return max(STEP, int(LARGEST * usual) // STEP * STEP)
 
 
-def tile_reach(usual: int, shape: tuple[int, int], scale: float) -> int:
-    """Side of the tiles of an image in pixels of the image; see `tile_side`."""
-    return round(tile_side(usual, shape) / scale)
+def fitting_side(length: float, most: int, overlap: int) -> int:
+    """Side of the fewest tiles that cover an axis, no longer than it takes.
+
+    Parameters
+    ----------
+    length : float
+        Of the axis, in pixels as the network sees them.
+    most : int
+        Longest side of a tile, a multiple of `STEP`.
+    overlap : int
+        Smallest overlap of neighbouring tiles.
+
+    Returns
+    -------
+    int
+        A multiple of `STEP`, at most `most`.
+    """
+    count = 1 if length <= most else ceil((length - overlap) / (most - overlap))
+    side = (length + (count - 1) * overlap) / count
+    step = STEP if side <= COARSE * STEP else 2 * STEP
+    return min(most, step * ceil(side / step - TINY))
 
 
 def starts(length: int, tile: int, overlap: int) -> list[int]:
@@ -56,19 +82,25 @@ def starts(length: int, tile: int, overlap: int) -> list[int]:
     return [round(s) for s in np.linspace(0, length - tile, count)]
 
 
-def blend_weights(tile: int, overlap: int) -> np.ndarray:
+def blend_weights(tile: tuple[int, int], overlap: int) -> np.ndarray:
     """Weight of every pixel of a tile: 1 inside, falling to the rim.
 
     Returns
     -------
-    ndarray of float32, shape (tile, tile)
-        Squared-sine ramps over `overlap` pixels, never zero.
+    ndarray of float32, shape `tile`
+        Squared-sine ramps over `overlap` pixels, or half of a shorter side, never zero.
     """
+    rows, columns = (_profile(n, min(overlap, n // 2)) for n in tile)
+    return np.outer(rows, columns).astype(np.float32)
+
+
+def _profile(side: int, overlap: int) -> np.ndarray:
+    """Weights along one axis of a tile."""
     ramp = np.sin(0.5 * np.pi * (np.arange(overlap) + 0.5) / max(overlap, 1)) ** 2
-    profile = np.ones(tile)
+    profile = np.ones(side)
     profile[:overlap] = ramp
-    profile[tile - overlap :] = np.minimum(profile[tile - overlap :], ramp[::-1])
-    return np.outer(profile, profile).astype(np.float32)
+    profile[side - overlap :] = ramp[::-1]
+    return profile
 
 
 @dataclass(frozen=True)
@@ -79,8 +111,8 @@ class TileGrid:
     ----------
     shape : tuple of int
         Height and width of the image.
-    tile : int
-        Side of a tile in pixels.
+    tile : tuple of int
+        Height and width of a tile in pixels.
     overlap : int
         Smallest overlap of neighbouring tiles in pixels.
     box : tuple of slice, optional
@@ -89,23 +121,49 @@ class TileGrid:
     """
 
     shape: tuple[int, int]
-    tile: int
+    tile: tuple[int, int]
     overlap: int
     box: Box | None = None
 
+    @classmethod
+    def seen_at(
+        cls,
+        scale: float,
+        shape: tuple[int, int],
+        seen: tuple[int, int],
+        overlap: int,
+        box: Box | None = None,
+    ) -> TileGrid:
+        """Tiles that the network sees at a scale.
+
+        Parameters
+        ----------
+        scale : float
+            Pixels the network sees for each pixel of the image.
+        shape, box
+            As for the grid.
+        seen : tuple of int
+            Height and width of a tile in pixels as the network sees them.
+        overlap : int
+            Smallest overlap of neighbouring tiles in those pixels.
+        """
+        # So rounded, the tiles cover the image whenever they do so unrounded.
+        height, width = (ceil(n / scale - TINY) for n in seen)
+        return cls(shape, (height, width), int(overlap / scale + TINY), box)
+
     def boxes(self) -> list[Box]:
         """Rows and columns of every tile, in reading order."""
-        axes = (starts(n, self.tile, self.overlap) for n in self.shape)
-        boxes = [
-            (slice(y, y + self.tile), slice(x, x + self.tile))
-            for y, x in product(*axes)
-        ]
+        axes = (
+            [slice(first, first + side) for first in starts(n, side, self.overlap)]
+            for n, side in zip(self.shape, self.tile, strict=True)
+        )
+        boxes = [box_of(slices) for slices in product(*axes)]
         return [box for box in boxes if self.box is None or touch(box, self.box)]
 
     def cut(
         self, image: np.ndarray, boxes: list[Box], origin: tuple[int, int] = (0, 0)
     ) -> np.ndarray:
-        """Tiles (N, C, tile, tile) of an image (C, H, W).
+        """Tiles (N, C, h, w) of an image (C, H, W).
 
         What lies beyond the image is filled by reflection. Of a part of the image that
         holds all of these tiles, `origin` is the row and column of the first pixel.
@@ -123,7 +181,8 @@ class TileGrid:
         )
 
     def _fill(self, part: np.ndarray) -> np.ndarray:
-        missing = [(0, self.tile - n) for n in part.shape[1:]]
+        sides = zip(self.tile, part.shape[1:], strict=True)
+        missing = [(0, side - n) for side, n in sides]
         return np.pad(part, [(0, 0), *missing], mode="reflect")
 
 
@@ -162,13 +221,13 @@ class TileStore:
         self._maps = {at: m for at, m in held if _wanted(_box(at, m), soon)}
 
     def add(self, box: Box, maps: np.ndarray) -> None:
-        """Keep the maps (n_maps, tile, tile) of a tile if they are wanted."""
+        """Keep the maps (n_maps, h, w) of a tile if they are wanted."""
         if _wanted(box, self._soon):
             self._maps[_corner(box)] = maps
         if self._folder is not None and _wanted(box, self._later):
             self._folder.mkdir(exist_ok=True)
             target = self._path(_corner(box))
-            replace_file(target, lambda stream: np.save(stream, maps))
+            replace_file(target, lambda stream: np.save(stream, maps), True)
 
     def __contains__(self, box: Box) -> bool:
         at = _corner(box)
@@ -229,7 +288,7 @@ class Blend:
         self._weights = np.zeros(shape, np.float32)
 
     def add(self, boxes: list[Box], maps: Iterable[np.ndarray]) -> None:
-        """Add tiles, each (n_maps, tile, tile)."""
+        """Add tiles, each (n_maps, h, w)."""
         for box, part in zip(boxes, maps, strict=True):
             shared = [
                 (max(w.start, s.start), min(w.stop, s.stop))

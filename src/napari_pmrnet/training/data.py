@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_pmrnet.io.label_numbers import number_labels
 from napari_pmrnet.models.label_kind import whole_scale
 from napari_pmrnet.segmentation.diameter import (
     LEAST_SCALE,
@@ -38,8 +39,8 @@ def make_sample(image: np.ndarray, labels: np.ndarray) -> Sample:
         Below 0 where nothing is known: such pixels take no part in the loss.
     """
     pixels = _pixels(image)
-    labels = labels.astype(np.int32)
-    nuclei = np.maximum(labels, 0)
+    nuclei, _ = number_labels(np.maximum(labels, 0))
+    labels = np.where(labels < 0, labels, nuclei).astype(np.int32)
     distance = np.round(255 * inner_distance(nuclei)).astype(np.uint8)
     flows = np.round(127 * gradient_flows(nuclei)).astype(np.int8)
     return Sample(

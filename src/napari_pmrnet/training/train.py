@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isnan
@@ -89,16 +89,21 @@ def train(
     Raises
     ------
     DataError
-        If a data set is faulty, the checkpoint has other settings, or the configuration
-        names another network.
+        If a data set is faulty, the checkpoint has other settings or is of other
+        images, a file of another origin is in the place of what is written, or the
+        configuration names another network.
     """
     kind = LabelKind.NUCLEI if train_set.instances else LabelKind.OBJECTS
     config = config or TrainConfig().for_labels(kind)
     parent = None if start_from is None else load_model(start_from, "cpu")
     output.parent.mkdir(parents=True, exist_ok=True)
-    source = training_data(train_set, val_set, preparing, config)
     checkpoint = output.with_suffix(".ckpt")
-    trainer = make_trainer(source, config, checkpoint, device, parent, compiled)
+    refuse_others_files(checkpoint, output, output.with_suffix(".json"))
+    source = training_data(train_set, val_set, preparing, config)
+    data = data_hashes(train_set, val_set, parent)
+    trainer = make_trainer(
+        source, config, checkpoint, device, parent, compiled, data=data
+    )
     state = trainer.run(report)
     keep = used_channels(config.channels)
     published, left_out = train_set.published, train_set.left_out
@@ -108,7 +113,7 @@ def train(
         data={
             "name": train_set.folder.resolve().name,
             **({"dataset": train_set.split_name} if published else {}),
-            "sha256": train_set.data_hash(),
+            "sha256": data["training images"],
             "split": train_set.column,
             "images": {"train": len(train_set), "val": len(val_set)},
             **({} if left_out is None else {"left_out": left_out}),
@@ -116,8 +121,38 @@ def train(
         training={**config.as_dict(), "torch": torch.__version__},
         **({} if parent is None else {"parent": parent.card.sha256}),
     )
-    save_model(output, prune_channels(state, config.channels, keep), card)
+    kept = prune_channels(state, config.channels, keep)
+    save_model(output, kept, card, overwrite=True)
     return finish(output, val_set)
+
+
+def data_hashes(
+    train_set: OpenedDataset, val_set: OpenedDataset, parent: Model | None = None
+) -> dict[str, str | None]:
+    """Hashes by which a checkpoint knows again what it was trained on."""
+    return {
+        "training images": train_set.data_hash(),
+        "validation images": val_set.data_hash(),
+        "weights to begin with": None if parent is None else parent.card.sha256,
+    }
+
+
+def refuse_others_files(checkpoint: Path, *written: Path) -> None:
+    """Refuse to write over files that are of no training that can be gone on with.
+
+    Raises
+    ------
+    DataError
+        If there is no checkpoint, but one of the files beside it.
+    """
+    if checkpoint.exists():
+        return
+    for path in (*written, checkpoint.with_suffix(".csv")):
+        if path.exists():
+            raise DataError(
+                f"{path}: is there already, and not of a training that could be gone "
+                "on with. Name another output, or move it away."
+            )
 
 
 @dataclass(frozen=True)
@@ -212,27 +247,35 @@ class _ClassCheck:
 
 
 def make_trainer(
-    data: TrainingData,
+    source: TrainingData,
     config: TrainConfig,
     checkpoint: Path,
     device: str,
     parent: Model | None = None,
     compiled: bool = False,
     build: Build = build_pmrnet,
+    data: Mapping[str, str | None] | None = None,
 ) -> Trainer:
     """Make a trainer that draws crops as the configuration says; see `Trainer`."""
-    areas = [sample.labels.numel() * sample.scale**2 for sample in data.samples]
-    weights = sampling_weights(data.modalities, areas, config.balance)
-    source = CropSource(
-        data.samples,
+    areas = [sample.labels.numel() * sample.scale**2 for sample in source.samples]
+    weights = sampling_weights(source.modalities, areas, config.balance)
+    crops = CropSource(
+        source.samples,
         weights,
         config.augmentation,
         config.seed,
         len(class_channels_in(config.channels)),
     )
-    validation = data.validation
     return Trainer(
-        config, source, validation, checkpoint, device, parent, compiled, build
+        config,
+        crops,
+        source.validation,
+        checkpoint,
+        device,
+        parent,
+        compiled,
+        build,
+        data or {},
     )
 
 
@@ -271,5 +314,5 @@ def finish(
     val = {name: v for row in rows for name, v in row(scores).items()}
     val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
     card = model.card.updated(val=val)
-    write_card(weights, card)
+    write_card(weights, card, overwrite=True)
     return card

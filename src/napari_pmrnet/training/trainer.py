@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.backends.devices import channels_last, has_fast_bfloat16
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.training.config import TrainConfig
@@ -67,6 +69,9 @@ class Trainer:
         It takes a minute or two for every size of crops.
     build : callable
         Makes the untrained network of `config`; by default the whole PMRNet.
+    data : mapping
+        Hashes of what is learned from and begun with, by name. A checkpoint with others
+        is not gone on from.
     """
 
     config: TrainConfig
@@ -77,6 +82,7 @@ class Trainer:
     parent: Model | None = None
     compiled: bool = False
     build: Build = build_pmrnet
+    data: Mapping[str, str | None] = field(default_factory=dict)
     epoch: int = field(default=0, init=False)
     best_dice: float = field(default=-1.0, init=False)
 
@@ -241,6 +247,7 @@ class Trainer:
     def _save(self) -> None:
         state = {
             "config": self.config.as_dict(),
+            "data": dict(self.data),
             "epoch": self.epoch,
             "best_dice": self.best_dice,
             "best_state": self.best_state,
@@ -248,9 +255,11 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        temporary = self.checkpoint.with_name(self.checkpoint.name + ".part")
-        torch.save(state, temporary)
-        os.replace(temporary, self.checkpoint)
+        content = io.BytesIO()
+        torch.save(state, content)
+        replace_file(
+            self.checkpoint, lambda file: file.write(content.getbuffer()), True
+        )
 
     def _load(self) -> None:
         state: dict[str, Any] = torch.load(
@@ -261,6 +270,16 @@ class Trainer:
             raise DataError(
                 f"{self.checkpoint} was written with other settings. Resume with the "
                 "same settings, or name another output file."
+            )
+        known = state.get("data", {})
+        changed = [
+            name for name, value in self.data.items() if known.get(name) != value
+        ]
+        if known and changed:
+            raise DataError(
+                f"{self.checkpoint} was written by a training with other "
+                f"{' and '.join(changed)}. Resume with the same, or name another "
+                "output file."
             )
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])

@@ -73,6 +73,27 @@ def test_plane_of_named_and_unnamed_axes():
     assert axis_names(stack, ("z", "y", "x")) == ("z", "y", "x")
 
 
+@pytest.mark.parametrize("single", [1, 2, 3, 4])
+@pytest.mark.parametrize("rgb", [False, True])
+def test_axes_of_length_one_are_no_choice(single, rgb):
+    data = np.random.default_rng(0).random((8, 9, 3) if rgb else (8, 9))
+    image = Image(data[(None,) * single], rgb=rgb, name="one")
+    plane = shown_plane(image, (0,) * image.ndim)
+    assert (plane.title, plane.shape, plane.rgb) == ("", (8, 9), rgb)
+    np.testing.assert_array_equal(plane.read(), data)
+    copy = Labels(np.zeros((8, 9), int), **spatial_metadata(image))
+    assert np.allclose(
+        copy.data_to_world((2, 3)), image.data_to_world((0,) * single + (2, 3))[-2:]
+    )
+
+
+def test_between_axes_of_length_one_the_others_count():
+    data = np.random.default_rng(0).random((1, 5, 1, 8, 9))
+    plane = shown_plane(Image(data), (0, 3, 0, 0, 0))
+    assert (plane.title, plane.place) == ("axis 1=3", (0, 3, 0))
+    np.testing.assert_array_equal(plane.at([2]).read(), data[0, 2, 0])
+
+
 def test_plane_of_colour_and_multiscale_images():
     colour = shown_plane(Image(np.zeros((8, 9, 3), np.uint8), rgb=True))
     assert (colour.rgb, colour.channels, colour.channel_axis) == (True, 3, None)

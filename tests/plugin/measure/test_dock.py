@@ -34,7 +34,7 @@ from napari_pmrnet.proofreading import journal as journal_module
 from napari_pmrnet.proofreading.measure import Range, measure
 from napari_pmrnet.proofreading.origin import begin_review
 
-from ..review.test_dock import found
+from ..review.conftest import found
 
 MICRON = {"scale": (0.5, 0.5), "units": ("um", "um")}
 
@@ -415,3 +415,23 @@ def test_a_review_that_begins_later_is_followed(
     assert "measure again" not in panel.hint.text()
     session.release()
     panel.release()
+
+
+def test_the_image_is_asked_for_where_it_is_not_certain(open_dock, qtbot) -> None:
+    def fill(viewer: Any) -> None:
+        for number, name in enumerate(("cell1", "cell10"), start=1):
+            viewer.add_image(squares() * float(number), name=name)
+        viewer.add_labels(squares(), name="mine")
+
+    viewer, dock = open_dock(fill)
+    assert dock.images.value() is None
+    run(dock.panel, qtbot)
+    assert "not certain which image 'mine' is of" in dock.status.text.text()
+    assert not [name for name in viewer.layers["mine"].features if "intens" in name]
+    dock.images.set_value(viewer.layers["cell10"])
+    dock.images.activated.emit()
+    run(dock.panel, qtbot)
+    assert "intensity cell10" in viewer.layers["mine"].features
+    viewer.add_labels(squares(), name="cell10_labels")
+    dock.choose(viewer.layers["cell10_labels"])
+    assert dock.images.value() == viewer.layers["cell10"]

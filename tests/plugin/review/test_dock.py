@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,101 +10,21 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.utils.action_manager import action_manager
 from napari.utils.shortcuts import default_shortcuts
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
+from qtpy.QtCore import Qt
 
 from napari_pmrnet.plugin.layers.axes import camera_of
-from napari_pmrnet.plugin.layers.results import Results
 from napari_pmrnet.plugin.layers.review_session import session_of
+from napari_pmrnet.plugin.layers.source_image import image_for
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS
-from napari_pmrnet.proofreading import journal as journal_module
-from napari_pmrnet.proofreading.journal import ENDING, read_journal
+from napari_pmrnet.proofreading.journal import ENDING, fingerprint, read_journal
+from napari_pmrnet.proofreading.saved_review import (
+    SavedReview,
+    load_review,
+    save_review,
+)
 
-from ..conftest import Found, make_segmentation
-
-CONTROL = Qt.KeyboardModifier.ControlModifier
-SHIFT = Qt.KeyboardModifier.ShiftModifier
-PLAIN = Qt.KeyboardModifier.NoModifier
-
-
-def found() -> Found:
-    """Two nuclei, the first with a ridge in its middle; a gate around the second."""
-    probability = np.zeros((60, 80), np.float32)
-    probability[5:20, 5:35] = probability[30:45, 10:25] = 0.9
-    made = make_segmentation(probability)
-    maps = {**made.maps, "boundary": np.zeros_like(probability)}
-    maps["boundary"][:, 20] = 1
-    maps["certainty"] = np.where(made.labels == 2, 0.4, 0.95).astype(np.float32)
-    return Found(made.labels, maps, made.objects, made.settings)
-
-
-class Driver:
-    """A viewer with the dock, and hands on mouse and keyboard."""
-
-    def __init__(self, viewer: Any, dock: Any, qtbot: Any) -> None:
-        self.viewer, self.dock, self._qtbot = viewer, dock, qtbot
-        self.canvas = viewer.__wrapped__.window._qt_viewer.canvas.native
-
-    @property
-    def data(self) -> np.ndarray:
-        return self.dock.session.layer.data
-
-    def point(self, y: float, x: float) -> QPoint:
-        """Where a pixel is on the canvas."""
-        camera, size = camera_of(self.viewer), self.canvas.size()
-        world = self.dock.session.layer.data_to_world((y, x))
-        offset = (np.array(world) - camera.center[-2:]) * camera.zoom
-        return QPoint(
-            round(size.width() / 2 + offset[1]), round(size.height() / 2 + offset[0])
-        )
-
-    def click(self, y: float, x: float, modifiers: Any = PLAIN) -> None:
-        QTest.mouseClick(
-            self.canvas, Qt.MouseButton.LeftButton, modifiers, self.point(y, x)
-        )
-        self._qtbot.wait(10)
-
-    def draw(self, *corners: tuple[float, float]) -> None:
-        points = [self.point(*corner) for corner in corners]
-        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, PLAIN, points[0])
-        for point in points[1:]:
-            QTest.mouseMove(self.canvas, point)
-            self._qtbot.wait(10)
-        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, PLAIN, points[-1])
-        self._qtbot.wait(10)
-
-    def key(self, key: Any, modifiers: Any = PLAIN) -> None:
-        QTest.keyClick(self.canvas, key, modifiers)
-        self._qtbot.wait(10)
-
-
-@pytest.fixture
-def aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where journals of images without a file go."""
-    monkeypatch.setattr(journal_module, "user_data_path", lambda name: tmp_path / name)
-    return tmp_path
-
-
-@pytest.fixture
-def open_review(make_napari_viewer_proxy, manifest, qtbot, aside):
-    """Open a viewer with an image, its labels and the dock."""
-
-    def open_(segmentation: Any = None, image: Any = None) -> Driver:
-        viewer = make_napari_viewer_proxy(show=True)
-        segmentation = segmentation or found()
-        if image is None:
-            image = viewer.add_image(segmentation.maps["probability"] * 100, name="c")
-        else:
-            image = viewer.add_layer(image)
-        list(Results(viewer).show(image, "", segmentation))
-        _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Review nuclei")
-        qtbot.waitUntil(lambda: dock.session is not None)
-        viewer.reset_view()
-        qtbot.wait(50)
-        return Driver(viewer, dock, qtbot)
-
-    return open_
+from .conftest import CONTROL, SHIFT, found
 
 
 def test_no_key_is_one_of_naparis() -> None:
@@ -337,6 +256,89 @@ def test_a_review_is_saved_and_opened(open_review, aside, qtbot) -> None:
     assert hands.dock.queue.progress.text() == "1 of 1 reviewed, 0 edited"
 
 
+def test_a_second_window_looks_on_or_takes_over(open_review, aside, qtbot) -> None:
+    first = open_review()
+    first.click(35, 15)
+    first.key(Qt.Key.Key_D)
+    assert first.dock.session.review.journal.wait(5)
+
+    second = open_review()
+    dock, path = second.dock, second.dock.desk._found.path
+    assert "under review already, by another window" in dock.offer.text.text()
+    before = second.data.copy()
+    second.click(12, 10)
+    second.key(Qt.Key.Key_D)
+    second.key(Qt.Key.Key_Z, CONTROL)
+    assert (second.data == before).all() and (before == found().labels).all()
+    assert "Take the review over" in dock.status.text.text()
+    assert not dock.session.layer.editable
+
+    look, _ = dock.offer.buttons()
+    assert look.text() == "Show it as it is"
+    look.click()
+    assert (second.data == first.data).all() and "Read-only" in dock.offer.text.text()
+    second.click(12, 10)
+    second.key(Qt.Key.Key_A)
+    assert not dock.session.review.statuses and dock.session.review.journal is None
+
+    held = dock.session
+    dock.offer.buttons()[1].click()
+    qtbot.waitUntil(lambda: dock.session not in (None, held), timeout=30_000)
+    assert dock.session.layer.editable and (second.data == first.data).all()
+    qtbot.waitUntil(lambda: "has taken" in first.dock.offer.text.text())
+    first.click(12, 10)
+    first.key(Qt.Key.Key_D)
+    assert (first.data == 1).any() and not first.dock.session.layer.editable
+    second.click(12, 10)
+    second.key(Qt.Key.Key_D)
+    assert not second.data.any() and dock.session.review.journal.wait(5)
+    assert not read_journal(path).labels.any()
+
+    held = first.dock.session
+    first.dock.offer.buttons()[1].click()
+    qtbot.waitUntil(lambda: first.dock.session not in (None, held), timeout=30_000)
+    assert not first.data.any()
+    first.dock.release()
+    second.dock.release()
+    assert not list(path.parent.glob("*.lock")) and not list(path.parent.glob("*.json"))
+
+
+def test_a_window_that_was_asked_nothing_yet_does_not_keep_others_out(
+    open_review, aside
+) -> None:
+    hands = open_review()
+    hands.click(35, 15)
+    hands.key(Qt.Key.Key_D)
+    hands.dock.release()
+    undecided, other = open_review(), open_review()
+    assert "1 change" in undecided.dock.offer.text.text()
+    other.dock.offer.buttons()[0].click()
+    assert not (other.data == 2).any()
+    undecided.click(12, 10)
+    undecided.key(Qt.Key.Key_D)
+    assert "under review already" in undecided.dock.offer.text.text()
+    path = other.dock.desk._found.path
+    other.dock.release()
+    assert set(np.unique(read_journal(path).labels)) == {0, 1}
+
+
+def test_a_folder_with_another_review_is_replaced_only_on_request(
+    open_review, aside, qtbot
+) -> None:
+    hands = open_review()
+    dock, folder = hands.dock, aside / "saved"
+    labels = np.ones((4, 4), np.int32)
+    save_review(folder, SavedReview(labels, labels, image="b", made={"image": "b"}))
+    for button, image in ((1, "b"), (0, dock.desk._found.image)):
+        dock.desk.save(folder)
+        qtbot.waitUntil(lambda: bool(dock.offer.buttons()))
+        assert "review of another image ('b')" in dock.offer.text.text()
+        dock.offer.buttons()[button].click()
+        qtbot.waitUntil(lambda: not dock.desk._storing.is_running)
+        assert load_review(folder).image == image
+        dock.offer.offer("")
+
+
 def test_a_removed_layer_ends_the_review(open_review, qtbot) -> None:
     hands = open_review()
     hands.viewer.layers.remove("c nuclei")
@@ -377,3 +379,38 @@ def test_the_journal_of_an_image_file_lies_beside_it(
     assert (
         beside.fingerprint() != persistence.Subject(np.ones((4, 4)), file).fingerprint()
     )
+
+
+def test_the_image_is_asked_for_where_it_is_not_certain(
+    make_napari_viewer_proxy, manifest, qtbot, aside
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    for number, name in enumerate(("cell1", "cell10"), start=1):
+        viewer.add_image(found().maps["probability"] * number, name=name)
+    labels = viewer.add_labels(found().labels, name="mine")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Review nuclei")
+    assert dock.offer.text.text() == "Which image are the labels 'mine' of?"
+    assert dock.session is None
+    choices = {button.text(): button for button in dock.offer.buttons()}
+    assert list(choices) == ["cell1", "cell10", "None of them"]
+    choices["cell10"].click()
+    qtbot.waitUntil(lambda: dock.session is not None)
+    assert image_for(labels, viewer.layers).name == "cell10"
+    assert dock.desk._found.image == fingerprint(viewer.layers["cell10"].data)
+
+
+def test_a_saved_review_goes_to_the_image_with_its_pixels(
+    open_review, tmp_path, qtbot
+) -> None:
+    hands = open_review()
+    viewer, dock = hands.viewer, hands.dock
+    dock.desk.save(tmp_path / "saved")
+    qtbot.waitUntil(lambda: "Saved to" in dock.status.text.text())
+    own = viewer.layers["c"].data
+    dock.desk.end()
+    viewer.layers.clear()
+    viewer.add_image(own[::-1].copy(), name="c")
+    viewer.add_image(own, name="renamed")
+    dock.desk.open(tmp_path / "saved")
+    qtbot.waitUntil(lambda: dock.session is not None)
+    assert image_for(dock.session.layer, viewer.layers).name == "renamed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 
 import numpy as np
@@ -9,15 +10,22 @@ import pandas as pd
 import pytest
 
 from napari_pmrnet.finetuning.job import (
+    AFTER,
+    BEFORE,
+    DONE,
     EPOCH,
     KEPT,
     KEPT_FOR_THESE,
+    Job,
     TuneSettings,
 )
+from napari_pmrnet.finetuning.run import FULL
+from napari_pmrnet.finetuning.score import ROWS
 from napari_pmrnet.models.library import user_models
 from napari_pmrnet.plugin.train import dock as dock_module
 from napari_pmrnet.plugin.train import process
 from napari_pmrnet.plugin.train.comparison import Both, Swipe
+from napari_pmrnet.plugin.train.corrections import corrected_layers, corrections_from
 
 
 @pytest.fixture
@@ -45,8 +53,10 @@ def reviewed(manifest, make_napari_viewer_proxy, monkeypatch, weights, library):
         "napari-pmrnet", "Train on my corrections"
     )
     yield viewer, dock, layer
-    dock.run.discard()
+    dock.run.stop()
     dock.release()
+    for job in process.trainings():
+        job.remove()
 
 
 def test_reviewed_images_are_listed_and_others_are_not(reviewed, qtbot):
@@ -111,9 +121,103 @@ def test_a_training_left_behind_is_offered(reviewed, qtbot):
     qtbot.addWidget(other)
     assert "was interrupted" in other.status.text.text()
     assert not other.continue_button.isHidden()
+    assert not other.discard_button.isHidden()
     other.discard()
-    assert not process.training_folder().exists()
+    assert not process.trainings()
     other.release()
+
+
+def test_a_finished_model_stays_until_it_is_kept_or_discarded(
+    reviewed, qtbot, library, weights
+):
+    """Of this version, and the one of the version before."""
+    viewer, dock, _ = reviewed
+    (one,) = corrected_layers(viewer)
+    folder = process.trainings_folder()
+    first, earlier = Job(folder / "20000101"), Job(folder.with_name("training"))
+    for job in (first, earlier):
+        Job.create(job.folder, [corrections_from(one, viewer)], str(weights))
+        for ending in (".safetensors", ".json"):
+            shutil.copy(weights.with_suffix(ending), job.weights.with_suffix(ending))
+        for kind in (BEFORE, AFTER):
+            job.say(kind, scores=dict.fromkeys(ROWS, 0.5))
+        job.say(DONE)
+    dock.train()
+    assert dock.run.job not in (first, earlier) and first.is_done
+    dock.cancel()
+    dock.discard()
+    assert dock.run.job == first and not dock.outcome.isHidden()
+    dock.result.name.setText("first")
+    dock.keep()
+    assert user_models() == ["first"] and dock.run.job == earlier
+    assert not dock.outcome.isHidden() and dock.result.name.text() != "first"
+    dock.discard()
+    assert not process.trainings() and dock.outcome.isHidden()
+
+
+def test_a_training_of_another_window_is_followed_and_left_alone(reviewed, qtbot):
+    viewer, dock, _ = reviewed
+    dock.train()
+    qtbot.waitUntil(lambda: dock.run.state().started != {}, timeout=120_000)
+    other = dock_module.TrainOnCorrections(viewer)
+    qtbot.addWidget(other)
+    assert other.run.elsewhere and "another window" in other.status.text.text()
+    hidden = other.continue_button, other.discard_button, other.outcome
+    assert all(part.isHidden() for part in hidden)
+    assert not other.progress.cancel_button.isEnabled()
+    other.go_on()
+    assert not other.run.is_running
+    other.discard()
+    assert "another window" in other.status.text.text()
+    assert dock.run.is_running and dock.run.job.exists and other.run.elsewhere
+    dock.cancel()
+    qtbot.waitUntil(lambda: not other.run.elsewhere)
+    assert not other.continue_button.isHidden() and not other.discard_button.isHidden()
+    other.release()
+
+
+def test_two_windows_never_train_on_one_folder(reviewed, qtbot):
+    viewer, dock, _ = reviewed
+    dock.train()
+    dock.cancel()
+    other = dock_module.TrainOnCorrections(viewer)
+    qtbot.addWidget(other)
+    windows = (dock, other)
+    for one in windows:
+        one.go_on()
+    qtbot.waitUntil(lambda: any(w.run.elsewhere for w in windows), timeout=120_000)
+    assert [w.run.is_running for w in windows].count(True) == 1
+    assert not dock.run.state().failure and dock.run.job == other.run.job
+    other.release()
+
+
+@pytest.mark.parametrize("code", [FULL, 1])
+def test_a_log_that_cannot_be_written_leaves_no_dock_running(
+    reviewed, qtbot, monkeypatch, code
+):
+    _, dock, _ = reviewed
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    dock.train()
+    monkeypatch.setattr(Job, "say", refuse)
+    dock.run._process.finished.disconnect(dock.run._on_finished)
+    dock.run._process.kill()
+    dock.run._on_finished(code)
+    assert not dock.run.is_running and dock.train_button.isEnabled()
+    said = "disk is full" if code == FULL else "ended from outside"
+    assert said in dock.status.text.text()
+    assert not dock.continue_button.isHidden()
+
+
+def test_labels_of_an_image_that_is_not_certain_are_not_learned_from(reviewed, qtbot):
+    viewer, dock, layer = reviewed
+    viewer.layers["cells"].name = "cell"
+    qtbot.waitUntil(lambda: "not certain" in dock.images.item(0).text())
+    dock.train()
+    assert "not certain which image 'cells nuclei' is of" in dock.status.text.text()
+    assert not dock.run.is_running
 
 
 def test_a_model_for_these_images_only_keeps_less_of_the_old_one(reviewed):
@@ -139,7 +243,6 @@ def test_a_process_that_dies_is_said(reviewed, qtbot):
     dock.run._process.kill()
     qtbot.waitUntil(lambda: not dock.run.is_running)
     assert "ended from outside" in dock.run.state().failure
-    shutil.rmtree(process.training_folder())
 
 
 def test_the_seam_parts_before_and_after(make_napari_viewer_proxy):

@@ -24,7 +24,7 @@ from napari_pmrnet.batch.cluster.workers import (
 from napari_pmrnet.batch.events import FileEvent, FileProgress, FileStarted
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended
-from napari_pmrnet.batch.lock import FolderLock
+from napari_pmrnet.batch.lock import RunLock
 from napari_pmrnet.batch.task import Outcome, Task, failed, segment_file
 from napari_pmrnet.errors import ClusterError
 from napari_pmrnet.models.library import SUFFIX
@@ -47,7 +47,7 @@ Work = Callable[[Task, Demands, Callable[[Progress], None]], Outcome | None]
 
 @contextmanager
 def on_cluster(
-    job: BatchJob, weights_hash: str, lock: FolderLock, images: Iterable[Path]
+    job: BatchJob, weights_hash: str, lock: RunLock, images: Iterable[Path]
 ) -> Iterator[OnCluster]:
     """The workers of the cluster that a job names, while a run lasts.
 
@@ -56,7 +56,7 @@ def on_cluster(
     job : BatchJob
     weights_hash : str
         SHA-256 of the weights.
-    lock : FolderLock
+    lock : RunLock
         Of the run; workers know by it that they see the output folder, and that the
         run goes on.
     images : iterable of Path
@@ -71,7 +71,7 @@ def on_cluster(
         __version__,
         _seen_by_all(job.settings.model),
         weights_hash,
-        token=lock.path.absolute(),
+        token=lock.note.absolute(),
         text=lock.run,
         folder=job.output.absolute(),
         image=next((path.absolute() for path in images if path.exists()), None),

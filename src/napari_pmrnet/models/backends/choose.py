@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from napari_pmrnet._runtime import started_before_fork
 from napari_pmrnet._software import misfit, require
 from napari_pmrnet.errors import PMRNetError, SoftwareError
 from napari_pmrnet.models.backends.devices import has_fast_bfloat16
@@ -19,6 +20,10 @@ from napari_pmrnet.network import PMRNet
 BACKENDS = ("auto", "pytorch", "openvino", "cuda_graphs")
 TENSOR_CORES = (7, 0)
 HALF_PRECISION = "PMRNET_HALF_PRECISION"
+AFTER_FORK = (
+    "{} does not work in a process that was forked from one that has used it. Start "
+    "the processes with multiprocessing.get_context('spawn')."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +99,11 @@ def make_backend(
     fits = whole and device.type == "cpu"
     if wanted == "openvino" and not fits:
         raise PMRNetError(f"OpenVINO runs a whole PMRNet on the CPU, not on {device}.")
-    if wanted == "pytorch" or not fits or (wanted == "auto" and not has_openvino()):
+    there = has_openvino() and not started_before_fork("openvino")
+    if wanted == "pytorch" or not fits or (wanted == "auto" and not there):
         return TorchBackend(network, fast_dtype(device, "pytorch"))
+    if started_before_fork("openvino"):
+        raise PMRNetError(AFTER_FORK.format("OpenVINO"))
     try:
         require("openvino", "The backend")
         from napari_pmrnet.models.backends.openvino import OpenVINOBackend

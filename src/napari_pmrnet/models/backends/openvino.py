@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 import warnings
+from collections import OrderedDict
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,7 @@ from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.network.pmrnet import check_size
 
 _FILE = "network.xml"
+MOST_PIXELS = 1_000_000
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class OpenVINOBackend:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "ENABLE_CPU_PINNING": False,
         }
-        self._requests: dict[tuple[int, int], Any] = {}
+        self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = Lock()
 
     def __call__(self, tiles: Tensor) -> Maps:
@@ -79,8 +81,18 @@ class OpenVINOBackend:
         return Maps(*map(torch.from_numpy, maps))
 
     def _request(self, height: int, width: int) -> Any:
-        """Request that runs tiles of one size, made when first needed."""
-        if (height, width) not in self._requests:
+        """Request that runs tiles of one size, made when first needed.
+
+        Each holds memory of its own, about a gigabyte for a million pixels, so those
+        used last are kept up to `MOST_PIXELS`.
+        """
+        if (height, width) in self._requests:
+            self._requests.move_to_end((height, width))
+        else:
+            held = sum(h * w for h, w in self._requests)
+            while self._requests and held + height * width > MOST_PIXELS:
+                (h, w), _ = self._requests.popitem(last=False)
+                held -= h * w
             model = self._converted.clone()
             model.reshape([1, model.input(0).partial_shape[1], height, width])
             compiled = self._core.compile_model(model, "CPU", self._options)

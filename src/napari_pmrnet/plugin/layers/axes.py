@@ -90,7 +90,11 @@ def shown_plane(
         if axis != channel
     }
     leading = shape[: layer.ndim - 2]
-    named = (f"{names[axis] or f'axis {axis}'}={n}" for axis, n in steps.items())
+    named = (
+        f"{names[axis] or f'axis {axis}'}={n}"
+        for axis, n in steps.items()
+        if shape[axis] > 1
+    )
     levels: Any = layer.data if layer.multiscale else [layer.data]
     return Plane(
         [level for level in levels if level.shape[: layer.ndim - 2] == leading],
@@ -119,7 +123,11 @@ def check_names(layer: Image, names: tuple[str, ...]) -> None:
             "last two. Move them there (numpy.moveaxis) or open the image with its "
             "channels as layers."
         )
-    stacked = [name for name in names[:-2] if name not in CHANNEL_NAMES]
+    stacked = [
+        name
+        for name, n in zip(names[:-2], shape, strict=False)
+        if name not in CHANNEL_NAMES and n > 1
+    ]
     if len(stacked) > 1 and not all(stacked):
         raise ImageError(
             f"The layer '{layer.name}' has {layer.ndim} axes and not all have a name "
@@ -131,8 +139,9 @@ def check_names(layer: Image, names: tuple[str, ...]) -> None:
     if flat and not any(names) and shape[-1] <= 4 < shape[-2]:
         raise ImageError(
             f"The layer '{layer.name}' of shape {tuple(shape)} seems to have its "
-            "channels last. Split them into layers (right click on the layer, Split "
-            "Stack) or open it as RGB."
+            "channels last. Open its file with napari-pmrnet, which makes a layer of "
+            "each channel, or enter this in napari's console: "
+            f"viewer.add_image(viewer.layers[{layer.name!r}].data, channel_axis=-1)"
         )
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image
 
 from napari_pmrnet.io.formats import IMAGES, Format
+from napari_pmrnet.io.permit import Inputs, Permit
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
-from napari_pmrnet.io.space import Space
+from napari_pmrnet.plugin.layers.spaces import is_turned, space_of
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels
+    from napari.layers import Labels, Layer
 
 _FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 
@@ -35,6 +39,18 @@ def default_path(layer: Labels | Image, folder: str | Path | None = None) -> Pat
     return Path(folder or Path.home()) / f"{stem}_labels.tif"
 
 
+def permit_for(path: str | Path, layers: Iterable[Layer]) -> Permit:
+    """Permit for the name that a file dialog returned.
+
+    The dialog has asked about the file of that name, and of no other that it gets
+    when an ending is added. Images on show are read, whatever the user answered.
+    """
+    asked = os.path.lexists(path) and Path(path).suffix != ""
+    images = (layer for layer in layers if isinstance(layer, Image))
+    read = (layer.source.path for layer in images)
+    return Permit(asked, Inputs(place for place in read if place))
+
+
 def export_arguments(layer: Labels) -> tuple[Any, dict[str, Any]]:
     """Labels of a layer as they are now, and what the file says about them.
 
@@ -48,9 +64,15 @@ def export_arguments(layer: Labels) -> tuple[Any, dict[str, Any]]:
     made = layer.metadata.get(METADATA_KEY, {})
     data = layer.data[0] if layer.multiscale else layer.data
     return (data.copy() if isinstance(data, np.ndarray) else data), {
-        "space": Space.of(layer.axis_labels, layer.scale, layer.units),
+        "space": space_of(layer),
         "provenance": Provenance.from_dict(made),
     }
+
+
+def unkept(layer: Labels) -> str:
+    """What files do not keep of the place of a layer, to be said after their name."""
+    turned = is_turned(layer)
+    return ", without the rotation, shear or affine of the layer" if turned else ""
 
 
 def export(path: Path, labels: Any, keywords: dict[str, Any]) -> Path:

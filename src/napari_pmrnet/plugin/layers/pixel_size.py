@@ -20,8 +20,8 @@ UNITS = {
 
 
 def pixel_size(layer: Layer) -> tuple[float, float]:
-    """Height and width of a pixel, in the units of the layer."""
-    return float(layer.scale[-2]), float(layer.scale[-1])
+    """Height and width of a pixel in the units of the layer, also of a mirrored one."""
+    return abs(float(layer.scale[-2])), abs(float(layer.scale[-1]))
 
 
 def pixel_unit(layer: Layer) -> str:
@@ -58,6 +58,8 @@ def parse_size(text: str) -> tuple[float, float]:
 def write_size(layers: Iterable[Layer], size: tuple[float, float], unit: str) -> None:
     """Correct the pixel size and unit of layers, on their last two axes.
 
+    Axes that are mirrored stay so.
+
     Parameters
     ----------
     layers : iterable of napari.layers.Layer
@@ -70,8 +72,8 @@ def write_size(layers: Iterable[Layer], size: tuple[float, float], unit: str) ->
     for layer in layers:
         scale = np.array(layer.scale, dtype=float)
         translate = np.array(layer.translate, dtype=float)
-        factor = np.asarray(size) / scale[-2:]
-        scale[-2:] = size
+        factor = np.asarray(size) / np.abs(scale[-2:])
+        scale[-2:] *= factor
         translate[-2:] *= factor
         layer.scale = scale
         layer.translate = translate

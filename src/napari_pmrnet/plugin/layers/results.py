@@ -23,6 +23,7 @@ from napari_pmrnet.plugin.layers.result_layers import (
     replace_labels,
     result_metadata,
 )
+from napari_pmrnet.plugin.layers.source_image import tie
 from napari_pmrnet.plugin.qt import there
 
 if TYPE_CHECKING:
@@ -197,7 +198,9 @@ class Results:
             replace_labels(result.labels, result.segmentation, result.image.name)
         else:
             self._add(result, "nuclei", built)
-        _shown[plain(there(result.labels))] = result
+        layer = there(result.labels)
+        _shown[plain(layer)] = result
+        tie(layer, result.image)
         self._viewer.layers.selection.active = result.labels
 
     def _show_map(self, result: Result, kind: str, built: Layer | None) -> None:

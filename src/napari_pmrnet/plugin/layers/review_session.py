@@ -1,23 +1,27 @@
 """A review tied to a Labels layer: edits go in, changes of any origin come back out.
 
 Labels are edited through `data_setitem` in `block_history` only, so that each gesture
-is one step of napari's own undo. Undo and redo emit no paint event; they redraw the
-layer, and at every redraw the review compares the labels with its copy of them.
+is one step of napari's own undo. Their array is replaced in one place, `make_room`,
+where its type is too narrow for the next number. Undo and redo emit no paint event;
+they redraw the layer, and at every redraw the review compares the labels with its copy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from napari.settings import get_settings
 from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError
+from napari_pmrnet.io.label_numbers import type_with_room
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.qt import Signal, single_shot
-from napari_pmrnet.proofreading.edits import Edit
+from napari_pmrnet.proofreading.edits import Edit, as_values
 from napari_pmrnet.proofreading.review import (
     NUCLEUS,
     Place,
@@ -54,6 +58,11 @@ class ReviewSession(QObject):
         Of the layer's labels or of a copy of them.
     parent : QObject, optional
 
+    Attributes
+    ----------
+    paused : str
+        Why nothing is to be edited at present, in a sentence; empty if it may be.
+
     Raises
     ------
     EditError
@@ -74,20 +83,35 @@ class ReviewSession(QObject):
         check_editable(layer)
         self.layer = layer = plain(layer)
         self.review = review
+        self.paused = ""
         self._busy, self._strokes = False, 0
+        self._held = ""
         self._soon = single_shot(self, 0, self.settle)
         self._describing = single_shot(self, DESCRIBE_DELAY, self._describe)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_redraw)
         layer.events.data.connect(self._on_data)
+        layer.events.editable.connect(self._on_editable)
         _sessions[layer] = self
         data: Any = layer.data
         self.review.nuclei.labels = data
         self._follow(None, step=False)
         self._describe()
 
-    def release(self) -> None:
-        """Let go of the layer."""
+    def hold(self, reason: str) -> None:
+        """Let nothing be edited, with the reason that is given to who tries."""
+        self.settle()
+        self._held = reason
+        self.layer.editable = False
+
+    def free(self) -> None:
+        """Let it be edited again."""
+        if self._held:
+            self._held = ""
+            self.layer.editable = True
+
+    def release(self) -> bool:
+        """Let go of the layer; False if its journal could not be written to the end."""
         for timer in (self._soon, self._describing):
             timer.stop()
         _sessions.pop(self.layer, None)
@@ -95,22 +119,54 @@ class ReviewSession(QObject):
         events.paint.disconnect(self._on_paint)
         events.set_data.disconnect(self._on_redraw)
         events.data.disconnect(self._on_data)
-        if self.review.journal is not None:
-            self.review.journal.close()
+        events.editable.disconnect(self._on_editable)
+        self.free()
+        journal = self.review.journal
+        return journal is None or journal.close()
 
     def settle(self) -> None:
         """Follow what napari's own tools, undo and redo have done up to now."""
         self._soon.stop()
         if self.layer.data is not self.review.nuclei.labels:
             return
-        self._follow(None, step=False)
+        try:
+            self._follow(None, step=False)
+        except EditError as error:
+            self._take_back(error)
         while self._strokes:
             self._strokes -= 1
             self.review.painted()
 
+    def _take_back(self, error: EditError) -> None:
+        """Undo strokes until the review can follow again: it does not keep all numbers.
+
+        What else writes to the labels, such as a script, has to mend them itself.
+        """
+        undone, self._busy = 0, True
+        try:
+            while self._strokes:
+                self._strokes -= 1
+                undone += 1
+                self.layer.undo()
+                with suppress(EditError):
+                    self._follow(None, step=False)
+                    break
+        finally:
+            self._busy = False
+        taken = " What was painted last was taken back." if undone else ""
+        self.said.emit(f"'{self.layer.name}': {error}{taken}", "error")
+
     @property
     def now(self) -> Review:
-        """The review, of the labels as they are at this moment; see `Review`."""
+        """The review, of the labels as they are at this moment, for an edit of them.
+
+        Raises
+        ------
+        EditError
+            While the review is paused.
+        """
+        if self.paused:
+            raise EditError(self.paused)
         self._catch_up()
         return self.review
 
@@ -118,12 +174,67 @@ class ReviewSession(QObject):
         """Number the nuclei 1 to n; what was said of them stays with them."""
         self.apply(*self.now.renumbering())
 
+    def next_label(self) -> int:
+        """Number for a new nucleus, one that the layer holds.
+
+        Raises
+        ------
+        EditError
+            If there is none left, or the layer cannot be widened.
+        """
+        number = self.now.nuclei.next_label()
+        as_values(np.array([number]))
+        self.make_room(number)
+        return number
+
+    def make_room(self, number: int) -> None:
+        """Widen the type of the labels if it does not hold a number.
+
+        napari's history stays, and its values fit the wider type: all that was done
+        before can still be undone.
+
+        Raises
+        ------
+        EditError
+            If the labels lie on disk, where their type cannot be changed.
+        """
+        data: Any = self.layer.data
+        layer = self.layer
+        wider = type_with_room(data.dtype, number)
+        if wider == data.dtype:
+            return
+        if not isinstance(data, np.ndarray):
+            raise EditError(
+                f"'{layer.name}' lies on disk in a type that ends at "
+                f"{np.iinfo(data.dtype).max}. Number the nuclei 1 to n if there are "
+                "fewer, or save the labels and review the copy."
+            )
+        self.review.nuclei.labels = data.astype(wider)
+        self._busy = True
+        try:
+            layer.data = self.review.nuclei.labels  # pyright: ignore[reportAttributeAccessIssue]  # takes arrays
+            # A layer that is not drawn at once keeps a slice of the old type, to which
+            # napari casts what is edited. One that is drawn has its new slice by now,
+            # and a further one would not reach the canvas.
+            if not layer.visible or get_settings().experimental.async_:
+                layer.set_view_slice()
+        finally:
+            self._busy = False
+
     def apply(self, edit: Edit, statuses: Mapping[Place, str] | None = None) -> None:
-        """Apply an edit as one step of undo, with statuses that change with it."""
+        """Apply an edit as one step of undo, with statuses that change with it.
+
+        Raises
+        ------
+        EditError
+            If the review is held.
+        """
+        self.check_free()
         if not len(edit.values):
             self.said.emit("Nothing had to be changed.", "plain")
             return
         self._catch_up()
+        self.make_room(int(edit.values.max()))
         self._busy = True
         try:
             with self.layer.block_history():
@@ -134,6 +245,7 @@ class ReviewSession(QObject):
 
     def accept(self, place: Place) -> None:
         """Accept a nucleus, or do what is proposed at a place."""
+        self.check_free()
         if place[0] != NUCLEUS:
             self.apply(self.now.proposal(place))
         else:
@@ -142,6 +254,7 @@ class ReviewSession(QObject):
 
     def reject(self, place: Place) -> None:
         """Delete a nucleus, or dismiss what is proposed."""
+        self.check_free()
         if place[0] == NUCLEUS:
             self.apply(self.now.delete([place[1]]))
         else:
@@ -159,6 +272,7 @@ class ReviewSession(QObject):
     def _turn(
         self, turn: Callable[[], Step | None], pixels: Callable[[], None]
     ) -> None:
+        self.check_free()
         self._catch_up()
         step = turn()
         if step is not None:
@@ -172,6 +286,17 @@ class ReviewSession(QObject):
             self._soon.start()
         else:
             self._tell(set())
+
+    def check_free(self) -> None:
+        """Raise if the review is held.
+
+        Raises
+        ------
+        EditError
+            With the reason.
+        """
+        if self._held:
+            raise EditError(self._held)
 
     def _catch_up(self) -> None:
         """Follow what is still to be followed, before a step of our own."""
@@ -188,9 +313,23 @@ class ReviewSession(QObject):
         if not self._busy:
             self._soon.start()
 
+    def _on_editable(self, event: Any = None) -> None:
+        """Keep a held layer as it is; napari lets it be edited when axes change."""
+        if self._held:
+            self.layer.editable = False
+
     def _on_data(self, event: Any = None) -> None:
-        """Say so if the layer was given another array, of which nothing is known."""
-        if self.layer.data is not self.review.nuclei.labels:
+        """Say so if the layer was given other labels, of which nothing is known.
+
+        The same ones in another type, as napari converts them, are gone on with.
+        """
+        data: Any = self.layer.data
+        if data is self.review.nuclei.labels:
+            return
+        self.settle()
+        if isinstance(data, np.ndarray) and np.array_equal(data, self.review.labels):
+            self.review.nuclei.labels = data
+        else:
             self.replaced.emit()
 
     def _follow(

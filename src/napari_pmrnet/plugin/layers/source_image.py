@@ -1,18 +1,47 @@
-"""The image layer that labels were made from, and its brightness."""
+"""The image layer that labels were made from, and its brightness.
+
+Labels are tied to an image for certain or not at all: where there is a doubt the user
+is asked, since measurements, corrections and journals of another image look sound.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.plugin.layers.axes import first_level
+from napari_pmrnet.io.formats import IMAGES, Format, image_name
+from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.plugin.layers.axes import CHANNEL_NAMES, axis_names, first_level
+from napari_pmrnet.plugin.layers.result_layers import plain
+from napari_pmrnet.proofreading.journal import fingerprint, fingerprints
 
 if TYPE_CHECKING:
-    from napari_pmrnet.plugin.layers.results import Result
+    from napari.layers import Layer
+
+_KIND = r"(?:labels?|nuclei|objects|classes|masks?|seg(?:mentation)?|truth|instances)"
+_EXTRA = r"(?:\w+(?: \w+)?=\d+|cp|corrected|edited|finest level|restored)"
+_ENDING = re.compile(
+    rf"(?:[ _.-]{_EXTRA})*[ _.-]{_KIND}(?:[ _.-]\(?{_EXTRA}\)?)*", re.IGNORECASE
+)
+"""Text after the name of an image in the name of its labels, such as ``_labels``."""
+
+_ties: WeakKeyDictionary[Layer, ref[Image]] = WeakKeyDictionary()
+_seen: WeakKeyDictionary[Layer, tuple[ref[np.ndarray], set[str]]] = WeakKeyDictionary()
+
+
+def tie(labels: Labels, image: Image) -> None:
+    """Note which image labels are of: for this session, and for files of them."""
+    labels, image = plain(labels), plain(image)
+    _ties[labels] = ref(image)
+    made = labels.metadata.get(METADATA_KEY) or {}
+    told = {"image": image.name, "fingerprint": print_of(image)}
+    labels.metadata = {**labels.metadata, METADATA_KEY: {**made, **told}}
 
 
 def fits(data: Any, shape: tuple[int, ...]) -> bool:
@@ -27,16 +56,149 @@ def grey_plane(data: np.ndarray, rgb: bool) -> np.ndarray | None:
     return data if data.ndim == 2 else None
 
 
-def image_for(labels: Labels, result: Result | None, layers: Iterable[Any]) -> Any:
-    """The image layer that labels are of: of their result, or the best that fits."""
-    if result is not None:
-        return result.image if result.image in layers else None
-    fitting = [
+def is_source(layer: Any) -> TypeGuard[Image]:
+    """Tell whether a layer is an image that is no map of ours."""
+    return isinstance(layer, Image) and METADATA_KEY not in layer.metadata
+
+
+def print_of(image: Image) -> str | None:
+    """`fingerprint` of an image in memory; None for one whose pixels must be read."""
+    data = first_level(image)
+    return fingerprint(data) if type(data) is np.ndarray else None
+
+
+def image_for(
+    labels: Labels, layers: Iterable[Any], viewer_names: Sequence[str] = ()
+) -> Image | None:
+    """The image layer that labels are of, if that is certain.
+
+    That is, in this order: the image they were made from in this session or that the
+    user named; the one whose pixels are those that the labels say they were made from;
+    of those with as many pixels, the one whose layer or file has the longest name that
+    the labels bear, in the labels' own folder if there are several; the only one, where
+    the labels bear no name of an image.
+
+    Parameters
+    ----------
+    labels : napari.layers.Labels
+    layers : iterable of napari.layers.Layer
+        Of the viewer.
+    viewer_names : sequence of str
+        ``viewer.dims.axis_labels``.
+
+    Returns
+    -------
+    napari.layers.Image or None
+    """
+    layers = [plain(layer) for layer in layers]
+    tied = _ties.get(plain(labels))
+    if tied is not None:
+        image = tied()
+        return image if image in layers else None
+    shape = first_level(labels).shape
+    possible = [
         layer
         for layer in layers
-        if isinstance(layer, Image)
-        and METADATA_KEY not in layer.metadata
-        and fits(first_level(layer), labels.data.shape)
+        if is_source(layer) and _shape(layer, viewer_names) == shape
     ]
-    named = [layer for layer in fitting if labels.name.startswith(layer.name)]
-    return next(iter([*named, *fitting]), None)
+    told = Provenance.from_dict(labels.metadata.get(METADATA_KEY) or {})
+    if told.fingerprint:
+        known = {image: _prints(image) for image in possible}
+        same = [image for image in possible if told.fingerprint in known[image]]
+        if same:
+            alike = [image for image in same if image.name == told.image]
+            return (alike or same)[0]
+        possible = [image for image in possible if not known[image]]
+    names = _alone(told.image) if told.image else _own_names(labels)
+    best = _longest(possible, names, exact=bool(told.image))
+    if len(best) > 1:
+        folder = _folder(labels)
+        best = [one for one in best if folder is not None and _folder(one) == folder]
+    if len(best) == 1:
+        return best[0]
+    nameless = not told.image and not any(map(_names_an_image, names))
+    return possible[0] if nameless and len(possible) == 1 else None
+
+
+def could_be_of(labels: Labels, image: Any) -> bool:
+    """Tell whether an image has planes of the labels' height and width."""
+    if not is_source(image):
+        return False
+    shape = first_level(image).shape
+    plane = shape[-3:-1] if image.rgb else shape[-2:]
+    return tuple(plane) == tuple(first_level(labels).shape[-2:])
+
+
+def _shape(image: Image, viewer_names: Sequence[str]) -> tuple[int, ...]:
+    """Shape of an image without colours and channels."""
+    names = axis_names(image, viewer_names)
+    return tuple(
+        length
+        for length, name in zip(first_level(image).shape, names, strict=False)
+        if name not in CHANNEL_NAMES
+    )
+
+
+def _prints(image: Image) -> set[str]:
+    """Fingerprints of an image in memory and of its channels; none of another one."""
+    data = first_level(image)
+    if type(data) is not np.ndarray:
+        return set()
+    seen, found = _seen.get(image, (None, set()))
+    if seen is None or seen() is not data:
+        names = axis_names(image)
+        axes = (axis for axis, name in enumerate(names) if name in CHANNEL_NAMES)
+        found = fingerprints(data, next(axes, None), bool(image.rgb))
+        _seen[image] = ref(data), found
+    return found
+
+
+def _longest(images: Sequence[Image], names: Sequence[str], exact: bool) -> list[Image]:
+    """Images with the longest name that one of the names is, or begins with."""
+    lengths = {}
+    for image in images:
+        fitting = [
+            len(own)
+            for own in _image_names(image)
+            for name in names
+            if name == own or (not exact and _is_of(name, own))
+        ]
+        if fitting:
+            lengths[image] = max(fitting)
+    longest = max(lengths.values(), default=0)
+    return [image for image, length in lengths.items() if length == longest]
+
+
+def _is_of(name: str, image: str) -> bool:
+    """Tell whether labels of a name are of an image of a name."""
+    return name.startswith(image) and bool(_ENDING.fullmatch(name[len(image) :]))
+
+
+def _names_an_image(name: str) -> bool:
+    """Tell whether a name of labels begins with that of some image."""
+    starts = (found.start() for found in re.finditer(r"[ _.-]", name))
+    return any(start and _ENDING.fullmatch(name[start:]) for start in starts)
+
+
+def _own_names(labels: Labels) -> list[str]:
+    """Names of labels: of the layer and of its file."""
+    path = labels.source.path
+    names = [labels.name] if path is None else [labels.name, image_name(Path(path))]
+    return list(dict.fromkeys(names))
+
+
+def _image_names(image: Image) -> set[str]:
+    """Names of an image: of the layer and of its file, with and without its ending."""
+    path = image.source.path
+    return {*_alone(image.name), *(() if path is None else _alone(Path(path).name))}
+
+
+def _alone(name: str) -> list[str]:
+    """A name, and without the ending of an image file if it has one."""
+    return [name, image_name(Path(name))] if Format.of(name) in IMAGES else [name]
+
+
+def _folder(layer: Layer) -> Path | None:
+    """Folder of a layer's file."""
+    path = layer.source.path
+    return None if path is None else Path(path).resolve().parent

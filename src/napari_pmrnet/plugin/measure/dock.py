@@ -6,11 +6,11 @@ from typing import Any
 
 import napari.viewer
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 
 from napari_pmrnet.plugin.layers.axes import camera_of
-from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
+from napari_pmrnet.plugin.layers.source_image import could_be_of, image_for, tie
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.measure.snapshot import labels_on_show, measured_of
 from napari_pmrnet.plugin.measure.table import MeasurementsView
@@ -19,6 +19,12 @@ from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import labelled_row, stack
 from napari_pmrnet.plugin.widgets.status import StatusLine
+
+UNKNOWN = "none"
+IMAGE_TIP = (
+    "Image whose intensities are measured. It is chosen by itself where it is certain "
+    "which one the labels are of"
+)
 
 
 class MeasureNuclei(Dock):
@@ -34,12 +40,15 @@ class MeasureNuclei(Dock):
         super().__init__(viewer)
         self._layer: Labels | None = None
         self.layers = LayerChooser(viewer, Labels, topmost_first=True)
+        self.images = LayerChooser(viewer, Image, self._could_be_image)
+        self.images.combo.setToolTip(IMAGE_TIP)
         self.panel = MeasurePanel(viewer)
         self.table, self.status = MeasurementsView(), StatusLine()
         there(self.panel.layout()).setContentsMargins(0, 0, 0, 0)
         stack(
             self,
             labelled_row("Labels", self.layers),
+            labelled_row("Image", self.images),
             self.panel,
             (self.table, 1),
             self.status,
@@ -65,24 +74,28 @@ class MeasureNuclei(Dock):
         if layer is not None:
             self.layers.set_value(layer)
             layer.events.selected_label.connect(self._on_selected)
+        self._show_image()
         self.panel.set_layer(layer)
 
     def _let_go(self) -> None:
         self.choose(None)
         self.panel.release()
         self.layers.release()
+        self.images.release()
 
     def _connect(self) -> None:
         self.panel.said.connect(self.say)
         self.panel.refreshed.connect(self._refresh)
         self.table.chosen.connect(self._go)
         self.layers.activated.connect(self._on_layer)
+        self.images.activated.connect(self._on_image)
         self._follow_layers(self._list_layers)
 
     def _list_layers(self) -> None:
         """Turn to a Labels layer if the one before is gone or there was none."""
         if self._layer is not None and self._layer in self._viewer.layers:
             self.layers.set_value(self._layer)
+            self._show_image()
             return
         if self._layer is not None:
             self.say(f"'{self._layer.name}' was removed.")
@@ -94,6 +107,24 @@ class MeasureNuclei(Dock):
         layer = self.layers.value()
         if layer is not None and plain(layer) is not self._layer:
             self.choose(layer)
+
+    def _could_be_image(self, image: Image) -> bool:
+        return self._layer is not None and could_be_of(self._layer, image)
+
+    def _show_image(self) -> None:
+        """Offer the images that the labels may be of, with the certain one chosen."""
+        layers, names = self._viewer.layers, self._viewer.dims.axis_labels
+        known = None if self._layer is None else image_for(self._layer, layers, names)
+        self.images.set_fixed([] if known else [(None, UNKNOWN)])
+        self.images.set_value(known)
+
+    def _on_image(self) -> None:
+        """Take the user's word for the image."""
+        image = self.images.value()
+        if image is not None and self._layer is not None:
+            tie(self._layer, image)
+            self._show_image()
+            self.say(f"'{self._layer.name}' is measured on '{image.name}'.")
 
     def _refresh(self) -> None:
         """Show the measurements that the layer has by now."""
@@ -114,7 +145,7 @@ class MeasureNuclei(Dock):
         layer.selected_label = label
         if centre is None:
             return
-        place = np.array(centre) / pixel_size(layer)
+        place = (np.array(centre) - layer.translate[-2:]) / layer.scale[-2:]
         leading = labels_on_show(layer, self._viewer.dims.point).place
         world = layer.data_to_world((*leading, *place))
         camera = camera_of(self._viewer)

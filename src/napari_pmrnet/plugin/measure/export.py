@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from napari_pmrnet.io.map_stack import write_stack
+from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.rois import write_geojson, write_rois
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path, export
@@ -72,7 +73,12 @@ def proposed_path(layer: Labels, kind: str, folder: Path | None = None) -> Path:
 
 
 def exporting(
-    path: Path, kind: str, specimen: Specimen, whole: Any, keywords: dict[str, Any]
+    path: Path,
+    kind: str,
+    specimen: Specimen,
+    whole: Any,
+    keywords: dict[str, Any],
+    overwrite: Overwrite = False,
 ) -> Generator[tuple[int, int], None, Written]:
     """Steps of an export; runs in a worker thread.
 
@@ -87,26 +93,33 @@ def exporting(
         Labels of all planes, which a label TIFF gets.
     keywords : dict
         For `write_labels`.
+    overwrite : bool or Permit
+        Whether a file that is there may be replaced.
     """
     if kind == LABELS:
+        keywords = {**keywords, "overwrite": overwrite}
         return Written(export(path, whole, keywords))
     labels = specimen.labels.read()
     if kind == ROIS:
-        return Written(write_rois(path, labels))
+        return Written(write_rois(path, labels, overwrite=overwrite))
     if kind == STACK:
-        return _write_pages(path, specimen, labels)
+        return _write_pages(path, specimen, labels, overwrite)
     table = yield from specimen.measuring(labels)
     if kind == TABLE:
-        return Written(write_table(path, table, specimen.unit), table)
+        made = write_table(path, table, specimen.unit, overwrite=overwrite)
+        return Written(made, table)
     named = table.rename(columns=heads(specimen.unit))
-    return Written(write_geojson(path, labels, named), table)
+    return Written(write_geojson(path, labels, named, overwrite=overwrite), table)
 
 
-def _write_pages(path: Path, specimen: Specimen, labels: Any) -> Written:
+def _write_pages(
+    path: Path, specimen: Specimen, labels: Any, overwrite: Overwrite
+) -> Written:
     """Labels and those maps that there are."""
     maps = {name: specimen.maps[name] for name in PAGES if name in specimen.maps}
-    space = Space.of_plane(specimen.pixel_size, specimen.unit)
-    written = write_stack(path, {"labels": labels, **maps}, space)
+    unit = specimen.unit
+    space = Space.of("yx", specimen.scale, (unit, unit), specimen.origin)
+    written = write_stack(path, {"labels": labels, **maps}, space, overwrite=overwrite)
     missing = [name for name in PAGES if name not in maps]
     remark = f" without {' and '.join(missing)}, which is not known" if missing else ""
     return Written(written, None, remark)

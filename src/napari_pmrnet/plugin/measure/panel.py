@@ -22,7 +22,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.plugin.layers.label_export import export_arguments
+from napari_pmrnet.io.permit import Overwrite
+from napari_pmrnet.plugin.layers.label_export import (
+    export_arguments,
+    permit_for,
+    unkept,
+)
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.review_session import ReviewSession, session_of
@@ -94,6 +99,7 @@ class MeasurePanel(QWidget):
         self._areas: pd.Series | None = None
         self._counted: Any = None
         self._folder: Path | None = None
+        self._unkept = ""
         self._working, self._counting = Runner(self), Runner(self)
         self._timer = single_shot(self, DELAY, self._follow)
         self._lay_out()
@@ -142,9 +148,9 @@ class MeasurePanel(QWidget):
         )
         if path:
             self._folder = Path(path).parent
-            self.export(Path(path), kind)
+            self.export(Path(path), kind, permit_for(path, self._viewer.layers))
 
-    def export(self, path: Path, kind: str) -> None:
+    def export(self, path: Path, kind: str, overwrite: Overwrite = False) -> None:
         """Write nuclei to a file, in the background.
 
         Parameters
@@ -152,13 +158,15 @@ class MeasurePanel(QWidget):
         path : Path
         kind : str
             A key of `FORMATS`.
+        overwrite : bool or Permit
+            Whether a file that is there may be replaced.
         """
         specimen = self._snapshot()
         if specimen is not None:
             whole, keywords = export_arguments(there(self._layer))
-            self._start(
-                f"Writing '{path}'", exporting, path, kind, specimen, whole, keywords
-            )
+            self._unkept = unkept(there(self._layer))
+            given = path, kind, specimen, whole, keywords, overwrite
+            self._start(f"Writing '{path}'", exporting, *given)
 
     def release(self) -> None:
         """Let go of the viewer and of running work."""
@@ -270,7 +278,8 @@ class MeasurePanel(QWidget):
         if table is not None and present:
             self._keep(layer, table, specimen.unit)
         if isinstance(outcome, Written):
-            self.said.emit(f"Written to {outcome.path}{outcome.remark}", "good")
+            text = f"Written to {outcome.path}{outcome.remark}{self._unkept}"
+            self.said.emit(text, "good")
         elif not present:
             self.said.emit(f"'{specimen.name}' was removed meanwhile.", "warning")
         elif specimen.fault:
@@ -353,11 +362,13 @@ class MeasurePanel(QWidget):
             return
         self._dirty.clear()
         specimen = Specimen.of(layer, self._viewer.layers, self._viewer.dims)
-        fresh = measure_boxes(
-            review.labels,
-            review.nuclei.boxes(changed),
-            {name: pixels.read for name, pixels in specimen.channels.items()},
-            specimen.pixel_size,
+        fresh = specimen.placed(
+            measure_boxes(
+                review.labels,
+                review.nuclei.boxes(changed),
+                {name: pixels.read for name, pixels in specimen.channels.items()},
+                specimen.pixel_size,
+            )
         )
         table = known[0]
         kept = table.drop(index=table.index.intersection(list(changed)))
@@ -420,4 +431,4 @@ def _measured(specimen: Specimen) -> Generator[tuple[int, int], None, pd.DataFra
 
 def _counted(layer: Labels, pixels: Plane) -> tuple[Labels, pd.Series]:
     """Pixels of every nucleus; the layer says whose. Runs in a worker thread."""
-    return layer, count_pixels(pixels.read())
+    return layer, count_pixels(pixels.read(), f"'{layer.name}'")

@@ -16,7 +16,6 @@ import pandas as pd
 from napari.layers import Image
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.io.units import canonical_unit
 from napari_pmrnet.plugin.layers.axes import first_level, shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
@@ -26,8 +25,18 @@ from napari_pmrnet.plugin.layers.pixel_size import (
 )
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
-from napari_pmrnet.plugin.layers.source_image import image_for
-from napari_pmrnet.proofreading.measure import INTENSITY, SHAPE, heads, measure_steps
+from napari_pmrnet.plugin.layers.source_image import (
+    could_be_of,
+    image_for,
+    is_source,
+)
+from napari_pmrnet.proofreading.measure import (
+    INTENSITY,
+    SHAPE,
+    at_place,
+    heads,
+    measure_steps,
+)
 from napari_pmrnet.segmentation.plane import Plane
 
 if TYPE_CHECKING:
@@ -59,6 +68,8 @@ class Specimen:
         The columns `FLAGS` by label, as far as they are known.
     maps : mapping of ndarray
         Such as ``certainty`` and ``boundary``; empty for labels made elsewhere.
+    scale, origin : (float, float)
+        Step along y and x with its sign, and place of the first pixel.
     plane : str
         Which plane of a stack of labels this is; empty for a plain one.
     fault : str
@@ -72,6 +83,8 @@ class Specimen:
     unit: str
     flags: pd.DataFrame
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scale: tuple[float, float] = (1.0, 1.0)
+    origin: tuple[float, float] = (0.0, 0.0)
     plane: str = ""
     fault: str = ""
 
@@ -103,6 +116,7 @@ class Specimen:
             unit_of(layer),
             known_flags(layer),
             maps,
+            *_place(layer),
             plane,
             fault,
         )
@@ -117,8 +131,20 @@ class Specimen:
     ) -> Generator[tuple[int, int], None, pd.DataFrame]:
         """Steps of measuring all nuclei; gives the table with the flags."""
         channels = {name: pixels.read() for name, pixels in self.channels.items()}
-        table = yield from measure_steps(labels, channels, self.pixel_size)
-        return with_flags(table, self.flags)
+        table = yield from measure_steps(
+            labels, channels, self.pixel_size, f"'{self.name}'"
+        )
+        return with_flags(self.placed(table), self.flags)
+
+    def placed(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Measurements with the centroids where the viewer shows them."""
+        return at_place(table, self.scale, self.origin)
+
+
+def _place(layer: Labels) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Step along y and x of a layer, and place of its first pixel."""
+    (height, width), (y, x) = layer.scale[-2:], layer.translate[-2:]
+    return (float(height), float(width)), (float(y), float(x))
 
 
 def unit_of(layer: Labels) -> str:
@@ -224,30 +250,32 @@ def _channels(
     dims: Dims,
 ) -> tuple[dict[str, Plane], str]:
     """Channels of the image that labels are of, or why there are none."""
-    images = [
-        other
-        for other in layers
-        if isinstance(other, Image) and METADATA_KEY not in other.metadata
-    ]
-    image = image_for(layer, result, layers)
-    candidates = [] if image is None else [image]
-    if result is None:
-        named = [other for other in images if layer.name.startswith(other.name)]
-        candidates += [*named, *images]
-    fault = "" if images else "There is no image layer"
-    for image in candidates:
+    image = image_for(layer, layers, dims.axis_labels)
+    if image is None:
+        fault = _why_none(layer, shape, layers)
+    else:
         try:
             plane = _plane_of(image, result, dims)
         except ImageError as error:
-            fault = fault or str(error).removesuffix(".")
-            continue
-        if plane.shape == shape:
-            return _channels_of(image, plane, layers), ""
-    if result is not None and image is not None:
-        fault = fault or f"'{image.name}' has another shape than '{layer.name}'"
-    size = " x ".join(map(str, shape))
-    fault = fault or f"No image layer has the shape of '{layer.name}' ({size})"
+            fault = str(error).removesuffix(".")
+        else:
+            if plane.shape == shape:
+                return _channels_of(image, plane, layers), ""
+            fault = f"'{image.name}' has another shape than '{layer.name}'"
     return {}, f"{fault}, so no intensity is measured."
+
+
+def _why_none(layer: Labels, shape: tuple[int, ...], layers: list[Any]) -> str:
+    """Why labels have no image."""
+    if not any(map(is_source, layers)):
+        return "There is no image layer"
+    if any(could_be_of(layer, other) for other in layers):
+        return (
+            f"It is not certain which image '{layer.name}' is of (choose it in the "
+            "dock Measure nuclei)"
+        )
+    size = " x ".join(map(str, shape))
+    return f"No image layer has the shape of '{layer.name}' ({size})"
 
 
 def _plane_of(image: Image, result: Result | None, dims: Dims) -> Plane:
@@ -255,8 +283,7 @@ def _plane_of(image: Image, result: Result | None, dims: Dims) -> Plane:
     plane = shown_plane(image, dims.point, dims.axis_labels)
     if result is None or not result.plane:
         return plane
-    steps = re.findall(r"=(\d+)", result.plane)
-    return replace(plane, place=tuple(map(int, steps)))
+    return plane.at(map(int, re.findall(r"=(\d+)", result.plane)))
 
 
 def _channels_of(image: Image, plane: Plane, layers: list[Any]) -> dict[str, Plane]:

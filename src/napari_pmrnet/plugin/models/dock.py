@@ -107,9 +107,10 @@ class Models(Dock):
         if path:
             target = with_ending(Path(path), kind)
             self._folder = target.parent
-            self._start(
-                f"Exporting '{entry.name}'", exporting, entry.name, target, kind
-            )
+            # The dialog has asked about the name that it returned, and no other.
+            asked = target == Path(path) and target.exists()
+            task = f"Exporting '{entry.name}'"
+            self._start(task, exporting, entry.name, target, kind, asked)
 
     def ask_rename(self) -> None:
         """Ask for another name of the chosen model."""

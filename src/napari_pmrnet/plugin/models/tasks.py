@@ -48,13 +48,13 @@ def verifying(path: Path) -> Incoming:
         return read_model(path)
 
 
-def exporting(name: str, path: Path, kind: str) -> Exported:
+def exporting(name: str, path: Path, kind: str, overwrite: bool = False) -> Exported:
     """Export a model and check what was written; runs in a worker thread."""
     if kind == ZIP:
-        return export_model(name, path, kind)
+        return export_model(name, path, kind, overwrite=overwrite)
     with quiet_collector():
         load_torch()
-        return export_model(name, path, kind)
+        return export_model(name, path, kind, overwrite=overwrite)
 
 
 def with_ending(path: Path, kind: str) -> Path:

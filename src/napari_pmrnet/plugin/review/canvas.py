@@ -144,6 +144,8 @@ class ReviewCanvas(QObject):
 
     def _listens(self, event: Any) -> bool:
         """Tell whether a press is meant for the review, not for a tool of napari's."""
+        if self.session.paused:
+            return False
         active = self._viewer.layers.selection.active
         return event.button == 1 and getattr(active, "mode", "pan_zoom") == "pan_zoom"
 

@@ -7,17 +7,19 @@ labels in a worker thread. What is painted meanwhile is followed afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError, JournalError
+from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.io.space import Space
-from napari_pmrnet.plugin.layers.pixel_size import pixel_size, pixel_unit
+from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.result_layers import (
     spatial_metadata,
 )
@@ -27,26 +29,33 @@ from napari_pmrnet.plugin.layers.review_session import (
     check_editable,
     is_zarr,
 )
-from napari_pmrnet.plugin.layers.source_image import image_for
+from napari_pmrnet.plugin.layers.source_image import (
+    fits,
+    image_for,
+    is_source,
+    tie,
+)
+from napari_pmrnet.plugin.layers.spaces import plane_space
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.review import persistence
-from napari_pmrnet.plugin.review.persistence import Found
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.edits import difference
 from napari_pmrnet.proofreading.journal import (
     Journal,
     Restored,
+    own,
 )
-from napari_pmrnet.proofreading.saved_review import (
-    SavedReview,
-    save_review,
-)
+from napari_pmrnet.proofreading.origin import Origin
+from napari_pmrnet.proofreading.record_file import set_aside
+from napari_pmrnet.proofreading.saved_review import SavedReview
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_pmrnet.proofreading.origin import Origin
     from napari_pmrnet.proofreading.review import Place
+
+MOST_ASKED = 4
+"""Images that are offered when it is not certain which one labels are of."""
 
 Ways = list[tuple[str, Callable[[], Any]]]
 
@@ -65,7 +74,8 @@ class ReviewDesk(QObject):
     offered = Signal(str, list)
     said = Signal(str, str)
     busy = Signal(bool)
-    _ailing = Signal(str)
+    _journal_said = Signal(str, str)
+    _journal_taken = Signal(object)
 
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -74,15 +84,19 @@ class ReviewDesk(QObject):
         self._image: Image | None = None
         self._found: persistence.Found | None = None
         self._wanted: tuple[Labels, Mapping[Place, str]] | None = None
-        self._undecided = False
+        self._undecided = self._goes_on = False
         self._preparing, self._storing = Runner(self), Runner(self)
-        self._looking = Runner(self)
+        self._looking, self._taking = Runner(self), Runner(self)
         self._preparing.succeeded.connect(self._on_prepared)
         self._looking.succeeded.connect(self._on_looked)
         self._storing.succeeded.connect(self._on_stored)
-        self._ailing.connect(lambda text: self.said.emit(text, "error"))
+        self._taking.succeeded.connect(self._on_taken_over)
+        self._journal_said.connect(self.said)
+        self._journal_taken.connect(self._on_taken)
+        self._taking.failed.connect(self._offer_view)
         for runner in (self._preparing, self._storing):
             runner.failed.connect(lambda text: self.said.emit(text, "error"))
+        for runner in (self._preparing, self._storing, self._taking):
             runner.finished.connect(self._on_finished)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -90,6 +104,11 @@ class ReviewDesk(QObject):
     def layer(self) -> Labels | None:
         """The layer that is, or is about to be, under review."""
         return None if self._wanted is None else self._wanted[0]
+
+    @property
+    def image(self) -> Image | None:
+        """The image that the labels under review are of, if it is there."""
+        return self._image
 
     @property
     def _open(self) -> ReviewSession:
@@ -106,6 +125,7 @@ class ReviewDesk(QObject):
         layer: Labels,
         origin: Origin | None = None,
         statuses: Mapping[Place, str] | None = None,
+        ask: bool = True,
     ) -> None:
         """Review a Labels layer; the review before ends.
 
@@ -116,6 +136,8 @@ class ReviewDesk(QObject):
             Where its labels come from, if the layer is not that of a result.
         statuses : mapping, optional
             Statuses to begin with.
+        ask : bool
+            Ask first which image the labels are of, where that is not certain.
         """
         self.end()
         try:
@@ -130,7 +152,14 @@ class ReviewDesk(QObject):
             self._preparing.shut_down()
         self._wanted = layer, statuses or {}
         result = result_of(layer)
-        self._image = image_for(layer, result, self._viewer.layers)
+        dims = self._viewer.dims
+        self._image = image_for(layer, self._viewer.layers, dims.axis_labels)
+        if self._image is None and ask:
+            ways = self._images_to_choose(layer, origin, statuses)
+            if ways:
+                text = f"Which image are the labels '{layer.name}' of?"
+                self.offered.emit(text, ways)
+                return
         subject = None
         if self._image is not None:
             plane = "" if result is None else result.plane
@@ -142,7 +171,33 @@ class ReviewDesk(QObject):
         task = f"Looking at the nuclei of '{layer.name}'"
         self.said.emit(f"{task}...", "plain")
         self.busy.emit(True)
-        self._preparing.start(task, persistence.prepare, labels, source, subject)
+        self._preparing.start(
+            task, persistence.prepare, labels, source, subject, layer.name
+        )
+
+    def _images_to_choose(
+        self,
+        layer: Labels,
+        origin: Origin | None,
+        statuses: Mapping[Place, str] | None,
+    ) -> Ways:
+        """Ways to say which image labels are of; none where no image could be it."""
+
+        def answer(image: Image | None) -> None:
+            if image is not None:
+                tie(layer, image)
+            self.begin(layer, origin, statuses, ask=False)
+
+        shape = first_level(layer).shape
+        images = [
+            one
+            for one in self._viewer.layers
+            if is_source(one) and fits(first_level(one), shape)
+        ]
+        if not images:
+            return []
+        ways: Ways = [(one.name, partial(answer, one)) for one in images[-MOST_ASKED:]]
+        return [*ways, ("None of them", partial(answer, None))]
 
     def end(self) -> None:
         """End the review; its journal is written to the end."""
@@ -151,17 +206,22 @@ class ReviewDesk(QObject):
         if self.session is not None:
             session, self.session = self.session, None
             self.ended.emit()
-            session.release()
+            if not session.release():
+                show_error(
+                    f"The journal of the review of '{session.layer.name}' could not be "
+                    "written to the end: its last changes are in the layer only. Save "
+                    "the layer before you close it."
+                )
 
     def release(self) -> None:
         """Let go of the viewer, for a dock that goes away."""
         self.end()
-        for runner in (self._preparing, self._storing, self._looking):
+        for runner in (self._preparing, self._storing, self._looking, self._taking):
             runner.shut_down()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
-    def save(self, folder: Path) -> None:
-        """Save the review to a folder."""
+    def save(self, folder: Path, replace: bool = False) -> None:
+        """Save the review to a folder; `replace` what it holds of another one."""
         session = self.session
         if session is None or not self._may_store():
             return
@@ -170,7 +230,12 @@ class ReviewDesk(QObject):
         saved, table = snapshot(session, image), session.review.nuclei.table
         self.busy.emit(True)
         self._storing.start(
-            f"Saving to '{folder}'", save_review, folder, saved, table.copy()
+            f"Saving to '{folder}'",
+            persistence.store,
+            folder,
+            saved,
+            table.copy(),
+            replace,
         )
 
     def open(self, folder: Path) -> None:
@@ -199,7 +264,8 @@ class ReviewDesk(QObject):
 
     def _on_finished(self) -> None:
         """Opening a review goes on with looking at its nuclei."""
-        self.busy.emit(self._preparing.is_running or self._storing.is_running)
+        runners = self._preparing, self._storing, self._taking
+        self.busy.emit(any(runner.is_running for runner in runners))
 
     def _on_prepared(self, prepared: persistence.Prepared) -> None:
         if self._wanted is None or self._wanted[0] not in self._viewer.layers:
@@ -231,70 +297,195 @@ class ReviewDesk(QObject):
 
     def _meet_journal(self) -> None:
         """Begin or go on with the journal; ask where the user has to decide."""
-        found, review = self._found, self._open.review
-        if found is None:
+        goes_on, self._goes_on = self._goes_on, False
+        if self._found is None:
             self.said.emit(
-                "No image layer fits these labels, so no journal is kept. Save the "
-                "review to a folder before you close napari.",
+                "No image layer is known to be that of these labels, so no journal is "
+                "kept. Save the review to a folder before you close napari.",
                 "warning",
             )
-        elif found.fault:
-            self._undecided = True
-            self.offered.emit(found.fault, [("Set it aside", self._begin_anew)])
-        elif found.journal is None:
-            self._begin_anew()
-        elif self._is_continued(found.journal):
-            self._keep(found.journal)
+            return
+        owner = self._owned()
+        if owner is None:
+            return
+        found = there(self._found)
+        if not found.fault and found.journal is None:
+            self._begin_anew(owner)
+        elif found.journal is not None and self._is_continued(found.journal):
+            self._keep(owner, found.journal)
+        elif found.journal is not None and goes_on and self._is_of_these(found.journal):
+            self._restore_here(owner)
         else:
-            self._undecided = True
-            same = np.array_equal(found.journal.found, review.nuclei.original)
-            restore = self._restore_here if same else self._restore_beside
-            self.offered.emit(
-                f"There is a review of this image with {changes(found.journal)}.",
-                [("Restore it", restore), ("Begin anew", self._begin_anew)],
-            )
+            owner.release()
+            self._ask(found)
+
+    def _ask(self, found: persistence.Found) -> None:
+        """Let the user decide what becomes of the journal that is there."""
+        self._undecided = True
+        if found.journal is None:
+            self.offered.emit(found.fault, [("Set it aside", self._begin_anew)])
+            return
+        same = self._is_of_these(found.journal)
+        restore = self._restore_here if same else self._restore_beside
+        self.offered.emit(
+            f"There is a review of this image with {changes(found.journal)}.",
+            [("Restore it", restore), ("Begin anew", self._begin_anew)],
+        )
+
+    def _owned(self) -> OwnerLock | None:
+        """Take the lock of the journal and look at it again.
+
+        Returns
+        -------
+        OwnerLock or None
+            None if another window has it; the user is then asked what to do.
+        """
+        self._undecided = False
+        self.offered.emit("", [])
+        found = there(self._found)
+        try:
+            owner = own(found.path)
+        except TakenError as error:
+            self._offer_taken(error)
+            return None
+        self._found = found.now()
+        return owner
+
+    def _offer_taken(self, error: TakenError) -> None:
+        """Say who reviews this image; nothing is edited until the user decides."""
+        text = f"This image is under review already, by {error.owner}."
+        self._open.hold(f"{text} Take the review over to edit it here.")
+        self._offer_view(text)
+
+    def _offer_view(self, text: str) -> None:
+        """Offer the ways there are while another window has the review."""
+        ways = [("Show it as it is", self._look), ("Take over", self._take_over)]
+        self.offered.emit(text, ways)
+
+    def _look(self) -> None:
+        """Show the labels as they are in the other window, without editing them."""
+        found = self._found = there(self._found).now()
+        session, journal = self._open, found.journal
+        shown = "Labels as they were found"
+        if journal is not None and self._is_of_these(journal):
+            shown = f"The review with {changes(journal)}, as it is now"
+            session.free()
+            self._show(journal)
+            session.hold("This review is read-only here. Take it over to edit it.")
+        self._offer_view(f"Read-only. {shown}.")
+
+    def _take_over(self) -> None:
+        """Ask the other window to stop, and go on in its place."""
+        if self._taking.is_running:
+            return
+        self.said.emit("Asking the other window to write all down...", "plain")
+        self.busy.emit(True)
+        path = there(self._found).path
+        self._taking.start("Taking the review over", persistence.take_over, path)
+
+    def _on_taken_over(self, owner: OwnerLock) -> None:
+        """Go on with the review where the other window has left it."""
+        owner.release()
+        if self.session is None or self._wanted is None:
+            return
+        layer, statuses = self._wanted
+        origin = None
+        if result_of(layer) is None:
+            origin = Origin(self._open.review.nuclei.original, {}, None)
+        self._goes_on = True
+        self.begin(layer, origin, statuses)
+
+    def _on_taken(self, journal: Journal) -> None:
+        """Stop editing: another window goes on, and all is written down."""
+        if self.session is None or self.session.review.journal is not journal:
+            return
+        self._open.review.journal = None
+        text = "Another window has taken this review over, so it is read-only here."
+        self._open.hold(f"{text} Take it over to edit it.")
+        self._offer_view(text)
+
+    def _is_of_these(self, journal: Restored) -> bool:
+        """Tell whether a journal is of the labels as they were found here."""
+        return np.array_equal(journal.found, self._open.review.nuclei.original)
 
     def _is_continued(self, journal: Restored) -> bool:
         """Tell whether the session begins where a journal ends."""
         review = self._open.review
         return (
             np.array_equal(journal.labels, review.labels)
-            and np.array_equal(journal.found, review.nuclei.original)
+            and self._is_of_these(journal)
             and journal.statuses == review.statuses
         )
 
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, owner: OwnerLock | None = None) -> None:
         """Begin a journal; what is there is kept under another name."""
-        self._undecided = False
-        self.offered.emit("", [])
+        owner = owner or self._owned()
+        if owner is None:
+            return
+        path = there(self._found).path
         try:
-            path = there(self._found).path
             if path.exists():
-                aside = persistence.set_aside(path)
+                aside = set_aside(path)
                 self.said.emit(f"The review before is kept in {aside.name}.", "plain")
-            self._keep(None)
+        except JournalError as error:
+            owner.release()
+            self.said.emit(str(error), "error")
+            return
+        self._keep(owner, None)
+
+    def _keep(self, owner: OwnerLock, known: Restored | None) -> None:
+        """Write the review down from now on, after what is known already."""
+        session, found = self._open, there(self._found)
+        about = session.layer.metadata.get(METADATA_KEY, {})
+        try:
+            journal = Journal(
+                found.path,
+                session.review.nuclei.original,
+                found.image,
+                about,
+                self._journal_said.emit,
+                owner,
+                lambda: self._journal_taken.emit(journal),
+            )
         except JournalError as error:
             self.said.emit(str(error), "error")
-
-    def _keep(self, known: Restored | None) -> None:
-        session = self._open
-        journal = open_journal(session, there(self._found), self._ailing.emit)
+            return
         if known is None:
             session.review.keep(journal)
         else:
             session.review.keep(journal, known.labels, known.statuses)
+        if owner.caveat:
+            self.said.emit(owner.caveat, "warning")
+        if journal.damaged_copy is not None:
+            self.said.emit(
+                f"The journal was damaged. What could be read is here; the file as it "
+                f"was is kept in {journal.damaged_copy.name}.",
+                "warning",
+            )
 
-    def _restore_here(self) -> None:
+    def _restore_here(self, owner: OwnerLock | None = None) -> None:
         """Bring the layer to where its journal ends, as one step of undo."""
-        self._undecided = False
-        journal, session = self._journal, self._open
+        owner = owner or self._owned()
+        if owner is None:
+            return
+        journal = there(self._found).journal
+        if journal is None or not self._is_of_these(journal):
+            owner.release()
+            self._meet_journal()
+            return
+        self._show(journal)
+        self.said.emit(f"Restored with {changes(journal)}.", "good")
+        self._keep(owner, journal)
+
+    def _show(self, journal: Restored) -> None:
+        """Give the layer and the places what a journal holds."""
+        session = self._open
+        session.review.statuses.clear()
         session.review.statuses.update(journal.statuses)
         edit = difference(session.review.labels, journal.labels)
         if len(edit.values):
             session.apply(edit)
-        self._keep(journal)
         session.changed.emit(set())
-        self.said.emit(f"Restored with {changes(journal)}.", "good")
 
     def _restore_beside(self) -> None:
         """Restore into a layer of its own."""
@@ -317,9 +508,15 @@ class ReviewDesk(QObject):
             )
 
     def _on_stored(self, outcome: Any) -> None:
-        """A review was saved, or one was opened."""
+        """A review was saved, could not be saved yet, or one was opened."""
         if isinstance(outcome, Path):
             self.said.emit(f"Saved to {outcome}", "good")
+            return
+        if isinstance(outcome, persistence.Refused):
+            replace = partial(self.save, outcome.folder, replace=True)
+            self.offered.emit(
+                outcome.reason, [("Replace it", replace), ("Keep it", lambda: None)]
+            )
             return
         for layer in (*outcome.maps, outcome.labels):
             self._viewer.add_layer(layer)
@@ -352,20 +549,8 @@ class ReviewDesk(QObject):
 def changes(journal: Restored) -> str:
     """Size of a journal in words."""
     count = f"{journal.changes} change" + ("s" if journal.changes != 1 else "")
-    return f"{count} (the last lines were damaged)" if journal.damaged else count
-
-
-def open_journal(session: ReviewSession, found: Found, failed: Any) -> Journal:
-    """The journal of a session: a new one, or the one there is gone on with.
-
-    Raises
-    ------
-    JournalError
-        If there is one of other labels.
-    """
-    origin = session.review.nuclei.original
-    about = session.layer.metadata.get(METADATA_KEY, {})
-    return Journal(found.path, origin, found.image, about, failed)
+    left_out = f" ({journal.damaged} more were damaged)" if journal.damaged else ""
+    return count + left_out
 
 
 def snapshot(session: ReviewSession, image: str) -> SavedReview:
@@ -381,5 +566,5 @@ def snapshot(session: ReviewSession, image: str) -> SavedReview:
         dict(session.review.statuses),
         image,
         dict(layer.metadata.get(METADATA_KEY, {})),
-        Space.of_plane(pixel_size(layer), pixel_unit(layer)),
+        plane_space(layer),
     )

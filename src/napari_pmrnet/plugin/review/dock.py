@@ -29,13 +29,19 @@ from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.review.canvas import ReviewCanvas
 from napari_pmrnet.plugin.review.colormap import certainty_colormap
 from napari_pmrnet.plugin.review.controller import ReviewDesk
+from napari_pmrnet.plugin.review.on_show import OnShow
 from napari_pmrnet.plugin.review.panels import (
     BulkPanel,
     EditPanel,
     OfferPanel,
     QueuePanel,
 )
-from napari_pmrnet.plugin.review.shortcuts import ACTIONS, Keys
+from napari_pmrnet.plugin.review.shortcuts import (
+    ACTIONS,
+    MOVES,
+    ON_THE_LAYER,
+    Keys,
+)
 from napari_pmrnet.plugin.review.table import PlacesView
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
@@ -65,11 +71,12 @@ class ReviewNuclei(Dock):
         super().__init__(viewer)
         self.canvas: ReviewCanvas | None = None
         self.current: Place | None = None
+        self.on_show: OnShow | None = None
         self._colormap: Any = None
         self.desk = ReviewDesk(viewer, self)
-        slots = self._slots()
+        self._does = slots = self._slots()
         self.layers = LayerChooser(viewer, Labels, topmost_first=True)
-        self.offer = OfferPanel()
+        self.offer, self.pause = OfferPanel(), OfferPanel()
         self.queue, self.edits = QueuePanel(), EditPanel(slots)
         self.table = PlacesView(self._labels_at)
         self.bulk, self.status = BulkPanel(), StatusLine()
@@ -140,9 +147,18 @@ class ReviewNuclei(Dock):
         does |= {tool: partial(self._take_up, tool) for tool in tools}
 
         def slot(name: str) -> Callable[[], None]:
-            return lambda: None if self.session is None else does[name]()
+            return lambda: None if self.session is None else self._act(name, does[name])
 
         return {action.name: slot(action.name) for action in ACTIONS}
+
+    def _act(self, name: str, do: Callable[[], Any]) -> None:
+        """Do an action of a review; of a paused one undo and redo alone, in sight."""
+        if name in ON_THE_LAYER:
+            there(self.on_show).bring()
+        elif self._open.paused and name not in MOVES:
+            self.say(self._open.paused, "warning")
+            return
+        self._attempt(do)
 
     def _do_snap(self) -> None:
         self._do_to_nucleus(Review.snap)
@@ -150,9 +166,15 @@ class ReviewNuclei(Dock):
 
     def _do_new(self) -> None:
         layer = self._open.layer
+        self._open.check_free()
         there(self.canvas).use("")
+        try:
+            number = self._open.next_label()
+        except EditError as error:
+            self.say(str(error), "warning")
+            return
         self._viewer.layers.selection.active = layer
-        layer.selected_label = self._open.review.nuclei.next_label()
+        layer.selected_label = number
         layer.mode = "paint"
         self.say("Paint the nucleus roughly, then press T to snap its rim.")
 
@@ -171,8 +193,12 @@ class ReviewNuclei(Dock):
 
     def _do(self, make: Callable[[], Edit]) -> None:
         """Make an edit and apply it, or say why not."""
+        self._attempt(lambda: self._open.apply(make()))
+
+    def _attempt(self, action: Callable[[], Any]) -> None:
+        """Do something, or say why it cannot be done."""
         try:
-            self._open.apply(make())
+            action()
         except EditError as error:
             self.say(str(error), "warning")
 
@@ -219,6 +245,7 @@ class ReviewNuclei(Dock):
             self,
             labelled_row("Labels", self.layers),
             self.offer,
+            self.pause,
             *((part, 1 if part is self.table else 0) for part in self._parts),
             self.status,
             row_of((save, 1), (open_, 1)),
@@ -241,7 +268,7 @@ class ReviewNuclei(Dock):
         self.queue.changed.connect(self._refresh)
         self.queue.colouring.connect(self._colour)
         self.bulk.delete_below.connect(self.delete_below)
-        self.bulk.renumber.connect(lambda: self._open.renumber())
+        self.bulk.renumber.connect(lambda: self._attempt(self._open.renumber))
         self.layers.activated.connect(self._on_layer)
         self._follow_layers(self._list_layers)
 
@@ -277,7 +304,35 @@ class ReviewNuclei(Dock):
     def _on_layer(self) -> None:
         layer = self.layers.value()
         if self.session is None or layer is not self.session.layer:
-            self.begin(layer)
+            self._turn_to(layer)
+        else:
+            there(self.on_show).bring()
+
+    def _turn_to(self, layer: Labels) -> None:
+        """Review a layer that the user chose, and show it."""
+        layer.visible = True
+        self._viewer.layers.selection.active = layer
+        self.begin(layer)
+
+    def _on_pause(self) -> None:
+        """Say that the review is paused and offer the ways on, or that it goes on."""
+        on_show, session = there(self.on_show), self._open
+        other, ways = (
+            on_show.other,
+            [(f"Go on with '{session.layer.name}'", on_show.bring)],
+        )
+        if other is not None:
+            ways.append((f"Review '{other.name}'", partial(self._turn_to, other)))
+        there(self.canvas).use("")
+        self._keys.bind_other(other, self._undo_beside)
+        self.pause.offer(session.paused, ways if session.paused else ())
+
+    def _undo_beside(self, name: str) -> None:
+        """Undo or redo in the labels selected, or else in those under review."""
+        other = there(self.on_show).other
+        if other is None or not _turned(other, name):
+            self._does[name]()
+            self.say(f"Done in '{self._open.layer.name}', which is on show now.")
 
     def _on_began(self) -> None:
         session = self._open
@@ -288,6 +343,10 @@ class ReviewNuclei(Dock):
         session.changed.connect(self._on_changed)
         session.said.connect(self.say)
         self._keys.bind(session.layer)
+        image = self.desk.image
+        self.on_show = OnShow(self._viewer, session, image, self)
+        self.on_show.changed.connect(self._on_pause)
+        self._on_pause()
         self._colormap = session.layer.colormap
         self.measure.set_layer(session.layer)
         for part in (*self._parts, self._save):
@@ -299,6 +358,9 @@ class ReviewNuclei(Dock):
     def _on_ended(self) -> None:
         if self.canvas is not None:
             self._keys.unbind()
+            there(self.on_show).release()
+            self.on_show = None
+            self.pause.offer("")
             self._uncolour(self.canvas.session.layer)
             self.canvas.release()
             self.canvas = None
@@ -376,3 +438,14 @@ class ReviewNuclei(Dock):
         folder = QFileDialog.getExistingDirectory(self, "Open a saved review")
         if folder:
             self.desk.open(Path(folder))
+
+
+def _turned(layer: Labels, name: str) -> bool:
+    """Undo or redo in a layer; tell whether there was anything, by its redraw."""
+    redrawn: list[Any] = []
+    layer.events.set_data.connect(redrawn.append)
+    try:
+        getattr(layer, name)()
+    finally:
+        layer.events.set_data.disconnect(redrawn.append)
+    return bool(redrawn)

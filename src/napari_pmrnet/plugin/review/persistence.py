@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import JournalError, PMRNetError
+from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.models.card import ModelCard, read_card
 from napari_pmrnet.models.library import available_models, find_weights
@@ -23,7 +25,8 @@ from napari_pmrnet.plugin.layers.result_layers import (
     MAP_STYLE,
     spatial_metadata,
 )
-from napari_pmrnet.plugin.layers.source_image import fits, grey_plane
+from napari_pmrnet.plugin.layers.source_image import fits, grey_plane, tie
+from napari_pmrnet.plugin.layers.spaces import placed
 from napari_pmrnet.proofreading.journal import (
     Restored,
     fingerprint,
@@ -32,7 +35,12 @@ from napari_pmrnet.proofreading.journal import (
 )
 from napari_pmrnet.proofreading.origin import Origin, begin_review
 from napari_pmrnet.proofreading.review import Review
-from napari_pmrnet.proofreading.saved_review import SavedReview, load_review
+from napari_pmrnet.proofreading.saved_review import (
+    OtherReviewError,
+    SavedReview,
+    load_review,
+    save_review,
+)
 from napari_pmrnet.segmentation.postprocess import missed_nuclei
 from napari_pmrnet.settings import Settings
 
@@ -93,6 +101,8 @@ class Found:
         Its fingerprint.
     path : Path
         Where its journal is or belongs.
+    stamp : tuple of int or None
+        `stamp_of` the journal when it was read.
     journal : Restored or None
         What the journal there holds.
     fault : str
@@ -101,8 +111,15 @@ class Found:
 
     image: str
     path: Path
+    stamp: tuple[int, int] | None = None
     journal: Restored | None = None
     fault: str = ""
+
+    def now(self) -> Found:
+        """The same, read anew if the journal has changed since."""
+        if stamp_of(self.path) == self.stamp:
+            return self
+        return found_at(self.path, self.image)
 
 
 @dataclass(frozen=True)
@@ -111,6 +128,14 @@ class Prepared:
 
     review: Review
     found: Found | None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A folder that a review was not saved to, and why the user has to decide."""
+
+    folder: Path
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -126,22 +151,38 @@ class Opened:
 def look_for_journal(subject: Subject) -> Found:
     """Find the journal of an image."""
     image = subject.fingerprint()
-    path = subject.journal(image)
-    if not path.exists():
+    return found_at(subject.journal(image), image)
+
+
+def found_at(path: Path, image: str) -> Found:
+    """Read the journal at a place, if there is one."""
+    stamp = stamp_of(path)
+    if stamp is None:
         return Found(image, path)
     try:
         there = read_journal(path)
     except JournalError as error:
-        return Found(image, path, fault=str(error))
+        return Found(image, path, stamp, fault=str(error))
     if there.image != image:
-        return Found(image, path, fault=f"{path} is the journal of another image.")
-    return Found(image, path, there if there.changes else None)
+        fault = f"{path} is the journal of another image."
+        return Found(image, path, stamp, fault=fault)
+    return Found(image, path, stamp, there if there.changes else None)
+
+
+def stamp_of(path: Path) -> tuple[int, int] | None:
+    """Size and time of the last change of a file; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def prepare(
     labels: Any,
     source: Segmentation | Origin | None,
     subject: Subject | None,
+    name: str = "",
 ) -> Prepared:
     """Begin a review of a copy of the labels; takes seconds for large images.
 
@@ -153,6 +194,8 @@ def prepare(
         Where they come from.
     subject : Subject, optional
         The image, if its layer is there.
+    name : str
+        Of the layer, for messages.
     """
     labels = np.asarray(labels)
     origin = source
@@ -163,7 +206,7 @@ def prepare(
         # Read once, for the brightness and for the fingerprint.
         subject = replace(subject, data=np.asarray(subject.data))
         pixels = grey_plane(subject.data, subject.rgb)
-    review = begin_review(labels, origin, pixels)
+    review = begin_review(labels, origin, pixels, f"'{name}'" if name else "")
     return Prepared(review, None if subject is None else look_for_journal(subject))
 
 
@@ -172,28 +215,45 @@ def origin_of_journal(journal: Restored) -> Origin:
     return Origin(journal.found, {}, None)
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a journal so that another can begin; nothing is deleted."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.{number}")).exists():
-        number += 1
+def take_over(path: Path) -> OwnerLock:
+    """Have the window that reviews an image stop; returns the lock of the journal.
+
+    Raises
+    ------
+    JournalError
+        If it does not answer.
+    """
+    owner = OwnerLock(path)
     try:
-        return path.rename(aside)
-    except OSError as error:
+        owner.take_over()
+    except TakenError as error:
         raise JournalError(
-            f"{path}: cannot be set aside ({error.strerror or error}). Move it by "
-            "hand, or review without a journal."
+            f"{error.owner} does not answer: it is busy, hangs, or cannot write its "
+            "last changes down. Close the review there, or try again."
         ) from error
+    return owner
+
+
+def store(
+    folder: Path, saved: SavedReview, table: pd.DataFrame, replace: bool
+) -> Path | Refused:
+    """Save a review to a folder; runs in a worker thread."""
+    try:
+        return save_review(folder, saved, table, replace)
+    except OtherReviewError as error:
+        return Refused(folder, str(error))
 
 
 def restored_layer(journal: Restored, image: Image) -> Labels:
     """A Labels layer over an image with what a journal holds."""
-    return Labels(
+    layer = Labels(
         journal.labels.copy(),
         name=f"{image.name} nuclei (restored)",
         metadata={METADATA_KEY: journal.made} if journal.made else {},
         **spatial_metadata(image),
     )
+    tie(layer, image)
+    return layer
 
 
 def open_folder(folder: Path) -> Opened:
@@ -209,9 +269,9 @@ def open_folder(folder: Path) -> Opened:
     flows = None
     if {"flow_y", "flow_x"} <= maps.keys():
         flows = np.stack([maps.pop("flow_y"), maps.pop("flow_x")])
-    spatial = {"scale": saved.space.scale, "units": saved.space.units}
+    spatial = placed(saved.space)
     name = saved.made.get("image") or folder.name
-    about = {METADATA_KEY: saved.made}
+    about = {METADATA_KEY: {"fingerprint": saved.image} | saved.made}
     layer = Labels(
         saved.labels.copy(), name=f"{name} nuclei", metadata=about, **spatial
     )

@@ -6,6 +6,7 @@ No key is one that napari gives to the viewer, an image or a Labels layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import Qt
@@ -65,6 +66,7 @@ ACTIONS = tuple(
     )
 )  # fmt: skip
 ON_THE_LAYER = ("undo", "redo")
+MOVES = ("previous", "next")
 COMMIT, ABANDON = "Enter", "Escape"
 
 
@@ -88,6 +90,7 @@ class Keys:
     ) -> None:
         self._viewer, self._slots = viewer, slots
         self._layer: Labels | None = None
+        self._other: Labels | None = None
         for action in ACTIONS:
             sequence = QKeySequence(
                 action.key.replace("Control", "Ctrl").replace("-", "+")
@@ -115,7 +118,27 @@ class Keys:
             if action.name in ON_THE_LAYER:
                 self._layer.bind_key(action.key, None)
         self.bind_preview(None, None)
+        self.bind_other(None, lambda name: None)
         self._layer = None
+
+    def bind_other(self, layer: Labels | None, undo: Callable[[str], Any]) -> None:
+        """Give undo and redo to other labels that are selected; None takes them back.
+
+        Parameters
+        ----------
+        layer : napari.layers.Labels or None
+        undo : callable
+            Called with ``"undo"`` or ``"redo"``.
+        """
+        for action in ACTIONS:
+            if action.name not in ON_THE_LAYER:
+                continue
+            if self._other is not None:
+                self._other.bind_key(action.key, None)
+            if layer is not None:
+                press = _pressed(partial(undo, action.name))
+                layer.bind_key(action.key, press, overwrite=True)
+        self._other = layer
 
     def bind_preview(
         self, commit: Callable[[], Any] | None, abandon: Callable[[], Any] | None

@@ -167,7 +167,7 @@ class AreaRows(QObject):
                 text = describe_seen(polygon, self._plane)
             elif self.all_planes:
                 stack = self.stack()
-                text, axes = describe_stack(stack), stack.axes[:-2]
+                text, axes = describe_stack(stack), tuple(stack.stacked)
             elif self.shapes is None and goes_to_disk(self._plane):
                 text = describe_disk(self._plane)
         except ImageError as error:
@@ -241,9 +241,9 @@ def describe_disk(plane: Plane) -> str:
 
 def describe_stack(stack: Stack) -> str:
     """Say what segmenting all planes means, in a sentence or two."""
-    *steps, height, width = stack.shape
-    counts = " x ".join(map(str, steps))
-    axes = ", ".join(stack.axes[:-2])
+    height, width = stack.shape[-2:]
+    counts = " x ".join(map(str, stack.stacked.values()))
+    axes = ", ".join(stack.stacked)
     text = f"Segments {counts} planes ({axes}) of {width} x {height} pixels"
     if stack.is_large:
         return (

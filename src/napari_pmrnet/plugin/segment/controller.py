@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
+from napari_pmrnet.io.permit import Permit
+from napari_pmrnet.plugin.layers.label_export import permit_for
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import Result, Results
 from napari_pmrnet.plugin.qt import Signal
@@ -150,6 +152,7 @@ class Session(QObject):
             polygons,
             link,
             output,
+            Permit() if output is None else permit_for(output, self._viewer.layers),
             self.results.missing(layer, title),
             spatial_metadata(layer, axes),
         )

@@ -16,19 +16,24 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QGroupBox,
+    QMessageBox,
 )
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.plugin.layers.label_export import (
     default_path,
     export,
     export_arguments,
+    permit_for,
+    unkept,
 )
 from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels, write_size
 from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
 from napari_pmrnet.plugin.segment.controller import RELABELLED, Session
 from napari_pmrnet.plugin.segment.image_panel import ImagePanel
-from napari_pmrnet.plugin.segment.jobs import proposed_path
+from napari_pmrnet.plugin.segment.jobs import lies_at, proposed_path
 from napari_pmrnet.plugin.segment.run_panel import RunPanel
 from napari_pmrnet.plugin.widgets import (
     model_chooser,
@@ -69,6 +74,7 @@ class SegmentNuclei(Dock):
         self.form.set_settings(preferences.recall())
         self._listing = self._runner()
         self._exporting = self._runner(gate=self._listing)
+        self._unkept = ""
         self.session = Session(viewer, self, gate=self._listing)
         self.image_panel = ImagePanel(viewer, self.form)
         self.model_panel = ModelPanel(self.form)
@@ -106,7 +112,7 @@ class SegmentNuclei(Dock):
                     image = Stack.of_plane(image)
             if isinstance(image, Stack) and image.is_large:
                 output = self._ask_for_output(layer, image)
-                if output is None:
+                if output is None or not self._may_replace(output):
                     return
             self.session.segment(
                 layer,
@@ -133,7 +139,28 @@ class SegmentNuclei(Dock):
             str(proposed),
             "Label Zarr, a folder (*.zarr)",
         )
-        return Path(path) if path else None
+        if not path:
+            return None
+        named = Path(path)
+        return named if named.suffix else named.with_suffix(Format.ZARR.ending)
+
+    def _may_replace(self, output: Path) -> bool:
+        """Ask before labels on disk are replaced: file dialogs ask of files only."""
+        if not is_label_zarr(output):
+            return True
+        shown = next((la for la in self._viewer.layers if lies_at(la, output)), None)
+        if shown is not None:
+            self._complain(
+                f"{output} is on show as '{shown.name}'. Remove that layer first, or "
+                "choose another name."
+            )
+            return False
+        answer = QMessageBox.question(
+            self,
+            "Replace labels?",
+            f"{output} holds labels already, perhaps corrected ones. Replace them?",
+        )
+        return answer == QMessageBox.StandardButton.Yes
 
     def cancel(self) -> None:
         """Stop the run at its next batch of tiles; no layer is added."""
@@ -160,6 +187,8 @@ class SegmentNuclei(Dock):
         if not path:
             return
         labels, keywords = export_arguments(layer)
+        keywords["overwrite"] = permit_for(path, self._viewer.layers)
+        self._unkept = unkept(layer)
         self.say(f"Writing '{layer.name}'...")
         task = f"Writing '{path}'"
         self._exporting.start(task, export, Path(path), labels, keywords)
@@ -302,7 +331,7 @@ class SegmentNuclei(Dock):
         self._relabel_timer.start()
 
     def _on_exported(self, path: Path) -> None:
-        self.say(f"Written to {path}", "good")
+        self.say(f"Written to {path}{self._unkept}", "good")
 
     def _correct_pixel_size(self, size: tuple[float, float], unit: str) -> None:
         """Write a corrected pixel size to the image and to all that lies on it."""

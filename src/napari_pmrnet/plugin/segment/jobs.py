@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.label_zarr import open_label_zarr
+from napari_pmrnet.io.permit import Permit
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path
 from napari_pmrnet.plugin.layers.result_layers import (
@@ -65,10 +67,13 @@ class SegmentationJob:
     output : Path or None
         Folder for labels that are too large for memory, ending in ``.zarr``; takes a
         stack.
+    permit : Permit
+        What may be replaced there.
     wanted : tuple of str
         Kinds of layers to build in the worker thread, unless labels go to disk.
     spatial : mapping
-        Where the labels belong: ``scale`` and ``units`` of their axes, and more.
+        Where the labels belong: ``scale``, ``units`` and ``translate`` of their axes,
+        and more.
     """
 
     name: str
@@ -77,6 +82,7 @@ class SegmentationJob:
     polygons: tuple[NDArray[np.float64], ...] = ()
     link: str | None = None
     output: Path | None = None
+    permit: Permit = Permit()
     wanted: tuple[str, ...] = ()
     spatial: Mapping[str, Any] = field(default_factory=dict)
 
@@ -133,8 +139,15 @@ def segmentation_steps(job: SegmentationJob) -> Generator[Progress, None, Outcom
 
 def _store(job: SegmentationJob, output: Path) -> LabelStore:
     """The store of a job's labels."""
-    space = Space.of(scale=job.spatial["scale"], units=job.spatial["units"])
-    return LabelStore(output, space)
+    kept = {name: job.spatial[name] for name in ("scale", "units", "translate")}
+    space = Space.of(**kept)
+    return LabelStore(output, space, overwrite=job.permit)
+
+
+def lies_at(layer: Layer, path: Path) -> bool:
+    """Tell whether the labels of a layer are edited where they lie on disk."""
+    root = getattr(getattr(layer.data, "store", None), "root", None)
+    return root is not None and os.path.realpath(root) == os.path.realpath(path)
 
 
 def proposed_path(image: Image, folder: str | Path | None) -> Path:

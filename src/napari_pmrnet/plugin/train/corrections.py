@@ -15,7 +15,7 @@ from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
-from napari_pmrnet.plugin.layers.source_image import image_for
+from napari_pmrnet.plugin.layers.source_image import could_be_of, image_for
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -28,33 +28,35 @@ class Corrected:
     Attributes
     ----------
     labels : napari.layers.Labels
-    image : napari.layers.Image
+    image : napari.layers.Image or None
+        None if it is not certain which one the labels are of.
     reviewed, nuclei : int
         Nuclei that were accepted or edited, and all of them.
     """
 
     labels: Labels
-    image: Image
+    image: Image | None
     reviewed: int
     nuclei: int
 
     @property
     def text(self) -> str:
         """Text for the list."""
-        return f"{self.labels.name}: {self.reviewed} of {self.nuclei} reviewed"
+        text = f"{self.labels.name}: {self.reviewed} of {self.nuclei} reviewed"
+        return text if self.image is not None else f"{text}, image not certain"
 
 
 def corrected_layers(viewer: ViewerModel) -> list[Corrected]:
-    """Labels of a viewer with a reviewed nucleus, whose image is there."""
-    found = []
-    for layer in viewer.layers:
+    """Labels of a viewer with a reviewed nucleus, whose image is or may be there."""
+    found, layers = [], viewer.layers
+    for layer in layers:
         if not isinstance(layer, Labels) or layer.ndim != 2 or layer.multiscale:
             continue
         reviewed = int(_reviewed(layer.features).sum())
         if not reviewed:
             continue
-        image = image_for(layer, result_of(layer), viewer.layers)
-        if image is not None:
+        image = image_for(layer, layers, viewer.dims.axis_labels)
+        if image is not None or any(could_be_of(layer, other) for other in layers):
             found.append(Corrected(layer, image, reviewed, len(layer.features)))
     return found
 
@@ -78,9 +80,15 @@ def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:
     Raises
     ------
     DataError, ImageError
-        If the image does not fit its labels, or nothing in them was reviewed.
+        If the image is not certain or does not fit its labels, or nothing in them was
+        reviewed.
     """
     layer, image = corrected.labels, corrected.image
+    if image is None:
+        raise DataError(
+            f"It is not certain which image '{layer.name}' is of. Choose it in the "
+            "dock Measure nuclei, or do not tick these labels."
+        )
     result, session = result_of(layer), session_of(layer)
     plane = shown_plane(image, viewer.dims.point, viewer.dims.axis_labels)
     if result is not None and result.plane != plane.title:

@@ -19,6 +19,7 @@ from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.finetuning.job import KEPT, KEPT_FOR_THESE, TuneSettings
 from napari_pmrnet.models.library import available_models
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
+from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.train.comparison import Both, Swipe, segment_with_both
 from napari_pmrnet.plugin.train.corrections import (
     Corrected,
@@ -26,7 +27,7 @@ from napari_pmrnet.plugin.train.corrections import (
     corrections_from,
 )
 from napari_pmrnet.plugin.train.panels import ImageList, ProgressPanel, ResultPanel
-from napari_pmrnet.plugin.train.process import State, TrainingRun
+from napari_pmrnet.plugin.train.process import State, TrainingRun, trainings
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import (
     Scrolling,
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from napari_pmrnet.finetuning.corrections import Corrections
 
 LOOK_AGAIN = 1500
+_ELSEWHERE = (
+    "This training was started by another window and still runs. Pause or cancel it "
+    "there; what it makes is offered here when it ends."
+)
 HINT = (
     "Accept or edit nuclei in the dock Review nuclei; those are learned from. A fifth "
     "of them is held back, to see what the training was good for."
@@ -50,6 +55,10 @@ HINT = (
 
 GOOD_FOR = {"these and other images": KEPT, "images like these only": KEPT_FOR_THESE}
 """Purpose of the new model, and the share of the old one that stays."""
+TRAIN_TIP = (
+    "Begin a training. A model trained before stays until you keep or discard it, and "
+    "is offered again after that"
+)
 GOOD_FOR_TIP = (
     "For images like these only, the model learns more and forgets more of what it knew"
 )
@@ -83,8 +92,10 @@ class TrainOnCorrections(Dock):
         self.good_for.addItems(list(GOOD_FOR))
         self.good_for.setToolTip(GOOD_FOR_TIP)
         self.train_button = QPushButton("Train")
+        self.train_button.setToolTip(TRAIN_TIP)
         self.train_button.setObjectName("run")
         self.continue_button = QPushButton("Continue")
+        self.discard_button = QPushButton("Discard")
         self.progress, self.result = ProgressPanel(), ResultPanel()
         self.status = StatusLine()
         self._again = self._timer(LOOK_AGAIN, self._list_images)
@@ -93,7 +104,7 @@ class TrainOnCorrections(Dock):
         self._restyle()
         self.offer_models()
         self._list_images()
-        self._greet()
+        self._offer_left()
 
     def train(self) -> None:
         """Begin a training with the images that are ticked."""
@@ -119,15 +130,16 @@ class TrainOnCorrections(Dock):
         except (PMRNetError, OSError) as error:
             self._complain(str(error))
             return
+        self.result.name.clear()
         self.status.say("Starting: the model is scored as it is...")
         self._show()
 
     def go_on(self) -> None:
         """Go on with a training that was interrupted."""
-        job = self.run.unfinished()
+        job = self.run.job
         if job is not None and not self.run.is_running:
-            self.run.go_on(job)
             self.status.say("Going on from the last epoch...")
+            self.run.go_on(job)
             self._show()
 
     def cancel(self) -> None:
@@ -155,21 +167,30 @@ class TrainOnCorrections(Dock):
         except PMRNetError as error:
             self._complain(str(error))
             return
-        self._end_comparison()
-        self.run.discard()
-        self._show()
-        self.status.say(
+        self._remove(
             f"'{name}' is in your library. Choose it as Model in Segment nuclei.",
             "good",
         )
         model_events.changed.emit("", name)
 
     def discard(self) -> None:
-        """Delete the model that was trained."""
+        """Delete what was trained: a model, or the epochs of an interrupted one."""
+        self._remove("Discarded.")
+
+    def _remove(self, said: str, tone: str = "plain") -> None:
+        """Delete the training on show, and turn to one that was left before it."""
         self._end_comparison()
-        self.run.discard()
-        self._show()
-        self.status.say("Discarded.")
+        try:
+            self.run.discard()
+        except PMRNetError as error:
+            self.run.show(self.run.job)
+            self._show()
+            self._complain(str(error))
+            return
+        self._offer_left()
+        if self.run.job is not None:
+            said += " A training before it is still here: look below."
+        self.status.say(said, tone)
 
     def compare(self) -> None:
         """Segment the image on show with both models."""
@@ -185,12 +206,13 @@ class TrainOnCorrections(Dock):
             return
         self._end_comparison()
         self.result.compare_button.setEnabled(False)
-        self.status.say(f"Segmenting '{one.image.name}' with both models...")
+        name = there(one.image).name
+        self.status.say(f"Segmenting '{name}' with both models...")
         self._comparing.start(
             "Comparing",
             segment_with_both,
             corrections.image,
-            one.image.name,
+            name,
             job.about["model"],
             str(job.weights),
         )
@@ -219,7 +241,11 @@ class TrainOnCorrections(Dock):
         stack(
             self,
             (Scrolling(inner), 1),
-            row_of((self.train_button, 2), (self.continue_button, 1)),
+            row_of(
+                (self.train_button, 2),
+                (self.continue_button, 1),
+                (self.discard_button, 1),
+            ),
             self.status,
             margins=None,
         )
@@ -231,7 +257,8 @@ class TrainOnCorrections(Dock):
         self.progress.pause_button.clicked.connect(self.toggle_pause)
         self.progress.cancel_button.clicked.connect(self.cancel)
         self.result.keep_button.clicked.connect(self.keep)
-        self.result.discard_button.clicked.connect(self.discard)
+        for button in (self.discard_button, self.result.discard_button):
+            button.clicked.connect(self.discard)
         self.result.compare_button.clicked.connect(self.compare)
         self.result.moved.connect(self._move_seam)
         self.run.moved.connect(self._on_moved)
@@ -244,18 +271,19 @@ class TrainOnCorrections(Dock):
         self._follow(model_events.changed, self.offer_models)
         self._follow_layers(self._list_images)
 
-    def _greet(self) -> None:
-        """Find a training that was left behind."""
-        job = self.run.unfinished()
-        if job is not None:
-            self.run.job = job
+    def _offer_left(self) -> None:
+        """Turn to the latest training that was neither kept nor discarded."""
+        self.run.show(next(iter(trainings()), None))
+        self.result.name.clear()
+        if self.run.job is not None:
             self._on_moved(self.run.state())
-            if not job.is_done:
-                self.status.say(
-                    "A training was interrupted. Continue goes on from its last epoch.",
-                    "warning",
-                )
         self._show()
+        interrupted = self.run.job is not None and not self.run.state().done
+        if interrupted and not self.run.elsewhere:
+            self.status.say(
+                "A training was interrupted. Continue goes on from its last epoch.",
+                "warning",
+            )
 
     def _list_images(self) -> None:
         """List what was reviewed, now and again: features tell nobody of a change."""
@@ -271,13 +299,17 @@ class TrainOnCorrections(Dock):
         state, running = self.run.state(), self.run.is_running
         job = self.run.job
         known = job is not None
+        stopped = known and not running and not self.run.elsewhere
         self.train_button.setEnabled(not running)
-        self.continue_button.setVisible(known and not running and not state.done)
+        for button in (self.continue_button, self.discard_button):
+            button.setVisible(stopped and not state.done)
         self.progress.setVisible(known)
         self.progress.pause_button.setEnabled(running)
         self.progress.pause_button.setText("Go on" if self.run.paused else "Pause")
         self.progress.cancel_button.setEnabled(running)
-        self.outcome.setVisible(state.done and not running)
+        self.outcome.setVisible(state.done and stopped)
+        if self.run.elsewhere:
+            self.status.say(_ELSEWHERE)
         if state.done and not self.result.name.text():
             parent = "model" if job is None else job.about["model"]
             self.result.name.setText(f"{Path(parent).stem} mine {date.today():%d %b}")
@@ -296,7 +328,7 @@ class TrainOnCorrections(Dock):
 
     def _on_compared(self, both: Both) -> None:
         one = self._on_show()
-        if one is None:
+        if one is None or one.image is None:
             return
         spatial = spatial_metadata(one.image)
         self._swipe = Swipe(self._viewer, both, one.image.name, spatial)
@@ -321,12 +353,13 @@ class TrainOnCorrections(Dock):
     def _on_show(self) -> Corrected | None:
         """The reviewed image that is selected, or else the topmost visible one."""
         self._corrected = corrected_layers(self._viewer)
-        active = self._viewer.layers.selection.active
+        active, seen = self._viewer.layers.selection.active, None
         for one in self._corrected:
             if active in (one.labels, one.image):
                 return one
-        seen = [one for one in self._corrected if one.image.visible]
-        return seen[-1] if seen else None
+            if one.image is not None and one.image.visible:
+                seen = one
+        return seen
 
 
 def words(state: State) -> tuple[str, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import platformdirs
 import psutil
@@ -24,6 +26,7 @@ from napari_pmrnet.finetuning.job import (
     Job,
     TuneSettings,
 )
+from napari_pmrnet.finetuning.run import FULL, FULL_DISK, TAKEN
 from napari_pmrnet.plugin.qt import Signal
 
 if TYPE_CHECKING:
@@ -32,13 +35,30 @@ if TYPE_CHECKING:
     from napari_pmrnet.finetuning.corrections import Corrections
 
 WORKER = "napari_pmrnet.finetuning.run"
+_ENDED = (
+    "The training was ended from outside. Choose Continue to go on from its last epoch."
+)
 LOOK = 400
 WAIT_FOR_END = 3000
 
 
-def training_folder() -> Path:
-    """Folder of the training under way or last done; there is one at a time."""
-    return platformdirs.user_data_path("napari-pmrnet", appauthor=False) / "training"
+def trainings_folder() -> Path:
+    """Folder that holds a folder for every training, until it is kept or discarded."""
+    return _user_folder() / "trainings"
+
+
+def trainings() -> list[Job]:
+    """Trainings that were neither kept nor discarded, the latest first.
+
+    Versions up to 0.1 had one, in a folder of its own.
+    """
+    folders = sorted(trainings_folder().glob("*"), reverse=True)
+    jobs = (Job(folder) for folder in (*folders, _user_folder() / "training"))
+    return [job for job in jobs if job.exists]
+
+
+def _user_folder() -> Path:
+    return platformdirs.user_data_path("napari-pmrnet", appauthor=False)
 
 
 @dataclass
@@ -107,6 +127,13 @@ class TrainingRun(QObject):
 
     ``moved`` carries a `State` when the log has grown, ``ended`` when the process is
     gone, whatever the reason.
+
+    Attributes
+    ----------
+    job : Job or None
+    paused : bool
+    elsewhere : bool
+        Whether a process that another window has started trains the job.
     """
 
     moved = Signal(object)
@@ -115,33 +142,39 @@ class TrainingRun(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.job: Job | None = None
-        self.paused = False
+        self.paused = self.elsewhere = False
         self._process: QProcess | None = None
-        self._size = -1
+        self._size, self._failure = -1, ""
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK)
         self._timer.timeout.connect(self._look)
 
     @property
     def is_running(self) -> bool:
-        """Tell whether a process is there, paused or not."""
+        """Tell whether a process of this window is there, paused or not."""
         return self._process is not None
-
-    def unfinished(self) -> Job | None:
-        """A job that was neither finished nor discarded."""
-        job = Job(training_folder())
-        return job if job.exists else None
 
     def begin(
         self, corrections: Sequence[Corrections], model: str, settings: TuneSettings
     ) -> None:
-        """Write a new job in the place of the last one, and start it."""
-        self.discard()
-        self.go_on(Job.create(training_folder(), corrections, model, settings))
+        """Write a new job beside those there are, and start it."""
+        name = f"{datetime.now():%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
+        job = Job.create(trainings_folder() / name, corrections, model, settings)
+        self.go_on(job)
+
+    def show(self, job: Job | None) -> None:
+        """Turn to a job without starting it; one that runs elsewhere is followed."""
+        self.stop()
+        self.job, self._size, self._failure = job, -1, ""
+        self.elsewhere = job is not None and job.is_taken
+        if self.elsewhere:
+            self._timer.start()
 
     def go_on(self, job: Job) -> None:
         """Start the process of a job, from its last epoch if it has one."""
-        self.job, self._size, self.paused = job, -1, False
+        self.show(job)
+        if self.elsewhere:
+            return
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
         # Its threads would keep the cores that the window needs spinning.
@@ -153,8 +186,8 @@ class TrainingRun(QObject):
         process.finished.connect(self._on_finished)
         process.errorOccurred.connect(self._on_error)
         self._process = process
-        process.start(sys.executable, ["-m", WORKER, str(job.folder)])
         self._timer.start()
+        process.start(sys.executable, ["-m", WORKER, str(job.folder)])
 
     def pause(self, paused: bool) -> None:
         """Suspend the process, or let it go on."""
@@ -172,6 +205,8 @@ class TrainingRun(QObject):
 
     def stop(self) -> None:
         """Kill the process; what its last epoch left stays on disk."""
+        self.elsewhere = False
+        self._timer.stop()
         process = self._process
         if process is None:
             return
@@ -182,45 +217,71 @@ class TrainingRun(QObject):
         self._gone()
 
     def discard(self) -> None:
-        """Stop, and delete all of the job."""
+        """Stop, and delete all of the job.
+
+        Raises
+        ------
+        JobTakenError
+            If it is trained by another window.
+        """
         self.stop()
-        shutil.rmtree(training_folder(), ignore_errors=True)
+        if self.job is not None:
+            self.job.remove()
         self.job = None
 
     def state(self) -> State:
-        """State that the log gives now."""
-        return State() if self.job is None else State.of(self.job)
+        """State that the log gives now, and what it could not tell."""
+        if self.job is None:
+            return State()
+        try:
+            state = State.of(self.job)
+        except OSError as error:
+            state = State(failure=f"{self.job.folder}: cannot be read ({error}).")
+        if self._failure and not state.done:
+            state.failure = self._failure
+        return state
 
     def _look(self) -> None:
-        """Tell if the log has grown."""
+        """Tell if the log has grown, or the process of another window has ended."""
         if self.job is None:
             return
-        log = self.job.log.path
-        size = log.stat().st_size if log.exists() else 0
+        size = 0
+        with suppress(OSError):
+            size = self.job.log.path.stat().st_size
         if size != self._size:
             self._size = size
             self.moved.emit(self.state())
+        if self.elsewhere and not self.job.is_taken:
+            self.elsewhere = False
+            self._gone()
 
     def _on_error(self, error: Any) -> None:
-        if error == QProcess.ProcessError.FailedToStart:
+        if error == QProcess.ProcessError.FailedToStart and self._process is not None:
+            self._failure = (
+                f"The training could not be started ({self._process.errorString()}). "
+                "Make room on the disk if it is full, then choose Continue."
+            )
             self._gone()
 
     def _on_finished(self, code: int = 0, status: Any = None) -> None:
         """The process ended by itself; one that says nothing was killed."""
         state = self.state()
-        if self.job is not None and not (state.done or state.failure):
-            self.job.say(
-                FAILED,
-                message="The training was ended from outside. Choose Continue to go "
-                "on from its last epoch.",
+        if code == TAKEN:
+            self.elsewhere = True
+        elif self.job is not None and not (state.done or state.failure):
+            self._failure = (
+                FULL_DISK.format("choose Continue") if code == FULL else _ENDED
             )
-        self._look()
+            with suppress(OSError):
+                self.job.say(FAILED, message=self._failure)
         self._gone()
 
     def _gone(self) -> None:
-        self._timer.stop()
         process, self._process = self._process, None
         self.paused = False
         if process is not None:
             process.deleteLater()
+        if not self.elsewhere:
+            self._timer.stop()
+        self.moved.emit(self.state())
         self.ended.emit()

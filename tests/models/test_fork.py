@@ -1,0 +1,74 @@
+"""A process forked after a segmentation segments too, or says at once why not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from napari_pmrnet import _runtime
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.models import Model, load_model
+from napari_pmrnet.models.backends.choose import make_backend
+
+SCRIPT = """
+import multiprocessing, sys
+import numpy as np
+import torch
+from napari_pmrnet import Settings, segment
+
+torch.set_num_threads(2)
+image = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
+settings = Settings(model=sys.argv[1], device="cpu")
+before = segment(image, settings)
+
+def work(queue):
+    queue.put(segment(image, settings).labels)
+
+context = multiprocessing.get_context("fork")
+queue = context.Queue()
+process = context.Process(target=work, args=(queue,))
+process.start()
+assert (queue.get(timeout=60) == before.labels).all()
+process.join(20)
+assert process.exitcode == 0 and torch.get_num_threads() == 2
+print("the same")
+"""
+
+
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="forks nowhere"
+)
+def test_a_fork_after_a_segmentation_gives_the_same_labels(weights: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(weights)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.stdout == "the same\n", done.stderr
+
+
+def test_a_backend_that_does_not_survive_a_fork_is_refused(
+    model: Model, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert replace(model, forks=-1).survives
+    lost = replace(load_model(weights, "cpu"), forks=-1)
+    vars(lost)["backend"] = object()
+    assert not lost.survives
+    vars(lost)["backend"] = type("Other", (), {"name": "OpenVINO"})()
+    with pytest.raises(PMRNetError, match="OpenVINO does not work .*'spawn'"):
+        lost.predict_tiles([])
+    monkeypatch.setattr(_runtime, "_loaded_before_fork", {"openvino"})
+    network, device = model.network, model.device
+    assert make_backend(network, device, "auto", None).name == "PyTorch"
+    with pytest.raises(PMRNetError, match="'spawn'"):
+        make_backend(network, device, "openvino", None)

@@ -36,6 +36,21 @@ def test_out_of_bounds_is_refused(values: dict) -> None:
         Settings(**values)
 
 
+@pytest.mark.parametrize("text", ["automatic", "percentiles", "region", "-1e3:2.5"])
+def test_limits_have_a_name_or_are_two_numbers(text: str) -> None:
+    assert Settings.from_dict(Settings(limits=text).as_dict()).limits == text
+
+
+@pytest.mark.parametrize("text", ["", "5", "9:2", "1:1", "nan:3", "1:inf", "1:2:3"])
+def test_other_limits_are_refused_in_words(text: str) -> None:
+    with pytest.raises(ValueError, match="120:4000"):
+        Settings(limits=text)
+
+
+def test_settings_of_version_0_1_have_automatic_limits() -> None:
+    assert Settings.from_dict({"channel": 1}).limits == "automatic"
+
+
 def test_every_field_can_be_shown_in_a_form() -> None:
     for spec in fields(Settings):
         assert {"label", "help"} <= set(spec.metadata)

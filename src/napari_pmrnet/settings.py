@@ -15,10 +15,46 @@ LARGEST_MIN_AREA = 100_000
 TUNED = ("probability_threshold", "seed_threshold")
 """Settings that are tuned for every model and kept in its card."""
 
+AUTOMATIC, PERCENTILES, OF_REGION = "automatic", "percentiles", "region"
+LIMITS = {
+    AUTOMATIC: "Automatic",
+    PERCENTILES: "Percentiles 1 and 99.8",
+    OF_REGION: "Of the region",
+}
+"""Intensity limits that have a name, and their label."""
+
 
 def _setting(default: Any, label: str, help: str, **bounds: float) -> Any:
     """Dataclass field that carries what a form and a flag need to know."""
     return field(default=default, metadata={"label": label, "help": help, **bounds})
+
+
+def fixed_limits(limits: str) -> tuple[float, float] | None:
+    """Intensity limits that are given as two numbers; None for those with a name.
+
+    Raises
+    ------
+    ValueError
+        If the text is neither.
+
+    Examples
+    --------
+    >>> fixed_limits("120:4000")
+    (120.0, 4000.0)
+    >>> fixed_limits("automatic")
+    """
+    if limits in LIMITS:
+        return None
+    try:
+        low, high = (float(number) for number in limits.split(":"))
+    except (AttributeError, ValueError):
+        low = high = 0.0
+    if not -float("inf") < low < high < float("inf"):
+        raise ValueError(
+            f"Intensity limits are '{limits}'; they must be {', '.join(LIMITS)} or two "
+            "numbers, the lower one first, such as 120:4000."
+        )
+    return low, high
 
 
 class HasThresholds(Protocol):
@@ -58,8 +94,9 @@ class Settings:
     channel: int | None = _setting(
         None,
         "Channel",
-        "Channel to segment, from 0. Empty: all three of a colour image, the first "
-        "of a multi-channel image.",
+        "Channel to segment, from 0. Empty: all three of a colour image; of a "
+        "multi-channel image the one named after a stain of nuclei, such as DAPI, or "
+        "else the first.",
         min=0,
     )
     diameter: float | None = _setting(
@@ -111,8 +148,17 @@ class Settings:
         "Exclude cut nuclei",
         "Drop nuclei that touch the border of the image.",
     )
+    limits: str = _setting(
+        AUTOMATIC,
+        "Intensity limits",
+        "Intensities that the network sees as black and as white. automatic: "
+        "percentiles 1 and 99.8 of the whole image, without debris far brighter than "
+        "the nuclei. percentiles: with it. region: those percentiles of the region "
+        "alone. LOW:HIGH, such as 120:4000: these two.",
+    )
 
     def __post_init__(self) -> None:
+        fixed_limits(self.limits)
         for spec in fields(self):
             value = getattr(self, spec.name)
             low, high = spec.metadata.get("min"), spec.metadata.get("max")

@@ -71,6 +71,15 @@ def test_more_axes_than_two_are_refused(run, tmp_path):
     assert "(" not in report.rows[0].error and "at most 2" in report.rows[0].error
 
 
+def test_the_channel_named_after_nuclei_is_taken(run, core, tmp_path):
+    data = np.stack([blobs(1), blobs(3), blobs(2)])
+    about = {"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI", "RFP"]}}
+    tifffile.imwrite(tmp_path / "named.ome.tif", data, metadata=about)
+    assert run(tmp_path / "named.ome.tif")[0].rows[0].nuclei == 3
+    chosen = run(tmp_path / "named.ome.tif", settings=Settings(channel=0))
+    assert chosen[0].rows[0].nuclei == 1
+
+
 def test_a_channel_that_is_not_there_is_said(run, tmp_path):
     data = np.stack([blobs(1), blobs(2)])
     tifffile.imwrite(tmp_path / "c.ome.tif", data, metadata={"axes": "CYX"})

@@ -93,6 +93,24 @@ def test_wrong_options_are_refused(option: tuple[str, ...], tmp_path: Path) -> N
     run("segment", "a.png", "--output", tmp_path, *option, code=2)
 
 
+def test_limits_reach_the_labels_and_the_channel_of_nuclei_is_told(
+    image: np.ndarray, weights: Path, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "c.ome.tif", tmp_path / "out"
+    about = {"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI"]}}
+    tifffile.imwrite(path, np.stack([image // 2, image]), metadata=about)
+    run("segment", path, "--output", out, "--model", weights, "--limits", "10:200")
+    settings = Settings(model=str(weights), limits="10:200")
+    (labels,) = read_image(out / "c_labels.tif")
+    expected = segment(image, settings, load_model(weights))
+    np.testing.assert_array_equal(labels.data, expected.labels)
+    assert labels.metadata["napari_pmrnet"]["settings"]["limits"] == "10:200"
+    note = pd.read_csv(out / "summary.csv")["note"][0]
+    assert "channel 1 was chosen because its name is 'DAPI'" in note
+    said = run("segment", path, "--output", out, "--limits", "200:10", code=2)
+    assert "120:4000" in said
+
+
 def test_evaluate_prints_and_saves_scores(data: Path, weights: Path) -> None:
     report = data / "report"
     said = run("evaluate", "--data", data, "--output", report, "--model", weights)

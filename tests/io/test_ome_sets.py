@@ -144,6 +144,14 @@ def test_a_batch_takes_every_position_once(tmp_path) -> None:
     ]
 
 
+def test_a_batch_takes_the_file_of_the_channel_named_after_nuclei(tmp_path) -> None:
+    write_set(tmp_path, channels(3))
+    for path in tmp_path.glob("*.tif"):
+        path.write_bytes(path.read_bytes().replace(b'"dye 1"', b'"DAPI1"'))
+    (found,) = find_sources([tmp_path], tmp_path / "out")
+    assert found.path.name == "c1.ome.tif"
+
+
 @pytest.mark.parametrize(("channel", "kept"), [(None, "c0"), (1, "c1"), (5, "c0 c1")])
 def test_a_batch_takes_the_channel_that_is_segmented(tmp_path, channel, kept) -> None:
     write_set(tmp_path, channels(2))

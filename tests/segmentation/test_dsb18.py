@@ -10,6 +10,7 @@ from napari_pmrnet import load_model
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.models import available_models
+from napari_pmrnet.segmentation.normalise import intensity_limits, sample_limits
 
 FOLDER = os.environ.get("PMRNET_DSB18")
 
@@ -29,6 +30,13 @@ def test_ten_validation_images_are_segmented_well() -> None:
         matches += match(truth, segment(image, model=model).labels, [0.5])
     pooled, per_image = average_precision(matches)
     assert pooled > 0.6 and per_image > 0.6
+
+
+def test_validation_images_hold_no_debris_and_keep_their_limits() -> None:
+    dataset = PackedDataset(Path(FOLDER), subset="val")
+    for image_id in dataset.ids:
+        image, _ = dataset.load(image_id)
+        assert intensity_limits(image) == sample_limits(image), image_id
 
 
 @pytest.mark.slow

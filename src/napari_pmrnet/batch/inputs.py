@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +13,15 @@ from typing import NamedTuple
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
 from napari_pmrnet.io.label_zarr import is_label_zarr
-from napari_pmrnet.io.ome_set import parts_of_set
+from napari_pmrnet.io.ome_set import OwnImage, parts_of_set
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.provenance import read_label_tag
+from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.io.tiff import open_tiff
 
 LABELS_ENDING = "_labels"
+Whole = tuple[Path, tuple[str, ...], int]
+"""Folder, files and number of an image that lies in several files."""
 
 
 class Source(NamedTuple):
@@ -49,8 +52,9 @@ def find_sources(
     recursive : bool
         Also search subfolders; what is found there goes to subfolders of the output.
     channel : int, optional
-        Channel that is segmented, by default the first. Of sets of OME-TIFF files with
-        one channel each, the files of the others are left out of what is searched for.
+        Channel that is segmented, by default that of `nuclear_channel` or the first. Of
+        sets of OME-TIFF files with one channel each, the files of the others are left
+        out of what is searched for.
 
     Returns
     -------
@@ -66,11 +70,11 @@ def find_sources(
     for name in inputs:
         path = Path(name).expanduser()
         if os.path.isdir(path) and not is_zarr(path):
-            found = _positions(_in_folder(path, output, recursive), channel or 0)
+            found = _positions(_in_folder(path, output, recursive), channel)
             more = "" if recursive else " Subfolders are searched if asked for."
             _refuse_none(found, f"{path}: the folder holds no image", more)
         elif glob.has_magic(str(path)) and not os.path.lexists(path):
-            found = _positions(_matching(path, output), channel or 0)
+            found = _positions(_matching(path, output), channel)
             _refuse_none(found, f"{path}: no image matches this pattern")
         else:
             found = [Source(path, Path())]
@@ -87,7 +91,7 @@ def _refuse_none(found: list[Source], what: str, more: str = "") -> None:
         )
 
 
-def _positions(sources: Iterable[Source], channel: int) -> list[Source]:
+def _positions(sources: Iterable[Source], channel: int | None) -> list[Source]:
     """Leave out files of a set with other channels of positions that are there."""
     found = list(sources)
     parts = {
@@ -95,23 +99,44 @@ def _positions(sources: Iterable[Source], channel: int) -> list[Source]:
         for source in found
         if source.path.stem != image_name(source.path)
     }
+    names: dict[Whole, dict[int, str]] = {}
+    for path, every in parts.items():
+        for part in every:
+            named = zip(part.channels, part.calibration.channel_names, strict=False)
+            names.setdefault(_whole(path, part), {}).update(named)
+    wanted = {
+        whole: _nuclear(found) if channel is None else channel
+        for whole, found in names.items()
+    }
     there = {
-        (path.parent, part.files, part.number)
+        _whole(path, part)
         for path, every in parts.items()
         for part in every
-        if channel in part.channels
+        if wanted[_whole(path, part)] in part.channels
     }
     others = {
         path
         for path, every in parts.items()
         if every
         and all(
-            channel not in part.channels
-            and (path.parent, part.files, part.number) in there
+            wanted[_whole(path, part)] not in part.channels
+            and _whole(path, part) in there
             for part in every
         )
     }
     return [source for source in found if source.path not in others]
+
+
+def _whole(path: Path, part: OwnImage) -> Whole:
+    """What tells the image that a part in a file belongs to from others."""
+    return path.parent, part.files, part.number
+
+
+def _nuclear(names: Mapping[int, str]) -> int:
+    """Number of the channel that is segmented, of numbers and names in a set."""
+    numbers = sorted(names)
+    place = nuclear_channel([names[number] for number in numbers])
+    return 0 if place is None else numbers[place]
 
 
 def _in_folder(root: Path, output: Path, recursive: bool) -> Iterator[Source]:

@@ -83,6 +83,8 @@ def file_key(
     made = settings.as_dict()
     for name in NOT_IN_THE_LABELS:
         del made[name]
+    if settings.limits == Settings.limits:  # not in the records of version 0.1
+        del made["limits"]
     key = {"settings": made, "weights": weights_hash, "size": size, "mtime": newest}
     return key if link is None else {**key, "link": link}
 

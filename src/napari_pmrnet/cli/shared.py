@@ -89,7 +89,11 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         values = {name: arguments.pop(name) for name in options}
         given = {k: v for k, v in values.items() if k not in TUNED or v is not None}
         card = read_card(find_weights(values["model"]))
-        command(settings=Settings.for_card(card, **given), **arguments)
+        try:
+            settings = Settings.for_card(card, **given)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        command(settings=settings, **arguments)
 
     own = inspect.signature(command, eval_str=True).parameters
     kept = [p for name, p in own.items() if name != "settings"]

@@ -73,6 +73,7 @@ def corrections_of_files(
             channel_axis=image.channel_axis,
             rgb=image.rgb,
             name=path.name,
+            channel_names=image.metadata.get("channel_names", ()),
         )
         if path in drawn:
             labelled = drawn_labels(drawn[path], path, whole, forms)

@@ -148,7 +148,10 @@ def _ome_calibration(pixels: Mapping[str, Any]) -> Calibration:
     interval = _positive(pixels.get("TimeIncrement"))
     if interval:
         steps["t"] = (interval, canonical_unit(pixels.get("TimeIncrementUnit", "s")))
-    names = [channel.get("Name") for channel in _listed(pixels.get("Channel", []))]
+    names = [
+        channel.get("Name") or channel.get("Fluor")
+        for channel in _listed(pixels.get("Channel", []))
+    ]
     return Calibration(steps, tuple(map(str, names)) if all(names) else ())
 
 

@@ -38,7 +38,6 @@ from napari_pmrnet.segmentation.blocks import (
     label_row,
 )
 from napari_pmrnet.segmentation.diameter import measure_plane
-from napari_pmrnet.segmentation.normalise import noise_notes
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import Progress, grid_for
 from napari_pmrnet.segmentation.tiles import TileStore
@@ -164,6 +163,7 @@ class LabelStore:
         """
         name = "-".join(["plane", *map(str, place)])
         fill = fill_here if self._fill is None else self._fill(place)
+        plane = plane.limited(settings.limits)
         with writing(self.output):
             stats = yield from measure_plane(plane, model, settings.diameter)
             grid = BlockGrid.for_scale(plane.shape, stats.scale, self._block)
@@ -173,7 +173,7 @@ class LabelStore:
             stitcher = Stitcher(Within(self, place), first)
             yield from _stitch(parts, grid, stitcher)
         objects = stitcher.table(model.card.object_certainty)
-        notes = (*noise_notes(stats.smoothing), *stats.notes, *stitcher.notes)
+        notes = (*plane.notes, *stats.notes, *stitcher.notes)
         return LabelledPlane(objects, stats, notes)
 
     def finish(self, objects: pd.DataFrame) -> None:

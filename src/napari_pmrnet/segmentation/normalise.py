@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.segmentation.outliers import Upper, without_outliers
 from napari_pmrnet.segmentation.tiles import Box
 
 PERCENTILES = (1.0, 99.8)
@@ -20,21 +21,19 @@ DIGITS = 4096
 
 def intensity_limits(
     image: np.ndarray,
-    percentiles: tuple[float, float] = PERCENTILES,
     name: str = "image",
 ) -> tuple[float, float]:
     """Lower and upper intensity limit of a whole image.
 
-    Large images are read on a regular subsample of at most four million values. All
-    channels share the limits, which keeps the colours of a stained image. NaN and
-    infinity do not count.
+    They are percentiles, of all pixels or of all but bright debris; see
+    `without_outliers`. Large images are read on a regular subsample of at most four
+    million values. All channels share the limits, which keeps the colours of a stained
+    image. NaN and infinity do not count.
 
     Parameters
     ----------
     image : ndarray
         Any shape and any real dtype.
-    percentiles : tuple of float
-        Percentages that give the two limits.
     name : str
         Name of the layer or file, for error messages.
 
@@ -50,15 +49,18 @@ def intensity_limits(
     """
     stride = thinning(image.size)
     sample = plain(image[::stride, ::stride] if stride > 1 else image)
-    return sample_limits(sample, percentiles, name)
+    low, upper = automatic_limits(sample, name)
+    return low, upper.limit
 
 
-def sample_limits(
-    sample: np.ndarray,
-    percentiles: tuple[float, float] = PERCENTILES,
-    name: str = "image",
-) -> tuple[float, float]:
-    """`intensity_limits` of an image of which this sample was taken."""
+def automatic_limits(sample: np.ndarray, name: str = "image") -> tuple[float, Upper]:
+    """`intensity_limits` of an image of which this sample was taken, and its debris."""
+    low, high = sample_limits(sample, name)
+    return low, without_outliers(sample, low, high)
+
+
+def sample_limits(sample: np.ndarray, name: str = "image") -> tuple[float, float]:
+    """Percentiles `PERCENTILES` of a sample, or its extremes if they are equal."""
     values = known(sample)
     if not values.size:
         raise ImageError(
@@ -74,7 +76,7 @@ def sample_limits(
     exact = values.astype(np.float64)
     extremes = float(exact.min()), float(exact.max())
     unit = _unit(extremes)
-    low, high = np.percentile(exact / unit if unit != 1 else exact, percentiles)
+    low, high = np.percentile(exact / unit if unit != 1 else exact, PERCENTILES)
     low, high = float(low) * unit, float(high) * unit
     if high <= low:
         low, high = extremes

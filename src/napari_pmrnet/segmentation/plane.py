@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,9 +12,13 @@ import numpy as np
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.space import has_two_channels_last
+from napari_pmrnet.io.stains import nuclear_channel
+from napari_pmrnet.segmentation.colours import colour_notes
 from napari_pmrnet.segmentation.normalise import (
+    automatic_limits,
     known,
     noise_level,
+    noise_notes,
     normalise,
     plain,
     sample_limits,
@@ -22,7 +27,9 @@ from napari_pmrnet.segmentation.normalise import (
     thinning,
     with_rim,
 )
+from napari_pmrnet.segmentation.region import Region
 from napari_pmrnet.segmentation.tiles import Box
+from napari_pmrnet.settings import AUTOMATIC, OF_REGION, fixed_limits
 
 OVERVIEW_PIXELS = 1_000_000
 EVERYWHERE: Box = slice(None), slice(None)
@@ -103,8 +110,8 @@ class Plane:
     place : tuple of int
         Place of the plane along the axes before y and x, that of channels left out.
     channel : int, optional
-        Channel to use, from 0. By default all of a colour image, the first of a stack
-        of channels.
+        Channel to use, from 0. By default all of a colour image; of a stack of channels
+        the one that `channel_names` tell to be of nuclei, or else the first.
     channel_axis : int, optional
         Axis of the arrays that holds channels.
     rgb : bool, optional
@@ -114,6 +121,8 @@ class Plane:
         Name of the layer or file, for error messages.
     title : str
         Place in words, such as ``"t=2 z=5"``; empty for a plain image.
+    channel_names : sequence of str
+        One a channel of a stack of channels, where they are known.
     shape : tuple of int
         Height and width in pixels.
     channels : int
@@ -133,10 +142,12 @@ class Plane:
     rgb: bool | None = None
     name: str = "image"
     title: str = ""
+    channel_names: Sequence[str] = ()
     shape: tuple[int, int] = field(init=False)
     channels: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self._remarks: dict[str, str] = {}
         full = self.levels[0].shape
         if self.channel_axis is not None:
             if not -len(full) <= self.channel_axis < len(full):
@@ -145,6 +156,8 @@ class Plane:
                     f"{self.channel_axis} is not one of them."
                 )
             self.channel_axis %= len(full)
+            if self.channel is None:
+                self._choose_channel(full[self.channel_axis])
             self.channel, self.rgb = self.channel or 0, False
         others = [axis for axis in range(len(full)) if axis != self.channel_axis]
         self._leading, axes = others[: len(self.place)], others[len(self.place) :]
@@ -192,7 +205,9 @@ class Plane:
     def loaded(self) -> Plane:
         """The same plane in memory: its chosen channel or colours, and no other."""
         pixels = self.read()
-        return Plane([pixels], rgb=pixels.ndim == 3, name=self.name, title=self.title)
+        loaded = Plane([pixels], rgb=pixels.ndim == 3, name=self.name, title=self.title)
+        loaded._remarks.update(self._remarks)
+        return loaded
 
     def frozen(self) -> Plane:
         """The plane as it is now: a copy of what is in memory; the rest stays lazy."""
@@ -238,7 +253,68 @@ class Plane:
         ImageError
             If the overview holds one value only, or no number.
         """
-        return sample_limits(self.overview, name=self.name)
+        low, upper = automatic_limits(self.overview, self.name)
+        if upper.outliers:
+            self._remarks["limits"] = (
+                "a few pixels are far brighter than the nuclei and do not count for "
+                "the intensity limits"
+            )
+        return low, upper.limit
+
+    def limited(self, choice: str, region: Region | None = None) -> Plane:
+        """The plane with the intensity limits that `Settings.limits` names.
+
+        Parameters
+        ----------
+        choice : str
+        region : Region, optional
+            The one whose limits are meant if it says so.
+
+        Raises
+        ------
+        ImageError
+            If they are to be those of a region and there is none, or it holds one value
+            only.
+        """
+        if choice == AUTOMATIC:
+            return self
+        limits = fixed_limits(choice)
+        if limits is None and choice == OF_REGION:
+            limits = sample_limits(self._sample_of(region), f"{self.name} (region)")
+        elif limits is None:
+            limits = sample_limits(self.overview, self.name)
+        limited = copy(self)
+        for measured in ("noise", "smoothing", "_background"):
+            vars(limited).pop(measured, None)
+        limited._remarks = {k: v for k, v in self._remarks.items() if k != "limits"}
+        if choice == OF_REGION:
+            low, high = limits
+            limited._remarks["limits"] = (
+                f"the intensity limits are those of the region, {low:.5g} to {high:.5g}"
+            )
+        limited.limits = limits
+        return limited
+
+    def _sample_of(self, region: Region | None) -> np.ndarray:
+        """Values of a region, (n,) or (n, 3), thinned out if need be."""
+        if region is None:
+            raise ImageError(
+                f"The intensity limits of '{self.name}' are to be those of a region, "
+                "and there is none. Draw one, or choose other limits."
+            )
+        height, width = region.inside.shape
+        step = thinning(height * width * (3 if self._has_colours else 1))
+        rows, columns = (slice(s.start, s.stop, step) for s in region.box)
+        inside = region.inside[::step, ::step]
+        if not inside.any():
+            rows, columns, inside = *region.box, region.inside
+        return self.read((rows, columns))[inside]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of how the plane is seen."""
+        colours = colour_notes(self.normalised_overview())
+        return (*self._remarks.values(), *colours, *noise_notes(self.smoothing))
 
     @cached_property
     def noise(self) -> float:
@@ -298,6 +374,17 @@ class Plane:
     @property
     def _has_colours(self) -> bool:
         return bool(self.rgb) and self.channel is None
+
+    def _choose_channel(self, count: int) -> None:
+        """Take the channel whose name tells that it shows nuclei."""
+        if len(self.channel_names) != count or count < 2:
+            return
+        self.channel = nuclear_channel(self.channel_names)
+        if self.channel is not None:
+            name = self.channel_names[self.channel]
+            self._remarks["channel"] = (
+                f"channel {self.channel} was chosen because its name is '{name}'"
+            )
 
     def _check_channel(self, count: int) -> None:
         """Refuse a channel that is not there."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.segmentation.diameter import choose_scale
-from napari_pmrnet.segmentation.normalise import noise_notes, unknown_notes
+from napari_pmrnet.segmentation.normalise import unknown_notes
 from napari_pmrnet.segmentation.objects import certainty_map
 from napari_pmrnet.segmentation.plane import EVERYWHERE, Plane
 from napari_pmrnet.segmentation.postprocess import Missed, missed_of, nuclei_of
@@ -29,7 +29,7 @@ from napari_pmrnet.settings import Settings
 if TYPE_CHECKING:
     from napari_pmrnet.models import Model
 
-NEEDS_THE_NETWORK = ("model", "channel", "diameter", "flips")
+NEEDS_THE_NETWORK = ("model", "channel", "limits", "diameter", "flips")
 EXTRA_MAPS = ("pgrf", "gate_half", "gate_quarter", "esconv")
 
 
@@ -103,8 +103,8 @@ class Segmentation:
         Raises
         ------
         ValueError
-            If the settings ask for another model, channel, diameter or flips, which
-            needs a new run.
+            If the settings ask for another model, channel or diameter, for other limits
+            or for flips, which needs a new run.
         """
         for name in NEEDS_THE_NETWORK:
             if getattr(settings, name) != getattr(self.settings, name):
@@ -233,12 +233,12 @@ def segment_steps(
             rgb=rgb,
             name=image_name,
         )
-    planes: np.ndarray | Plane = plane
     if region is not None:
         region = checked_region(region, plane.shape, plane.name)
-    else:
-        plane = plane if plane.in_memory else plane.loaded()
-        planes = plane.prepared()
+    elif not plane.in_memory:
+        plane = plane.loaded()
+    plane = plane.limited(settings.limits, region)
+    planes = plane if region is not None else plane.prepared()
     model = yield from ready_model(settings, model)
     estimates: dict[float, Prediction] = {}
     if region is not None:
@@ -259,12 +259,7 @@ def segment_steps(
     unknown = plane.unknown(EVERYWHERE if region is None else region.predicted)
     prediction = without_unknown(prediction, unknown)
     result = assemble(prediction, settings, model, region, extra_maps, chosen.diameter)
-    notes = (
-        *noise_notes(plane.smoothing),
-        *unknown_notes(unknown),
-        *chosen.notes(),
-        *result.notes,
-    )
+    notes = (*plane.notes, *unknown_notes(unknown), *chosen.notes(), *result.notes)
     if settings.diameter is not None and model.card.label_kind.sees_whole:
         notes += ("the diameter does not count: the model sees the image whole",)
     seconds = time.perf_counter() - started

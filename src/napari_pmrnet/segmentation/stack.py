@@ -55,6 +55,8 @@ class Stack:
         Smaller copies of `data`, for overviews of large planes.
     at : tuple of int
         Place along leading axes of `data` that only one plane is taken of.
+    channel_names : tuple of str
+        One a channel, where they are known.
     """
 
     data: Any
@@ -63,12 +65,18 @@ class Stack:
     rgb: bool = False
     coarser: tuple[Any, ...] = ()
     at: tuple[int, ...] = ()
+    channel_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, image: ImageData) -> Stack:
         """The planes of an image that was read or opened."""
         return cls(
-            image.data, image.space.axes, image.channel_axis, image.rgb, image.coarser
+            image.data,
+            image.space.axes,
+            image.channel_axis,
+            image.rgb,
+            image.coarser,
+            channel_names=image.metadata.get("channel_names", ()),
         )
 
     @classmethod
@@ -76,7 +84,8 @@ class Stack:
         """A stack of a single plane."""
         finest, *coarser = plane.levels
         axis, rgb = plane.channel_axis, bool(plane.rgb)
-        return cls(finest, ("y", "x"), axis, rgb, tuple(coarser), plane.place)
+        names = tuple(plane.channel_names)
+        return cls(finest, ("y", "x"), axis, rgb, tuple(coarser), plane.place, names)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -143,6 +152,7 @@ class Stack:
             self.rgb,
             f"{name} {title}".rstrip(),
             title,
+            self.channel_names,
         )
 
     def title(self, place: tuple[int, ...]) -> str:

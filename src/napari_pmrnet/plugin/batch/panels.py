@@ -24,6 +24,7 @@ from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import Field
 from napari_pmrnet.plugin.widgets.layout import Scrolling, row_of, stack
 from napari_pmrnet.plugin.widgets.table import TableView
+from napari_pmrnet.settings import AUTOMATIC, LIMITS, PERCENTILES
 
 if TYPE_CHECKING:
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
@@ -35,6 +36,7 @@ FRAME = 8
 CHANNELS = 8
 NUCLEI_SETTINGS = (
     "channel",
+    "limits",
     "diameter",
     "probability_threshold",
     "seed_threshold",
@@ -158,6 +160,8 @@ class SettingsPanel(Collapsible):
         rows.setContentsMargins(0, 0, 0, 0)
         numbered = [(i, f"Channel {i}") for i in range(CHANNELS)]
         form.choice("channel").set_choices([(None, "Automatic"), *numbered])
+        named = [(name, LIMITS[name]) for name in (AUTOMATIC, PERCENTILES)]
+        form.choice("limits").set_choices(named)
         form.add_to(rows, NUCLEI_SETTINGS)
         super().__init__("Nuclei settings", content)
 

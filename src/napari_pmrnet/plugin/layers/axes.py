@@ -103,6 +103,7 @@ def shown_plane(
         rgb=bool(layer.rgb),
         name=layer.name,
         title=" ".join(named),
+        channel_names=layer.metadata.get("channel_names", ()),
     )
 
 

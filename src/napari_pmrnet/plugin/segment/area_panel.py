@@ -208,7 +208,13 @@ def stack_of(layer: Image, viewer_names: Sequence[str] = ()) -> Stack:
     axes = tuple(
         name or f"axis {axis}" for axis, name in enumerate(names) if axis != channel
     )
-    stack = Stack(first_level(layer), axes, channel, bool(layer.rgb))
+    stack = Stack(
+        first_level(layer),
+        axes,
+        channel,
+        bool(layer.rgb),
+        channel_names=tuple(layer.metadata.get("channel_names", ())),
+    )
     check_stack(stack, layer.name)
     return stack
 

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
 from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
     UNITS,
@@ -30,6 +31,7 @@ from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import text_label
+from napari_pmrnet.settings import LIMITS
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -49,8 +51,22 @@ def channel_choices(plane: Plane | None) -> list[tuple[int | None, str]]:
         return [(None, "The only one")]
     if plane.rgb:
         return [(None, "All colours"), *enumerate(COLOURS[:3])]
-    names = [(i, f"Channel {i}") for i in range(plane.channels)]
-    return [(None, "Automatic (the first)"), *names]
+    known = plane.channel_names
+    if len(known) != plane.channels:
+        numbered = [(i, f"Channel {i}") for i in range(plane.channels)]
+        return [(None, "Automatic (the first)"), *numbered]
+    named = [(i, f"{i}: {name}") for i, name in enumerate(known)]
+    return [(None, f"Automatic ({known[nuclear_channel(known) or 0]})"), *named]
+
+
+def limit_choices(layer: Image | None) -> list[tuple[str, str]]:
+    """Intensity limits: those with a name, and those that the layer is shown by."""
+    choices = list(LIMITS.items())
+    if layer is not None and not layer.rgb:
+        low, high = layer.contrast_limits
+        shown = f"Contrast limits ({low:.5g} to {high:.5g})"
+        choices.append((f"{low:.9g}:{high:.9g}", shown))
+    return choices
 
 
 def _is_source(layer: Any) -> bool:
@@ -120,12 +136,14 @@ class ImagePanel(QWidget):
         super().__init__()
         self._viewer = viewer
         self._watched: Any = None
+        self._named: Any = None
         self.open_button = QPushButton("Open image...")
         self.image = LayerChooser(
             viewer, Image, _is_source, nothing="No image layer yet"
         )
         self.about = text_label("hint")
         self.channel = form.choice("channel")
+        self.limits = form.choice("limits")
         self.pixel_size = PixelSizeField()
         self.areas = AreaRows(viewer, self)
         self.image.setToolTip("Image layer to segment; results are named after it.")
@@ -135,6 +153,7 @@ class ImagePanel(QWidget):
         rows.addRow("Image", self.image)
         rows.addRow("", self.about)
         rows.addRow(form.labels["channel"], self.channel)
+        rows.addRow(form.labels["limits"], self.limits)
         rows.addRow(form.title("diameter"), form.fields["diameter"])
         rows.addRow("Pixel size", self.pixel_size)
         self.areas.add_to(rows)
@@ -191,7 +210,10 @@ class ImagePanel(QWidget):
                 continue
             images = [layer for layer in layers if isinstance(layer, Image)]
             if images:
-                self.image.set_value(images[0])
+                place = nuclear_channel([layer.name for layer in images])
+                self._named = None if place is None else images[place]
+                self.image.set_value(images[place or 0])
+                self._describe()
 
     def folder(self) -> Path:
         """Folder of the chosen image, the home folder if it has none."""
@@ -216,13 +238,19 @@ class ImagePanel(QWidget):
             (emitter.connect if connect else emitter.disconnect)(slot)
 
     def _on_inserted(self, event: Any) -> None:
-        """Choose a new image, unless it is one more channel of the chosen file."""
+        """Choose a new image; of the channels of a file the one named after nuclei."""
         self.image.refresh()
         new, chosen = event.value, self.layer
         if not _is_source(new):
             return
         path = new.source.path
         if chosen is None or path is None or path != chosen.source.path:
+            self.image.set_value(new)
+            return
+        channels = [la for la in self._viewer.layers if _is_source(la)]
+        channels = [la for la in channels if la.source.path == path]
+        if nuclear_channel([la.name for la in channels]) == channels.index(new):
+            self._named = new
             self.image.set_value(new)
 
     def _on_image(self, event: Any = None) -> None:
@@ -239,7 +267,20 @@ class ImagePanel(QWidget):
             for name in ("scale", "units", "axis_labels", "data"):
                 emitter = getattr(each.events, name)
                 (emitter.connect if connect else emitter.disconnect)(self._describe)
+            shown = each.events.contrast_limits
+            (shown.connect if connect else shown.disconnect)(self._offer_limits)
         self._watched = layer
+
+    def _offer_limits(self, event: Any = None) -> None:
+        """Offer the limits that the layer is shown by now; once chosen, they follow."""
+        before, choices = self.limits.value(), limit_choices(self.layer)
+        blocked = self.limits.blockSignals(True)
+        self.limits.set_choices(choices)
+        if before not in LIMITS and len(choices) > len(LIMITS):
+            self.limits.set_value(choices[-1][0])
+        self.limits.blockSignals(blocked)
+        if self.limits.value() != before:
+            self.limits.changed.emit()
 
     def _describe(self, event: Any = None) -> None:
         """Size, plane, channels and pixel size; or what is wrong with the layer."""
@@ -254,11 +295,13 @@ class ImagePanel(QWidget):
         else:
             height, width = plane.shape
             where = f", plane {plane.title}" if plane.title else ""
-            self.about.setText(f"{width} x {height} pixels{where}")
+            by = ". Chosen by its name" if layer is self._named else ""
+            self.about.setText(f"{width} x {height} pixels{where}{by}")
         self.about.setVisible(plane is not None)
         self.areas.show(layer, plane)
         self.channel.set_choices(channel_choices(plane))
         self.channel.setEnabled(plane is not None and plane.channels > 1)
+        self._offer_limits()
         self.pixel_size.setEnabled(layer is not None)
         if layer is not None and layer.ndim >= 2:
             self.pixel_size.set_value(pixel_size(layer), pixel_unit(layer))

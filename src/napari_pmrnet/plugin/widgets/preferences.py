@@ -18,7 +18,7 @@ from napari_pmrnet.settings import Settings
 logger = logging.getLogger(__name__)
 
 PLUGIN = "napari-pmrnet"
-OF_THE_IMAGE = {"channel", "diameter", "min_area"}
+OF_THE_IMAGE = {"channel", "limits", "diameter", "min_area"}
 REMEMBERED = tuple(
     spec.name for spec in fields(Settings) if spec.name not in OF_THE_IMAGE
 )

@@ -1,0 +1,112 @@
+"""Bright debris in an image, which must not set the upper intensity limit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+TOP = 99.8
+"""Percentile that is the upper limit, of all pixels or of all but debris."""
+MOST = 0.05
+"""Share of the pixels above which bright ones are nuclei, not debris."""
+BRIGHTER = 5.0
+"""Debris is so many times brighter than the limit that the rest has."""
+GAP = 2.0
+"""Between debris and the rest no brightness occurs, up to such a factor."""
+CONTRAST = 12.0
+"""What the rest has to show, in standard deviations of its noise.
+
+Sparse nuclei in a dark image are bright and few as well: what is left there, haze and
+noise, has less than 10; nuclei beside debris have more than 15.
+"""
+FILLED = 0.008
+"""Share of the rest that has to reach half of its limit: nuclei fill an area, haze and
+the rims of bright nuclei fall off."""
+HALVINGS = 16
+BRIGHTEST = 1e6
+"""Brightness, in that of the limit, that no pixel need exceed to be debris."""
+NEAR, AROUND = 3, 12
+"""Pixels around debris that do not count: around all, and around more than specks."""
+FINE, COARSE = 1.5, 49
+"""Sigma of a Gaussian and side of a square, in pixels, that nuclei lie between."""
+
+
+class Upper(NamedTuple):
+    """Upper intensity limit, and the share of the pixels that it leaves out."""
+
+    limit: float
+    outliers: float = 0.0
+
+
+def without_outliers(sample: np.ndarray, low: float, high: float) -> Upper:
+    """Upper limit without debris, if a few pixels are far brighter than the nuclei.
+
+    Pixels count as debris if they are few, far brighter than all that does not lie
+    around them, and if what is left still shows nuclei.
+
+    Parameters
+    ----------
+    sample : ndarray, shape (H, W) or (H, W, C)
+        Pixels of an image. NaN counts as dark.
+    low, high : float
+        Intensity limits by percentiles.
+
+    Returns
+    -------
+    Upper
+        `high` itself where there is no debris.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        above = np.subtract(sample, low, dtype=np.float64) / (high - low)
+    above = np.nan_to_num(np.minimum(above, BRIGHTEST), neginf=0).astype(np.float32)
+    grey = above if above.ndim == 2 else above.max(axis=2)
+    upper = cut = 1.0
+    outliers = 0.0
+    for _ in range(HALVINGS):
+        cut /= 2
+        bright = grey > cut
+        share = float(bright.mean())
+        if share > MOST:
+            break
+        rest = ~_around(bright)
+        if rest.mean() < MOST:
+            break
+        left = float(np.percentile(above[rest], TOP))
+        if left <= 0:
+            break
+        apart = cut >= GAP * left and upper >= BRIGHTER * left
+        if apart and _filled(grey[rest]) and _contrast(grey, rest) >= CONTRAST:
+            upper, outliers, cut = left, share, min(cut, left)
+    return Upper(low + upper * (high - low) if outliers else high, outliers)
+
+
+def _around(bright: np.ndarray) -> np.ndarray:
+    """Bright pixels and those around them, which optics light up."""
+    spots = ndimage.binary_opening(bright, np.ones((3, 3), bool))
+    wide = ndimage.maximum_filter(spots, 2 * AROUND + 1)
+    return np.logical_or(ndimage.maximum_filter(bright, 2 * NEAR + 1), wide)
+
+
+def _filled(values: np.ndarray) -> bool:
+    """Tell whether many of the values reach half of what the brightest do."""
+    dark, bright = np.percentile(values, (50, TOP))
+    return float((values > (dark + bright) / 2).mean()) >= FILLED
+
+
+def _contrast(grey: np.ndarray, rest: np.ndarray) -> float:
+    """Contrast at the size of nuclei, in standard deviations of the noise."""
+    steps = np.abs(np.diff(grey, axis=1))[rest[:, 1:] & rest[:, :-1]]
+    noise = float(steps.mean()) * (np.pi / 4) ** 0.5 if steps.size else 0.0
+    weights, values = rest.astype(np.float32), np.where(rest, grey, 0)
+    seen = ndimage.gaussian_filter(weights, FINE)
+    fine = ndimage.gaussian_filter(values, FINE) / np.maximum(seen, 1e-6)
+    coarse = ndimage.uniform_filter(values, COARSE) / np.maximum(
+        ndimage.uniform_filter(weights, COARSE), 1e-6
+    )
+    between = (fine - coarse)[rest & (seen > 0.3)]
+    if not between.size or noise <= 0:
+        return 0.0
+    least, most = np.percentile(between, (1, 99))
+    return float(most - least) / noise

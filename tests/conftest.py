@@ -33,7 +33,11 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 QUICK = "not slow and not gpu"
 GIB_A_WORKER = 3
 HAS_XVFB = sys.platform == "linux" and shutil.which("Xvfb") is not None
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Numba, which napari draws labels with, sets OpenMP's threads of the whole process.
+THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+    *("MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
+)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -79,18 +83,6 @@ def choose_examples(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("quick", derandomize=True)
     if config.option.markexpr == QUICK:
         hypothesis.settings.load_profile("quick")
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Keep a worker to its share of the cores, whatever a test before has changed.
-
-    Two workers with all threads each wait for each other's: eight times as slow.
-    """
-    torch = sys.modules.get("torch")
-    if torch is not None and hasattr(item.config, "workerinput"):
-        share = int(os.environ[THREADS[0]])
-        if torch.get_num_threads() != share:
-            torch.set_num_threads(share)
 
 
 def own_screen(config: pytest.Config) -> None:

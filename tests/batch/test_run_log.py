@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from napari_pmrnet.batch.inputs import Source
-from napari_pmrnet.batch.run_log import Entry, Record, file_key, hash_of, size_of
+from napari_pmrnet.batch.run_log import Entry, Record, file_key, size_of
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.permit import Inputs, Permit, hash_of
 from napari_pmrnet.settings import Settings
 
 
@@ -52,28 +53,29 @@ def test_labels_that_are_gone_or_made_otherwise_are_not_finished(
     assert not record.is_finished(entry, {"size": 2})
     (record.output / entry.row.labels).unlink()
     assert not record.is_finished(entry, {"size": 1})
-    assert not record.is_changed(entry), "labels that are gone are no corrections"
+    assert not record.is_kept(entry, Permit()), "labels that are gone are none"
 
 
 def test_corrected_labels_are_noticed(record: Record) -> None:
     entry = done(record)
-    assert not record.is_changed(entry)
+    assert not record.is_kept(entry, Permit())
     (record.output / entry.row.labels).write_bytes(b"corrected")
-    assert record.is_changed(entry)
-    assert not record.is_changed(replace(entry, labels_hash=""))
+    assert record.is_kept(entry, Permit())
+    assert record.is_kept(replace(entry, labels_hash=""), Permit())
+    assert not record.is_kept(entry, Permit(True))
 
 
 def test_a_name_once_given_stays_and_no_other_file_gets_it(
     record: Record, image: Path
 ) -> None:
-    first = record.claim(Source(image, Path()), set())
+    first = record.claim(Source(image, Path()), Permit())
     assert first.row.labels == "a_labels.tif"
     other = image.with_suffix(".png")
     other.touch()
-    second = record.claim(Source(other, Path()), set())
+    second = record.claim(Source(other, Path()), Permit())
     assert second.row.labels not in ("", first.row.labels)
     again = Record(record.output)
-    assert again.claim(Source(image, Path()), set()).row == first.row
+    assert again.claim(Source(image, Path()), Permit()).row == first.row
 
 
 def test_neither_inputs_nor_files_of_others_are_replaced(
@@ -82,10 +84,11 @@ def test_neither_inputs_nor_files_of_others_are_replaced(
     taken = record.output / "a_labels.tif"
     taken.touch()
     source = Source(image, Path())
-    assert record.claim(source, set()).row.labels != taken.name
+    assert record.claim(source, Permit()).row.labels != taken.name
     fresh = Record(record.output.with_name("other"))
-    inputs = {(fresh.output / "a_labels.tif").resolve()}
-    assert fresh.claim(source, inputs, overwrite=True).row.labels != taken.name
+    permit = Permit(True, Inputs([fresh.output / "a_labels.tif"]))
+    (fresh.output / "a_labels.tif").touch()
+    assert fresh.claim(source, permit).row.labels != taken.name
 
 
 def test_the_key_of_a_file_is_of_all_that_labels_depend_on(image: Path) -> None:

@@ -12,7 +12,6 @@ from napari_pmrnet.proofreading.boxes import (
     differing_box,
     everywhere,
     grown,
-    number_labels,
     union,
 )
 
@@ -60,20 +59,6 @@ def test_the_union_holds_all_boxes_and_no_more(images) -> None:
     boxes = [box_around(image, image.max()) for image in images]
     together = np.any([inside(box) for box in boxes], axis=0)
     assert union(boxes) == box_around(together.astype(int), 1)
-
-
-@given(
-    arrays(
-        st.sampled_from([np.int32, np.uint16, np.int64]),
-        (6, 7),
-        elements=st.sampled_from([0, 1, 5, 40, 60_000]),
-    )
-)
-def test_numbers_are_consecutive_and_lead_back(labels) -> None:
-    numbered, names = number_labels(labels)
-    np.testing.assert_array_equal(names[numbered], labels)
-    assert names[0] == 0 and (np.diff(names) > 0).all()
-    assert set(names) - {0} == set(np.unique(labels)) - {0}
 
 
 @given(labels_of, labels_of)

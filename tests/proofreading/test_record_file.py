@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pmrnet.proofreading.record_file import RecordFile, line_of, read_lines
+from napari_pmrnet.proofreading.record_file import (
+    RecordFile,
+    line_of,
+    read_lines,
+    set_aside,
+)
 
 PAGE = 4096
 RECORDS = [line_of({"number": n, "text": "x" * (120 + 37 * n)}) for n in range(12)]
@@ -183,3 +188,13 @@ def test_a_damaged_file_is_added_to_where_there_is_no_room_for_a_copy(
     again.open()
     assert again.kept is not None and b"torn" in again.kept.read_bytes()
     assert read_lines(path).damaged == 0
+
+
+def test_a_journal_is_set_aside_and_nothing_is_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "cells.journal"
+    for content in ("first", "second"):
+        path.write_text(content)
+        set_aside(path)
+        assert not path.exists()
+    kept = {p.name: p.read_text() for p in tmp_path.iterdir()}
+    assert kept == {"cells.journal.1": "first", "cells.journal.2": "second"}

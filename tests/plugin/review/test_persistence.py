@@ -17,7 +17,6 @@ from napari_pmrnet.plugin.review.persistence import (
     look_for_journal,
     open_folder,
     prepare,
-    set_aside,
 )
 
 
@@ -62,16 +61,6 @@ def test_a_journal_that_is_none_is_said(subject) -> None:
     found.path.write_text("no journal\n")
     found = look_for_journal(subject)
     assert found.journal is None and str(found.path) in found.fault
-
-
-def test_a_journal_is_set_aside_and_nothing_is_deleted(tmp_path: Path) -> None:
-    path = tmp_path / "cells.journal"
-    for content in ("first", "second"):
-        path.write_text(content)
-        set_aside(path)
-        assert not path.exists()
-    kept = {p.name: p.read_text() for p in tmp_path.iterdir()}
-    assert kept == {"cells.journal.1": "first", "cells.journal.2": "second"}
 
 
 def test_a_review_of_a_copy_with_the_brightness_of_the_image(subject) -> None:

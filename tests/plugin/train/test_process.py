@@ -16,7 +16,12 @@ from napari_pmrnet.finetuning.job import (
     STARTED,
     Job,
 )
-from napari_pmrnet.plugin.train.process import State, TrainingRun, training_folder
+from napari_pmrnet.plugin.train.process import (
+    State,
+    TrainingRun,
+    trainings,
+    trainings_folder,
+)
 
 
 @pytest.fixture
@@ -76,16 +81,19 @@ def test_a_job_is_done_only_if_its_weights_are_there(job: Job) -> None:
     assert State.of(job).done
 
 
-def test_there_is_one_training_and_it_can_be_discarded(
+def test_trainings_are_listed_until_they_are_discarded(
     qapp, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path)
     run = TrainingRun()
-    assert not run.is_running and run.unfinished() is None and run.state() == State()
-    job.folder.rename(training_folder())
-    assert run.unfinished() == Job(training_folder())
+    assert not run.is_running and not trainings() and run.state() == State()
+    folder = trainings_folder() / "one"
+    folder.parent.mkdir(parents=True)
+    job.folder.rename(folder)
+    assert trainings() == [Job(folder)]
+    run.show(trainings()[0])
     run.discard()
-    assert run.unfinished() is None and not training_folder().exists()
+    assert not trainings() and not folder.exists()
 
 
 def test_a_process_that_says_nothing_was_ended_from_outside(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
@@ -12,8 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
-from rich.console import Console
-from rich.progress import Progress
 from typer.testing import CliRunner
 
 from napari_pmrnet.cli import app as app_module
@@ -116,35 +113,6 @@ def test_the_printed_python_makes_the_same_labels(folder, weights, tmp_path):
     assert (one.data == two.data).all()
     made = [image.metadata["napari_pmrnet"] for image in (one, two)]
     assert made[0] == made[1] and made[0]["settings"]["min_area"] == 3
-
-
-def test_complaints_stand_above_the_progress_bar(monkeypatch):
-    screen, stderr = io.StringIO(), io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stderr)
-    console = Console(file=screen, force_terminal=True, width=80)
-    with Progress(console=console, transient=True) as bar:
-        bar.add_task("working", total=2)
-        bar.refresh()
-        app_module.complain("bad.png: is damaged")
-        bar.refresh()
-        lines = screen.getvalue().split("\n")
-    assert not stderr.getvalue()
-    (line,) = (line for line in lines if "is damaged" in line)
-    assert "working" not in line.split("bad.png")[1]
-    app_module.complain("later")
-    assert "later" in stderr.getvalue()
-
-
-def test_help_needs_neither_torch_nor_a_viewer():
-    code = (
-        "import sys\nfrom napari_pmrnet.cli.app import app\n"
-        "try: app(['segment', '--help'])\nexcept SystemExit: pass\n"
-        "print('LOADED', {'torch', 'napari', 'zarr'} & set(sys.modules))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
-    )
-    assert "LOADED set()" in done.stdout, done.stderr
 
 
 def test_paths_are_printed_as_they_were_given(segment, folder, tmp_path, monkeypatch):

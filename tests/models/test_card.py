@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
@@ -20,7 +18,7 @@ from napari_pmrnet.errors import ImageError, WeightsError
 from napari_pmrnet.models import load_model
 from napari_pmrnet.models.card import card_path, new_card, parse_card
 from napari_pmrnet.models.card_checks import CardError
-from napari_pmrnet.models.label_kind import class_channels, classes_of
+from napari_pmrnet.models.label_kind import class_channels
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.network import PMRNet
@@ -95,20 +93,6 @@ def test_classes_are_told_apart_by_their_probability(classes) -> None:
     areas = [int((found.labels == k).sum()) for k in present]
     assert found.objects["area"].tolist() == areas
     assert not found.missed().labels.any()
-
-
-@given(st.lists(st.integers(0, 3), min_size=4, max_size=40), st.integers(1, 3))
-def test_the_likeliest_class_wins_within_the_foreground(values, count) -> None:
-    parts = np.array([values], np.int32)
-    rng = np.random.default_rng(len(values))
-    maps = {name: rng.random(parts.shape) for name in class_channels(count)}
-    labels = classes_of(parts, maps)
-    assert np.array_equal(labels > 0, parts > 0)
-    for at in np.flatnonzero(parts):
-        won = labels.ravel()[at]
-        for name in maps:
-            assert maps[f"class_{won}"].ravel()[at] >= maps[name].ravel()[at]
-    assert count > 1 or set(np.unique(labels)) <= {0, 1}
 
 
 def test_parts_of_an_image_are_refused(objects, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Networks for comparison: built, trained and read as PMRNet is."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from torch import nn
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.card import new_card
-from napari_pmrnet.models.model import Model, load_model
+from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.research.networks import (
     PARTS,
@@ -22,7 +21,6 @@ from napari_pmrnet.research.networks import (
 from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import CropSource, make_sample
-from napari_pmrnet.training.networks import build_pmrnet, take_weights
 from napari_pmrnet.training.targets import CHANNELS
 from napari_pmrnet.training.trainer import Trainer
 
@@ -102,21 +100,6 @@ def test_unknown_names_are_refused_with_those_there_are(
         build_network(config)
 
 
-def test_the_plugin_is_trained_no_other_network() -> None:
-    assert isinstance(build_pmrnet(TrainConfig()), PMRNet)
-    for config in (UNET, *WITHOUT):
-        with pytest.raises(DataError, match="the whole PMRNet only"):
-            build_pmrnet(config)
-
-
-def test_configuration_survives_json() -> None:
-    for config in (UNET, *WITHOUT):
-        assert TrainConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
-    before = TrainConfig().as_dict()
-    del before["network"], before["without"]
-    assert TrainConfig.from_dict(before) == TrainConfig()
-
-
 def test_maps_that_are_there_stay() -> None:
     network = build_network(TrainConfig()).eval()
     with torch.no_grad():
@@ -163,24 +146,6 @@ def test_an_ablated_network_is_trained_kept_and_read_back(tmp_path: Path) -> Non
         tiny_trainer(replace(config, without=()), tmp_path / "w.ckpt")
 
 
-def test_a_network_begins_with_the_weights_of_a_trained_one(tmp_path: Path) -> None:
-    parent = load_model("dsb18", "cpu")
-    network = build_network(TrainConfig()).eval()
-    kept = [name for name in CHANNELS if name not in parent.channels]
-    at = [CHANNELS.index(name) for name in kept]
-    random = network.state_dict()["head.2.weight"][at].clone()
-    take_weights(network, CHANNELS, parent)
-    with torch.no_grad():
-        ours, theirs = network(image(32)).logits, parent.network(image(32)).logits
-    for row, name in enumerate(parent.channels):
-        torch.testing.assert_close(ours[:, CHANNELS.index(name)], theirs[:, row])
-    assert kept == ["border", "distance"]
-    torch.testing.assert_close(network.state_dict()["head.2.weight"][at], random)
-    with torch.no_grad():
-        network.head[2].weight.zero_()
-    assert parent.network.head[2].weight.abs().sum() > 0
-
-
 def test_checkpoints_of_earlier_versions_are_read(tmp_path: Path) -> None:
     network = build_network(TrainConfig())
     config = {"channels": list(CHANNELS), "augmentation": {"of old": 1.0}}
@@ -201,15 +166,3 @@ def test_the_unet_is_trained_kept_and_read_back(tmp_path: Path) -> None:
         expected = trainer.average.module.eval()(image(32)).logits
         torch.testing.assert_close(model.network(image(32)).logits, expected)
     assert tiny_trainer(trainer.config, tmp_path / "w.ckpt").epoch == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "low", "high"),
-    [("unetplusplus", 8e6, 12e6), ("attention_unet", 30e6, 40e6)],
-)
-def test_baselines_take_any_size(name: str, low: float, high: float) -> None:
-    network = build_network(TrainConfig(network=name, channels=("probability",)))
-    assert low < count(network) < high
-    with torch.inference_mode():
-        logits = network.eval()(torch.rand(1, 3, 40, 56)).logits
-    assert logits.shape == (1, 1, 40, 56)

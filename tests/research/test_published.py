@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from napari_pmrnet.datasets.base import OpenedDataset, shrink
+from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.research import published
@@ -125,15 +123,6 @@ def test_large_images_are_shrunk_with_their_labels(kvasir):
     assert small.data_hash() != whole.data_hash()
     with pytest.raises(DataError, match="give --dataset too"):
         open_dataset(None, kvasir, max_side=12)
-
-
-@given(st.integers(1, 80), st.integers(1, 80), st.integers(1, 40))
-def test_shrinking_keeps_the_proportions(height, width, side):
-    labels = np.arange(height * width, dtype=np.int32).reshape(height, width)
-    image, small = shrink(labels.astype(np.uint8), labels, side)
-    assert image.shape == small.shape and max(small.shape) == side
-    assert np.isin(small, labels).all()
-    assert abs(min(small.shape) - side * min(height, width) / max(height, width)) <= 1
 
 
 def test_which_split_it_is_is_said(tree):

@@ -7,7 +7,6 @@ import pytest
 
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.research.check import check
 from napari_pmrnet.research.published import NativeDataset, split_table
 from napari_pmrnet.research.registry import (
     READERS,
@@ -15,19 +14,7 @@ from napari_pmrnet.research.registry import (
     open_dataset,
     open_reader,
     reader_class,
-    recognised,
 )
-
-
-def test_a_sound_tree_has_one_layout_and_no_problems(any_tree):
-    name, folder = any_tree
-    assert recognised(folder) == [name]
-    reader = open_reader(name, folder)
-    assert reader.problems == [] and reader.remarks() == []
-    found = check(reader)
-    assert found.listed == len(found.images) > 0
-    assert found.problems == []
-    assert not split_table(reader)["group"].isna().any()
 
 
 def test_images_are_uint8_and_labels_whole_numbers(any_tree):

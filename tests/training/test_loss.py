@@ -5,10 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
-from napari_pmrnet.training.loss import dice
+from napari_pmrnet.network import PMRNetOutput
+from napari_pmrnet.network.pmrnet import Gates
+from napari_pmrnet.training.loss import LossWeights, bce_dice, dice, total_loss
+from napari_pmrnet.training.targets import CHANNELS
 
 WITHOUT_MONAI = """
 import sys
@@ -58,3 +62,47 @@ def test_training_works_without_monai() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert 0 < float(done.stdout) < 1
+
+
+def test_foreground_loss_is_the_published_one() -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 5, 6, generator=rng)
+    target = (torch.rand(2, 1, 5, 6, generator=rng) > 0.6).float()
+    p = torch.sigmoid(logits)
+    entropy = -(target * p.log() + (1 - target) * (1 - p).log()).mean()
+    overlap, total = (p * target).sum(), p.sum() + target.sum()
+    expected = 0.5 * entropy + 0.5 * (1 - (2 * overlap + 1) / (total + 1))
+    torch.testing.assert_close(bce_dice(logits, target), expected)
+
+
+def ideal_output(target: torch.Tensor, sharpness: float) -> PMRNetOutput:
+    """Logits that say the target, more surely with sharpness."""
+    inner = target[:, :3].clamp(1e-6, 1 - 1e-6)
+    logits = torch.cat([sharpness * torch.logit(inner), target[:, 3:]], dim=1)
+    gate = (0.5 + (target[:, 1:2] - 0.5) * min(1.0, sharpness)).clamp(0, 1)
+    return PMRNetOutput(logits, None, Gates(gate, None, None, None))
+
+
+def test_every_loss_term_falls_towards_the_target() -> None:
+    torch.manual_seed(0)
+    target = torch.rand(2, 5, 16, 16)
+    target[:, :2] = (target[:, :2] > 0.5).float()
+    good, good_terms = total_loss(
+        ideal_output(target, 1.0), target, CHANNELS, LossWeights()
+    )
+    poor, poor_terms = total_loss(
+        ideal_output(1 - target, 1.0), target, CHANNELS, LossWeights()
+    )
+    assert set(good_terms) == {"foreground", "border", "distance", "flows", "gate"}
+    assert float(good) < 0.01 < float(poor)
+    for name, value in good_terms.items():
+        assert value < 0.01 < poor_terms[name], name
+
+
+def test_the_published_network_has_the_published_loss() -> None:
+    target = torch.zeros(1, 5, 8, 8)
+    output = PMRNetOutput(torch.zeros(1, 1, 8, 8))
+    loss, terms = total_loss(output, target, ("probability",), LossWeights())
+    assert set(terms) == {"foreground"}
+    expected = 0.5 * np.log(2) + 0.5 * (1 - 1 / (32 + 1))
+    assert float(loss) == pytest.approx(expected, rel=1e-5)

@@ -88,7 +88,7 @@ def train(
     from napari_pmrnet.training.config import TrainConfig
     from napari_pmrnet.training.train import train as run
 
-    in_file = json.loads(config.read_text()) if config else {}
+    in_file = {} if config is None else _settings_in(config)
     names = tuple(name.strip() for name in classes.split(",")) if classes else ()
     kind = labels or labels_of(dataset)
     values = TrainConfig().for_labels(kind, names).as_dict() | in_file
@@ -118,6 +118,22 @@ def train(
         else:
             dice = round(train_for_comparison(*sets, output, recipe, **options), 4)
     say(f"{output}: validation Dice {dice}")
+
+
+def _settings_in(path: Path) -> dict[str, Any]:
+    """Training settings of a JSON file, known to be some."""
+    from napari_pmrnet.errors import DataError
+    from napari_pmrnet.training.config import TrainConfig
+
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        TrainConfig.from_dict(values)
+    except (OSError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: holds no training settings ({error}). Name a JSON file with "
+            'some of them, such as {"epochs": 40}.'
+        ) from error
+    return values
 
 
 def _epoch_line(epoch: EpochReport) -> str:

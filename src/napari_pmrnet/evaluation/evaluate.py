@@ -118,7 +118,7 @@ def evaluate(
         scores.append(
             ImageScore(
                 image_id,
-                str(dataset.table.loc[image_id].get("modality", "")),
+                _modality(dataset, image_id),
                 semantic_scores(seen > 0, true > 0),
                 dice(foreground, truth > 0),
                 result.seconds,
@@ -133,6 +133,12 @@ def evaluate(
         if progress is not None:
             progress(len(scores), len(dataset.ids))
     return scores
+
+
+def _modality(dataset: OpenedDataset, image_id: str) -> str:
+    """Imaging type of an image; empty where the table does not tell it."""
+    known = dataset.table.loc[image_id].get("modality")
+    return "" if pd.isna(known) else str(known)
 
 
 def class_dice(

@@ -100,13 +100,14 @@ def sampling_weights(
     Parameters
     ----------
     modalities : sequence of str
-        Imaging type of each image.
+        Imaging type of each image; those of which none is known are of one type.
     areas : sequence of float
         Pixels of each image as the network sees it; a larger one is drawn more often,
         by its fourth root.
     balance : float
         0 draws every image alike, 1 every modality.
     """
+    modalities = [str(modality) for modality in modalities]
     names, counts = np.unique(modalities, return_counts=True)
     number = dict(zip(names, counts, strict=True))
     weights = np.array([number[m] ** -balance for m in modalities])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import tifffile
@@ -90,35 +88,3 @@ def test_default_name_is_a_file_name(name, file, tmp_path):
 
     layer = Labels(np.zeros((2, 2), int), name=name)
     assert default_path(layer, tmp_path) == tmp_path / file
-
-
-def test_wrong_pixel_size_is_explained_and_not_written(open_dock, blobs, qtbot):
-    viewer, dock = open_dock()
-    image = viewer.add_image(blobs, name="cells")
-    field = dock.image_panel.pixel_size
-    field.edit.setText("big")
-    field.edit.textEdited.emit("big")
-    assert "Type one number" in field.reason.text()
-    field.edit.editingFinished.emit()
-    assert tuple(image.scale) == (1, 1)
-    field.edit.setText("0.4")
-    field.edit.editingFinished.emit()
-    assert tuple(image.scale) == (0.4, 0.4)
-
-
-def test_opened_file_brings_its_pixel_size(open_dock, blobs, tmp_path):
-    path = tmp_path / "cells.tif"
-    tifffile.imwrite(
-        path, blobs, imagej=True, resolution=(4, 4), metadata={"unit": "um"}
-    )
-    viewer, dock = open_dock()
-    dock.image_panel.open([str(path)])
-    assert dock.image_panel.layer.name == "cells"
-    assert dock.image_panel.pixel_size.edit.text() == "0.25"
-    assert dock.image_panel.pixel_size.unit.value() == "micrometer"
-    broken = tmp_path / "broken.tif"
-    broken.write_bytes(b"II*\0 no tiff at all")
-    dock.image_panel.open([str(broken)])
-    assert "broken.tif" in dock.status.text.text()
-    assert len(viewer.layers) == 1
-    assert json.dumps(dock.form.values())

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
-from napari_pmrnet.export.write import BIOIMAGEIO, ONNX, Exported
+from napari_pmrnet.export.write import ONNX, Exported
 from napari_pmrnet.models import available_models
 from napari_pmrnet.models.card import card_path
-from napari_pmrnet.models.library import LONGEST_NAME, find_weights
+from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.models.user_models import delete_model, import_model
 from napari_pmrnet.plugin.models import tasks
-from napari_pmrnet.plugin.models.tasks import free_name, with_ending
 from napari_pmrnet.plugin.widgets.model_events import model_events
 
 YES, NO = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
@@ -237,17 +236,3 @@ def test_a_closed_dock_listens_no_more(
     import_model(weights, "late")
     model_events.changed.emit("", "late")
     assert names(dock) == ["dsb18"]
-
-
-def test_proposed_names_and_endings(weights: Path, library: Path) -> None:
-    import_model(weights, "x" * LONGEST_NAME)
-    assert free_name("x" * LONGEST_NAME) == f"{'x' * (LONGEST_NAME - 5)} 2"
-    assert free_name("new") == "new" and free_name("a/b") == ""
-    for typed, kind, meant in (
-        ("a", ONNX, "a.onnx"),
-        ("a.v1", ONNX, "a.v1.onnx"),
-        ("a", BIOIMAGEIO, "a.bioimageio.zip"),
-        ("a.zip", BIOIMAGEIO, "a.zip"),
-        ("a.ONNX", ONNX, "a.ONNX"),
-    ):
-        assert with_ending(Path(typed), kind).name == meant

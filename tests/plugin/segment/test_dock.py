@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.layers import Labels
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.models.card import new_card
@@ -203,17 +202,6 @@ def test_plane_of_a_stack(open_dock, run_and_wait, blobs, core):
     assert "on t=0 z=1" in dock.status.text.text()
 
 
-def test_unnamed_4d_stack_is_refused_with_the_remedy(open_dock, core):
-    viewer, dock = open_dock()
-    viewer.add_image(np.zeros((2, 3, 8, 8)), name="stack")
-    assert not dock.image_panel.image.reason.isHidden()
-    dock.run_panel.run_button.click()
-    assert "'stack' has 4 axes" in dock.status.text.text()
-    assert not core.calls
-    viewer.dims.axis_labels = ("t", "z", "y", "x")
-    assert dock.image_panel.image.reason.isHidden()
-
-
 def test_region_of_a_shapes_layer(open_dock, run_and_wait, blobs, core):
     viewer, dock = open_dock()
     viewer.add_image(blobs, name="cells", scale=(2, 2))
@@ -227,47 +215,6 @@ def test_region_of_a_shapes_layer(open_dock, run_and_wait, blobs, core):
     assert region.shape == blobs.shape
     assert region.inside[:30, :30].all()
     assert region.box[0].stop <= 32
-
-
-def test_colour_image_offers_its_channels(open_dock, run_and_wait, blobs, core):
-    viewer, dock = open_dock()
-    viewer.add_image(np.dstack([blobs] * 3), name="colour", rgb=True)
-    combo = dock.image_panel.channel.combo
-    assert [combo.itemText(i) for i in range(combo.count())] == [
-        "All colours",
-        "Red",
-        "Green",
-        "Blue",
-    ]
-    combo.setCurrentIndex(2)
-    run_and_wait(dock)
-    assert np.array_equal(core.images[0], blobs)
-    assert core.calls[0]["settings"].channel == 1
-
-
-def test_channel_axis_by_name(open_dock, run_and_wait, blobs, core):
-    viewer, dock = open_dock()
-    both = np.stack([np.zeros_like(blobs), blobs])
-    viewer.add_image(both, name="two", axis_labels=("c", "y", "x"))
-    dock.image_panel.channel.set_value(1)
-    run_and_wait(dock)
-    assert np.array_equal(core.images[0], blobs)
-    assert viewer.layers["two nuclei"].data.max() == 2
-
-
-def test_the_image_combo_follows_the_layers(open_dock, run_and_wait, blobs):
-    viewer, dock = open_dock()
-    first = viewer.add_image(blobs, name="first")
-    viewer.add_image(blobs, name="second")
-    run_and_wait(dock)
-    combo = dock.image_panel.image.combo
-    assert [combo.itemText(i) for i in range(combo.count())] == ["first", "second"]
-    assert dock.image_panel.layer.name == "second"
-    viewer.layers.remove("second")
-    assert dock.image_panel.layer == first
-    viewer.layers.remove("first")
-    assert dock.image_panel.layer is None
-    assert all(isinstance(layer, Labels) or layer.name for layer in viewer.layers)
 
 
 def test_thresholds_follow_the_model_until_they_are_moved(open_dock, tmp_path):

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
-
-import napari_pmrnet
 from napari_pmrnet import models
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.plugin.widgets import model_chooser
-
-WEIGHTS = Path(napari_pmrnet.__file__).parent / "models" / "dsb18.safetensors"
 
 
 def test_devices_and_advice_are_shown(open_dock, core, monkeypatch):
@@ -31,15 +22,6 @@ def test_devices_and_advice_are_shown(open_dock, core, monkeypatch):
     assert dock.model_panel.advice.text() == "A GPU lies idle: do this."
 
 
-def test_notes_on_a_result_are_sentences_after_the_device(open_dock):
-    _, dock = open_dock()
-    panel = dock.model_panel
-    panel.show_used("cpu with OpenVINO", ("the image is noisy: smoothed",))
-    assert panel.used.text() == "cpu with OpenVINO. The image is noisy: smoothed."
-    panel.show_used("cpu")
-    assert panel.used.text() == "cpu"
-
-
 def test_a_broken_torch_is_explained(open_dock, core, monkeypatch):
     def broken():
         raise PMRNetError("PyTorch could not load its libraries: do that.")
@@ -48,19 +30,6 @@ def test_a_broken_torch_is_explained(open_dock, core, monkeypatch):
     _, dock = open_dock()
     assert "do that" in dock.model_panel.advice.text()
     assert dock.form.settings() is not None
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not WEIGHTS.exists(), reason=f"there is no {WEIGHTS.name} here")
-def test_the_window_never_waits_during_a_run():
-    script = Path(__file__).with_name("latency_probe.py")
-    done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    worst, gui_imports = done.stdout.split()[-2:]
-    assert float(worst) < 0.2, done.stdout
-    assert gui_imports == "0"
 
 
 def test_the_network_is_loaded_ahead_of_the_first_run(
@@ -82,3 +51,12 @@ def test_a_run_does_not_load_the_network_again(weights, monkeypatch):
 
 def test_weights_that_are_gone_are_not_a_matter_of_the_start(tmp_path):
     model_chooser.warm_up(str(tmp_path / "gone.safetensors"), "cpu")
+
+
+def test_notes_on_a_result_are_sentences_after_the_device(open_dock):
+    _, dock = open_dock()
+    panel = dock.model_panel
+    panel.show_used("cpu with OpenVINO", ("the image is noisy: smoothed",))
+    assert panel.used.text() == "cpu with OpenVINO. The image is noisy: smoothed."
+    panel.show_used("cpu")
+    assert panel.used.text() == "cpu"

@@ -1,12 +1,19 @@
-"""Moving a threshold labels the maps anew and never touches corrections."""
+"""A session: runs, thresholds that label anew, and corrections that stay."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtCore import QTimer
 
 from napari_pmrnet import Settings
+from napari_pmrnet.models.card import new_card
+from napari_pmrnet.plugin.segment.controller import report
+
+from ..conftest import FakeModel, make_segmentation
 
 
 @pytest.fixture
@@ -177,3 +184,35 @@ def test_the_bar_moves_a_few_times_a_second(open_dock, core, blobs, qtbot):
     core.gate.set()
     qtbot.waitUntil(lambda: not dock.session.is_running)
     assert len(progressed) > 1000 > 20 * len(shown)
+
+
+def outcome(**fields):
+    found = make_segmentation(np.zeros((20, 20)))
+    areas = fields.pop("areas", ())
+    objects = pd.DataFrame({"label": range(1, len(areas) + 1), "area": areas})
+    return replace(found, objects=objects, **fields)
+
+
+def test_a_run_is_reported_with_its_notes():
+    found = outcome(areas=[314, 314], seconds=1.26, notes=("the image is noisy",))
+    assert report(found, "z=3", "Kept.") == (
+        "2 nuclei on z=3, about 20 pixels across, in 1.3 s on cpu. "
+        "The image is noisy. Kept.",
+        "good",
+    )
+    text, _ = report(found, anew=True)
+    assert text == "2 nuclei, about 20 pixels across, with these thresholds."
+
+
+def test_nothing_found_is_a_warning_with_advice():
+    text, tone = report(outcome())
+    assert text.startswith("0 nuclei in 0.1 s") and tone == "warning"
+    assert text.endswith("Lower the thresholds or choose another channel.")
+
+
+def test_classes_have_no_diameter():
+    card = new_card(
+        ("probability", "class_1", "class_2"), labels="classes", classes=["a", "b"]
+    )
+    found = outcome(areas=[314, 314], model=FakeModel(card=card))
+    assert report(found)[0] == "2 classes in 0.1 s on cpu."

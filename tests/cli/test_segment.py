@@ -1,0 +1,80 @@
+"""Labels from the command line are those of segment(), and faults are named."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from PIL import Image
+from terminal import run
+
+from napari_pmrnet import Settings, load_model, segment
+from napari_pmrnet.io.images import read_image
+
+
+def test_segment_writes_the_labels_of_segment(
+    image: np.ndarray, weights: Path, tmp_path: Path
+) -> None:
+    tifffile.imwrite(
+        tmp_path / "cells.tif",
+        image,
+        imagej=True,
+        resolution=(2.0, 2.0),
+        metadata={"unit": "um"},
+    )
+    options = ("--model", weights, "--device", "cpu", "--min-area", 3)
+    options += ("--seed-threshold", 0.05)
+    said = run("segment", tmp_path / "cells.tif", "--output", tmp_path / "o", *options)
+    (labels,) = read_image(tmp_path / "o" / "cells_labels.tif")
+    settings = Settings(
+        model=str(weights), device="cpu", min_area=3, seed_threshold=0.05
+    )
+    expected = segment(image, settings)
+    np.testing.assert_array_equal(labels.data, expected.labels)
+    assert labels.is_labels and labels.space.scale == (0.5, 0.5)
+    made = labels.metadata["napari_pmrnet"]
+    assert made["settings"] == settings.as_dict()
+    assert made["weights_hash"] == load_model(weights, "cpu").card.sha256
+    assert f"{len(expected.objects)} nuclei" in said
+
+
+def test_a_faulty_file_is_named_and_the_others_go_on(
+    image: np.ndarray, weights: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(image).save(tmp_path / "good.png")
+    (tmp_path / "junk.png").write_bytes(b"\x89PNG nothing")
+    said = run(
+        "segment",
+        tmp_path / "junk.png",
+        tmp_path / "good.png",
+        *("--output", tmp_path / "o", "--model", weights),
+        code=1,
+    )
+    assert "junk.png" in said and "1 could not be segmented" in said
+    assert [p.name for p in (tmp_path / "o").glob("*.tif")] == ["good_labels.tif"]
+
+
+@pytest.mark.parametrize(
+    "option", [("--probability-threshold", "2"), ("--min-area", "-1"), ("--nonsense",)]
+)
+def test_wrong_options_are_refused(option: tuple[str, ...], tmp_path: Path) -> None:
+    run("segment", "a.png", "--output", tmp_path, *option, code=2)
+
+
+def test_limits_reach_the_labels_and_the_channel_of_nuclei_is_told(
+    image: np.ndarray, weights: Path, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "c.ome.tif", tmp_path / "out"
+    about = {"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI"]}}
+    tifffile.imwrite(path, np.stack([image // 2, image]), metadata=about)
+    run("segment", path, "--output", out, "--model", weights, "--limits", "10:200")
+    settings = Settings(model=str(weights), limits="10:200")
+    (labels,) = read_image(out / "c_labels.tif")
+    expected = segment(image, settings, load_model(weights))
+    np.testing.assert_array_equal(labels.data, expected.labels)
+    assert labels.metadata["napari_pmrnet"]["settings"]["limits"] == "10:200"
+    note = pd.read_csv(out / "summary.csv")["note"][0]
+    assert "channel 1 was chosen because its name is 'DAPI'" in note
+    said = run("segment", path, "--output", out, "--limits", "200:10", code=2)
+    assert "120:4000" in said

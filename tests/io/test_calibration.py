@@ -1,0 +1,101 @@
+"""Pixel sizes as TIFF, ImageJ and OME write them down."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_pmrnet.io.calibration import (
+    Calibration,
+    imagej_calibration,
+    ome_calibrations,
+    plain_calibration,
+)
+from napari_pmrnet.io.space import Space
+
+
+def page(**tags: Any) -> Any:
+    """A page with some tags."""
+    held = {name: SimpleNamespace(value=value) for name, value in tags.items()}
+    return SimpleNamespace(tags=held)
+
+
+def test_what_is_unknown_is_a_pixel() -> None:
+    space = Calibration({"x": (0.5, "um"), "t": (2.0, "s")}).space("tyx")
+    assert space == Space.of("tyx", (2.0, 1.0, 0.5), ("s", "pixel", "um"))
+
+
+@pytest.mark.parametrize(
+    ("unit", "x", "y", "steps"),
+    [
+        (3, (20_000, 1), (10_000, 1), {"x": (0.5, "um"), "y": (1.0, "um")}),
+        (2, (25_400, 1), (25_400, 1), {"x": (1.0, "um"), "y": (1.0, "um")}),
+        (2, (300, 1), (300, 1), {}),  # of a printer
+        (1, (20_000, 1), (20_000, 1), {}),  # no unit
+        (3, (0, 1), (20_000, 1), {}),
+        (3, "none", (20_000, 1), {}),
+    ],
+)
+def test_resolutions_of_plain_files(
+    unit: int, x: Any, y: Any, steps: dict[str, tuple[float, str]]
+) -> None:
+    found = plain_calibration(page(ResolutionUnit=unit, XResolution=x, YResolution=y))
+    assert set(found.steps) == set(steps)
+    for axis, (step, name) in steps.items():
+        assert found.steps[axis] == (pytest.approx(step), name)
+
+
+def test_imagej_names_its_unit_spacing_and_interval() -> None:
+    metadata = {
+        "unit": "micron",
+        "spacing": 2.5,
+        "finterval": 30,
+        "tunit": "min",
+        "channels": 2,
+        "Labels": ["DAPI", "GFP"],
+    }
+    found = imagej_calibration(page(XResolution=(4, 1), YResolution=(2, 1)), metadata)
+    assert found.steps == {
+        "x": (0.25, "um"),
+        "y": (0.5, "um"),
+        "z": (2.5, "um"),
+        "t": (30.0, "min"),
+    }
+    assert found.channel_names == ("DAPI", "GFP")
+
+
+@pytest.mark.parametrize("spacing", [0, -1, float("nan"), "wide", None])
+def test_a_spacing_that_is_none_is_one(spacing: Any) -> None:
+    found = imagej_calibration(page(), {"unit": "um", "spacing": spacing})
+    assert found.steps["z"] == (1.0, "um")
+    assert found.steps["x"] == (1.0, "pixel")
+
+
+def test_labels_of_slices_are_no_names_of_channels() -> None:
+    for metadata in (
+        {"channels": 2, "Labels": ["a", "b", "c", "d"]},
+        {"channels": 1, "Labels": ["a"]},
+        {"Labels": None},
+    ):
+        assert imagej_calibration(page(), metadata).channel_names == ()
+
+
+OME = """<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
+<Image><Pixels PhysicalSizeX="0.5" PhysicalSizeXUnit="nm" PhysicalSizeY="0.25"
+ PhysicalSizeZ="-1" TimeIncrement="5" TimeIncrementUnit="ms">
+ <Channel Name="DAPI"/><Channel Name="GFP"/></Pixels></Image>
+<Image><Pixels><Channel ID="Channel:1:0"/></Pixels></Image></OME>"""
+
+
+def test_every_image_of_an_ome_text_has_its_own() -> None:
+    first, second = ome_calibrations(OME)
+    assert first.steps == {"x": (0.5, "nm"), "y": (0.25, "um"), "t": (5.0, "ms")}
+    assert first.channel_names == ("DAPI", "GFP")
+    assert second == Calibration()
+
+
+@given(st.text(max_size=80) | st.integers(0, len(OME) - 1).map(lambda n: OME[:n]))
+def test_malformed_text_has_none(text: str) -> None:
+    assert ome_calibrations(text) == []

@@ -1,0 +1,94 @@
+"""OpenVINO gives the maps of PyTorch, keeps what it converted, and mixes nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_pmrnet.models import load_model
+from napari_pmrnet.models.backends.choose import has_openvino
+from napari_pmrnet.models.model import Model
+
+needs_openvino = pytest.mark.skipif(
+    not has_openvino(), reason="the extra openvino is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def by_torch(weights: Path) -> Model:
+    return load_model(weights, "cpu", "pytorch")
+
+
+@pytest.fixture(scope="module")
+def by_openvino(weights: Path) -> Model:
+    return load_model(weights, "cpu", "openvino")
+
+
+def tiles(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((count, 3, height, width), np.float32)
+
+
+@needs_openvino
+@pytest.mark.parametrize("shape", [(2, 64, 64), (1, 96, 40)])
+def test_openvino_gives_every_map_that_pytorch_gives(
+    by_torch: Model, by_openvino: Model, shape: tuple[int, int, int]
+) -> None:
+    expected = by_torch.predict_tiles(tiles(*shape), extra=True)
+    actual = by_openvino.predict_tiles(tiles(*shape), extra=True)
+    assert by_openvino.runs_on == "cpu with OpenVINO"
+    np.testing.assert_allclose(actual, expected, atol=1e-4, rtol=0)
+
+
+@needs_openvino
+def test_threads_do_not_mix_their_windows(by_openvino: Model) -> None:
+    many = [tiles(1, 64, 64, seed) for seed in range(12)]
+    expected = [by_openvino.predict_tiles(w) for w in many]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(
+            pool.map(by_openvino.predict_tiles, many), expected, strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+
+
+@needs_openvino
+def test_a_result_stays_when_the_next_one_is_made(by_openvino: Model) -> None:
+    first = by_openvino.backend(torch.from_numpy(tiles(1, 64, 64)))
+    kept = first.logits.clone()
+    by_openvino.backend(torch.from_numpy(tiles(1, 64, 64, seed=1)))
+    assert torch.equal(first.logits, kept)
+
+
+@needs_openvino
+def test_a_conversion_is_kept_and_one_that_broke_is_made_anew(
+    weights: Path, cache: Path, by_openvino: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_pmrnet.models.backends import openvino
+
+    expected = by_openvino.predict_tiles(tiles(1, 64, 64))
+    (kept,) = (
+        path
+        for path in cache.glob("openvino/*/network.xml")
+        if path.parent.name == openvino._key(by_openvino.card.sha256)
+    )
+    calls = []
+    convert = openvino.convert
+    monkeypatch.setattr(openvino, "convert", lambda n: calls.append(n) or convert(n))
+    again = load_model(weights, "cpu", "openvino").predict_tiles(tiles(1, 64, 64))
+    assert not calls
+    np.testing.assert_array_equal(again, expected)
+    kept.write_text("<cut off")
+    anew = load_model(weights, "cpu", "openvino").predict_tiles(tiles(1, 64, 64))
+    assert calls
+    np.testing.assert_array_equal(anew, expected)
+
+
+@needs_openvino
+def test_a_cache_that_cannot_be_written_is_done_without(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: blocked)
+    assert load_model(weights, "cpu", "openvino").runs_on == "cpu with OpenVINO"

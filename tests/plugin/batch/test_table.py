@@ -1,0 +1,90 @@
+"""The table of files: how far each is, and the worst first."""
+
+from pathlib import Path
+
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.plugin.batch.table import (
+    FOUND,
+    RUNNING,
+    FilesModel,
+    FilesOrder,
+    FileState,
+    explanation,
+)
+
+FILES = [Path(f"in/{name}.tif") for name in ("B", "a", "c", "d")]
+
+
+@pytest.fixture
+def model(qapp) -> FilesModel:
+    model = FilesModel()
+    model.show_files(FILES)
+    return model
+
+
+def row(model: FilesModel, number: int) -> list[str]:
+    return [model.data(model.index(number, c)) for c in range(model.columnCount())]
+
+
+def names(order: FilesOrder) -> list[str]:
+    return [order.index(r, 0).data() for r in range(order.rowCount())]
+
+
+def test_a_row_says_how_far_its_file_is(model) -> None:
+    assert row(model, 0) == ["B.tif", "", "", "", "waiting"]
+    model.update_file(0, RUNNING)
+    assert row(model, 0)[-1] == "running"
+    model.update_file(0, "done", Row("B.tif", "l", 12, 0.876, 0.1, 2.34))
+    assert row(model, 0) == ["B.tif", "12", "0.88", "2.3 s", "done"]
+    model.update_file(1, "unchanged", Row("a.tif", "l", 3, 0.5, 0.1, 123.4))
+    assert row(model, 1) == ["a.tif", "3", "0.50", "123 s", "earlier"]
+    model.update_file(2, "failed", Row("c.tif", "l", 3, error="damaged"))
+    assert row(model, 2) == ["c.tif", "", "", "", "failed"]
+
+
+def test_nothing_runs_once_the_batch_has_stopped(model) -> None:
+    model.update_file(0, "done", Row("B.tif"))
+    model.update_file(1, RUNNING)
+    model.stop_waiting()
+    assert [row(model, n)[-1] for n in (0, 1, 2)] == ["done", "waiting", "waiting"]
+
+
+def test_the_worst_come_first_and_then_the_order_of_the_batch(model) -> None:
+    order = FilesOrder()
+    order.setSourceModel(model)
+    model.update_file(0, "done", Row("B.tif", nuclei=5, certainty=0.9))
+    model.update_file(1, "done", Row("a.tif", nuclei=50, certainty=0.2))
+    model.update_file(2, "failed", Row("c.tif", error="damaged"))
+    order.set_worst_first(True)
+    assert names(order) == ["c.tif", "a.tif", "B.tif", "d.tif"]
+    order.set_worst_first(False)
+    assert names(order) == ["B.tif", "a.tif", "c.tif", "d.tif"]
+    order.sort(0, Qt.SortOrder.AscendingOrder)
+    assert names(order)[:2] == ["a.tif", "B.tif"], "whatever the case"
+    order.sort(FOUND, Qt.SortOrder.AscendingOrder)
+    assert names(order)[:2] == ["B.tif", "a.tif"], "as numbers"
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (FileState(FILES[0]), [str(FILES[0])]),
+        (
+            FileState(FILES[0], "failed", Row("B.tif", note="n", error="damaged")),
+            [str(FILES[0]), "damaged"],
+        ),
+        (
+            FileState(FILES[0], "unchanged", Row("B.tif", note="2 images")),
+            [
+                str(FILES[0]),
+                "2 images",
+                "Finished by an earlier run with the same settings and weights.",
+            ],
+        ),
+    ],
+)
+def test_what_there_is_to_say(file: FileState, said: list[str]) -> None:
+    assert explanation(file).splitlines() == said

@@ -1,0 +1,65 @@
+"""The files that nuclei are exported to."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from napari.layers import Labels
+
+from napari_pmrnet.plugin.measure.export import (
+    FORMATS,
+    LABELS,
+    ROIS,
+    STACK,
+    TABLE,
+    exporting,
+    proposed_path,
+)
+from napari_pmrnet.plugin.measure.snapshot import Specimen
+from napari_pmrnet.segmentation.plane import Plane
+
+
+@pytest.fixture
+def specimen() -> Specimen:
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:6, 2:7], labels[10:14, 10:13] = 1, 2
+    flags = pd.DataFrame({"certainty": [0.25, 0.75]}, index=[1, 2])
+    maps = {"certainty": np.where(labels > 0, 0.5, 0).astype(np.float32)}
+    return Specimen("cells", Plane([labels]), {}, (0.5, 0.5), "um", flags, maps)
+
+
+def written(path: Path, kind: str, specimen: Specimen):
+    steps = exporting(path, kind, specimen, specimen.labels.read(), {})
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            return ended.value
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_kind_is_written_under_its_name(
+    kind: str, specimen: Specimen, tmp_path: Path
+) -> None:
+    path = proposed_path(Labels(np.zeros((4, 5), int), name="cells"), kind, tmp_path)
+    assert path.name.endswith(FORMATS[kind].suffix) and path.parent == tmp_path
+    done = written(path, kind, specimen)
+    assert done.path == path and path.stat().st_size > 0
+    assert (done.table is None) == (kind in (ROIS, STACK, LABELS))
+
+
+def test_a_table_has_units_in_its_heads(specimen: Specimen, tmp_path: Path) -> None:
+    done = written(tmp_path / "a.csv", TABLE, specimen)
+    table = pd.read_csv(done.path)
+    assert table["area [um^2]"].tolist() == [5.0, 3.0]
+    assert table["certainty"].tolist() == [0.25, 0.75]
+
+
+def test_maps_that_are_not_known_are_left_out_and_said(
+    specimen: Specimen, tmp_path: Path
+) -> None:
+    done = written(tmp_path / "a.tif", STACK, specimen)
+    assert done.remark == " without boundary, which is not known"
+    assert tifffile.imread(done.path).shape[0] == 2

@@ -1,0 +1,105 @@
+"""What is measured is a copy, and the features of a layer keep what was found."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Labels
+
+from napari_pmrnet.plugin.measure.snapshot import (
+    Specimen,
+    keep,
+    known_flags,
+    labels_on_show,
+    measured_of,
+    unit_of,
+    with_flags,
+)
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    viewer = ViewerModel()
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:6, 2:7], labels[10:14, 10:13] = 3, 8
+    viewer.add_image(10.0 * labels, name="cells", scale=(0.5, 0.25), units=("um", "um"))
+    viewer.add_labels(
+        labels, name="cells nuclei", scale=(0.5, 0.25), units=("um", "um")
+    )
+    return viewer
+
+
+def measured(viewer: ViewerModel) -> tuple[Labels, pd.DataFrame, str]:
+    layer = viewer.layers["cells nuclei"]
+    specimen = Specimen.of(layer, viewer.layers, viewer.dims).frozen()
+    steps = specimen.measuring(specimen.labels.read())
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            return layer, ended.value, specimen.unit
+
+
+def test_a_specimen_is_a_copy_of_what_is_on_show(viewer) -> None:
+    layer = viewer.layers["cells nuclei"]
+    specimen = Specimen.of(layer, viewer.layers, viewer.dims).frozen()
+    layer.data_setitem((np.array([0]), np.array([0])), 99)
+    viewer.layers["cells"].data[:] = 0
+    assert not (specimen.labels.read() == 99).any()
+    assert specimen.channels["cells"].read().max() == 80
+    assert (specimen.unit, specimen.pixel_size) == ("um", (0.5, 0.25))
+    assert specimen.fault == "" and specimen.plane == "" and not specimen.maps
+
+
+def test_measurements_are_in_the_units_of_the_layer(viewer) -> None:
+    _, table, unit = measured(viewer)
+    assert unit == "um" and list(table.index) == [3, 8]
+    assert table["area"].tolist() == pytest.approx([20 / 8, 12 / 8])
+    assert table.filter(like="cells").to_numpy().ravel().tolist() == [30, 80]
+    assert not table["reviewed"].any() and table["certainty"].isna().all()
+
+
+def test_what_is_kept_in_the_features_comes_back(viewer) -> None:
+    layer, table, unit = measured(viewer)
+    layer.features = pd.DataFrame({"index": [3, 8], "mine": ["a", "b"]})
+    keep(layer, table, unit)
+    assert layer.features["mine"].tolist() == ["a", "b"]
+    assert layer.features["area"].tolist() == [20, 12], "in pixels"
+    again, its_unit = measured_of(layer)
+    assert its_unit == "um"
+    pd.testing.assert_frame_equal(
+        again[["area", "diameter"]], table[["area", "diameter"]], check_names=False
+    )
+    keep(layer, table, unit)
+    assert len(layer.features.columns) == len(set(layer.features.columns))
+    keep(layer, table.drop(index=3), unit)
+    assert layer.features["index"].tolist() == [8]
+
+
+def test_layers_that_were_not_measured() -> None:
+    plain = Labels(np.ones((4, 5), int))
+    assert measured_of(plain) is None
+    assert known_flags(plain).empty and unit_of(plain) == "pixel"
+    plain.features = pd.DataFrame({"index": [1], "area": [20]})
+    assert measured_of(plain) is None, "pixels of a segmentation are no measurement"
+
+
+def test_flags_that_are_not_known() -> None:
+    table = pd.DataFrame({"area": [1.0, 2.0], "edited": [True, True]}, index=[4, 7])
+    flags = pd.DataFrame(
+        {"certainty": ["0.5", None, 0.9], "reviewed": [True, None, True]},
+        index=[4, 7, 99],
+    )
+    made = with_flags(table, flags)
+    assert made["certainty"].tolist()[0] == 0.5 and np.isnan(made["certainty"].iloc[1])
+    assert made["reviewed"].tolist() == [True, False]
+    assert made["edited"].tolist() == [False, False]
+
+
+def test_of_a_stack_the_plane_on_show_is_measured() -> None:
+    stack = np.zeros((5, 8, 9), np.int32)
+    stack[3] = 7
+    layer = Labels(stack, scale=(2, 1, 1))
+    assert labels_on_show(layer, (6, 0, 0)).place == (3,)
+    assert (labels_on_show(layer, (6, 0, 0)).read() == 7).all()
+    assert labels_on_show(layer, (99, 0, 0)).place == (4,)

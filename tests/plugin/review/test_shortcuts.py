@@ -1,0 +1,91 @@
+"""Keys of a review: given to viewer and layer, and taken away again."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Labels
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QWidget
+
+from napari_pmrnet.plugin.review.shortcuts import (
+    ABANDON,
+    ACTIONS,
+    COMMIT,
+    Keys,
+    make_button,
+)
+
+
+@pytest.fixture
+def pressed() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def keys(qtbot, pressed) -> tuple[Keys, ViewerModel, Labels]:
+    viewer, widget = ViewerModel(), QWidget()
+    qtbot.addWidget(widget)
+    slots = {a.name: (lambda name=a.name: pressed.append(name)) for a in ACTIONS}
+    made = Keys(viewer, widget, slots)
+    made.widget = widget
+    return made, viewer, viewer.add_labels(np.zeros((4, 5), int))
+
+
+def bound(owner) -> set[str]:
+    """Keys that an owner has of its own, as napari spells them."""
+    return {str(key) for key, slot in owner.keymap.items() if slot is not None}
+
+
+def test_no_two_actions_have_one_key_or_one_name() -> None:
+    assert len({a.key for a in ACTIONS}) == len({a.name for a in ACTIONS})
+    assert len(ACTIONS) == len({a.key for a in ACTIONS})
+    assert {a.spelled for a in ACTIONS if "Control" in a.key} == {
+        *("Ctrl+Z", "Ctrl+Shift+Z")
+    }
+
+
+def test_the_viewer_has_the_keys_as_long_as_they_are_bound(keys, pressed) -> None:
+    made, viewer, layer = keys
+    before, of_layer = bound(viewer), bound(layer)
+    made.bind(layer)
+    assert len(bound(viewer) - before) == len(ACTIONS)
+    for key, press in viewer.keymap.items():
+        if str(key) not in before and press is not None:
+            press(viewer)
+    assert sorted(pressed) == sorted(a.name for a in ACTIONS)
+    made.unbind()
+    made.unbind()
+    assert bound(viewer) == before and bound(layer) == of_layer
+
+
+def test_another_layer_takes_the_keys_over(keys) -> None:
+    made, viewer, first = keys
+    second = viewer.add_labels(np.zeros((4, 5), int))
+    before = bound(first)
+    made.bind(first)
+    assert len(bound(first) - before) == 2, "undo and redo"
+    made.bind(second)
+    assert bound(first) == before
+
+
+def test_enter_and_escape_belong_to_a_tool_in_use(keys, pressed) -> None:
+    made, viewer, layer = keys
+    made.bind_preview(lambda: pressed.append("commit"), None)
+    assert COMMIT not in bound(viewer), "nothing is reviewed"
+    made.bind(layer)
+    made.bind_preview(
+        lambda: pressed.append("commit"), lambda: pressed.append("abandon")
+    )
+    assert {COMMIT, ABANDON} <= bound(viewer) & bound(layer)
+    made.bind_preview(None, None)
+    assert not {COMMIT, ABANDON} & (bound(viewer) | bound(layer))
+
+
+def test_a_button_names_its_key_and_leaves_the_focus(qtbot) -> None:
+    told = []
+    button = make_button(ACTIONS[0], lambda: told.append(1))
+    qtbot.addWidget(button)
+    assert button.text() == f"{ACTIONS[0].text} ({ACTIONS[0].key})"
+    assert button.focusPolicy() == Qt.FocusPolicy.NoFocus
+    button.click()
+    assert told == [1]

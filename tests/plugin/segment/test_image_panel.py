@@ -1,0 +1,135 @@
+"""The image part of the dock: plane, channel, pixel size, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from napari.layers import Labels
+
+from napari_pmrnet.plugin.segment.image_panel import PixelSizeField, channel_choices
+from napari_pmrnet.segmentation.plane import Plane
+
+
+def test_unnamed_4d_stack_is_refused_with_the_remedy(open_dock, core):
+    viewer, dock = open_dock()
+    viewer.add_image(np.zeros((2, 3, 8, 8)), name="stack")
+    assert not dock.image_panel.image.reason.isHidden()
+    dock.run_panel.run_button.click()
+    assert "'stack' has 4 axes" in dock.status.text.text()
+    assert not core.calls
+    viewer.dims.axis_labels = ("t", "z", "y", "x")
+    assert dock.image_panel.image.reason.isHidden()
+
+
+def test_colour_image_offers_its_channels(open_dock, run_and_wait, blobs, core):
+    viewer, dock = open_dock()
+    viewer.add_image(np.dstack([blobs] * 3), name="colour", rgb=True)
+    combo = dock.image_panel.channel.combo
+    assert [combo.itemText(i) for i in range(combo.count())] == [
+        "All colours",
+        "Red",
+        "Green",
+        "Blue",
+    ]
+    combo.setCurrentIndex(2)
+    run_and_wait(dock)
+    assert np.array_equal(core.images[0], blobs)
+    assert core.calls[0]["settings"].channel == 1
+
+
+def test_channel_axis_by_name(open_dock, run_and_wait, blobs, core):
+    viewer, dock = open_dock()
+    both = np.stack([np.zeros_like(blobs), blobs])
+    viewer.add_image(both, name="two", axis_labels=("c", "y", "x"))
+    dock.image_panel.channel.set_value(1)
+    run_and_wait(dock)
+    assert np.array_equal(core.images[0], blobs)
+    assert viewer.layers["two nuclei"].data.max() == 2
+
+
+def test_the_image_combo_follows_the_layers(open_dock, run_and_wait, blobs):
+    viewer, dock = open_dock()
+    first = viewer.add_image(blobs, name="first")
+    viewer.add_image(blobs, name="second")
+    run_and_wait(dock)
+    combo = dock.image_panel.image.combo
+    assert [combo.itemText(i) for i in range(combo.count())] == ["first", "second"]
+    assert dock.image_panel.layer.name == "second"
+    viewer.layers.remove("second")
+    assert dock.image_panel.layer == first
+    viewer.layers.remove("first")
+    assert dock.image_panel.layer is None
+    assert all(isinstance(layer, Labels) or layer.name for layer in viewer.layers)
+
+
+def test_wrong_pixel_size_is_explained_and_not_written(open_dock, blobs, qtbot):
+    viewer, dock = open_dock()
+    image = viewer.add_image(blobs, name="cells")
+    field = dock.image_panel.pixel_size
+    field.edit.setText("big")
+    field.edit.textEdited.emit("big")
+    assert "Type one number" in field.reason.text()
+    field.edit.editingFinished.emit()
+    assert tuple(image.scale) == (1, 1)
+    field.edit.setText("0.4")
+    field.edit.editingFinished.emit()
+    assert tuple(image.scale) == (0.4, 0.4)
+
+
+def test_opened_file_brings_its_pixel_size(open_dock, blobs, tmp_path):
+    path = tmp_path / "cells.tif"
+    tifffile.imwrite(
+        path, blobs, imagej=True, resolution=(4, 4), metadata={"unit": "um"}
+    )
+    viewer, dock = open_dock()
+    dock.image_panel.open([str(path)])
+    assert dock.image_panel.layer.name == "cells"
+    assert dock.image_panel.pixel_size.edit.text() == "0.25"
+    assert dock.image_panel.pixel_size.unit.value() == "micrometer"
+    broken = tmp_path / "broken.tif"
+    broken.write_bytes(b"II*\0 no tiff at all")
+    dock.image_panel.open([str(broken)])
+    assert "broken.tif" in dock.status.text.text()
+    assert len(viewer.layers) == 1
+    assert json.dumps(dock.form.values())
+
+
+@pytest.mark.parametrize(
+    ("plane", "offered"),
+    [
+        (None, ["The only one"]),
+        (Plane([np.zeros((4, 5))]), ["The only one"]),
+        (
+            Plane([np.zeros((2, 4, 5))], channel_axis=0),
+            ["Automatic (the first)", "Channel 0", "Channel 1"],
+        ),
+        (
+            Plane([np.zeros((4, 5, 4))], rgb=True),
+            ["All colours", "Red", "Green", "Blue"],
+        ),
+    ],
+)
+def test_channels_on_offer(plane, offered):
+    choices = channel_choices(plane)
+    assert [label for _, label in choices] == offered
+    assert [value for value, _ in choices] == [None, *range(len(offered) - 1)]
+
+
+def test_a_pixel_size_is_told_once_and_only_where_it_makes_sense(qtbot):
+    field = PixelSizeField()
+    qtbot.addWidget(field)
+    told = []
+    field.committed.connect(lambda size, unit: told.append((size, unit)))
+    field.set_value((0.5, 0.25), "micrometer")
+    assert field.edit.text() == "0.5 x 0.25" and told == []
+    for text in ("1 x 2 x 3", "-1", "big"):
+        field.edit.setText(text)
+        field.edit.editingFinished.emit()
+    assert told == [] and field.reason.text()
+    for _ in range(2):
+        field.edit.setText("0,3")
+        field.edit.editingFinished.emit()
+    assert told == [((0.3, 0.3), "micrometer")] and not field.reason.text()
+    field.unit.set_value("nanometer")
+    assert told[1:] == [((0.3, 0.3), "nanometer")]

@@ -1,0 +1,63 @@
+"""Before and after in one layer with a seam."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_pmrnet.plugin.train.comparison import Both, Swipe, segment_with_both
+from napari_pmrnet.segmentation.predict import run_to_end
+
+
+@pytest.fixture
+def both() -> Both:
+    shape = (10, 20)
+    return Both(np.full(shape, 1, np.int32), np.full(shape, 2, np.int32))
+
+
+def test_left_of_the_seam_is_before(both: Both) -> None:
+    viewer = ViewerModel()
+    swipe = Swipe(viewer, both, "cells", {"scale": (0.5, 0.5)})
+    assert swipe.layer.name == "cells: before | after"
+    assert tuple(swipe.layer.scale) == (0.5, 0.5) and not swipe.layer.editable
+    for share, left in ((0.5, 10), (0.0, 0), (1.0, 20), (0.26, 5)):
+        swipe.move(share)
+        assert (swipe.layer.data[:, :left] == 1).all()
+        assert (swipe.layer.data[:, left:] == 2).all()
+    assert (both.before == 1).all() and (both.after == 2).all()
+
+
+def test_a_layer_that_went_is_left_alone(both: Both) -> None:
+    viewer = ViewerModel()
+    swipe = Swipe(viewer, both, "cells", {})
+    swipe.remove()
+    assert len(viewer.layers) == 0
+    before = swipe.layer.data.copy()
+    swipe.move(1.0)
+    swipe.remove()
+    np.testing.assert_array_equal(swipe.layer.data, before)
+
+
+def test_each_model_labels_the_image_with_its_own_thresholds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from types import SimpleNamespace
+
+    from napari_pmrnet.models.card import new_card
+    from napari_pmrnet.plugin.train import comparison
+
+    def load(name: str) -> SimpleNamespace:
+        value = {"old": 0.3, "new": 0.6}[name]
+        tuned = {"probability_threshold": value, "seed_threshold": 0.5}
+        return SimpleNamespace(card=new_card(("probability",), thresholds=tuned))
+
+    def steps(image, settings, model, image_name):
+        yield image_name
+        labels = image > settings.probability_threshold
+        return SimpleNamespace(labels=labels.astype(np.int32))
+
+    monkeypatch.setattr("napari_pmrnet.models.load_model", load)
+    monkeypatch.setattr(comparison, "segment_steps", steps)
+    image = np.array([[0.2, 0.5, 0.9]])
+    found = run_to_end(segment_with_both(image, "cells", "old", "new"))
+    assert found.before.tolist() == [[0, 1, 1]]
+    assert found.after.tolist() == [[0, 0, 1]]

@@ -1,0 +1,111 @@
+"""Tiles through a network that reads its maps off the image."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_pmrnet.segmentation.predict import (
+    Progress,
+    predict,
+    run_to_end,
+    take_flows,
+)
+from napari_pmrnet.segmentation.tiles import TileStore
+
+from .conftest import Reader
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return np.random.default_rng(0).random((3, 150, 110), np.float32)
+
+
+def test_every_pixel_comes_back_where_it_was(reader: Reader, image) -> None:
+    steps = list(predict(reader, image))
+    assert all(isinstance(step, Progress) for step in steps)
+    dones = [step.done for step in steps]
+    assert dones == sorted(dones) and dones[-1] == steps[-1].total == reader.tiles
+    found = run_to_end(predict(reader, image))
+    assert found.device == "cpu" and found.notes == ()
+    np.testing.assert_allclose(found.maps["probability"], image[0], atol=1e-5)
+    np.testing.assert_allclose(found.maps["flow_y"], 2 * image[1] - 1, atol=1e-5)
+
+
+def test_a_part_is_that_of_the_whole(reader: Reader, image) -> None:
+    whole = run_to_end(predict(reader, image)).maps["probability"]
+    for box in ((slice(0, 20), slice(0, 20)), (slice(70, 150), slice(33, 90))):
+        part = run_to_end(predict(reader, image, box)).maps["probability"]
+        np.testing.assert_array_equal(part, whole[box])
+
+
+def test_tiles_that_are_kept_are_not_predicted_again(reader: Reader, image) -> None:
+    store = TileStore()
+    store.keep_for((slice(0, 150), slice(0, 110)))
+    expected = run_to_end(predict(reader, image, store=store)).maps
+    before = reader.tiles
+    again = run_to_end(predict(reader, image, store=store)).maps
+    assert reader.tiles == before
+    np.testing.assert_array_equal(again["probability"], expected["probability"])
+
+
+class Small(Reader):
+    """A device whose memory holds a few tiles at most."""
+
+    batch_size = 8
+
+    def __init__(self, room: int, kind: str = "cuda", said: str = "out of memory"):
+        super().__init__()
+        self.room, self.said = room, said
+        self.device = SimpleNamespace(type=kind)
+        self.batches: list[int] = []
+
+    def predict_tiles(self, tiles, extra, size, flips):
+        self.batches.append(len(tiles))
+        if len(tiles) > self.room:
+            raise RuntimeError(f"CUDA error: {self.said}")
+        return super().predict_tiles(tiles, extra, size, flips)
+
+    def to(self, device: str) -> Reader:
+        assert device == "cpu"
+        return Reader()
+
+
+def test_a_full_device_takes_fewer_tiles_and_says_so(image) -> None:
+    model = Small(room=2)
+    found = run_to_end(predict(model, image))
+    refused = [n for n in model.batches if n > 2]
+    assert refused and max(model.batches[len(refused) :]) <= 2
+    assert len(found.notes) == len(refused)
+    assert "going on with" in found.notes[-1] and "tiles at once" in found.notes[-1]
+    np.testing.assert_allclose(found.maps["probability"], image[0], atol=1e-5)
+
+
+def test_a_device_too_small_for_a_tile_gives_way_to_the_cpu(image) -> None:
+    found = run_to_end(predict(Small(room=0), image))
+    assert "going on with the CPU" in found.notes[-1]
+    np.testing.assert_allclose(found.maps["probability"], image[0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "model", [Small(0, said="illegal access"), Small(0, kind="cpu")], ids=["gpu", "cpu"]
+)
+def test_other_errors_and_a_full_cpu_are_raised(model: Small, image) -> None:
+    with pytest.raises(RuntimeError, match=model.said):
+        run_to_end(predict(model, image))
+
+
+def test_flows_are_taken_out_of_the_maps() -> None:
+    maps = {n: np.full((2, 3), k) for k, n in enumerate(("p", "flow_y", "flow_x"))}
+    flows = take_flows(maps)
+    assert list(maps) == ["p"] and flows.shape == (2, 2, 3)
+    assert (flows[0] == 1).all() and (flows[1] == 2).all()
+    assert take_flows(maps) is None
+
+
+def test_what_a_generator_returns() -> None:
+    def steps():
+        yield 1
+        return "end"
+
+    assert run_to_end(steps()) == "end"

@@ -69,6 +69,20 @@ def test_a_few_nuclei_in_the_dark_are_no_debris(seed: int, n: int, blur: float) 
     assert intensity_limits(image) == sample_limits(image)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_haze_of_a_few_grey_levels_is_no_nuclei(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    y, x = np.ogrid[:SIDE, :SIDE]
+    light, haze = np.zeros((2, SIDE, SIDE))
+    for at in random.integers(0, SIDE, (5, 2)):
+        light[np.hypot(y - at[0], x - at[1]) <= 7] = 120
+    for at in random.integers(0, SIDE, (12, 2)):
+        haze[np.hypot(y - at[0], x - at[1]) <= 9] = 3
+    image = gaussian_filter(light, 1) + gaussian_filter(haze, 2)
+    image = image.round().astype(np.uint8)
+    assert intensity_limits(image) == sample_limits(image)
+
+
 @pytest.mark.parametrize("make", [make_fluorescence, make_stained])
 @pytest.mark.parametrize("seed", range(4))
 def test_images_without_debris_keep_their_limits(make, seed: int) -> None:

@@ -62,6 +62,7 @@ def without_outliers(sample: np.ndarray, low: float, high: float) -> Upper:
         above = np.subtract(sample, low, dtype=np.float64) / (high - low)
     above = np.nan_to_num(np.minimum(above, BRIGHTEST), neginf=0).astype(np.float32)
     grey = above if above.ndim == 2 else above.max(axis=2)
+    rounding = (1 / 12) ** 0.5 / (high - low) if sample.dtype.kind in "iu" else 0.0
     upper = cut = 1.0
     outliers = 0.0
     for _ in range(HALVINGS):
@@ -77,7 +78,9 @@ def without_outliers(sample: np.ndarray, low: float, high: float) -> Upper:
         if left <= 0:
             break
         apart = cut >= GAP * left and upper >= BRIGHTER * left
-        if apart and _filled(grey[rest]) and _contrast(grey, rest) >= CONTRAST:
+        if not (apart and _filled(grey[rest])):
+            continue
+        if _contrast(grey, rest, rounding) >= CONTRAST:
             upper, outliers, cut = left, share, min(cut, left)
     return Upper(low + upper * (high - low) if outliers else high, outliers)
 
@@ -95,10 +98,14 @@ def _filled(values: np.ndarray) -> bool:
     return float((values > (dark + bright) / 2).mean()) >= FILLED
 
 
-def _contrast(grey: np.ndarray, rest: np.ndarray) -> float:
-    """Contrast at the size of nuclei, in standard deviations of the noise."""
+def _contrast(grey: np.ndarray, rest: np.ndarray, least: float) -> float:
+    """Contrast at the size of nuclei, in standard deviations of the noise.
+
+    In the dark noise is rounded away; `least` is what rounding makes of it.
+    """
     steps = np.abs(np.diff(grey, axis=1))[rest[:, 1:] & rest[:, :-1]]
     noise = float(steps.mean()) * (np.pi / 4) ** 0.5 if steps.size else 0.0
+    noise = max(noise, least)
     weights, values = rest.astype(np.float32), np.where(rest, grey, 0)
     seen = ndimage.gaussian_filter(weights, FINE)
     fine = ndimage.gaussian_filter(values, FINE) / np.maximum(seen, 1e-6)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-from rich.console import Console
 from terminal import run, run_main
 
 from napari_pmrnet.cli import app as app_module
@@ -31,14 +30,13 @@ def test_help_names_every_command():
 
 def test_what_is_wrong_is_a_line_and_a_status(monkeypatch, capsys):
     def refuse(*_):
-        raise DataError("[red]a.tif[/red]: is damaged.\nCopy it again.")
+        raise DataError("[red]a:smile:.tif[/red]: is damaged.\nCopy it again.")
 
     monkeypatch.setattr(app_module, "app", refuse)
-    monkeypatch.setattr(app_module, "errors", Console(stderr=True, soft_wrap=True))
     assert run_main(monkeypatch=monkeypatch) == 1
     said = capsys.readouterr()
     assert not said.out
-    assert said.err == "Error: [red]a.tif[/red]: is damaged.\nCopy it again.\n"
+    assert said.err == "Error: [red]a:smile:.tif[/red]: is damaged.\nCopy it again.\n"
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):

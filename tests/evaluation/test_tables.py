@@ -49,7 +49,8 @@ def test_means_medians_and_images_that_failed() -> None:
 def test_precision_is_pooled_over_nuclei_and_the_mean_of_images() -> None:
     scores = [nuclei("1", counts=(9, 0, 1)), nuclei("2", counts=(0, 1, 0))]
     row = instance_row(scores)
-    assert row["AP0.5 pooled"] == row["AP0.5-0.95 pooled"] == pytest.approx(9 / 11)
+    assert row["AP0.5 pooled"] == pytest.approx(9 / 11)
+    assert row["AP0.5-0.95 pooled"] == pytest.approx(9 / 11)
     assert row["AP0.9 per image"] == pytest.approx(0.45)
     assert row["F1"] == pytest.approx(9 / 10)
     assert row["PQ"] == pytest.approx(0.8 * 9 / 10)

@@ -25,7 +25,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_new_labels_are_zero_and_take_no_room(path: Path) -> None:
-    array = create_label_zarr(path, (3, 5000, 1500), name="cells")
+    space = Space.of("zyx", (2, 1, 1), ("um",) * 3)
+    array = create_label_zarr(path, (3, 5000, 1500), name="cells", space=space)
     assert array.dtype == np.int32 and array.chunks == (1, 1024, 1024)
     assert not np.asarray(array[1, :9, :9]).any()
     assert sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) < 10_000

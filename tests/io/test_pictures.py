@@ -20,8 +20,8 @@ def test_grey_and_colours_keep_their_values(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read, pixels)
 
 
-def test_whole_numbers_that_fit_are_16_bit(tmp_path: Path) -> None:
-    pixels = np.array([[0, 300], [65535, 7]], np.int32)
+def test_16_bit_grey_keeps_its_values(tmp_path: Path) -> None:
+    pixels = np.array([[0, 300], [65535, 7]], np.uint16)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     read = read_picture(tmp_path / "a.png")
     assert read.dtype == np.uint16

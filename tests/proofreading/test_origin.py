@@ -32,7 +32,7 @@ def maps(labels: np.ndarray) -> dict[str, np.ndarray]:
 def test_labels_made_elsewhere_are_all_as_doubtful(labels: np.ndarray) -> None:
     review = begin_review(labels)
     assert review.places()["doubt"].isna().all()
-    assert review.labels is labels
+    assert review.nuclei.labels is labels
     labels[0, 0] = 9
     assert review.nuclei.original[0, 0] == 0, "what was found is a copy"
 

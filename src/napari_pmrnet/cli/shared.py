@@ -20,8 +20,8 @@ from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.settings import TUNED, Settings
 
-console = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
+console = Console(soft_wrap=True, emoji=False)
+errors = Console(stderr=True, soft_wrap=True, emoji=False)
 Data = Annotated[
     Path, typer.Option(help="Folder with images/, labels/ and a split table.")
 ]

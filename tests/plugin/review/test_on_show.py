@@ -8,6 +8,8 @@ from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_pmrnet.plugin.layers.source_image import tie
+
 from .conftest import CONTROL, SHIFT, Driver
 
 KEYS = (Qt.Key.Key_A, Qt.Key.Key_D, Qt.Key.Key_H, Qt.Key.Key_U, Qt.Key.Key_N)
@@ -28,8 +30,11 @@ def layer_of(hands: Driver) -> Labels:
 
 
 def other_labels(hands: Driver) -> Labels:
+    """Labels of the same image, though their name does not say so."""
     viewer = hands.viewer.__wrapped__
-    return viewer.add_labels(np.full((60, 80), 5, np.int32), name="b nuclei")
+    layer = Labels(np.full((60, 80), 5, np.int32), name="b nuclei")
+    tie(layer, viewer.layers["c"])
+    return viewer.add_layer(layer)
 
 
 def press_everything(hands: Driver) -> None:

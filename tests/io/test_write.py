@@ -54,7 +54,7 @@ def test_a_file_is_replaced_when_all_of_it_is_written(tmp_path: Path) -> None:
         assert target.read_bytes() == b"old"
         stream.write(b"file")
 
-    replace_file(target, write)
+    replace_file(target, write, overwrite=True)
     assert target.read_bytes() == b"new file"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -78,7 +78,7 @@ def test_whatever_stops_it_the_old_file_stays(
         raise error
 
     with pytest.raises(kind):
-        replace_file(target, fail)
+        replace_file(target, fail, overwrite=True)
     assert target.read_bytes() == b"old" and list(tmp_path.iterdir()) == [target]
 
 

@@ -89,7 +89,7 @@ def test_libraries_are_loaded_ahead_where_torch_has_some(
     (tmp_path / "lib" / "libtorch_python.so").write_bytes(b"no library")
     spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(torch_loading, "find_spec", lambda _: spec)
-    with caplog.at_level("DEBUG"):
+    with caplog.at_level("DEBUG", logger=torch_loading.__name__):
         torch_loading._preload_libraries()
     assert "libtorch_python.so was not loaded ahead" in caplog.text
     monkeypatch.setattr(torch_loading, "find_spec", lambda _: None)

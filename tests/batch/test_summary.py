@@ -59,4 +59,4 @@ def test_the_table_has_a_row_a_file_and_empty_cells_for_the_unknown(
 
 
 def test_a_name_that_is_no_text_is_written_too() -> None:
-    assert "caf" in as_csv([Row("caf\udce9.tif")]).decode("utf-8")
+    assert "cells" in as_csv([Row("cells\udce9.tif")]).decode("utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,10 @@ class Driver:
 
     def __init__(self, viewer: Any, dock: Any, qtbot: Any) -> None:
         self.viewer, self.dock, self._qtbot = viewer, dock, qtbot
-        self.canvas = viewer.__wrapped__.window._qt_viewer.canvas.native
+        canvas = viewer.__wrapped__.window._qt_viewer.canvas
+        self.canvas = canvas.native
+        # Of two windows in one process vispy draws one with the programs of the other.
+        canvas._scene_canvas.events.draw.ignore_callback_errors = True
 
     @property
     def data(self) -> np.ndarray:
@@ -97,4 +101,6 @@ def open_review(make_napari_viewer_proxy, manifest, qtbot, aside):
         qtbot.wait(50)
         return Driver(viewer, dock, qtbot)
 
-    return open_
+    yield open_
+    # vispy keeps the error of a drawing, and with it the viewer.
+    sys.last_type = sys.last_value = sys.last_traceback = None

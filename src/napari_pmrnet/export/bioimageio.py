@@ -294,7 +294,7 @@ cut into tiles:
    in float64 with linear interpolation. Of an image of more than {most} values, every
    k-th row and column will do, k = ceil(sqrt(values / {most})).
 3. Where the two are equal, take minimum and maximum instead.
-   The plugin leaves out a few pixels that are far brighter than the nuclei, such as
+   The plugin leaves out a few pixels that are far brighter than all others, such as
    debris: `napari_pmrnet.segmentation.outliers.without_outliers`.
 4. Subtract the lower, divide by the difference, clip to [0, 1].
 5. The plugin then smooths noisy images by a Gaussian, after their noise as

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from image_scores import nuclei, united
 
+from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.report import markdown_table, write_report
 from napari_pmrnet.evaluation.tables import NOT_APPLICABLE, summary
 from napari_pmrnet.models.model import Model
@@ -27,11 +28,14 @@ class Pictures:
         return labels * 200, labels
 
 
-def written(folder: Path, scores: list, model: Model) -> tuple[list[str], Pictures]:
+def written(
+    folder: Path, scores: list, model: Model, overwrite: bool = False
+) -> tuple[list[str], Pictures]:
     pictures, settings = Pictures(), Settings(diameter=20)
     conditions = {"model": model.name, "images": "two squares"}
     tables = summary(scores)
-    files = write_report(folder, scores, tables, model, pictures, settings, conditions)
+    made_with = (model, pictures, settings, conditions)
+    files = write_report(folder, scores, tables, *made_with, overwrite)
     assert all(file.is_file() and file.stat().st_size for file in files)
     return [file.name for file in files], pictures
 
@@ -75,9 +79,14 @@ def test_without_objects_images_are_ranked_by_dice(
     assert "precision.png" not in text
 
 
-def test_an_earlier_report_is_replaced(model: Model, tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        written(tmp_path, [nuclei(name)], model)
+def test_an_earlier_report_is_replaced_where_that_is_allowed(
+    model: Model, tmp_path: Path
+) -> None:
+    written(tmp_path, [nuclei("first")], model)
+    with pytest.raises(DataError, match="exists already"):
+        written(tmp_path, [nuclei("second")], model)
+    assert "first" in (tmp_path / "images.csv").read_text()
+    written(tmp_path, [nuclei("second")], model, overwrite=True)
     assert "first" not in (tmp_path / "images.csv").read_text()
 
 

@@ -27,7 +27,7 @@ def test_the_parent_is_named_where_it_is_here(source: Path, library: Path) -> No
         scores=scores,
         training={"epochs": 12, "loss": {"gate": 1}},
     )
-    write_card(source, card)
+    write_card(source, card, overwrite=True)
     import_model(source, "mine")
     found = entries()
     assert summary(found[1], found) == {

@@ -65,7 +65,7 @@ def test_taken_and_missing_names_are_refused(source: Path, library: Path) -> Non
 def test_a_full_disk_leaves_nothing_behind(
     source: Path, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(target: Path, write: Any) -> None:
+    def full(target: Path, *_: Any) -> None:
         raise DataError(f"{target}: no room.")
 
     monkeypatch.setattr("napari_pmrnet.models.user_models.replace_file", full)

@@ -172,7 +172,7 @@ def test_onnx_is_exported_off_the_gui_thread(
 ) -> None:
     gate, seen = Event(), []
 
-    def held(*arguments: Any) -> Exported:
+    def held(*arguments: Any, **_: Any) -> Exported:
         gate.wait(30)
         seen.append(arguments)
         return Exported(arguments[1], "Checked.")

@@ -192,7 +192,10 @@ def test_label_tiffs_are_reopened_without_what_tifffile_dropped(
     labels = np.arange(24).reshape(1, 2, 1, 3, 4)
     for shape in ((1, 1, 1, 4, 6), (1, 2, 1, 3, 4), (2, 1, 3, 4, 1), (2, 3, 1, 1, 4)):
         path = write_labels(
-            tmp_path / "l.tif", labels.reshape(shape), Space.of("tzcyx")
+            tmp_path / "l.tif",
+            labels.reshape(shape),
+            Space.of("tzcyx"),
+            overwrite=True,
         )
         (back,) = read_image(path)
         assert back.space.axes == tuple("tzcyx") and back.data.shape == shape
@@ -215,7 +218,8 @@ def test_a_picture_decoder_that_was_not_built_is_installed_anew(
 ) -> None:
     path = tmp_path / "a.jpg"
     Image.fromarray(np.zeros((9, 8), np.uint8)).save(path)
-    monkeypatch.setattr(Image, "open", raising(OSError("decoder jpeg not available")))
+    missing = raising(OSError("decoder jpeg not available"))
+    monkeypatch.setattr(Image, "_getdecoder", missing)
     with pytest.raises(SoftwareError) as error:
         read_image(path)
     sentence(error, "a.jpg", "pillow", "--force-reinstall")

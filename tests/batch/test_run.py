@@ -186,7 +186,8 @@ def test_a_closed_or_interrupted_run_leaves_whole_files(run, folder, tmp_path, h
 def test_a_record_that_was_cut_short_is_read_on(run, folder, tmp_path):
     run(folder)
     path = tmp_path / "out" / run_log.FOLDER / "record.jsonl"
-    path.write_bytes(path.read_bytes()[:-30])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"d.png") + 3])
     assert run(folder)[1] == dict.fromkeys(DONE, "unchanged") | {"d.png": "done"}
     assert set(run(folder)[1].values()) == {"unchanged"}
     path.write_bytes(path.read_bytes() + b"[1]\n{}\nnonsense\n")

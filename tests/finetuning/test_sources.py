@@ -84,7 +84,7 @@ def test_labels_that_name_another_image_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"made from other\.png"):
         corrections_of_files([tmp_path / "cells.png"], labels=tmp_path)
     made = Provenance(image="other.png", fingerprint=fingerprint(pixels))
-    write_labels(path, discs(), provenance=made)
+    write_labels(path, discs(), provenance=made, overwrite=True)
     (found,) = corrections_of_files([tmp_path / "cells.png"], labels=tmp_path)
     assert found.reviewed.tolist() == [1, 2]
 

@@ -123,7 +123,8 @@ class Watched:
 
     def __getitem__(self, where: Any) -> np.ndarray:
         part = self.data[where]
-        self.most = max(self.most, part.size)
+        if where[0].start is not None:  # not the overview, thinned out
+            self.most = max(self.most, part.size)
         return part
 
 

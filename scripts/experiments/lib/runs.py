@@ -90,7 +90,7 @@ def kept_scores(
     row = score()
     kept = {"config": config.as_dict(), "torch": torch.__version__, "scores": row}
     text = json.dumps(kept, indent=1) + "\n"
-    replace_file(path, lambda stream: stream.write(text.encode()))
+    replace_file(path, lambda stream: stream.write(text.encode()), True)
     return row
 
 

@@ -187,7 +187,7 @@ def test_plane_of_a_stack(open_dock, run_and_wait, blobs, core):
     viewer, dock = open_dock()
     stack = np.stack([np.zeros_like(blobs), blobs, np.zeros_like(blobs)])
     viewer.add_image(
-        stack[None],
+        np.stack([stack, 0 * stack]),
         name="stack",
         scale=(1, 2, 0.5, 0.5),
         axis_labels=("t", "z", "y", "x"),

@@ -269,7 +269,7 @@ def test_an_unreadable_tile_of_a_tiff_is_named(tmp_path) -> None:
         read_image(path)
     (image,) = open_image(path)
     assert image.data[0].compute().all()
-    with pytest.raises(DataError, match=r"a\.tif: chunk 1\S1\S1 cannot be read"):
+    with pytest.raises(DataError, match=r"a\.tif: chunk (c/)?1\S1\S1 cannot be read"):
         image.data[1].compute()
 
 

@@ -37,6 +37,7 @@ LABELS, FOUND, MAPS, TABLE = "labels.tif", "found.tif", "maps.tif", "nuclei.csv"
 OURS = ".pmrnet-"
 """How names of passing files and folders begin."""
 ASIDE, COUNTS, LOCK = f"{OURS}new", f"{OURS}whole", f"{OURS}saving"
+MOST_FAILURES = 5
 TRIES = 20
 """Times that a folder is read which is saved to meanwhile."""
 
@@ -136,13 +137,15 @@ def load_review(folder: str | Path) -> SavedReview:
     DataError
         If the folder holds no review, or a part of it is missing or of another shape.
     """
-    folder = Path(folder)
+    folder, failed = Path(folder), 0
     for _ in range(TRIES):
         index = _index(folder)
         try:
             review = _read(folder, index)
         except DataError:
-            if _index(folder) == index:
+            # A file on its way to its place is there at the next look.
+            failed += 1
+            if failed >= MOST_FAILURES and _index(folder) == index:
                 raise
         else:
             if _index(folder) == index:

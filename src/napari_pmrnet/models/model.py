@@ -67,8 +67,9 @@ class Model:
     @property
     def survives(self) -> bool:
         """Whether it works in this process, which may be a fork of its own."""
-        plain = self.device.type == "cpu" and isinstance(self.backend, TorchBackend)
-        return self.forks == forks() or plain
+        if self.forks == forks():
+            return True
+        return self.device.type == "cpu" and isinstance(self.backend, TorchBackend)
 
     @property
     def runs_on(self) -> str:

@@ -29,7 +29,7 @@ from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.tiff import read_tiff_array
-from napari_pmrnet.io.write import replace_file, unwritable
+from napari_pmrnet.io.write import replace_file, unwritable, writing
 
 VERSION = 1
 INDEX = "review.json"
@@ -159,34 +159,37 @@ def _write_aside(folder: Path, review: SavedReview, table: pd.DataFrame | None) 
     provenance = Provenance.from_dict(review.made)
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        aside.mkdir()
-        write_labels(aside / LABELS, review.labels, review.space, provenance)
-        write_labels(aside / FOUND, review.found, review.space, provenance)
-        if review.maps:
-            write_stack(aside / MAPS, review.maps, review.space)
-        if table is not None:
-            text = table.to_csv(float_format="%.6g", lineterminator="\n").encode()
-            replace_file(aside / TABLE, lambda stream: stream.write(text), False)
-        index = {
-            "version": VERSION,
-            "saved": uuid4().hex,
-            "files": sorted(path.name for path in aside.iterdir()),
-            "image": review.image,
-            "made": review.made,
-            "pixel_size": list(review.space.pixel_size),
-            "unit": review.space.unit,
-            "scale": list(review.space.scale),
-            "translate": list(review.space.translate),
-            "maps": list(review.maps),
-            "statuses": [[*place, status] for place, status in review.statuses.items()],
-        }
-        text = json.dumps(index, indent=1).encode()
-        replace_file(aside / INDEX, lambda stream: stream.write(text), False)
-        patiently(partial(aside.rename, folder / COUNTS))
-    except OSError as error:
-        raise unwritable(folder, error) from error
+        with writing(folder):
+            aside.mkdir()
+            write_labels(aside / LABELS, review.labels, review.space, provenance)
+            write_labels(aside / FOUND, review.found, review.space, provenance)
+            if review.maps:
+                write_stack(aside / MAPS, review.maps, review.space)
+            if table is not None:
+                text = table.to_csv(float_format="%.6g", lineterminator="\n").encode()
+                replace_file(aside / TABLE, lambda stream: stream.write(text), False)
+            text = json.dumps(_about(review, aside), indent=1).encode()
+            replace_file(aside / INDEX, lambda stream: stream.write(text), False)
+            patiently(partial(aside.rename, folder / COUNTS))
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _about(review: SavedReview, files: Path) -> dict[str, Any]:
+    """The index of a review whose other files lie in a folder."""
+    return {
+        "version": VERSION,
+        "saved": uuid4().hex,
+        "files": sorted(path.name for path in files.iterdir()),
+        "image": review.image,
+        "made": review.made,
+        "pixel_size": list(review.space.pixel_size),
+        "unit": review.space.unit,
+        "scale": list(review.space.scale),
+        "translate": list(review.space.translate),
+        "maps": list(review.maps),
+        "statuses": [[*place, status] for place, status in review.statuses.items()],
+    }
 
 
 def _finish(folder: Path) -> None:

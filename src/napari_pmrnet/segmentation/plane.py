@@ -313,8 +313,10 @@ class Plane:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of how the plane is seen."""
-        colours = colour_notes(self.normalised_overview())
-        return (*self._remarks.values(), *colours, *noise_notes(self.smoothing))
+        noise, colours = noise_notes(self.smoothing), ()
+        if self._has_colours:
+            colours = colour_notes(self.normalised_overview())
+        return (*self._remarks.values(), *colours, *noise)
 
     @cached_property
     def noise(self) -> float:

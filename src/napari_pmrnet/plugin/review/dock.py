@@ -168,11 +168,7 @@ class ReviewNuclei(Dock):
         layer = self._open.layer
         self._open.check_free()
         there(self.canvas).use("")
-        try:
-            number = self._open.next_label()
-        except EditError as error:
-            self.say(str(error), "warning")
-            return
+        number = self._open.next_label()
         self._viewer.layers.selection.active = layer
         layer.selected_label = number
         layer.mode = "paint"
@@ -209,11 +205,7 @@ class ReviewNuclei(Dock):
             return
         row, place = self.table.currentIndex().row(), self.current
         there(self.canvas).use("")
-        try:
-            how(place)
-        except EditError as error:
-            self.say(str(error), "warning")
-            return
+        how(place)
         self._go_on(row if self.table.choose(place) is not None else row - 1, 1)
 
     def _go_on(self, row: int, way: int) -> None:

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
-from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
@@ -26,6 +25,7 @@ from napari_pmrnet.plugin.layers.pixel_size import (
     pixel_size,
     pixel_unit,
 )
+from napari_pmrnet.plugin.layers.source_image import is_source
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
@@ -67,11 +67,6 @@ def limit_choices(layer: Image | None) -> list[tuple[str, str]]:
         shown = f"Contrast limits ({low:.5g} to {high:.5g})"
         choices.append((f"{low:.9g}:{high:.9g}", shown))
     return choices
-
-
-def _is_source(layer: Any) -> bool:
-    """Tell whether a layer is an image that was not made by a segmentation."""
-    return isinstance(layer, Image) and METADATA_KEY not in layer.metadata
 
 
 class PixelSizeField(Field):
@@ -139,7 +134,7 @@ class ImagePanel(QWidget):
         self._named: Any = None
         self.open_button = QPushButton("Open image...")
         self.image = LayerChooser(
-            viewer, Image, _is_source, nothing="No image layer yet"
+            viewer, Image, is_source, nothing="No image layer yet"
         )
         self.about = text_label("hint")
         self.channel = form.choice("channel")
@@ -241,13 +236,13 @@ class ImagePanel(QWidget):
         """Choose a new image; of the channels of a file the one named after nuclei."""
         self.image.refresh()
         new, chosen = event.value, self.layer
-        if not _is_source(new):
+        if not is_source(new):
             return
         path = new.source.path
         if chosen is None or path is None or path != chosen.source.path:
             self.image.set_value(new)
             return
-        channels = [la for la in self._viewer.layers if _is_source(la)]
+        channels = [la for la in self._viewer.layers if is_source(la)]
         channels = [la for la in channels if la.source.path == path]
         if nuclear_channel([la.name for la in channels]) == channels.index(new):
             self._named = new

@@ -177,8 +177,6 @@ class TrainingRun(QObject):
             return
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
-        # Its threads would keep the cores that the window needs spinning.
-        environment.insert("OMP_WAIT_POLICY", "passive")
         environment.insert("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
         process.setProcessEnvironment(environment)
         process.setStandardOutputFile(str(job.folder / "output.txt"))

@@ -45,7 +45,7 @@ def main() -> int:
     dock.run()
     wait(lambda: dock.run_panel.run_button.isEnabled())
     print(dock.status.text.text())
-    if options.expand:
+    if options.unfold:
         dock.model_panel.fold.expand()
     for kind in options.show:
         viewer.layers[f"{dock.image_panel.layer.name} {kind}"].visible = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from copy import copy
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,9 +86,10 @@ class JoinedDataset(OpenedDataset):
         """SHA-256 (hexadecimal) of the sets' names, rows in use and hashes."""
         digest = hashlib.sha256()
         for name, part in sorted(self.parts.items()):
-            rows = self.table.index[self.table[SET] == name]
-            if len(rows):
-                own = _restricted(part, [row.split("/", 1)[1] for row in rows])
+            ids = [row.split("/", 1) for row in self.ids]
+            rows = [own for of, own in ids if of == name]
+            if rows:
+                own = _restricted(part, rows)
                 digest.update(f"{name}:{own.data_hash()}".encode())
         return digest.hexdigest()
 
@@ -110,7 +112,9 @@ class JoinedDataset(OpenedDataset):
 
 def _table_of(part: OpenedDataset, weight: float) -> pd.DataFrame:
     """Rows of a set under the names that they have among several."""
-    table, name = part.table.copy(), part.name
+    # pandas' own types leave open what a column of a table is.
+    table: Any = part.table.copy()
+    name = part.name
     if "modality" in table:
         known = table["modality"].notna()
         named = f"{name}-" + table["modality"].astype(str)

@@ -91,7 +91,7 @@ def best_iou(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return iou_matrix(truth, prediction).max(axis=0, initial=0.0)
 
 
-CAUSES = ("merged", "split", "no label", "outline")
+CAUSES: tuple[str, ...] = ("merged", "split", "no label", "outline")
 
 
 def causes_of_misses(

@@ -101,6 +101,7 @@ class Tag(NamedTuple):
         try:
             place = values.get("translate")
             space = Space.of(values["axes"], values["scale"], values["units"], place)
+            space = space.in_one_unit()
             made = Provenance.from_dict(values)
         except (KeyError, TypeError, ValueError, AttributeError):
             return None

@@ -158,7 +158,7 @@ def test_features_keep_columns_of_others() -> None:
     flags = pd.DataFrame({"certainty": [0.25]}, index=[5])
     table = with_flags(measure(squares(), pixel_size=(0.5, 0.5)), flags)
     for _ in range(2):
-        keep(layer, table, "um")
+        keep(layer, table, "um", (0.5, 0.5))
     features = layer.features
     assert features.columns[0] == "index" and features["index"].tolist() == [2, 5]
     assert features["class"].tolist() == ["a", "b"]
@@ -168,7 +168,7 @@ def test_features_keep_columns_of_others() -> None:
     again, unit = measured_of(layer)
     assert unit == "um"
     pd.testing.assert_frame_equal(again, table, check_names=False)
-    keep(layer, table, "nm")
+    keep(layer, table, "nm", (0.5, 0.5))
     assert "area [um^2]" not in layer.features and measured_of(layer)[1] == "nm"
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_pmrnet.plugin.layers.spaces import space_of
+
 if TYPE_CHECKING:
     from napari.layers import Layer
 
@@ -20,8 +22,8 @@ UNITS = {
 
 
 def pixel_size(layer: Layer) -> tuple[float, float]:
-    """Height and width of a pixel in the units of the layer, also of a mirrored one."""
-    return abs(float(layer.scale[-2])), abs(float(layer.scale[-1]))
+    """Height and width of a pixel in `pixel_unit`, also of a mirrored one."""
+    return space_of(layer).pixel_size
 
 
 def pixel_unit(layer: Layer) -> str:

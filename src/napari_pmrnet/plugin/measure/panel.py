@@ -276,7 +276,7 @@ class MeasurePanel(QWidget):
         present = layer in self._viewer.layers
         table = outcome.table if isinstance(outcome, Written) else outcome
         if table is not None and present:
-            self._keep(layer, table, specimen.unit)
+            self._keep(layer, table, specimen)
         if isinstance(outcome, Written):
             text = f"Written to {outcome.path}{outcome.remark}{self._unkept}"
             self.said.emit(text, "good")
@@ -288,13 +288,13 @@ class MeasurePanel(QWidget):
         else:
             self.said.emit(f"Measured {len(outcome)} nuclei.", "good")
 
-    def _keep(self, layer: Labels, table: pd.DataFrame, unit: str) -> None:
+    def _keep(self, layer: Labels, table: pd.DataFrame, specimen: Specimen) -> None:
         """Keep measurements with the status that the nuclei have by now."""
         session = session_of(layer)
         if session is not None:
             flags = session.review.flags()
             table = with_flags(table.loc[table.index.isin(flags.index)], flags)
-        keep(layer, table.sort_index(), unit)
+        keep(layer, table.sort_index(), specimen.unit, specimen.pixel_size)
 
     def _on_finished(self) -> None:
         self._job = None
@@ -373,7 +373,7 @@ class MeasurePanel(QWidget):
         table = known[0]
         kept = table.drop(index=table.index.intersection(list(changed)))
         table = pd.concat([kept, with_flags(fresh, specimen.flags)])
-        self._keep(layer, table, specimen.unit)
+        self._keep(layer, table, specimen)
 
     def _show(self) -> None:
         """Show totals, and how the measurements stand."""

@@ -257,3 +257,15 @@ def test_the_table_tells_of_earlier_runs_into_the_folder(run, folder):
 def test_segment_files_takes_one_path_and_default_settings(core, folder, tmp_path):
     report = segment_files(folder, tmp_path / "out")
     assert report.ended["done"] == 4 and report.device == "cpu"
+
+
+def test_labels_of_other_settings_are_marked_in_the_table(run, folder, tmp_path):
+    run(folder)
+    run(folder / "b.png", settings=Settings(min_area=5))
+    notes = pd.read_csv(tmp_path / "out" / "summary.csv").set_index("labels")["note"]
+    assert notes.isna().to_dict() == {
+        f"{name}_labels.tif": name == "b" for name in "abcd"
+    }
+    assert notes["a_labels.tif"] == run_log.OTHERWISE
+    run(folder)
+    assert pd.read_csv(tmp_path / "out" / "summary.csv")["note"].isna().all()

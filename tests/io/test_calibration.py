@@ -30,9 +30,7 @@ def test_what_is_unknown_is_a_pixel() -> None:
 def test_a_pixel_is_known_in_one_unit_or_not_at_all() -> None:
     steps = {"y": (500.0, "nm"), "x": (0.5, "um"), "t": (2.0, "s")}
     space = Calibration(steps, origins={"y": 3000.0, "x": 1.0}).space("tyx")
-    assert space == Space.of(
-        "tyx", (2.0, 0.5, 0.5), ("s", "um", "um"), (0.0, 3.0, 1.0)
-    )
+    assert space == Space.of("tyx", (2.0, 0.5, 0.5), ("s", "um", "um"), (0.0, 3.0, 1.0))
     del steps["y"]
     space = Calibration(steps, origins={"y": 4.0, "x": 1.0}).space("tyx")
     pixels = (2.0, 1.0, 1.0), ("s", "pixel", "pixel"), (0.0, 4.0, 2.0)

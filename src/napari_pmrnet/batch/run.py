@@ -28,7 +28,7 @@ from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
 from napari_pmrnet.batch.lock import RunLock
-from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key
+from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key, made_from
 from napari_pmrnet.batch.summary import Row, as_csv
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
@@ -333,4 +333,6 @@ class _Batch:
 
     def _rows(self) -> list[Row]:
         """Rows of all that the folder holds."""
-        return self.record.rows({self.record.name(s.path) for s in self.sources})
+        job = self.job
+        made = made_from(job.settings, self.weights_hash, job.link)
+        return self.record.rows({self.record.name(s.path) for s in self.sources}, made)

@@ -29,7 +29,12 @@ from napari_pmrnet.io.ome_zarr import (
     readable,
 )
 from napari_pmrnet.io.pictures import read_picture
-from napari_pmrnet.io.provenance import METADATA_KEY, Tag, read_label_tag
+from napari_pmrnet.io.provenance import (
+    METADATA_KEY,
+    Provenance,
+    Tag,
+    read_label_tag,
+)
 from napari_pmrnet.io.space import Space, has_two_channels_last
 from napari_pmrnet.io.tiff import (
     LIBRARIES,
@@ -37,6 +42,7 @@ from napari_pmrnet.io.tiff import (
     as_shown,
     colours_of,
     has_grey_alpha,
+    labels_said,
     native_order,
     open_tiff,
     read_pages,
@@ -215,11 +221,12 @@ def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
                 for one, name in zip(own, names, strict=True)
             ]
         _refuse_cut_stack(tiff, path)
+        said = labels_said(tiff)
         every = tiff.series
         series = every if every[0].kind in _KINDS_WITH_SERIES else every[:1]
         calibrations = _calibrations(tiff, len(series))
         names = _series_names([one.name for one in series], image_name(path))
-        return [
+        images = [
             _from_series(
                 one,
                 _pixels(one, path, number, zarr),
@@ -231,6 +238,7 @@ def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
                 zip(series, calibrations, names, strict=True)
             )
         ]
+        return images if said is None else [_as_labels(i, said) for i in images]
 
 
 def _pixels(
@@ -309,6 +317,23 @@ def _own_labels(tiff: tifffile.TiffFile, path: Path, tag: Tag, name: str) -> Ima
         is_labels=True,
         metadata={METADATA_KEY: tag.provenance.as_dict()},
     )
+
+
+def _as_labels(image: ImageData, said: Provenance) -> ImageData:
+    """Labels of ours that Fiji has saved anew; an image if it made one of them.
+
+    Fiji has no 32-bit whole numbers and makes them floating-point ones.
+    """
+    data, axes = image.data, image.space.axes
+    if image.rgb or image.channel_axis is not None or "q" in axes:
+        return image
+    if data.dtype.kind == "f":
+        whole = isinstance(data, np.ndarray) and bool((data == np.rint(data)).all())
+        data = data.astype(np.int64) if whole else data
+    if data.dtype.kind not in "iu":
+        return image
+    about = {METADATA_KEY: said.as_dict()}
+    return replace(image, data=np.asarray(data), is_labels=True, metadata=about)
 
 
 def _from_series(

@@ -19,6 +19,7 @@ from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zar
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.plugin.layers.pixel_size import SERIES
 from napari_pmrnet.plugin.layers.spaces import placed
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -112,6 +113,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     }
     if image.is_labels:
         return [(_editable(np.asarray(image.data)), meta, "labels")]
+    meta["metadata"] = {**image.metadata, SERIES: image.name}
     meta["rgb"] = image.rgb
     data: Any = [image.data, *image.coarser] if image.coarser else image.data
     if image.channel_axis is None:

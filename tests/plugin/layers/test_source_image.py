@@ -160,3 +160,26 @@ def test_never_to_another_image_by_name(names: list[str], ending: str) -> None:
     labels = Labels(np.zeros(SHAPE, np.int32), name=f"{own.name}{ending}")
     assert image_for(labels, images) is own
     assert image_for(labels, others) is None
+
+
+def test_an_image_that_was_given_other_pixels_is_no_longer_that_of_its_labels() -> None:
+    viewer = viewer_with("cells")
+    image, labels = viewer.layers["cells"], add_labels(viewer, "cells nuclei")
+    tie(labels, image)
+    assert name_of(labels, viewer) == "cells"
+    image.data = pixels(7)
+    assert name_of(labels, viewer) is None
+    tie(labels, image)
+    assert name_of(labels, viewer) == "cells", "the user's word counts"
+
+
+def test_a_moved_threshold_does_not_tie_old_labels_to_new_pixels(segmentation) -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((80, 100), np.uint8), name="cells")
+    results = Results(viewer)
+    list(results.show(image, "", segmentation))
+    result = results.find(image, "")
+    assert result is not None and name_of(result.labels, viewer) == "cells"
+    image.data = np.ones((80, 100), np.uint8)
+    results.relabel(result, segmentation)
+    assert name_of(result.labels, viewer) is None

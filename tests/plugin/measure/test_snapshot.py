@@ -114,7 +114,9 @@ def test_measuring_a_plane_of_a_stack_keeps_what_is_known_of_the_others() -> Non
     for step, labels in enumerate(([1, 2], [3])):
         viewer.dims.set_current_step(0, step)
         _, table, unit = measured(viewer)
-        assert table["certainty"].tolist() == [known["certainty"][n - 1] for n in labels]
+        assert table["certainty"].tolist() == [
+            known["certainty"][n - 1] for n in labels
+        ]
         keep(layer, table, unit, (1.0, 1.0))
         assert layer.features["index"].tolist() == [1, 2, 3]
         assert layer.features["certainty"].tolist() == [0.9, 0.8, 0.3]

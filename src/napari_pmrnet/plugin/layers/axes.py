@@ -25,7 +25,9 @@ def is_unnamed(label: str) -> bool:
     return _UNNAMED.fullmatch(label.strip()) is not None
 
 
-def axis_names(layer: Image | Labels, viewer_names: Sequence[str] = ()) -> tuple[str, ...]:
+def axis_names(
+    layer: Image | Labels, viewer_names: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Names of a layer's axes, the viewer's where the layer has none of its own.
 
     Parameters

@@ -35,12 +35,20 @@ _ties: WeakKeyDictionary[Layer, ref[Image]] = WeakKeyDictionary()
 _seen: WeakKeyDictionary[Layer, tuple[ref[np.ndarray], set[str]]] = WeakKeyDictionary()
 
 
-def tie(labels: Labels, image: Image) -> None:
-    """Note which image labels are of: for this session, and for files of them."""
+def tie(labels: Labels, image: Image, seen: str | None = None) -> None:
+    """Note which image labels are of: for this session, and for files of them.
+
+    Parameters
+    ----------
+    labels : napari.layers.Labels
+    image : napari.layers.Image
+    seen : str, optional
+        `print_of` the image when the labels were made; by default as it is now.
+    """
     labels, image = plain(labels), plain(image)
     _ties[labels] = ref(image)
     made = labels.metadata.get(METADATA_KEY) or {}
-    told = {"image": image.name, "fingerprint": print_of(image)}
+    told = {"image": image.name, "fingerprint": seen or print_of(image)}
     labels.metadata = {**labels.metadata, METADATA_KEY: {**made, **told}}
 
 
@@ -73,10 +81,10 @@ def image_for(
     """The image layer that labels are of, if that is certain.
 
     That is, in this order: the image they were made from in this session or that the
-    user named; the one whose pixels are those that the labels say they were made from;
-    of those with as many pixels, the one whose layer or file has the longest name that
-    the labels bear, in the labels' own folder if there are several; the only one, where
-    the labels bear no name of an image.
+    user named, unless it was given other pixels since; the one whose pixels are those
+    that the labels say they were made from; of those with as many pixels, the one whose
+    layer or file has the longest name that the labels bear, in the labels' own folder
+    if there are several; the only one, where the labels bear no name of an image.
 
     Parameters
     ----------
@@ -91,17 +99,18 @@ def image_for(
     napari.layers.Image or None
     """
     layers = [plain(layer) for layer in layers]
+    told = Provenance.from_dict(labels.metadata.get(METADATA_KEY) or {})
     tied = _ties.get(plain(labels))
     if tied is not None:
         image = tied()
-        return image if image in layers else None
+        there = image is not None and image in layers
+        return image if there and _may_be(image, told.fingerprint) else None
     shape = first_level(labels).shape
     possible = [
         layer
         for layer in layers
         if is_source(layer) and _shape(layer, viewer_names) == shape
     ]
-    told = Provenance.from_dict(labels.metadata.get(METADATA_KEY) or {})
     if told.fingerprint:
         known = {image: _prints(image) for image in possible}
         same = [image for image in possible if told.fingerprint in known[image]]
@@ -118,6 +127,12 @@ def image_for(
         return best[0]
     nameless = not told.image and not any(map(_names_an_image, names))
     return possible[0] if nameless and len(possible) == 1 else None
+
+
+def _may_be(image: Image, seen: str | None) -> bool:
+    """Tell whether an image can be the one that had a fingerprint."""
+    known = _prints(image)
+    return not seen or not known or seen in known
 
 
 def could_be_of(labels: Labels, image: Any) -> bool:

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from qtpy.QtWidgets import (
     QFileDialog,
-    QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -49,7 +48,7 @@ from napari_pmrnet.plugin.measure.snapshot import (
 )
 from napari_pmrnet.plugin.qt import Signal, single_shot, there
 from napari_pmrnet.plugin.widgets.formats import FormatBox
-from napari_pmrnet.plugin.widgets.layout import row_of, stack
+from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.measure import (
     INTENSITY,
@@ -177,10 +176,8 @@ class MeasurePanel(QWidget):
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _lay_out(self) -> None:
-        self.totals, self.hint = QLabel(), QLabel()
-        self.hint.setObjectName("hint")
+        self.totals, self.hint = text_label("totals"), text_label("hint")
         for label in (self.totals, self.hint):
-            label.setWordWrap(True)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.totals.setToolTip(_RANGE)
         self.button = QPushButton("Measure")

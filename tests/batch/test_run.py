@@ -269,3 +269,25 @@ def test_labels_of_other_settings_are_marked_in_the_table(run, folder, tmp_path)
     assert notes["a_labels.tif"] == run_log.OTHERWISE
     run(folder)
     assert pd.read_csv(tmp_path / "out" / "summary.csv")["note"].isna().all()
+
+
+def test_a_file_with_a_damaged_tile_is_segmented_without_it_if_asked_for(run, tmp_path):
+    path = tmp_path / "in" / "a.tif"
+    path.parent.mkdir()
+    whole = blobs(3)
+    tifffile.imwrite(path, whole, tile=(16, 16), compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        start = tiff.pages[0].dataoffsets[0]
+    content = bytearray(path.read_bytes())
+    content[start : start + 9] = b"\x55" * 9
+    path.write_bytes(content)
+    report, statuses = run(path)
+    assert statuses == {"a.tif": "failed"} and "tile 1" in report.rows[0].error
+    report, statuses = run(path, mask_unreadable=True)
+    assert statuses == {"a.tif": "done"}
+    note = report.rows[0].note
+    assert "chunks of the image cannot be read" in note
+    labels = labels_of(tmp_path / "out" / "a_labels.tif").data
+    assert not labels[:16, :16].any() and labels[whole > 0].any()
+    _, statuses = run(path, mask_unreadable=True)
+    assert statuses == {"a.tif": "unchanged"}

@@ -57,6 +57,7 @@ def segment_files(
     link: str | None = None,
     model: Model | None = None,
     scheduler: str | None = None,
+    mask_unreadable: bool = False,
 ) -> BatchReport:
     """Segment files and folders and write labels, a table and a contact sheet.
 
@@ -68,7 +69,7 @@ def segment_files(
         Folder of the results; see `batch_steps`.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
-    recursive, overwrite, strict, link
+    recursive, overwrite, strict, link, mask_unreadable
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
@@ -100,6 +101,7 @@ def segment_files(
         strict,
         scheduler=scheduler,
         link=link,
+        mask_unreadable=mask_unreadable,
     )
     return run_to_end(batch_steps(job, model))
 
@@ -234,6 +236,7 @@ class _Batch:
                 replace(permit, inputs=Inputs([source.path])).with_known(
                     entry.labels_hash
                 ),
+                masked=self.job.mask_unreadable,
             )
             self.workers.submit(task)
         while self.workers.is_busy:
@@ -255,7 +258,11 @@ class _Batch:
         key = None
         with suppress(OSError):  # a file that is not there is reported when it is read
             key = file_key(
-                source.path, self.job.settings, self.weights_hash, self.job.link
+                source.path,
+                self.job.settings,
+                self.weights_hash,
+                self.job.link,
+                self.job.mask_unreadable,
             )
             if not self.job.overwrite and self.record.is_finished(entry, key):
                 return UNCHANGED, entry.row
@@ -334,5 +341,6 @@ class _Batch:
     def _rows(self) -> list[Row]:
         """Rows of all that the folder holds."""
         job = self.job
-        made = made_from(job.settings, self.weights_hash, job.link)
+        masked = job.mask_unreadable
+        made = made_from(job.settings, self.weights_hash, job.link, masked)
         return self.record.rows({self.record.name(s.path) for s in self.sources}, made)

@@ -66,7 +66,11 @@ class Entry:
 
 
 def file_key(
-    path: Path, settings: Settings, weights_hash: str, link: str | None = None
+    path: Path,
+    settings: Settings,
+    weights_hash: str,
+    link: str | None = None,
+    masked: bool = False,
 ) -> dict[str, Any]:
     """Key of all that labels depend on; if it is the same, they are not made again.
 
@@ -82,11 +86,15 @@ def file_key(
     for part in parts_of(path):
         status = part.stat()
         size, newest = size + status.st_size, max(newest, status.st_mtime_ns)
-    return {**made_from(settings, weights_hash, link), "size": size, "mtime": newest}
+    made = made_from(settings, weights_hash, link, masked)
+    return {**made, "size": size, "mtime": newest}
 
 
 def made_from(
-    settings: Settings, weights_hash: str, link: str | None = None
+    settings: Settings,
+    weights_hash: str,
+    link: str | None = None,
+    masked: bool = False,
 ) -> dict[str, Any]:
     """The part of a `file_key` that is not of the file."""
     made = settings.as_dict()
@@ -95,7 +103,9 @@ def made_from(
     if settings.limits == Settings.limits:  # not in the records of version 0.1
         del made["limits"]
     key = {"settings": made, "weights": weights_hash}
-    return key if link is None else {**key, "link": link}
+    # What is not asked for is left out, as in the records of version 0.1.
+    key |= {} if link is None else {"link": link}
+    return key | ({"masked": True} if masked else {})
 
 
 def size_of(path: Path) -> int:

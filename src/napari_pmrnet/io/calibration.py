@@ -16,6 +16,9 @@ from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
 LARGEST_PLAIN_PIXEL = 10.0
 
 
+MIRRORED = "pmrnet_mirrored"
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Step and unit of each axis that a file tells of, and the channels' names.
@@ -116,6 +119,7 @@ def imagej_calibration(
     interval = _positive(metadata.get("finterval"))
     if interval:
         steps["t"] = (interval, canonical_unit(metadata.get("tunit", "sec")))
+    mirrored = str(metadata.get(MIRRORED, ""))
     names = metadata.get("Labels") or ()
     channels = metadata.get("channels", 1)
     named = len(names) == channels > 1
@@ -124,6 +128,8 @@ def imagej_calibration(
         for axis in "xyz"
         if (number := _finite(metadata.get(f"{axis}origin")))
     }
+    for axis in steps.keys() & set(mirrored):
+        steps[axis] = -steps[axis][0], steps[axis][1]
     return Calibration(steps, tuple(map(str, names)) if named else (), origins)
 
 
@@ -131,6 +137,13 @@ def imagej_origin(space: Space) -> dict[str, float]:
     """Entries of ImageJ's description that say where a space begins, in pixels."""
     placed = zip(space.axes, space.translate, space.scale, strict=False)
     return {f"{a}origin": -place / abs(step) for a, place, step in placed if a in "xyz"}
+
+
+def imagej_mirroring(space: Space) -> dict[str, str]:
+    """Entry of ImageJ's description, which ImageJ passes over, on mirrored axes."""
+    steps = zip(space.axes, space.scale, strict=False)
+    mirrored = "".join(axis for axis, step in steps if step < 0)
+    return {MIRRORED: mirrored} if mirrored else {}
 
 
 def ome_calibrations(ome_xml: str) -> list[Calibration]:

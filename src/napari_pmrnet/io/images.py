@@ -18,7 +18,7 @@ from napari_pmrnet.io.calibration import (
     ome_calibrations,
     plain_calibration,
 )
-from napari_pmrnet.io.chunks import absent_notes, lazy_array
+from napari_pmrnet.io.chunks import absent_notes, lazy_array, unreadable_notes
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
 from napari_pmrnet.io.memory import check_room
 from napari_pmrnet.io.ome_set import OwnImage, PageArray, own_images
@@ -97,7 +97,7 @@ class ImageData:
     notes: tuple[str, ...] = ()
 
 
-def read_image(path: str | Path) -> list[ImageData]:
+def read_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
     """Read every image of a TIFF, PNG or JPEG file, or of an OME-Zarr folder.
 
     Parameters
@@ -105,6 +105,9 @@ def read_image(path: str | Path) -> list[ImageData]:
     path : str or Path
         ImageJ, OME or plain TIFF, PNG, JPEG or OME-Zarr. Of a pyramid the finest level
         is read; of a file that is one of a set, what lies in that file.
+    masked : bool
+        Mask chunks of TIFF and OME-Zarr that cannot be read, and count them in a note,
+        rather than refuse the image.
 
     Returns
     -------
@@ -132,6 +135,8 @@ def read_image(path: str | Path) -> list[ImageData]:
     """
     path = Path(path)
     kind = Format.of(path)
+    if masked and (kind is Format.TIFF or is_zarr(path)):
+        return [_in_memory(image, path) for image in open_image(path, masked=True)]
     if kind is Format.TIFF:
         return _read_tiff(path)
     if kind in IMAGES:
@@ -144,7 +149,7 @@ def read_image(path: str | Path) -> list[ImageData]:
     )
 
 
-def open_image(path: str | Path) -> list[ImageData]:
+def open_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
     """Open every image of a file, reading pixels only where they are asked for.
 
     Parameters
@@ -152,6 +157,8 @@ def open_image(path: str | Path) -> list[ImageData]:
     path : str or Path
         As for `read_image`. PNG and JPEG files are read, and so are label TIFFs of
         this project.
+    masked : bool
+        As for `read_image`; all pixels are then read once to count such chunks.
 
     Returns
     -------
@@ -177,15 +184,15 @@ def open_image(path: str | Path) -> list[ImageData]:
     """
     path = Path(path)
     if is_zarr(path):
-        return list(_open_zarr(path))
+        return list(_open_zarr(path, masked))
     if Format.of(path) is Format.TIFF:
-        return _read_tiff(path, lazy=True)
+        return _read_tiff(path, lazy=True, masked=masked)
     return read_image(path)
 
 
-def _open_zarr(path: Path) -> Iterator[ImageData]:
+def _open_zarr(path: Path, masked: bool = False) -> Iterator[ImageData]:
     """Every image of an OME-Zarr folder, lazily."""
-    for image in open_ome_zarr(path):
+    for image in open_ome_zarr(path, masked):
         found = _oriented(image.levels, image.letters, image.calibration, image.name)
         yield replace(found, notes=image.notes)
 
@@ -195,8 +202,11 @@ def _in_memory(image: ImageData, path: Path) -> ImageData:
     pixels = math.prod(map(int, image.data.shape))
     check_room(path, pixels * image.data.dtype.itemsize)
     with readable(path):
-        data = native_order(np.ascontiguousarray(image.data))
-    return replace(image, data=data, coarser=())
+        data: Any = image.data
+        data = data.compute() if hasattr(data, "compute") else data
+        if not isinstance(data, np.ma.MaskedArray):
+            data = np.ascontiguousarray(data)
+    return replace(image, data=native_order(data), coarser=())
 
 
 def _read_picture(path: Path) -> ImageData:
@@ -206,7 +216,7 @@ def _read_picture(path: Path) -> ImageData:
     return ImageData(data, image_name(path), space, rgb=data.ndim == 3)
 
 
-def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
+def _read_tiff(path: Path, lazy: bool = False, masked: bool = False) -> list[ImageData]:
     """Every series of a TIFF, or the label image it is."""
     zarr = import_zarr(path) if lazy else None
     with open_tiff(path) as tiff:
@@ -229,10 +239,11 @@ def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
         images = [
             _from_series(
                 one,
-                _pixels(one, path, number, zarr),
+                _pixels(one, path, number, zarr, masked),
                 calibration,
                 name,
                 tiff.is_imagej,
+                masked,
             )
             for number, (one, calibration, name) in enumerate(
                 zip(series, calibrations, names, strict=True)
@@ -242,7 +253,7 @@ def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
 
 
 def _pixels(
-    series: tifffile.TiffPageSeries, path: Path, number: int, zarr: Any
+    series: tifffile.TiffPageSeries, path: Path, number: int, zarr: Any, masked: bool
 ) -> list[np.ndarray] | list[da.Array]:
     """The finest level of a series, or with the package zarr all, lazily."""
     if zarr is None:
@@ -252,7 +263,7 @@ def _pixels(
         for level in range(len(series.levels))
     )
     opened = (zarr.open_array(store, mode="r") for store in stores)
-    return [lazy_array(array, path, LIBRARIES) for array in opened]
+    return [lazy_array(array, path, LIBRARIES, masked) for array in opened]
 
 
 def _from_set(
@@ -342,13 +353,15 @@ def _from_series(
     calibration: Calibration,
     name: str,
     imagej: bool,
+    masked: bool,
 ) -> ImageData:
     """One series of a TIFF as an image."""
     finest = series.levels[0]
     letters, page = finest.axes.lower(), finest.keyframe
     absent = (0, 0) if finest.dataoffset is not None else absent_pieces(finest.pages)
     found = _shown(levels, page, letters, calibration, name, imagej)
-    return replace(found, notes=absent_notes(*absent))
+    lost = unreadable_notes(levels[0]) if masked else ()
+    return replace(found, notes=(*absent_notes(*absent), *lost))
 
 
 def _shown(

@@ -215,6 +215,18 @@ def test_labels_made_elsewhere_are_measured(open_dock, qtbot) -> None:
     assert "measure again" in panel.hint.text()
 
 
+def test_a_turned_layer_is_said_to_be_measured_in_its_own_axes(
+    open_dock, qtbot
+) -> None:
+    def fill(viewer: Any) -> None:
+        viewer.add_labels(squares(), name="turned", affine=np.diag([0.5, 0.5, 1]))
+
+    viewer, dock = open_dock(fill)
+    run(dock.panel, qtbot)
+    assert viewer.layers["turned"].features["area [pixel^2]"].tolist() == [48, 100]
+    assert "without the rotation, shear or affine" in dock.status.text.text()
+
+
 def test_the_table_sorts_and_leads_to_a_nucleus(open_dock, qtbot) -> None:
     viewer, dock = open_dock(plain_labels)
     run(dock.panel, qtbot)

@@ -7,7 +7,7 @@ is asked, since measurements, corrections and journals of another image look sou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 from weakref import WeakKeyDictionary, ref
@@ -15,11 +15,13 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.io.formats import IMAGES, Format, image_name
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.plugin.layers.axes import CHANNEL_NAMES, axis_names, first_level
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.proofreading.journal import fingerprint, fingerprints
+from napari_pmrnet.segmentation.stack import OF_MIDDLE, Stack
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -32,7 +34,9 @@ _ENDING = re.compile(
 """Text after the name of an image in the name of its labels, such as ``_labels``."""
 
 _ties: WeakKeyDictionary[Layer, ref[Image]] = WeakKeyDictionary()
-_seen: WeakKeyDictionary[Layer, tuple[ref[np.ndarray], set[str]]] = WeakKeyDictionary()
+_seen: WeakKeyDictionary[
+    Layer, dict[bool, tuple[Callable[[], Any], Container[str]]]
+] = WeakKeyDictionary()
 
 
 def tie(labels: Labels, image: Image, seen: str | None = None) -> None:
@@ -103,8 +107,9 @@ def image_for(
     tied = _ties.get(plain(labels))
     if tied is not None:
         image = tied()
-        there = image is not None and image in layers
-        return image if there and _may_be(image, told.fingerprint) else None
+        if image is None or image not in layers:
+            return None
+        return image if _may_be(image, told.fingerprint) else None
     shape = first_level(labels).shape
     possible = [
         layer
@@ -112,7 +117,7 @@ def image_for(
         if is_source(layer) and _shape(layer, viewer_names) == shape
     ]
     if told.fingerprint:
-        known = {image: _prints(image) for image in possible}
+        known = {image: _prints(image, told.fingerprint) for image in possible}
         same = [image for image in possible if told.fingerprint in known[image]]
         if same:
             alike = [image for image in same if image.name == told.image]
@@ -131,7 +136,7 @@ def image_for(
 
 def _may_be(image: Image, seen: str | None) -> bool:
     """Tell whether an image can be the one that had a fingerprint."""
-    known = _prints(image)
+    known = _prints(image, seen or "")
     return not seen or not known or seen in known
 
 
@@ -154,18 +159,44 @@ def _shape(image: Image, viewer_names: Sequence[str]) -> tuple[int, ...]:
     )
 
 
-def _prints(image: Image) -> set[str]:
-    """Fingerprints of an image in memory and of its channels; none of another one."""
+def _prints(image: Image, like: str) -> Container[str]:
+    """Fingerprints of an image and of its channels, of the kind that one is.
+
+    Of an image that is not in memory there are only those of its middle.
+    """
     data = first_level(image)
-    if type(data) is not np.ndarray:
-        return set()
-    seen, found = _seen.get(image, (None, set()))
-    if seen is None or seen() is not data:
-        names = axis_names(image)
-        axes = (axis for axis, name in enumerate(names) if name in CHANNEL_NAMES)
-        found = fingerprints(data, next(axes, None), bool(image.rgb))
-        _seen[image] = ref(data), found
+    names = axis_names(image)
+    axis = next((i for i, name in enumerate(names) if name in CHANNEL_NAMES), None)
+    middle = like.startswith(OF_MIDDLE)
+    if not middle and type(data) is not np.ndarray:
+        return ()
+    seen = _seen.setdefault(image, {})
+    held, found = seen.get(middle, (None, ()))
+    if held is None or held() is not data:
+        rgb = bool(image.rgb)
+        if middle:
+            others = tuple(name for i, name in enumerate(names) if i != axis)
+            found = _middles(Stack(data, others, axis, rgb))
+        else:
+            found = fingerprints(data, axis, rgb)
+        seen[middle] = _weakly(data), found
     return found
+
+
+def _weakly(data: Any) -> Callable[[], Any]:
+    """A reference to pixels that keeps none in memory; what lies on disk is small."""
+    return ref(data) if type(data) is np.ndarray else lambda: data
+
+
+def _middles(stack: Stack) -> set[str]:
+    """Fingerprints of the middle of every channel; none of what cannot be read."""
+    channels: list[int | None] = [None]
+    if stack.channel_axis is not None:
+        channels += range(stack.data.shape[stack.channel_axis])
+    try:
+        return {stack.print_of_middle(channel) for channel in channels}
+    except (PMRNetError, OSError):
+        return set()
 
 
 def _longest(images: Sequence[Image], names: Sequence[str], exact: bool) -> list[Image]:

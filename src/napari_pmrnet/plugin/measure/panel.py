@@ -163,7 +163,6 @@ class MeasurePanel(QWidget):
         specimen = self._snapshot()
         if specimen is not None:
             whole, keywords = export_arguments(there(self._layer))
-            self._unkept = unkept(there(self._layer))
             given = path, kind, specimen, whole, keywords, overwrite
             self._start(f"Writing '{path}'", exporting, *given)
 
@@ -251,7 +250,7 @@ class MeasurePanel(QWidget):
             self.said.emit(str(error), "error")
             return None
         self._dirty.clear()
-        self._job = layer, specimen
+        self._job, self._unkept = (layer, specimen), unkept(layer)
         return specimen
 
     def _start(self, task: str, job: Callable[..., Any], *args: Any) -> None:
@@ -280,10 +279,11 @@ class MeasurePanel(QWidget):
         elif not present:
             self.said.emit(f"'{specimen.name}' was removed meanwhile.", "warning")
         elif specimen.fault:
-            text = f"Measured {len(outcome)} nuclei. {specimen.fault}"
+            text = f"Measured {len(outcome)} nuclei{self._unkept}. {specimen.fault}"
             self.said.emit(text, "warning")
         else:
-            self.said.emit(f"Measured {len(outcome)} nuclei.", "good")
+            text = f"Measured {len(outcome)} nuclei{self._unkept}."
+            self.said.emit(text, "good")
 
     def _keep(self, layer: Labels, table: pd.DataFrame, specimen: Specimen) -> None:
         """Keep measurements with the status that the nuclei have by now."""

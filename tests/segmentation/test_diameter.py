@@ -20,6 +20,7 @@ from napari_pmrnet.segmentation.diameter import (
     LARGE,
     LEAST_SCALE,
     MOST_SCALE,
+    SHRINK,
     SMALL,
     DiameterEstimate,
     choose_scale,
@@ -288,7 +289,7 @@ def test_trust_falls_with_flows_that_lead_elsewhere(
 
     right = seen(-place / length)
     weak = seen(-0.3 * place / length)
-    assert right.diameter == pytest.approx(20, rel=0.05)
+    assert right.diameter == pytest.approx(SHRINK * 20, rel=0.05)
     assert right.trust > 2 * weak.trust > 0
     assert seen(np.zeros_like(place)).trust < 0.1 * right.trust
 

@@ -64,6 +64,8 @@ class Hands:
         self.layer.mode = "pan_zoom"
 
     def script(self) -> None:
+        if not self.layer.visible:  # napari fails at a slice that it did not draw
+            return
         y, x = map(int, self.place())
         with self.layer.block_history():
             at = np.array([y]), np.array([x])

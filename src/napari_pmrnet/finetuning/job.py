@@ -23,6 +23,7 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.io.json_lines import JsonLines
 from napari_pmrnet.io.write import replace_file, unwritable
+from napari_pmrnet.settings import AUTOMATIC
 
 ABOUT, LOG, WEIGHTS, CHECKPOINT, LOCK = (
     "job.json",
@@ -284,10 +285,12 @@ class Job:
 
 
 def digest_of(corrections: Sequence[Corrections]) -> str:
-    """SHA-256 (hexadecimal) of the names, images and labels of corrections."""
+    """SHA-256 (hexadecimal) of all that corrections hold."""
     digest = hashlib.sha256()
     for one in corrections:
         for part in (one.image, one.labels, np.asarray(one.reviewed, np.int64)):
             digest.update(f"{one.name} {part.shape} {part.dtype.str}".encode())
             digest.update(np.ascontiguousarray(part).tobytes())
+        if one.limits != AUTOMATIC:  # not in the jobs of version 0.1
+            digest.update(one.limits.encode())
     return digest.hexdigest()

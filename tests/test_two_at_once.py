@@ -64,7 +64,7 @@ WRITERS: dict[str, Writer] = {
     "a.safetensors": save,
 }
 ROUNDS = pytest.mark.parametrize(
-    "rounds", [3, pytest.param(200, marks=pytest.mark.slow)]
+    "rounds", [3, pytest.param(50, marks=pytest.mark.slow)]
 )
 
 

@@ -46,6 +46,7 @@ class FakeSegmentation:
     notes: tuple[str, ...] = ()
     seconds: float = 0.1
     diameter: float | None = None
+    other_diameter: float | None = None
 
     def relabel(self, settings: Settings) -> FakeSegmentation:
         return make_segmentation(self.maps["probability"], settings)

@@ -7,11 +7,12 @@ import pytest
 
 from napari_pmrnet.segmentation.predict import (
     Progress,
+    grid_for,
     predict,
     run_to_end,
     take_flows,
 )
-from napari_pmrnet.segmentation.tiles import TileStore
+from napari_pmrnet.segmentation.tiles import TileStore, touch
 
 from .conftest import Reader
 
@@ -47,6 +48,22 @@ def test_tiles_that_are_kept_are_not_predicted_again(reader: Reader, image) -> N
     again = run_to_end(predict(reader, image, store=store)).maps
     assert reader.tiles == before
     np.testing.assert_array_equal(again["probability"], expected["probability"])
+
+
+def test_the_network_does_not_run_where_there_is_nothing(reader: Reader) -> None:
+    image = np.full((3, 1500, 1500), 0.05, np.float32)
+    image += np.random.default_rng(0).random(image.shape, np.float32) / 50
+    image[:, 700:720, 20:40] += 0.1
+    maps = run_to_end(predict(reader, image)).maps["probability"]
+    _, grid = grid_for(reader, (1500, 1500), 1.0)
+    holding = [
+        box for box in grid.boxes() if touch(box, (slice(700, 720), slice(20, 40)))
+    ]
+    assert 0 < reader.tiles == len(holding) < len(grid.boxes())
+    np.testing.assert_allclose(
+        maps[700:720, 20:40], image[0, 700:720, 20:40], atol=1e-5
+    )
+    assert not maps[:, 1200:].any()
 
 
 class Small(Reader):

@@ -5,11 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pmrnet.segmentation.tiles import (
+    GRAIN,
     STEP,
     Blend,
     TileGrid,
     blend_weights,
     fitting_side,
+    is_empty,
     longest_side,
     starts,
 )
@@ -99,3 +101,29 @@ def test_a_box_lists_the_windows_that_touch_it_where_they_were() -> None:
         for b in every
         if b[0].start < 20 and b[1].start < 310 and b[1].stop > 300
     )
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([0.1, 0.5, 0.9, 1.0, 2.4]),
+    st.integers(0, 99),
+)
+def test_a_square_that_stands_out_is_never_empty(
+    height: int, width: int, scale: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    tiles = np.full((2, 3, height, width), 0.5, np.float32)
+    tiles += 0.02 * rng.random(tiles.shape, np.float32)
+    assert is_empty(tiles, scale).all()
+    side = 2 * max(1, round(GRAIN / scale))
+    y, x = (int(rng.integers(0, max(1, n - side))) for n in (height, width))
+    tiles[1, int(rng.integers(3)), y : y + side, x : x + side] -= 0.1
+    filled = height <= side and width <= side
+    assert is_empty(tiles, scale).tolist() == [True, filled]
+
+
+def test_a_tile_without_a_whole_square_counts_pixel_by_pixel() -> None:
+    tiles = np.zeros((1, 3, 1, 9), np.float32)
+    tiles[..., 4] = 0.1
+    assert not is_empty(tiles, 0.1).any()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_pmrnet.segmentation.tiles import (
     TileGrid,
     TileStore,
     fitting_side,
+    is_empty,
     longest_side,
 )
 
@@ -81,7 +82,8 @@ def predict(
 
     All tiles of an image have the one size that covers it with the fewest pixels, see
     `grid_for`. Their places are those of the whole image. A model that sees images
-    whole has one tile, whatever the size of the image.
+    whole has one tile, whatever the size of the image. In tiles that are empty, see
+    `is_empty`, nothing is found.
 
     Running out of device memory halves the batch and at last goes to the CPU; both are
     noted. The tiles and their places stay the same.
@@ -124,22 +126,20 @@ def predict(
     store = store or TileStore()
     while pending:
         boxes, unknown = _leading(pending, store, batch_size)
-        new: Iterable[np.ndarray] = ()
+        new: Iterator[np.ndarray] = iter(())
         if unknown:
             try:
-                new = model.predict_tiles(
-                    grid.cut(part, unknown, origin), extra_maps, seen, flips
-                )
+                tiles = grid.cut(part, unknown, origin)
+                new = _maps_of(model, tiles, scale, extra_maps, seen, flips)
             except RuntimeError as error:
                 if not _out_of_memory(error) or model.device.type == "cpu":
                     raise
                 batch_size, model = _retreat(model, len(unknown), notes)
                 continue
-        predicted = iter(new)
         for box in boxes:
             maps = store.get(box)
             if maps is None:
-                maps = next(predicted)
+                maps = next(new)
                 store.add(box, maps)
             blend.add([box], [maps])
         del pending[: len(boxes)]
@@ -147,6 +147,26 @@ def predict(
         yield Progress(done, total, f"tile {done} of {total} on {model.device}")
     maps = dict(zip(names, blend.result(), strict=True))
     return Prediction(maps, model.runs_on, tuple(notes))
+
+
+def _maps_of(
+    model: Model,
+    tiles: np.ndarray,
+    scale: float,
+    extra_maps: bool,
+    seen: tuple[int, int],
+    flips: bool,
+) -> Iterator[np.ndarray]:
+    """Maps of tiles (N, 3, h, w); the network does not run for those that are empty."""
+    empty = np.zeros(len(tiles), bool)
+    if not model.card.label_kind.sees_whole:
+        empty = is_empty(tiles, scale)
+    maps = iter(())
+    if not empty.all():
+        maps = iter(model.predict_tiles(tiles[~empty], extra_maps, seen, flips))
+    shape = len(model.map_names(extra_maps)), *tiles.shape[2:]
+    nothing = np.zeros(shape, np.float32)
+    return iter([nothing if is_so else next(maps) for is_so in empty])
 
 
 def grid_for(

@@ -186,6 +186,55 @@ class TileGrid:
         return np.pad(part, [(0, 0), *missing], mode="reflect")
 
 
+EMPTY = 0.04
+"""Range of intensities, of those from black to white, below which a tile is empty.
+
+Half of the least around any annotated nucleus: `scripts/experiments/empty_tiles.py`.
+"""
+
+GRAIN = 2
+"""Side of the squares whose means are compared, in pixels as the network sees them."""
+
+
+def is_empty(tiles: np.ndarray, scale: float) -> np.ndarray:
+    """Tell which tiles hold nothing that the network could see.
+
+    Parameters
+    ----------
+    tiles : ndarray of float32, shape (N, C, h, w)
+        Between 0 and 1 within the intensity limits.
+    scale : float
+        Pixels the network sees for each pixel of the image.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+    """
+    return intensity_range(tiles, scale) < EMPTY
+
+
+def intensity_range(tiles: np.ndarray, scale: float) -> np.ndarray:
+    """Range of the means over squares of `GRAIN`, of the colour with the largest.
+
+    Parameters
+    ----------
+    tiles, scale
+        As for `is_empty`.
+
+    Returns
+    -------
+    ndarray of float32, shape (N,)
+    """
+    side = max(1, round(GRAIN / scale))
+    count, colours, height, width = tiles.shape
+    if side > 1 and min(height, width) >= side:
+        rows, columns = height // side, width // side
+        squares = tiles[:, :, : rows * side, : columns * side]
+        squares = squares.reshape(count, colours, rows, side, columns, side)
+        tiles = squares.mean((3, 5))
+    return np.ptp(tiles, axis=(2, 3)).max(axis=1)
+
+
 def touch(a: Box, b: Box) -> bool:
     """Tell whether two boxes share a pixel."""
     return all(p.start < q.stop and q.start < p.stop for p, q in zip(a, b, strict=True))

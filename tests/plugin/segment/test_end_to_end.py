@@ -29,7 +29,9 @@ def test_the_dock_and_a_script_agree(make_napari_viewer_proxy, manifest, qtbot):
     assert np.array_equal(labels, expected.labels)
     assert abs(int(labels.max()) - int(truth.max())) <= 0.3 * truth.max()
     for kind, values in expected.maps.items():
-        assert np.array_equal(viewer.layers[f"cells {kind}"].data, values)
+        # Sums go by the threads at hand, which drawing labels changes in this process.
+        shown = viewer.layers[f"cells {kind}"].data
+        np.testing.assert_allclose(shown, values, atol=1e-6)
     qtbot.waitUntil(lambda: dock.model_panel.device.combo.count() > 1)
     dock.run_panel.run_button.click()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled, timeout=240_000)

@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.axes import camera_of
+from napari_pmrnet.plugin.layers.overlay import Overlay
 from napari_pmrnet.plugin.qt import Signal, there
-from napari_pmrnet.plugin.review.overlay import Overlay
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place

@@ -35,6 +35,7 @@ from napari_pmrnet.plugin.segment.controller import RELABELLED, Session
 from napari_pmrnet.plugin.segment.image_panel import ImagePanel
 from napari_pmrnet.plugin.segment.jobs import lies_at, proposed_path
 from napari_pmrnet.plugin.segment.run_panel import RunPanel
+from napari_pmrnet.plugin.segment.size_guide import SizeGuide
 from napari_pmrnet.plugin.widgets import (
     model_chooser,
     preferences,
@@ -43,12 +44,13 @@ from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import Scrolling, column_of, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
-from napari_pmrnet.segmentation.stack import Stack
+from napari_pmrnet.segmentation.stack import Stack, StackSegmentation
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_pmrnet.segmentation import Segmentation
     from napari_pmrnet.segmentation.plane import Plane
 
 RELABEL_DELAY = 10
@@ -79,6 +81,8 @@ class SegmentNuclei(Dock):
         self.image_panel = ImagePanel(viewer, self.form)
         self.model_panel = ModelPanel(self.form)
         self.run_panel = RunPanel()
+        self._guide = SizeGuide(viewer)
+        self._other: float | None = None
         self.status = self.run_panel.status
         self._relabel_timer = self._timer(RELABEL_DELAY, self._relabel)
         self._remember_timer = self._timer(REMEMBER_DELAY, self._remember)
@@ -210,6 +214,7 @@ class SegmentNuclei(Dock):
             self._remember()
         self.session.release()
         self.image_panel.release()
+        self._guide.release()
 
     def _lay_out(self) -> None:
         """Form on top, scrolling where the window is low; buttons always in view."""
@@ -225,12 +230,15 @@ class SegmentNuclei(Dock):
         """Wire the parts together."""
         panel, run, session = self.image_panel, self.run_panel, self.session
         panel.failed.connect(self._complain)
+        panel.described.connect(self._show_size)
+        panel.size_button.toggled.connect(self._show_size)
         panel.pixel_size.committed.connect(self._correct_pixel_size)
         self.form.changed.connect(self._on_setting)
         run.run_button.clicked.connect(self.run)
         run.cancel_button.clicked.connect(self.cancel)
         run.export_button.clicked.connect(self.export_labels)
         run.defaults_button.clicked.connect(self.restore_defaults)
+        run.size_button.clicked.connect(self._take_other_size)
         run.relabel_requested.connect(self._relabel_in_new_layer)
         session.started.connect(self._on_started)
         session.progressed.connect(self._on_progress)
@@ -280,6 +288,8 @@ class SegmentNuclei(Dock):
         if name == "model":
             self.model_panel.follow()
             self._name_kind()
+        if name == "diameter":
+            self._show_size()
         if name in RELABELLED and not self._relabel_timer.isActive():
             self._relabel_timer.start()
 
@@ -306,6 +316,8 @@ class SegmentNuclei(Dock):
 
     def _on_started(self) -> None:
         self.run_panel.set_running(True)
+        self._other = None
+        self.run_panel.offer_size(None)
         self.say("Starting...")
 
     def _on_progress(self, done: int, total: int, message: str) -> None:
@@ -329,6 +341,41 @@ class SegmentNuclei(Dock):
         self._progress_timer.stop()
         self.run_panel.set_running(self.session.is_running)
         self._relabel_timer.start()
+        self._show_size()
+
+    def _shown_result(self) -> Segmentation | None:
+        """What was found on the plane of the image that is on show."""
+        layer = self.image_panel.layer
+        try:
+            title = "" if layer is None else self.image_panel.plane().title
+        except ImageError:
+            return None
+        result = self.session.results.find(layer, title)
+        found = None if result is None else result.segmentation
+        return None if isinstance(found, StackSegmentation) else found
+
+    def _show_size(self) -> None:
+        """Draw what nuclei are taken to measure, if asked for or in doubt."""
+        layer, found = self.image_panel.layer, self._shown_result()
+        across, other = self.form.values()["diameter"], None
+        if across is None and found is not None:
+            across, other = found.diameter, found.other_diameter
+        if other != self._other:
+            self._other = other
+            self.run_panel.offer_size(other)
+            if other is not None:
+                self.image_panel.size_button.setChecked(True)
+        sizes = [size for size in (across, other) if size is not None]
+        if layer is not None and sizes and self.image_panel.size_button.isChecked():
+            self._guide.show(layer, sizes)
+        else:
+            self._guide.release()
+
+    def _take_other_size(self) -> None:
+        """Segment again for the other diameter that was seen."""
+        if self._other is not None:
+            self.form.fields["diameter"].set_value(round(self._other, 1))
+            self.run()
 
     def _on_exported(self, path: Path) -> None:
         self.say(f"Written to {path}{self._unkept}", "good")

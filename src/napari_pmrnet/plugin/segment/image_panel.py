@@ -28,6 +28,7 @@ from napari_pmrnet.plugin.layers.pixel_size import (
 from napari_pmrnet.plugin.layers.source_image import is_source
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
+from napari_pmrnet.plugin.segment.size_guide import size_button
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import text_label
@@ -125,6 +126,7 @@ class ImagePanel(QWidget):
     """Chooses what is segmented and follows the layer list of the viewer."""
 
     changed = Signal()
+    described = Signal()
     failed = Signal(str)
 
     def __init__(self, viewer: ViewerModel, form: SettingsForm) -> None:
@@ -140,6 +142,8 @@ class ImagePanel(QWidget):
         self.channel = form.choice("channel")
         self.limits = form.choice("limits")
         self.pixel_size = PixelSizeField()
+        self.size_button = size_button()
+        form.fields["diameter"].row.addWidget(self.size_button)
         self.areas = AreaRows(viewer, self)
         self.image.setToolTip("Image layer to segment; results are named after it.")
         rows = QFormLayout(self)
@@ -300,3 +304,4 @@ class ImagePanel(QWidget):
         self.pixel_size.setEnabled(layer is not None)
         if layer is not None and layer.ndim >= 2:
             self.pixel_size.set_value(pixel_size(layer), pixel_unit(layer))
+        self.described.emit()

@@ -8,6 +8,10 @@ from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.layout import Notice, row_of, stack
 from napari_pmrnet.plugin.widgets.status import RunLine
 
+TWO_SIZES = (
+    "Two sizes of nuclei were seen. Yellow circle: the one used; blue: the other."
+)
+
 
 class RunPanel(QWidget):
     """Buttons, progress bar and status; it knows nothing of segmentation."""
@@ -21,12 +25,15 @@ class RunPanel(QWidget):
         self.cancel_button = self.line.cancel_button
         self.relabel_button = QPushButton("Label anew in another layer")
         self.notice = Notice(self.relabel_button)
+        self.size_button = QPushButton()
+        self.size_notice = Notice(self.size_button)
         self.export_button = QPushButton("Export labels...")
         self.defaults_button = QPushButton("Restore defaults")
         stack(
             self,
             self.line,
             self.notice,
+            self.size_notice,
             row_of((self.export_button, 1), (self.defaults_button, 1)),
             spacing=6,
         )
@@ -38,6 +45,12 @@ class RunPanel(QWidget):
         if self.status.text.text() in ("", _greeting(self.run_button.text())):
             self.status.text.setText(_greeting(name))
         self.run_button.setText(name)
+
+    def offer_size(self, across: float | None) -> None:
+        """Offer to segment again for nuclei of another diameter; None: no longer."""
+        if across is not None:
+            self.size_button.setText(f"Segment at {across:.0f} pixels")
+        self.size_notice.show_text("" if across is None else TWO_SIZES)
 
     def set_running(self, running: bool) -> None:
         """Swap which of run and cancel can be pressed."""

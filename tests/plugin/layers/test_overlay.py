@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_pmrnet.plugin.review.overlay import NAME, PARTS, Overlay, rims, segments
+from napari_pmrnet.plugin.layers.overlay import NAME, PARTS, Overlay, rims, segments
 
 BOX = (slice(10, 14), slice(20, 24))
 

@@ -1,4 +1,4 @@
-"""Overlay of a review: the current outline, a preview, a drawn line."""
+"""Lines over a layer: outlines, previews, a drawn line, circles of a size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_pmrnet.plugin.qt import single_shot
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
 
     from napari_pmrnet.segmentation.tiles import Box
 
@@ -26,21 +26,26 @@ TOLERANCE = 0.1
 DOT = 0.35
 CURRENT = "#ffe14d"
 DRAWN = "#ffffff"
+CORNERS = 48
 PARTS = ("#4dd2ff", "#ff4df0", "#8dff4d", "#ff9a3d", "#b98dff")
 
 
 class Overlay:
-    """Lines over a Labels layer, in a layer of their own that goes with the review.
+    """Lines over a layer, in a layer of their own that goes with what draws them.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-    labels : napari.layers.Labels
+    over : napari.layers.Labels or Image
         Layer whose pixels the marks are on.
+    name : str
+        Of the layer of the marks.
     """
 
-    def __init__(self, viewer: ViewerModel, labels: Labels) -> None:
-        self._viewer, self._labels = viewer, labels
+    def __init__(
+        self, viewer: ViewerModel, over: Labels | Image, name: str = NAME
+    ) -> None:
+        self._viewer, self._over, self._name = viewer, over, name
         self._layer: Vectors | None = None
         self._parts: dict[str, list[tuple[np.ndarray, str]]] = {}
         # A gesture may change the marks several times; they are drawn once.
@@ -73,8 +78,18 @@ class Overlay:
         ]
         self._show("drawn", [(arm, DRAWN) for arm in arms])
 
+    def circles(self, circles: Sequence[tuple[Sequence[float], float, str]]) -> None:
+        """Mark circles: middle (y, x) and diameter in pixels, and colour, of each."""
+        self._show(
+            "circles",
+            [
+                (segments(circle(middle, across)), colour)
+                for middle, across, colour in circles
+            ],
+        )
+
     def clear(self, *kinds: str) -> None:
-        """Take marks away: ``current``, ``preview``, ``drawn``; by default all."""
+        """Take marks away: ``current``, ``preview``, ``drawn``, ``circles``; or all."""
         gone = [self._parts.pop(kind, None) for kind in kinds or tuple(self._parts)]
         if any(gone):
             self._soon.start()
@@ -111,7 +126,7 @@ class Overlay:
         if parts:
             colours = ColorArray([colour for _, colour in parts])
             layer.edge_color = np.repeat(colours, [len(p) for p, _ in parts], axis=0)
-            step = float(np.mean(np.abs(self._labels.scale)))
+            step = float(np.mean(np.abs(self._over.scale[-2:])))
             width = SCREEN_WIDTH / max(camera_of(self._viewer).zoom * step, 1e-9)
             if abs(width / layer.edge_width - 1) > TOLERANCE:
                 layer.edge_width = width
@@ -121,10 +136,10 @@ class Overlay:
         layer = Vectors(
             np.zeros((0, 2, 2)),
             ndim=2,
-            name=NAME,
+            name=self._name,
             vector_style="line",
             opacity=1.0,
-            **spatial_metadata(self._labels),
+            **spatial_metadata(self._over),
         )
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = active
@@ -153,3 +168,9 @@ def segments(path: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
     """Pieces of a line through places (y, x), as start and direction (n, 2, 2)."""
     corners = np.asarray(path, float).reshape(-1, 2)
     return np.stack([corners[:-1], np.diff(corners, axis=0)], axis=1)
+
+
+def circle(middle: Sequence[float], across: float) -> np.ndarray:
+    """Corners (`CORNERS` + 1, 2) of a closed circle, in pixels."""
+    angles = np.linspace(0, 2 * np.pi, CORNERS + 1)
+    return middle + across / 2 * np.column_stack([np.sin(angles), np.cos(angles)])

@@ -1,0 +1,84 @@
+"""The size of a typical nucleus, drawn as a circle on the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtWidgets import QPushButton
+
+from napari_pmrnet.plugin.layers.axes import camera_of, first_level
+from napari_pmrnet.plugin.layers.overlay import CURRENT, PARTS, Overlay
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+NAME = "nucleus size"
+COLOURS = (CURRENT, PARTS[0])
+"""Of the diameter that is used, and of another one that was seen."""
+
+GAP = 1.2
+BUTTON_WIDTH = 28
+
+
+class SizeGuide:
+    """Circles side by side in the middle of what is on show.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._overlay: Overlay | None = None
+        self._over: Image | None = None
+
+    def show(self, image: Image, diameters: Sequence[float]) -> None:
+        """Draw circles of these diameters, in pixels of an image."""
+        if self._over is not image:
+            self.release()
+        if self._overlay is None:
+            self._overlay, self._over = Overlay(self._viewer, image, NAME), image
+        y, x = self._middle(image)
+        apart = GAP * sum(diameters) / 2 if len(diameters) > 1 else 0.0
+        places = np.linspace(-apart / 2, apart / 2, len(diameters)) if apart else (0.0,)
+        self._overlay.circles(
+            [
+                ((y, x + place), across, colour)
+                for place, across, colour in zip(
+                    places, diameters, COLOURS, strict=False
+                )
+            ]
+        )
+
+    def release(self) -> None:
+        """Take the circles away."""
+        if self._overlay is not None:
+            self._overlay.release()
+        self._overlay = self._over = None
+
+    def _middle(self, image: Image) -> np.ndarray:
+        """Pixel (y, x) of an image in the middle of the canvas, or nearest to it."""
+        point = np.array(self._viewer.dims.point, float)
+        point[-2:] = camera_of(self._viewer).center[-2:]
+        place = np.asarray(image.world_to_data(point[-image.ndim :]))[-2:]
+        shape = first_level(image).shape
+        height, width = shape[-3:-1] if image.rgb else shape[-2:]
+        return np.clip(place, 0, (height - 1, width - 1))
+
+
+def size_button() -> QPushButton:
+    """Button that shows and hides the circle of a typical nucleus."""
+    button = QPushButton()
+    button.setText("\N{LARGE CIRCLE}")
+    button.setCheckable(True)
+    button.setFixedWidth(BUTTON_WIDTH)
+    button.setAccessibleName("Draw a typical nucleus on the image")
+    button.setToolTip(
+        "<span>Draw a circle of this diameter in the middle of the view: that of the "
+        "nuclei that were found, unless you set one.</span>"
+    )
+    return button

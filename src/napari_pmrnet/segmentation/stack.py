@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Generator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -290,6 +291,21 @@ def segment_planes(
     WeightsError
         If the model is missing or altered.
     """
+    with nullcontext() if store is None else store:
+        steps = _planes_of(stack, settings, model, name, link, maps, store)
+        return (yield from steps)
+
+
+def _planes_of(
+    stack: Stack,
+    settings: Settings,
+    model: Model | None,
+    name: str,
+    link: str | None,
+    maps: bool,
+    store: LabelStore | None,
+) -> Generator[Progress, None, StackSegmentation]:
+    """Steps of `segment_planes`."""
     started = time.perf_counter()
     check_stack(stack, name)
     model = yield from ready_model(settings, model)

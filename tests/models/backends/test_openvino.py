@@ -53,11 +53,38 @@ def test_threads_do_not_mix_their_windows(by_openvino: Model) -> None:
 
 
 @needs_openvino
+def test_tiles_beside_each_other_are_as_tiles_alone(by_openvino: Model) -> None:
+    assert by_openvino.at_once == min(2, torch.get_num_threads())
+    many = [tiles(1, 64, 96, seed) for seed in range(5)]
+    options = {"extra": True, "size": (96, 128), "flips": True}
+    begun = [by_openvino.begin(one, **options) for one in many]
+    for one, answer in zip(many, begun, strict=True):
+        alone = by_openvino.predict_tiles(one, **options)
+        np.testing.assert_array_equal(answer(), alone)
+
+
+@needs_openvino
+def test_sizes_that_were_let_go_serve_again(
+    by_openvino: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_pmrnet.models.backends import openvino
+
+    monkeypatch.setattr(openvino, "MOST_PIXELS", 64 * 64)
+    monkeypatch.setattr(openvino, "MOST_SHAPES", 2)
+    sizes = [tiles(1, side, 64) for side in (64, 96, 32, 64, 32, 64)]
+    first = [by_openvino.predict_tiles(one) for one in sizes]
+    assert len(by_openvino.backend._compiled) == 2
+    begun = [by_openvino.begin(one) for one in sizes]
+    for one, answer in zip(first, begun, strict=True):
+        np.testing.assert_array_equal(answer(), one)
+
+
+@needs_openvino
 def test_a_result_stays_when_the_next_one_is_made(by_openvino: Model) -> None:
-    first = by_openvino.backend(torch.from_numpy(tiles(1, 64, 64)))
-    kept = first.logits.clone()
-    by_openvino.backend(torch.from_numpy(tiles(1, 64, 64, seed=1)))
-    assert torch.equal(first.logits, kept)
+    first = by_openvino.predict_tiles(tiles(1, 64, 64))
+    kept = first.copy()
+    by_openvino.predict_tiles(tiles(1, 64, 64, seed=1))
+    np.testing.assert_array_equal(first, kept)
 
 
 @needs_openvino

@@ -1,4 +1,4 @@
-"""OpenVINO runs the network on a processor: one compiled model for a tile size.
+"""OpenVINO runs the network on a processor, compiled for every size of tile.
 
 Converting takes seconds, compiling half of one, so what was converted is kept on disk
 under the hash of the weights.
@@ -11,6 +11,8 @@ import os
 import shutil
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -31,7 +33,12 @@ from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.network.pmrnet import check_size
 
 _FILE = "network.xml"
+STREAMS = 2
+"""Tiles that are under way at once, each on its share of the processor."""
 MOST_PIXELS = 1_000_000
+"""Pixels of tiles that memory is kept for; a million of them take a gigabyte."""
+MOST_SHAPES = 16
+"""Tile sizes that are kept compiled, at about 50 MB each."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +46,9 @@ logger = logging.getLogger(__name__)
 class OpenVINOBackend:
     """The inference form of PMRNet in OpenVINO.
 
-    Tiles go through one by one, each on all threads that PyTorch may use. Calls from
-    several threads wait for each other.
+    A tile runs on all threads that PyTorch may use, or beside others on a share of
+    them, which wastes less of each; the maps are equal to the last bit. May be called
+    by several threads.
 
     Parameters
     ----------
@@ -69,40 +77,54 @@ class OpenVINOBackend:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "ENABLE_CPU_PINNING": False,
         }
-        self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self.at_once = min(STREAMS, torch.get_num_threads())
+        self._compiled: OrderedDict[tuple[int, int, int], Any] = OrderedDict()
         self._lock = Lock()
 
-    def __call__(self, tiles: Tensor) -> Maps:
+    def begin(self, tiles: Tensor, beside: bool = False) -> Callable[[], Maps]:
+        """See `Backend`."""
         check_size(tiles)
-        with self._lock:
-            request = self._request(*tiles.shape[-2:])
-            outputs = [_infer(request, tile) for tile in tiles.split(1)]
-        maps = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
-        return Maps(*map(torch.from_numpy, maps))
+        height, width = tiles.shape[-2:]
+        compiled = self._compiled_for(height, width, self.at_once if beside else 1)
+        requests = [compiled.create_infer_request() for _ in tiles]
+        for request, tile in zip(requests, tiles.split(1), strict=True):
+            request.start_async([tile.contiguous().numpy()])
 
-    def _request(self, height: int, width: int) -> Any:
-        """Request that runs tiles of one size, made when first needed.
+        def maps() -> Maps:
+            outputs = [_answer(request) for request in requests]
+            parts = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
+            return Maps(*map(torch.from_numpy, parts))
 
-        Each holds memory of its own, about a gigabyte for a million pixels, so those
-        used last are kept up to `MOST_PIXELS`.
+        return maps
+
+    def _compiled_for(self, height: int, width: int, streams: int) -> Any:
+        """Model for tiles of one size, compiled when first needed.
+
+        Of those used before, memory beyond `MOST_PIXELS` is given back.
         """
-        if (height, width) in self._requests:
-            self._requests.move_to_end((height, width))
-        else:
-            held = sum(h * w for h, w in self._requests)
-            while self._requests and held + height * width > MOST_PIXELS:
-                (h, w), _ = self._requests.popitem(last=False)
-                held -= h * w
-            model = self._converted.clone()
-            model.reshape([1, model.input(0).partial_shape[1], height, width])
-            compiled = self._core.compile_model(model, "CPU", self._options)
-            self._requests[height, width] = compiled.create_infer_request()
-        return self._requests[height, width]
+        key = height, width, streams
+        with self._lock:
+            if key not in self._compiled:
+                model = self._converted.clone()
+                model.reshape([1, model.input(0).partial_shape[1], height, width])
+                options = {**self._options, "NUM_STREAMS": streams}
+                compiled = self._core.compile_model(model, "CPU", options)
+                self._compiled[key] = compiled
+            self._compiled.move_to_end(key)
+            if len(self._compiled) > MOST_SHAPES:
+                self._compiled.popitem(last=False)
+            held = 0
+            for (h, w, n), compiled in reversed(self._compiled.items()):
+                held += h * w * n
+                if held > MOST_PIXELS and (h, w, n) != key:
+                    with suppress(RuntimeError):  # it is at work for another thread
+                        compiled.release_memory()
+            return self._compiled[key]
 
 
-def _infer(request: Any, tile: Tensor) -> list[np.ndarray]:
-    """Copies of all outputs for one tile (1, 3, h, w)."""
-    request.infer([tile.contiguous().numpy()])
+def _answer(request: Any) -> list[np.ndarray]:
+    """Copies of all outputs for one tile, once they are there."""
+    request.wait()
     return [np.array(tensor.data) for tensor in request.output_tensors]
 
 

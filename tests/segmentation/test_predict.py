@@ -148,6 +148,14 @@ def test_a_device_too_small_for_a_tile_gives_way_to_the_cpu(image) -> None:
     np.testing.assert_allclose(found.maps["probability"], image[0], atol=1e-5)
 
 
+def test_a_device_that_is_gone_gives_way_to_the_cpu_once(image) -> None:
+    model = Small(0, said="the GPU is lost")
+    found = run_to_end(predict(model, image))
+    assert len(model.batches) == 1
+    assert len(found.notes) == 1 and "is gone: going on with the CPU" in found.notes[0]
+    np.testing.assert_allclose(found.maps["probability"], image[0], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "model", [Small(0, said="illegal access"), Small(0, kind="cpu")], ids=["gpu", "cpu"]
 )

@@ -46,6 +46,8 @@ class Model:
         Where the network is.
     wanted_backend : str
         One of `BACKENDS`; ``auto`` is the fastest.
+    source : Path or None
+        File of the weights, where it is known.
     forks : int
         Of the process that it was loaded in; see `_runtime.forks`.
     """
@@ -55,6 +57,7 @@ class Model:
     network: nn.Module
     device: torch.device
     wanted_backend: str = "auto"
+    source: Path | None = field(default=None, compare=False)
     forks: int = field(default_factory=forks, compare=False)
 
     @cached_property
@@ -106,9 +109,19 @@ class Model:
         return (*self.channels, "boundary", "pgrf", *(_EXTRA if extra else ()))
 
     def to(self, device: str) -> Model:
-        """A copy of the model on another device; this one stays where it is."""
+        """A copy of the model on another device; this one stays where it is.
+
+        Where its own device is gone, the weights are read from their file again.
+        """
         target = torch.device(device)
-        return replace(self, network=deepcopy(self.network).to(target), device=target)
+        backend = "pytorch" if self.wanted_backend == "pytorch" else "auto"
+        try:
+            network = deepcopy(self.network).to(target)
+        except RuntimeError:
+            if self.source is None:
+                raise
+            return load_model(self.source, device, backend)
+        return replace(self, network=network, device=target, wanted_backend=backend)
 
     def predict_tiles(
         self,
@@ -290,7 +303,7 @@ def load_model(
         ) from error
     target = choose_device(device)
     network = channels_last(network.eval(), target)
-    return Model(path.stem, card, network, target, backend)
+    return Model(path.stem, card, network, target, backend, path)
 
 
 def _first_line(error: Exception) -> str:

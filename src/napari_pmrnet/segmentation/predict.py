@@ -87,8 +87,8 @@ def predict(
     whole has one tile, whatever the size of the image. In tiles that are empty, see
     `is_empty`, nothing is found.
 
-    Running out of device memory halves the batch and at last goes to the CPU; both are
-    noted. The tiles and their places stay the same.
+    Running out of device memory halves the batch and at last goes to the CPU, and so
+    does a GPU that is gone; all are noted. The tiles and their places stay the same.
 
     Parameters
     ----------
@@ -141,9 +141,14 @@ def predict(
         try:
             new = answer()
         except RuntimeError as error:
-            if not _out_of_memory(error) or model.device.type == "cpu":
+            if model.device.type == "cpu":
                 raise
-            batch_size, model = _retreat(model, tried, notes)
+            if _is_gone(error):
+                batch_size, model = _to_cpu(model, "is gone", notes)
+            elif _out_of_memory(error):
+                batch_size, model = _retreat(model, tried, notes)
+            else:
+                raise
             pending[:0] = boxes
             continue
         for box in boxes:
@@ -248,16 +253,38 @@ def _out_of_memory(error: RuntimeError) -> bool:
     return "out of memory" in str(error).lower()
 
 
+GONE = (
+    "busy or unavailable",
+    "gpu is lost",
+    "invalid device ordinal",
+    "no cuda-capable device",
+    "uncorrectable ecc error",
+    "unknown error",
+    "unspecified launch failure",
+)
+"""What CUDA says of a GPU that was unplugged, reset, suspended or is broken."""
+
+
+def _is_gone(error: RuntimeError) -> bool:
+    """Tell whether a device said that it serves no more."""
+    return any(words in str(error).lower() for words in GONE)
+
+
+def _to_cpu(model: Model, why: str, notes: list[str]) -> tuple[int, Model]:
+    """The CPU in place of a device, and how many tiles it takes at once."""
+    notes.append(f"{model.device} {why}: going on with the CPU")
+    logger.warning(notes[-1])
+    model = model.to("cpu")
+    return model.batch_size, model
+
+
 def _retreat(model: Model, tried: int, notes: list[str]) -> tuple[int, Model]:
     """Half the batch, or the CPU when one tile is already too much."""
-    if tried > 1:
-        smaller = tried // 2
-        notes.append(
-            f"{model.device} ran out of memory: going on with {smaller} tiles at once"
-        )
-    else:
-        notes.append(f"{model.device} ran out of memory: going on with the CPU")
-        model = model.to("cpu")
-        smaller = model.batch_size
+    if tried == 1:
+        return _to_cpu(model, "ran out of memory", notes)
+    smaller = tried // 2
+    notes.append(
+        f"{model.device} ran out of memory: going on with {smaller} tiles at once"
+    )
     logger.warning(notes[-1])
     return smaller, model

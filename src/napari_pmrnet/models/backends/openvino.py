@@ -1,7 +1,7 @@
 """OpenVINO runs the network on a processor, compiled for every size of tile.
 
-Converting takes seconds, compiling half of one, so what was converted is kept on disk
-under the hash of the weights.
+Converting takes seconds, compiling half of one, so both are kept on disk under the hash
+of the weights, with hashes of their own.
 """
 
 from __future__ import annotations
@@ -26,19 +26,25 @@ import torch
 from torch import Tensor, nn
 
 from napari_pmrnet import network as network_package
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.backends.eager import Maps
 from napari_pmrnet.models.card_checks import IN_CHANNELS
 from napari_pmrnet.network import STRIDE
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.network.pmrnet import check_size
 
-_FILE = "network.xml"
+_FILE, _WEIGHTS, _SUM, _COMPILED = "network.xml", "network.bin", "sha256", ".compiled"
+DIGEST = 32
+"""Bytes of a SHA-256, with which a compiled model begins."""
 STREAMS = 2
 """Tiles that are under way at once, each on its share of the processor."""
 MOST_PIXELS = 1_000_000
 """Pixels of tiles that memory is kept for; a million of them take a gigabyte."""
 MOST_SHAPES = 16
 """Tile sizes that are kept compiled, at about 50 MB each."""
+MOST_FILES = 32
+"""Tile sizes that are kept compiled on disk, at 4 MB each."""
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +75,7 @@ class OpenVINOBackend:
         self.name = "OpenVINO (bfloat16)" if bfloat16 else "OpenVINO"
         self.dtype = torch.bfloat16 if bfloat16 else torch.float32
         self._core = import_module("openvino").Core()
-        self._converted = _converted(self._core, network, weights_hash)
+        self._converted, self._folder = _converted(self._core, network, weights_hash)
         # Pinned threads would compete with the window's for the same cores.
         self._options = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -105,11 +111,7 @@ class OpenVINOBackend:
         key = height, width, streams
         with self._lock:
             if key not in self._compiled:
-                model = self._converted.clone()
-                model.reshape([1, model.input(0).partial_shape[1], height, width])
-                options = {**self._options, "NUM_STREAMS": streams}
-                compiled = self._core.compile_model(model, "CPU", options)
-                self._compiled[key] = compiled
+                self._compiled[key] = self._kept(*key) or self._compile(*key)
             self._compiled.move_to_end(key)
             if len(self._compiled) > MOST_SHAPES:
                 self._compiled.popitem(last=False)
@@ -120,6 +122,38 @@ class OpenVINOBackend:
                     with suppress(RuntimeError):  # it is at work for another thread
                         compiled.release_memory()
             return self._compiled[key]
+
+    def _compile(self, height: int, width: int, streams: int) -> Any:
+        """Compile for tiles of one size, and keep that for the next start."""
+        model = self._converted.clone()
+        model.reshape([1, model.input(0).partial_shape[1], height, width])
+        options = {**self._options, "NUM_STREAMS": streams}
+        compiled = self._core.compile_model(model, "CPU", options)
+        if self._folder is not None:
+            path = self._path(height, width, streams)
+            with suppress(PMRNetError, OSError, RuntimeError):  # compiled again then
+                _keep_compiled(path, compiled.export_model().getvalue())
+        return compiled
+
+    def _kept(self, height: int, width: int, streams: int) -> Any:
+        """What `_compile` kept; None if there is nothing, or nothing of use."""
+        if self._folder is None:
+            return None
+        path = self._path(height, width, streams)
+        with suppress(OSError, RuntimeError, TypeError):
+            content = path.read_bytes()
+            digest, content = content[:DIGEST], content[DIGEST:]
+            if digest == sha256(content).digest():
+                options = {**self._options, "NUM_STREAMS": streams}
+                return self._core.import_model(content, "CPU", options)
+        return None
+
+    def _path(self, *key: int) -> Path:
+        """File of what is compiled for tiles of a size."""
+        threads = self._options["INFERENCE_NUM_THREADS"]
+        precision = self._options["INFERENCE_PRECISION_HINT"]
+        name = "-".join(map(str, (*key, threads, precision)))
+        return (self._folder or Path()) / f"{name}{_COMPILED}"
 
 
 def _answer(request: Any) -> list[np.ndarray]:
@@ -140,24 +174,64 @@ class _Flat(nn.Module):
         return (logits, certainty, *gates)
 
 
-def _converted(core: Any, network: nn.Module, weights_hash: str | None) -> Any:
-    """The network as an OpenVINO model, from disk where it is kept."""
+def _converted(
+    core: Any, network: nn.Module, weights_hash: str | None
+) -> tuple[Any, Path | None]:
+    """The network as an OpenVINO model, and the folder that it is kept in, if any."""
     if not weights_hash:
-        return convert(network)
+        return convert(network), None
     cache = platformdirs.user_cache_path("napari-pmrnet", appauthor=False)
     folder = cache / "openvino" / _key(weights_hash)
     try:
-        return core.read_model(folder / _FILE)
-    except RuntimeError:
+        return _read(core, folder), folder
+    except (OSError, RuntimeError):
         logger.debug("converting: %s holds no model", folder)
-    model = convert(network)
+    model, refused = convert(network), None
     try:
         _keep(model, folder)
-        # Read back, because it differs in the last digit and the next start reads it.
-        return core.read_model(folder / _FILE)
     except (OSError, RuntimeError) as error:
-        logger.debug("the converted model was not kept: %s", error)
-        return model
+        refused = error  # or another process was first
+    try:
+        # Read back, because it differs in the last digit and the next start reads it.
+        return _read(core, folder), folder
+    except (OSError, RuntimeError) as error:
+        logger.warning(
+            "OpenVINO's model cannot be kept, so every start takes seconds more: %s",
+            refused or error,
+        )
+        return model, None
+
+
+def _read(core: Any, folder: Path) -> Any:
+    """The model that `_keep` wrote.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        If there is none, or it is not as it was written.
+    """
+    if not _is_whole(folder):
+        raise RuntimeError(f"{folder} is damaged")
+    return core.read_model(folder / _FILE)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell whether a converted model is as it was written.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    """
+    return (folder / _SUM).read_bytes() == _sum(folder)
+
+
+def _sum(folder: Path) -> bytes:
+    """SHA-256 of a converted model, network and weights."""
+    digest = sha256()
+    for name in (_FILE, _WEIGHTS):
+        digest.update((folder / name).read_bytes())
+    return digest.digest()
 
 
 def convert(network: nn.Module) -> Any:
@@ -206,7 +280,20 @@ def _keep(model: Any, folder: Path) -> None:
         import_module("openvino").save_model(
             model, part / _FILE, compress_to_fp16=False
         )
+        (part / _SUM).write_bytes(_sum(part))
+        with suppress(OSError):
+            if _is_whole(folder):  # another process was first
+                return
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _keep_compiled(path: Path, content: bytes) -> None:
+    """Write a compiled model beside the converted one, and remove the oldest ones."""
+    content = sha256(content).digest() + content
+    replace_file(path, lambda stream: stream.write(content), True)
+    others = sorted(path.parent.glob(f"*{_COMPILED}"), key=lambda p: p.stat().st_mtime)
+    for old in others[:-MOST_FILES]:
+        old.unlink(missing_ok=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -62,16 +64,17 @@ def field(image: np.ndarray, side: int) -> Region:
 
 def watch_network() -> Clock:
     """A clock that runs while windows go through the network."""
-    clock, predict_tiles = Clock(), Model.predict_tiles
+    clock, predict_tiles, begin = Clock(), Model.predict_tiles, Model.begin
 
-    def timed(*args: object) -> np.ndarray:
+    def timed(answer: Callable[[], np.ndarray]) -> np.ndarray:
         start, work = time.perf_counter(), time.process_time()
-        maps = predict_tiles(*args)
+        maps = answer()
         clock.passed += time.perf_counter() - start
         clock.worked += time.process_time() - work
         return maps
 
-    Model.predict_tiles = timed
+    Model.predict_tiles = lambda *args: timed(lambda: predict_tiles(*args))
+    Model.begin = lambda *args: partial(timed, begin(*args))
     return clock
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -67,13 +68,20 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True)
 class TimedModel(Model):
-    """A model that keeps the seconds of every call of the network in ``spent``."""
+    """A model that keeps the seconds that every call was waited for in ``spent``."""
 
     spent: list[float] = field(default_factory=list)
 
     def predict_tiles(self, *args: Any, **options: Any) -> np.ndarray:
+        return self._timed(partial(super().predict_tiles, *args, **options))
+
+    def begin(self, *args: Any, **options: Any) -> Callable[[], np.ndarray]:
+        return partial(self._timed, super().begin(*args, **options))
+
+    def _timed(self, answer: Callable[[], np.ndarray]) -> np.ndarray:
+        """Maps, once they are there."""
         started = time.perf_counter()
-        maps = super().predict_tiles(*args, **options)
+        maps = answer()
         self.spent.append(time.perf_counter() - started)
         return maps
 

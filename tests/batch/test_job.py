@@ -44,6 +44,11 @@ JOBS = st.builds(
     link=st.sampled_from([None, "t", "z"]),
     mask_unreadable=st.booleans(),
     scheduler=st.none() | st.just("tcp://10.0.0.5:8786"),
+) | st.builds(
+    BatchJob,
+    inputs=st.just(("plate",)),
+    output=st.just(Path("labels")),
+    workers=st.integers(1, 64),
 )
 EXAMPLE = BatchJob(
     ("it's here/*.tif", "-dash.png"),
@@ -117,3 +122,12 @@ def test_the_printed_python_runs_and_asks_for_the_same():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == repr(EXAMPLE.as_arguments())
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"workers": 0}, "at least 1"), ({"workers": 2, "scheduler": "tcp://a"}, "own")],
+)
+def test_numbers_of_workers_that_cannot_be(asked: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        BatchJob(("plate",), Path("labels"), **asked)

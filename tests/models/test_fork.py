@@ -13,7 +13,7 @@ import pytest
 
 from napari_pmrnet import _runtime
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.models import Model, load_model
+from napari_pmrnet.models import load_model
 from napari_pmrnet.models.backends.choose import make_backend
 
 SCRIPT = """
@@ -58,8 +58,9 @@ def test_a_fork_after_a_segmentation_gives_the_same_labels(weights: Path) -> Non
 
 
 def test_a_backend_that_does_not_survive_a_fork_is_refused(
-    model: Model, weights: Path, monkeypatch: pytest.MonkeyPatch
+    weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    model = load_model(weights, "cpu", "pytorch")
     assert replace(model, forks=-1).survives
     lost = replace(load_model(weights, "cpu"), forks=-1)
     vars(lost)["backend"] = object()

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +177,20 @@ def test_a_model_that_went_is_missed(copied: Path) -> None:
     copied.with_suffix(".json").unlink()
     with pytest.raises(WeightsError, match="no model card"):
         shared_model(copied, "cpu")
+
+
+def test_a_model_whose_device_is_gone_is_read_from_its_file(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_: object) -> None:
+        raise RuntimeError("CUDA error: the GPU is lost")
+
+    model = load_model(weights, "cpu", "pytorch")
+    tiles = np.random.default_rng(0).random((1, 3, 32, 32), np.float32)
+    expected = model.predict_tiles(tiles)
+    monkeypatch.setattr("napari_pmrnet.models.model.deepcopy", lost)
+    other = model.to("cpu")
+    assert other is not model and other.network is not model.network
+    np.testing.assert_array_equal(other.predict_tiles(tiles), expected)
+    with pytest.raises(RuntimeError, match="lost"):
+        replace(model, source=None).to("cpu")

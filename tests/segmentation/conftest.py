@@ -26,7 +26,7 @@ NAMES = ("probability", "flow_y", "flow_x", "boundary", "pgrf")
 class Reader:
     """Takes the colours of an image for probability and flows; knows no margin."""
 
-    tile, overlap, batch_size = 32, 16, 2
+    tile, overlap, batch_size, at_once = 32, 16, 2, 1
     runs_on = "cpu"
     device = SimpleNamespace(type="cpu")
 

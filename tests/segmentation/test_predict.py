@@ -66,6 +66,50 @@ def test_the_network_does_not_run_where_there_is_nothing(reader: Reader) -> None
     assert not maps[:, 1200:].any()
 
 
+class Beside(Reader):
+    """Has two tiles under way at once; answers are made when they are waited for."""
+
+    batch_size, at_once = 1, 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way: list[int] = []
+
+    def begin(self, tiles, *how):
+        self.under_way.append(len(tiles))
+        answer = self.predict_tiles(tiles, *how)
+
+        def maps():
+            self.under_way.pop()
+            return answer
+
+        return maps
+
+
+def test_tiles_under_way_at_once_give_what_one_by_one_give(
+    reader: Reader, image
+) -> None:
+    expected = run_to_end(predict(reader, image)).maps
+    model, most = Beside(), 0
+    steps = predict(model, image)
+    for step in steps:
+        most = max(most, len(model.under_way))
+        if step.done == step.total:
+            break
+    assert most == 2 and step.done == reader.tiles
+    found = run_to_end(predict(model, image)).maps
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+
+
+def test_one_tile_has_the_processor_to_itself(image) -> None:
+    model = Beside()
+    model.begin = None
+    found = run_to_end(predict(model, image[:, :20, :20]))
+    assert model.tiles == 1
+    np.testing.assert_allclose(found.maps["probability"], image[0, :20, :20], atol=1e-5)
+
+
 class Small(Reader):
     """A device whose memory holds a few tiles at most."""
 
@@ -101,6 +145,14 @@ def test_a_full_device_takes_fewer_tiles_and_says_so(image) -> None:
 def test_a_device_too_small_for_a_tile_gives_way_to_the_cpu(image) -> None:
     found = run_to_end(predict(Small(room=0), image))
     assert "going on with the CPU" in found.notes[-1]
+    np.testing.assert_allclose(found.maps["probability"], image[0], atol=1e-5)
+
+
+def test_a_device_that_is_gone_gives_way_to_the_cpu_once(image) -> None:
+    model = Small(0, said="the GPU is lost")
+    found = run_to_end(predict(model, image))
+    assert len(model.batches) == 1
+    assert len(found.notes) == 1 and "is gone: going on with the CPU" in found.notes[0]
     np.testing.assert_allclose(found.maps["probability"], image[0], atol=1e-5)
 
 

@@ -45,11 +45,13 @@ class BatchJob:
     mask_unreadable : bool
         Count chunks of an image that cannot be read as background, and say how many,
         rather than refuse the file.
+    workers : int
+        Processes of this computer that share the files; with 1 this process alone.
 
     Raises
     ------
     ValueError
-        If there is no such axis to link through.
+        If there is no such axis to link through, or no such number of workers.
     """
 
     inputs: tuple[str, ...]
@@ -61,10 +63,15 @@ class BatchJob:
     scheduler: str | None = None
     link: str | None = None
     mask_unreadable: bool = False
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if self.link not in (None, *LINKED):
             raise ValueError(f"link is '{self.link}'; it must be t or z, or left out.")
+        if self.workers < 1:
+            raise ValueError(f"workers is {self.workers}; it must be at least 1.")
+        if self.workers > 1 and self.scheduler is not None:
+            raise ValueError("A cluster has workers of its own: leave workers out.")
 
     def as_arguments(self) -> list[str]:
         """The command that does the same, as a list of its words."""
@@ -78,6 +85,7 @@ class BatchJob:
         if self.scheduler is not None:
             words += ["--scheduler", self.scheduler]
         words += ["--link", self.link] if self.link else []
+        words += ["--workers", str(self.workers)] if self.workers > 1 else []
         return [*words, "--", *self.inputs] if dashed else words
 
     def as_command(self) -> str:
@@ -99,6 +107,7 @@ class BatchJob:
         if self.scheduler is not None:
             lines.append(f"    scheduler={self.scheduler!r},")
         lines += [f"    link={self.link!r},"] if self.link else []
+        lines += [f"    workers={self.workers},"] if self.workers > 1 else []
         return "\n".join(
             [
                 "from napari_pmrnet import Settings",

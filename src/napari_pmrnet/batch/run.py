@@ -58,6 +58,7 @@ def segment_files(
     model: Model | None = None,
     scheduler: str | None = None,
     mask_unreadable: bool = False,
+    workers: int = 1,
 ) -> BatchReport:
     """Segment files and folders and write labels, a table and a contact sheet.
 
@@ -75,6 +76,9 @@ def segment_files(
         By default the model and device that the settings name.
     scheduler : str, optional
         Address of a cluster's scheduler, see `BatchJob`.
+    workers : int
+        Processes of this computer, see `BatchJob`. With more than one, a script needs
+        ``if __name__ == "__main__":`` around its call, for each process imports it.
 
     Returns
     -------
@@ -102,6 +106,7 @@ def segment_files(
         scheduler=scheduler,
         link=link,
         mask_unreadable=mask_unreadable,
+        workers=workers,
     )
     return run_to_end(batch_steps(job, model))
 
@@ -196,12 +201,12 @@ class _Batch:
         return self.report
 
     def _workers(self) -> AbstractContextManager[Workers]:
-        """Workers: this process, or the cluster that the job names."""
-        if self.job.scheduler is None:
+        """Workers: this process, others of this computer, or the job's cluster."""
+        if self.job.scheduler is None and self.job.workers == 1:
             return closing(InProcess(self.model))
         if self.model is not None:
             raise ClusterError(
-                "A cluster loads its model itself. Name it in the settings instead."
+                "Workers load their model themselves. Name it in the settings instead."
             )
         images = [source.path for source in self.sources]
         return on_cluster(self.job, self.weights_hash, self.lock, images)

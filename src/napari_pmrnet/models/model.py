@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,7 +20,7 @@ from napari_pmrnet._software import misfit
 from napari_pmrnet.errors import PMRNetError, WeightsError
 from napari_pmrnet.models.backends.choose import AFTER_FORK, Backend, make_backend
 from napari_pmrnet.models.backends.devices import channels_last, choose_device
-from napari_pmrnet.models.backends.eager import TorchBackend
+from napari_pmrnet.models.backends.eager import Maps, TorchBackend
 from napari_pmrnet.models.card import ModelCard, read_verified
 from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.network import PMRNet
@@ -46,6 +46,8 @@ class Model:
         Where the network is.
     wanted_backend : str
         One of `BACKENDS`; ``auto`` is the fastest.
+    source : Path or None
+        File of the weights, where it is known.
     forks : int
         Of the process that it was loaded in; see `_runtime.forks`.
     """
@@ -55,6 +57,7 @@ class Model:
     network: nn.Module
     device: torch.device
     wanted_backend: str = "auto"
+    source: Path | None = field(default=None, compare=False)
     forks: int = field(default_factory=forks, compare=False)
 
     @cached_property
@@ -96,16 +99,30 @@ class Model:
         """Tiles at once: one fits a processor's cache, a GPU wants many."""
         return 1 if self.device.type == "cpu" else GPU_BATCH
 
+    @property
+    def at_once(self) -> int:
+        """Calls of `begin` that are best under way at once."""
+        return self.backend.at_once if self.device.type == "cpu" else 1
+
     def map_names(self, extra: bool = False) -> tuple[str, ...]:
         """Names of the maps of `predict_tiles`, in order."""
         return (*self.channels, "boundary", "pgrf", *(_EXTRA if extra else ()))
 
     def to(self, device: str) -> Model:
-        """A copy of the model on another device; this one stays where it is."""
-        target = torch.device(device)
-        return replace(self, network=deepcopy(self.network).to(target), device=target)
+        """A copy of the model on another device; this one stays where it is.
 
-    @torch.inference_mode()
+        Where its own device is gone, the weights are read from their file again.
+        """
+        target = torch.device(device)
+        backend = "pytorch" if self.wanted_backend == "pytorch" else "auto"
+        try:
+            network = deepcopy(self.network).to(target)
+        except RuntimeError:
+            if self.source is None:
+                raise
+            return load_model(self.source, device, backend)
+        return replace(self, network=network, device=target, wanted_backend=backend)
+
     def predict_tiles(
         self,
         tiles: np.ndarray | Tensor,
@@ -137,6 +154,34 @@ class Model:
         PMRNetError
             In a forked process, of a model on a GPU or in OpenVINO loaded before.
         """
+        return self._begin(tiles, extra, size, flips)()
+
+    def begin(
+        self,
+        tiles: np.ndarray,
+        extra: bool = False,
+        size: tuple[int, int] | None = None,
+        flips: bool = False,
+    ) -> Callable[[], np.ndarray]:
+        """Begin what `predict_tiles` does, beside `at_once` others.
+
+        Returns
+        -------
+        callable
+            Waits for the maps, which are those of `predict_tiles`, and returns them.
+        """
+        return self._begin(tiles, extra, size, flips, beside=True)
+
+    @torch.inference_mode()
+    def _begin(
+        self,
+        tiles: np.ndarray | Tensor,
+        extra: bool,
+        size: tuple[int, int] | None,
+        flips: bool,
+        beside: bool = False,
+    ) -> Callable[[], np.ndarray]:
+        """Give the backend tiles; its answers become maps when they are called for."""
         if not self.survives:
             raise PMRNetError(AFTER_FORK.format(f"The model on {self.runs_on}"))
         batch = _to_device(torch.as_tensor(tiles), self.device)
@@ -144,12 +189,21 @@ class Model:
         if size is not None:
             batch = _resize(batch, size)
         views = FLIPS if flips else FLIPS[:1]
-        total = sum((self._maps(batch, extra, axes) for axes in views), torch.zeros(()))
-        return _to_host(_resize(total / len(views), shape)).numpy()
+        answers = [self.backend.begin(batch.flip(axes), beside) for axes in views]
 
-    def _maps(self, batch: Tensor, extra: bool, axes: tuple[int, ...]) -> Tensor:
-        """All maps (N, n, h, w) of tiles that the network sees flipped."""
-        out = self.backend(batch.flip(axes))
+        @torch.inference_mode()
+        def maps() -> np.ndarray:
+            total = torch.zeros(())
+            for axes, answer in zip(views, answers, strict=True):
+                total = total + self._maps(answer(), batch.shape[-2:], extra, axes)
+            return _to_host(_resize(total / len(views), shape)).numpy()
+
+        return maps
+
+    def _maps(
+        self, out: Maps, shape: Sequence[int], extra: bool, axes: tuple[int, ...]
+    ) -> Tensor:
+        """All maps (N, n, h, w) of tiles that the network saw flipped."""
         maps = [
             activate(out.logits, self.channels),
             out.full,
@@ -157,7 +211,7 @@ class Model:
         ]
         if extra:
             coarse = (out.half, out.quarter)
-            maps += [_resize(gate, batch.shape[-2:]) for gate in coarse]
+            maps += [_resize(gate, shape) for gate in coarse]
             maps.append(out.esconv)
         back = torch.cat(maps, dim=1).flip(axes)
         for axis, name in ((2, "flow_y"), (3, "flow_x")):
@@ -249,7 +303,7 @@ def load_model(
         ) from error
     target = choose_device(device)
     network = channels_last(network.eval(), target)
-    return Model(path.stem, card, network, target, backend)
+    return Model(path.stem, card, network, target, backend, path)
 
 
 def _first_line(error: Exception) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
@@ -85,8 +87,8 @@ def predict(
     whole has one tile, whatever the size of the image. In tiles that are empty, see
     `is_empty`, nothing is found.
 
-    Running out of device memory halves the batch and at last goes to the CPU; both are
-    noted. The tiles and their places stay the same.
+    Running out of device memory halves the batch and at last goes to the CPU, and so
+    does a GPU that is gone; all are noted. The tiles and their places stay the same.
 
     Parameters
     ----------
@@ -124,49 +126,71 @@ def predict(
     batch_size = max(1, model.batch_size * model.tile**2 // (seen[0] * seen[1]))
     notes: list[str] = []
     store = store or TileStore()
-    while pending:
-        boxes, unknown = _leading(pending, store, batch_size)
-        new: Iterator[np.ndarray] = iter(())
-        if unknown:
-            try:
-                tiles = grid.cut(part, unknown, origin)
-                new = _maps_of(model, tiles, scale, extra_maps, seen, flips)
-            except RuntimeError as error:
-                if not _out_of_memory(error) or model.device.type == "cpu":
-                    raise
-                batch_size, model = _retreat(model, len(unknown), notes)
-                continue
+    how = extra_maps, seen, flips
+    beside = model.at_once > 1 and total > batch_size
+    ahead = model.at_once + 1 if beside else 1
+    begun: deque[tuple[list[Box], int, Callable[[], Iterator[np.ndarray]]]] = deque()
+    while pending or begun:
+        while pending and len(begun) < ahead:
+            boxes, unknown = _leading(pending, store, batch_size)
+            tiles = grid.cut(part, unknown, origin) if unknown else None
+            answer = _begin(model, tiles, scale, how, beside)
+            begun.append((boxes, len(unknown), answer))
+            del pending[: len(boxes)]
+        boxes, tried, answer = begun.popleft()
+        try:
+            new = answer()
+        except RuntimeError as error:
+            if model.device.type == "cpu":
+                raise
+            if _is_gone(error):
+                batch_size, model = _to_cpu(model, "is gone", notes)
+            elif _out_of_memory(error):
+                batch_size, model = _retreat(model, tried, notes)
+            else:
+                raise
+            pending[:0] = boxes
+            continue
         for box in boxes:
             maps = store.get(box)
             if maps is None:
                 maps = next(new)
                 store.add(box, maps)
             blend.add([box], [maps])
-        del pending[: len(boxes)]
         done += len(boxes)
         yield Progress(done, total, f"tile {done} of {total} on {model.device}")
     maps = dict(zip(names, blend.result(), strict=True))
     return Prediction(maps, model.runs_on, tuple(notes))
 
 
-def _maps_of(
+def _begin(
     model: Model,
-    tiles: np.ndarray,
+    tiles: np.ndarray | None,
     scale: float,
-    extra_maps: bool,
-    seen: tuple[int, int],
-    flips: bool,
-) -> Iterator[np.ndarray]:
-    """Maps of tiles (N, 3, h, w); the network does not run for those that are empty."""
+    how: tuple[bool, tuple[int, int], bool],
+    beside: bool,
+) -> Callable[[], Iterator[np.ndarray]]:
+    """Begin with tiles (N, 3, h, w); what is returned waits for the maps of each.
+
+    The network does not run for those that are empty.
+    """
+    if tiles is None:
+        return lambda: iter(())
     empty = np.zeros(len(tiles), bool)
     if not model.card.label_kind.sees_whole:
         empty = is_empty(tiles, scale)
-    maps = iter(())
-    if not empty.all():
-        maps = iter(model.predict_tiles(tiles[~empty], extra_maps, seen, flips))
-    shape = len(model.map_names(extra_maps)), *tiles.shape[2:]
+    shape = len(model.map_names(how[0])), *tiles.shape[2:]
     nothing = np.zeros(shape, np.float32)
-    return iter([nothing if is_so else next(maps) for is_so in empty])
+    if empty.all():
+        return lambda: iter([nothing] * len(tiles))
+    run = model.begin if beside else partial(partial, model.predict_tiles)
+    answer = run(tiles[~empty], *how)
+
+    def maps() -> Iterator[np.ndarray]:
+        found = iter(answer())
+        return (nothing if is_so else next(found) for is_so in empty)
+
+    return maps
 
 
 def grid_for(
@@ -229,16 +253,38 @@ def _out_of_memory(error: RuntimeError) -> bool:
     return "out of memory" in str(error).lower()
 
 
+GONE = (
+    "busy or unavailable",
+    "gpu is lost",
+    "invalid device ordinal",
+    "no cuda-capable device",
+    "uncorrectable ecc error",
+    "unknown error",
+    "unspecified launch failure",
+)
+"""What CUDA says of a GPU that was unplugged, reset, suspended or is broken."""
+
+
+def _is_gone(error: RuntimeError) -> bool:
+    """Tell whether a device said that it serves no more."""
+    return any(words in str(error).lower() for words in GONE)
+
+
+def _to_cpu(model: Model, why: str, notes: list[str]) -> tuple[int, Model]:
+    """The CPU in place of a device, and how many tiles it takes at once."""
+    notes.append(f"{model.device} {why}: going on with the CPU")
+    logger.warning(notes[-1])
+    model = model.to("cpu")
+    return model.batch_size, model
+
+
 def _retreat(model: Model, tried: int, notes: list[str]) -> tuple[int, Model]:
     """Half the batch, or the CPU when one tile is already too much."""
-    if tried > 1:
-        smaller = tried // 2
-        notes.append(
-            f"{model.device} ran out of memory: going on with {smaller} tiles at once"
-        )
-    else:
-        notes.append(f"{model.device} ran out of memory: going on with the CPU")
-        model = model.to("cpu")
-        smaller = model.batch_size
+    if tried == 1:
+        return _to_cpu(model, "ran out of memory", notes)
+    smaller = tried // 2
+    notes.append(
+        f"{model.device} ran out of memory: going on with {smaller} tiles at once"
+    )
     logger.warning(notes[-1])
     return smaller, model

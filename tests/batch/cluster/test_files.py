@@ -11,11 +11,12 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import tifffile
 from PIL import Image
@@ -225,6 +226,42 @@ def test_a_file_that_kills_workers_is_told_and_no_other_is_blamed(cache, tmp_pat
     assert len(found) == 7 and not any(o.row.error for o in found.values())
 
 
+@posix
+@pytest.mark.slow
+def test_processes_of_this_computer_find_the_same_though_one_dies(
+    cache, tmp_path, monkeypatch
+):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "napari-pmrnet").symlink_to(cache)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = images(tmp_path / "images")
+    settings = Settings(device="cpu", diameter=14)
+    alone, _ = run(BatchJob((str(folder),), tmp_path / "alone", settings))
+    before, killed = set(workers_of_this_process()), []
+
+    def kill(event):
+        if isinstance(event, FileEnded) and not killed:
+            killed.append((set(workers_of_this_process()) - before).pop())
+            killed[0].kill()
+
+    job = BatchJob((str(folder),), tmp_path / "shared", settings, workers=2)
+    shared, _ = run(job, after=kill)
+    assert killed and shared.ended["done"] == alone.ended["done"] == 6
+    assert "2 workers" in shared.device
+    for name, labels in labels_in(tmp_path / "alone").items():
+        np.testing.assert_array_equal(labels_in(tmp_path / "shared")[name], labels)
+    assert not left_over(tmp_path / "shared")
+    assert set(workers_of_this_process()) <= before
+
+
+def workers_of_this_process():
+    """Processes that were spawned to work."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "spawn_main" in " ".join(process.cmdline()):
+                yield process
+
+
 def test_an_unforeseen_error_is_tried_again_and_then_told(cluster, tmp_path):
     def odd(task, demands, tell):
         tries = task.path.with_suffix(".tries")
@@ -373,6 +410,9 @@ def test_a_scheduler_that_is_not_there_is_one_line(folder, tmp_path, monkeypatch
 def test_without_the_package_the_extra_is_named(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     job = BatchJob((str(folder),), tmp_path / "out", scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(SoftwareError, match=r"pip install .napari-pmrnet\[cluster\]"):
+        run(job)
+    job = BatchJob((str(folder),), tmp_path / "out", workers=2)
     with pytest.raises(SoftwareError, match=r"pip install .napari-pmrnet\[cluster\]"):
         run(job)
 

@@ -1,5 +1,7 @@
 """OpenVINO gives the maps of PyTorch, keeps what it converted, and mixes nothing."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,11 +55,38 @@ def test_threads_do_not_mix_their_windows(by_openvino: Model) -> None:
 
 
 @needs_openvino
+def test_tiles_beside_each_other_are_as_tiles_alone(by_openvino: Model) -> None:
+    assert by_openvino.at_once == min(2, torch.get_num_threads())
+    many = [tiles(1, 64, 96, seed) for seed in range(5)]
+    options = {"extra": True, "size": (96, 128), "flips": True}
+    begun = [by_openvino.begin(one, **options) for one in many]
+    for one, answer in zip(many, begun, strict=True):
+        alone = by_openvino.predict_tiles(one, **options)
+        np.testing.assert_array_equal(answer(), alone)
+
+
+@needs_openvino
+def test_sizes_that_were_let_go_serve_again(
+    by_openvino: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_pmrnet.models.backends import openvino
+
+    monkeypatch.setattr(openvino, "MOST_PIXELS", 64 * 64)
+    monkeypatch.setattr(openvino, "MOST_SHAPES", 2)
+    sizes = [tiles(1, side, 64) for side in (64, 96, 32, 64, 32, 64)]
+    first = [by_openvino.predict_tiles(one) for one in sizes]
+    assert len(by_openvino.backend._compiled) == 2
+    begun = [by_openvino.begin(one) for one in sizes]
+    for one, answer in zip(first, begun, strict=True):
+        np.testing.assert_array_equal(answer(), one)
+
+
+@needs_openvino
 def test_a_result_stays_when_the_next_one_is_made(by_openvino: Model) -> None:
-    first = by_openvino.backend(torch.from_numpy(tiles(1, 64, 64)))
-    kept = first.logits.clone()
-    by_openvino.backend(torch.from_numpy(tiles(1, 64, 64, seed=1)))
-    assert torch.equal(first.logits, kept)
+    first = by_openvino.predict_tiles(tiles(1, 64, 64))
+    kept = first.copy()
+    by_openvino.predict_tiles(tiles(1, 64, 64, seed=1))
+    np.testing.assert_array_equal(first, kept)
 
 
 @needs_openvino
@@ -78,17 +107,87 @@ def test_a_conversion_is_kept_and_one_that_broke_is_made_anew(
     again = load_model(weights, "cpu", "openvino").predict_tiles(tiles(1, 64, 64))
     assert not calls
     np.testing.assert_array_equal(again, expected)
-    kept.write_text("<cut off")
-    anew = load_model(weights, "cpu", "openvino").predict_tiles(tiles(1, 64, 64))
-    assert calls
-    np.testing.assert_array_equal(anew, expected)
+    whole = kept.with_suffix(".bin").read_bytes()
+    for name, content in (
+        ("network.xml", b"<cut off"),
+        ("network.bin", whole[:-4] + b"junk"),
+        ("network.bin", whole[:1000]),
+    ):
+        kept.with_name(name).write_bytes(content)
+        anew = load_model(weights, "cpu", "openvino").predict_tiles(tiles(1, 64, 64))
+        assert calls.pop() is not None
+        np.testing.assert_array_equal(anew, expected)
+
+
+@needs_openvino
+def test_what_is_compiled_is_kept_and_not_believed_when_it_is_damaged(
+    weights: Path, cache: Path, by_openvino: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_pmrnet.models.backends import openvino
+
+    tile = tiles(1, 32, 160)
+    expected = by_openvino.predict_tiles(tile)
+    folder = cache / "openvino" / openvino._key(by_openvino.card.sha256)
+    (path,) = folder.glob("32-160-1-*.compiled")
+    compiled, compile_ = [], openvino.OpenVINOBackend._compile
+    monkeypatch.setattr(
+        openvino.OpenVINOBackend,
+        "_compile",
+        lambda *args: compiled.append(args) or compile_(*args),
+    )
+    whole = path.read_bytes()
+    for content, times in ((whole, 0), (whole[:-9], 1), (b"x" * 64 + whole[64:], 1)):
+        path.write_bytes(content)
+        again = load_model(weights, "cpu", "openvino").predict_tiles(tile)
+        assert len(compiled) == times
+        compiled.clear()
+        np.testing.assert_array_equal(again, expected)
+    monkeypatch.setattr(openvino, "MOST_FILES", 1)
+    by_openvino.backend._compiled.clear()
+    by_openvino.predict_tiles(tiles(1, 160, 32))
+    assert [p.name[:9] for p in folder.glob("*.compiled")] == ["160-32-1-"]
+
+
+@needs_openvino
+def test_processes_that_convert_at_once_agree(
+    weights: Path, tmp_path: Path, by_openvino: Model
+) -> None:
+    code = (
+        "import sys, numpy as np; from napari_pmrnet.models import load_model;"
+        "import platformdirs; from pathlib import Path;"
+        f"platformdirs.user_cache_path = lambda *_, **__: Path({str(tmp_path)!r});"
+        f"model = load_model({str(weights)!r}, 'cpu', 'openvino');"
+        "maps = model.predict_tiles(np.full((1, 3, 64, 64), .5, np.float32));"
+        "sys.stdout.write(maps.tobytes().hex())"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    told = [process.communicate(timeout=200) for process in started]
+    assert {error for _, error in told} == {""}
+    expected = by_openvino.predict_tiles(np.full((1, 3, 64, 64), 0.5, np.float32))
+    assert {output for output, _ in told} == {expected.tobytes().hex()}
+    assert not list((tmp_path / "openvino").glob("tmp*"))
 
 
 @needs_openvino
 def test_a_cache_that_cannot_be_written_is_done_without(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: blocked)
-    assert load_model(weights, "cpu", "openvino").runs_on == "cpu with OpenVINO"
+    model = load_model(weights, "cpu", "openvino")
+    for side in (32, 64):
+        model.predict_tiles(tiles(1, side, side))
+    assert model.runs_on == "cpu with OpenVINO"
+    assert caplog.text.count("cannot be kept") == 1

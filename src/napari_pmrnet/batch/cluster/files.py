@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -13,11 +13,13 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet import __version__
+from napari_pmrnet._runtime import keep_freed_memory
 from napari_pmrnet.batch.cluster.workers import (
     Demands,
     check_workers,
     connected,
     is_running,
+    local_cluster,
     lost,
     worker_count,
 )
@@ -49,7 +51,7 @@ Work = Callable[[Task, Demands, Callable[[Progress], None]], Outcome | None]
 def on_cluster(
     job: BatchJob, weights_hash: str, lock: RunLock, images: Iterable[Path]
 ) -> Iterator[OnCluster]:
-    """The workers of the cluster that a job names, while a run lasts.
+    """The workers of the cluster that a job names, or of one here, while a run lasts.
 
     Parameters
     ----------
@@ -76,11 +78,14 @@ def on_cluster(
         folder=job.output.absolute(),
         image=next((path.absolute() for path in images if path.exists()), None),
     )
-    address = job.scheduler or ""
+    here = nullcontext(job.scheduler) if job.scheduler else local_cluster(job.workers)
     with (
+        here as address,
         connected(address) as client,
         closing(OnCluster(client, address, demands)) as workers,
     ):
+        if job.scheduler is None:
+            client.run(keep_freed_memory)
         yield workers
 
 

@@ -7,6 +7,7 @@ package `distributed` is imported only when a cluster is asked for.
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -108,6 +109,40 @@ def connected(address: str) -> Iterator[Client]:
         finally:
             with suppress(Exception):
                 client.close(timeout=CLOSE_SECONDS)
+
+
+@contextmanager
+def local_cluster(workers: int) -> Iterator[str]:
+    """A cluster of processes of this computer; its address.
+
+    Parameters
+    ----------
+    workers : int
+        Each has its share of the processor's cores.
+
+    Raises
+    ------
+    SoftwareError
+        If `distributed` is missing or does not fit.
+    """
+    with needs("cluster", "Several workers"):
+        from distributed import LocalCluster
+    require("distributed", "Several workers")
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    # Set before a worker starts, as in its own environment; without it each has one.
+    environment = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    options: dict[str, Any] = {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "memory_limit": None,
+        "dashboard_address": None,
+        "silence_logs": logging.CRITICAL,
+        "env": environment,
+    }
+    # Its types tell of the form that is awaited.
+    started: Any = LocalCluster
+    with _quiet(), started(**options) as cluster:
+        yield cluster.scheduler_address
 
 
 def _wait_for_a_worker(client: Client, address: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -31,15 +32,25 @@ logger = logging.getLogger(__name__)
 class Backend(Protocol):
     """The network, ready to run on one device; may be called by several threads.
 
-    ``name`` is what the user is shown, ``dtype`` what it computes in. A call takes
-    tiles (N, 3, h, w) of float32 on the device, h and w multiples of 8, and gives all
-    maps in float32.
+    ``name`` is what the user is shown, ``dtype`` what it computes in, ``at_once`` how
+    many calls are best under way at once.
     """
 
     name: str
     dtype: torch.dtype
+    at_once: int
 
-    def __call__(self, tiles: Tensor) -> Maps: ...
+    def begin(self, tiles: Tensor, beside: bool = False) -> Callable[[], Maps]:
+        """Begin with tiles; what is returned waits for their maps, in float32.
+
+        Parameters
+        ----------
+        tiles : Tensor of float32, shape (N, 3, h, w)
+            On the device; h and w are multiples of 8.
+        beside : bool
+            Whether `at_once` calls are to be under way, which share the processor.
+        """
+        ...
 
 
 def fast_dtype(device: torch.device, backend: str) -> torch.dtype:

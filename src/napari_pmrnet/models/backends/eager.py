@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -39,6 +41,7 @@ class TorchBackend:
     """
 
     title: ClassVar[str] = "PyTorch"
+    at_once = 1
 
     def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
         self.dtype = dtype
@@ -46,6 +49,10 @@ class TorchBackend:
         self.name = self.title
         if self.dtype != torch.float32:
             self.name += f" ({str(self.dtype).removeprefix('torch.')})"
+
+    def begin(self, tiles: Tensor, beside: bool = False) -> Callable[[], Maps]:
+        """See `Backend`; tiles go through the network when their maps are asked for."""
+        return partial(self, tiles)
 
     def __call__(self, tiles: Tensor) -> Maps:
         return in_float32(self._network(tiles.to(self.dtype), maps=True))

@@ -1,7 +1,7 @@
-"""OpenVINO runs the network on a processor: one compiled model for a tile size.
+"""OpenVINO runs the network on a processor, compiled for every size of tile.
 
-Converting takes seconds, compiling half of one, so what was converted is kept on disk
-under the hash of the weights.
+Converting takes seconds, compiling half of one, so both are kept on disk under the hash
+of the weights, with hashes of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import shutil
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from importlib import import_module
@@ -25,19 +26,29 @@ import torch
 from torch import Tensor, nn
 
 from napari_pmrnet import network as network_package
-from napari_pmrnet.errors import DataError
+from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.io.alone import alone
 from napari_pmrnet.io.settle import settle_file
+from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.backends.eager import Maps
 from napari_pmrnet.models.card_checks import IN_CHANNELS
 from napari_pmrnet.network import STRIDE
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.network.pmrnet import check_size
 
-_FILE = "network.xml"
+_FILE, _WEIGHTS, _SUM, _COMPILED = "network.xml", "network.bin", "sha256", ".compiled"
+DIGEST = 32
+"""Bytes of a SHA-256, with which a compiled model begins."""
+STREAMS = 2
+"""Tiles that are under way at once, each on its share of the processor."""
 MOST_PIXELS = 1_000_000
 SECONDS = 120.0
 """Longest time to wait for another process that converts the same weights."""
+"""Pixels of tiles that memory is kept for; a million of them take a gigabyte."""
+MOST_SHAPES = 16
+"""Tile sizes that are kept compiled, at about 50 MB each."""
+MOST_FILES = 32
+"""Tile sizes that are kept compiled on disk, at 4 MB each."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +56,9 @@ logger = logging.getLogger(__name__)
 class OpenVINOBackend:
     """The inference form of PMRNet in OpenVINO.
 
-    Tiles go through one by one, each on all threads that PyTorch may use. Calls from
-    several threads wait for each other.
+    A tile runs on all threads that PyTorch may use, or beside others on a share of
+    them, which wastes less of each; the maps are equal to the last bit. May be called
+    by several threads.
 
     Parameters
     ----------
@@ -67,7 +79,7 @@ class OpenVINOBackend:
         self.name = "OpenVINO (bfloat16)" if bfloat16 else "OpenVINO"
         self.dtype = torch.bfloat16 if bfloat16 else torch.float32
         self._core = import_module("openvino").Core()
-        self._converted = _converted(self._core, network, weights_hash)
+        self._converted, self._folder = _converted(self._core, network, weights_hash)
         # Pinned threads would compete with the window's for the same cores.
         self._options = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -75,40 +87,82 @@ class OpenVINOBackend:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "ENABLE_CPU_PINNING": False,
         }
-        self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self.at_once = min(STREAMS, torch.get_num_threads())
+        self._compiled: OrderedDict[tuple[int, int, int], Any] = OrderedDict()
         self._lock = Lock()
 
-    def __call__(self, tiles: Tensor) -> Maps:
+    def begin(self, tiles: Tensor, beside: bool = False) -> Callable[[], Maps]:
+        """See `Backend`."""
         check_size(tiles)
-        with self._lock:
-            request = self._request(*tiles.shape[-2:])
-            outputs = [_infer(request, tile) for tile in tiles.split(1)]
-        maps = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
-        return Maps(*map(torch.from_numpy, maps))
+        height, width = tiles.shape[-2:]
+        compiled = self._compiled_for(height, width, self.at_once if beside else 1)
+        requests = [compiled.create_infer_request() for _ in tiles]
+        for request, tile in zip(requests, tiles.split(1), strict=True):
+            request.start_async([tile.contiguous().numpy()])
 
-    def _request(self, height: int, width: int) -> Any:
-        """Request that runs tiles of one size, made when first needed.
+        def maps() -> Maps:
+            outputs = [_answer(request) for request in requests]
+            parts = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
+            return Maps(*map(torch.from_numpy, parts))
 
-        Each holds memory of its own, about a gigabyte for a million pixels, so those
-        used last are kept up to `MOST_PIXELS`.
+        return maps
+
+    def _compiled_for(self, height: int, width: int, streams: int) -> Any:
+        """Model for tiles of one size, compiled when first needed.
+
+        Of those used before, memory beyond `MOST_PIXELS` is given back.
         """
-        if (height, width) in self._requests:
-            self._requests.move_to_end((height, width))
-        else:
-            held = sum(h * w for h, w in self._requests)
-            while self._requests and held + height * width > MOST_PIXELS:
-                (h, w), _ = self._requests.popitem(last=False)
-                held -= h * w
-            model = self._converted.clone()
-            model.reshape([1, model.input(0).partial_shape[1], height, width])
-            compiled = self._core.compile_model(model, "CPU", self._options)
-            self._requests[height, width] = compiled.create_infer_request()
-        return self._requests[height, width]
+        key = height, width, streams
+        with self._lock:
+            if key not in self._compiled:
+                self._compiled[key] = self._kept(*key) or self._compile(*key)
+            self._compiled.move_to_end(key)
+            if len(self._compiled) > MOST_SHAPES:
+                self._compiled.popitem(last=False)
+            held = 0
+            for (h, w, n), compiled in reversed(self._compiled.items()):
+                held += h * w * n
+                if held > MOST_PIXELS and (h, w, n) != key:
+                    with suppress(RuntimeError):  # it is at work for another thread
+                        compiled.release_memory()
+            return self._compiled[key]
+
+    def _compile(self, height: int, width: int, streams: int) -> Any:
+        """Compile for tiles of one size, and keep that for the next start."""
+        model = self._converted.clone()
+        model.reshape([1, model.input(0).partial_shape[1], height, width])
+        options = {**self._options, "NUM_STREAMS": streams}
+        compiled = self._core.compile_model(model, "CPU", options)
+        if self._folder is not None:
+            path = self._path(height, width, streams)
+            with suppress(PMRNetError, OSError, RuntimeError):  # compiled again then
+                _keep_compiled(path, compiled.export_model().getvalue())
+        return compiled
+
+    def _kept(self, height: int, width: int, streams: int) -> Any:
+        """What `_compile` kept; None if there is nothing, or nothing of use."""
+        if self._folder is None:
+            return None
+        path = self._path(height, width, streams)
+        with suppress(OSError, RuntimeError, TypeError):
+            content = path.read_bytes()
+            digest, content = content[:DIGEST], content[DIGEST:]
+            if digest == sha256(content).digest():
+                options = {**self._options, "NUM_STREAMS": streams}
+                return self._core.import_model(content, "CPU", options)
+        return None
+
+    def _path(self, *key: int) -> Path:
+        """File of what is compiled for tiles of a size."""
+        threads = self._options["INFERENCE_NUM_THREADS"]
+        precision = self._options["INFERENCE_PRECISION_HINT"]
+        name = "-".join(map(str, (*key, threads, precision)))
+        return (self._folder or Path()) / f"{name}{_COMPILED}"
 
 
-def _infer(request: Any, tile: Tensor) -> list[np.ndarray]:
-    """Copies of all outputs for one tile (1, 3, h, w)."""
-    request.infer([tile.contiguous().numpy()])
+def _answer(request: Any) -> list[np.ndarray]:
+    """Copies of all outputs for one tile, once they are there."""
+    request.wait()
     return [np.array(tensor.data) for tensor in request.output_tensors]
 
 
@@ -124,27 +178,64 @@ class _Flat(nn.Module):
         return (logits, certainty, *gates)
 
 
-def _converted(core: Any, network: nn.Module, weights_hash: str | None) -> Any:
-    """The network as an OpenVINO model, from disk where it is kept."""
+def _converted(
+    core: Any, network: nn.Module, weights_hash: str | None
+) -> tuple[Any, Path | None]:
+    """The network as an OpenVINO model, and the folder that it is kept in, if any."""
     if not weights_hash:
-        return convert(network)
+        return convert(network), None
     cache = platformdirs.user_cache_path("napari-pmrnet", appauthor=False)
     folder = cache / "openvino" / _key(weights_hash)
-    with suppress(RuntimeError):
-        return core.read_model(folder / _FILE)
+    with suppress(OSError, RuntimeError):
+        return _read(core, folder), folder
     model: Any = None
     try:
         with alone(folder, f"{folder}: another process converts it", SECONDS):
-            with suppress(RuntimeError):  # another process has, in the meantime
-                return core.read_model(folder / _FILE)
+            with suppress(OSError, RuntimeError):  # another process has, meanwhile
+                return _read(core, folder), folder
             logger.debug("converting: %s holds no model", folder)
             model = convert(network)
             _keep(model, folder)
             # Read back, for it differs in the last digit and the next start reads it.
-            return core.read_model(folder / _FILE)
+            return _read(core, folder), folder
     except (DataError, OSError, RuntimeError) as error:
-        logger.debug("the converted model was not kept: %s", error)
-        return convert(network) if model is None else model
+        logger.warning(
+            "OpenVINO's model cannot be kept, so every start takes seconds more: %s",
+            error,
+        )
+        return convert(network) if model is None else model, None
+
+
+def _read(core: Any, folder: Path) -> Any:
+    """The model that `_keep` wrote.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        If there is none, or it is not as it was written.
+    """
+    if not _is_whole(folder):
+        raise RuntimeError(f"{folder} is damaged")
+    return core.read_model(folder / _FILE)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell whether a converted model is as it was written.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    """
+    return (folder / _SUM).read_bytes() == _sum(folder)
+
+
+def _sum(folder: Path) -> bytes:
+    """SHA-256 of a converted model, network and weights."""
+    digest = sha256()
+    for name in (_FILE, _WEIGHTS):
+        digest.update((folder / name).read_bytes())
+    return digest.digest()
 
 
 def convert(network: nn.Module) -> Any:
@@ -196,9 +287,19 @@ def _keep(model: Any, folder: Path) -> None:
         import_module("openvino").save_model(
             model, part / _FILE, compress_to_fp16=False
         )
+        (part / _SUM).write_bytes(_sum(part))
         for file in part.iterdir():
             with file.open("rb+") as stream:
                 settle_file(stream)
         os.replace(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _keep_compiled(path: Path, content: bytes) -> None:
+    """Write a compiled model beside the converted one, and remove the oldest ones."""
+    content = sha256(content).digest() + content
+    replace_file(path, lambda stream: stream.write(content), True)
+    others = sorted(path.parent.glob(f"*{_COMPILED}"), key=lambda p: p.stat().st_mtime)
+    for old in others[:-MOST_FILES]:
+        old.unlink(missing_ok=True)

@@ -1,11 +1,13 @@
 """A training from the command line: what it reads, leaves out, refuses and writes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from terminal import run_main
 
+from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.models.card import new_card
 
 
@@ -92,3 +94,35 @@ def test_a_file_that_holds_no_settings_is_named(
     said = " ".join(capsys.readouterr().err.split())
     assert f"{config}: holds no training settings (" in said
     assert not (data / "w.safetensors").exists()
+
+
+def test_several_data_sets_are_learned_from_together(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(data, other)
+    table = (other / "split.csv").read_text().splitlines()
+    table = [f"{table[0]},specks_below", *(f"{row},9" for row in table[1:])]
+    (other / "split.csv").write_text("\n".join(table))
+    config, output = tmp_path / "config.json", tmp_path / "w.safetensors"
+    values = {"finish_epochs": 0, "batch_size": 1, "crop_size": 32}
+    values |= {"loss": {"touching": 2.0}, "augmentation": {"stain": 0.5}}
+    config.write_text(json.dumps(values))
+    command = ("train", "--data", data, "--output", output, "--config", config)
+    command += ("--epochs", 1, "--device", "cpu", "--data")
+    assert run_main(*command, data, monkeypatch=monkeypatch) == 1
+    assert "is named twice. Name it once." in capsys.readouterr().err
+    words = (*command, other, "--weights", "1,x")
+    assert run_main(*words, monkeypatch=monkeypatch) == 1
+    assert "--weights: 1,x are no numbers" in capsys.readouterr().err
+    monkeypatch.setattr(
+        "napari_pmrnet.training.train.finish",
+        lambda *_: new_card(("probability",), val={"Dice": 0.5}),
+    )
+    assert not run_main(*command, other, "--weights", "1,2", monkeypatch=monkeypatch)
+    made = json.loads(output.with_suffix(".json").read_text())
+    assert made["data"]["name"] == f"{data.name} + other"
+    alone = PackedDataset(data, subset="train")
+    assert made["data"]["images"]["train"] == 2 * len(alone)
+    assert made["training"]["loss"]["touching"] == 2.0
+    assert made["training"]["augmentation"]["stain"] == 0.5

@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from napari_pmrnet.evaluation.instance import (
     Match,
     average_precision,
+    causes_of_misses,
     iou_matrix,
     match,
 )
@@ -74,3 +75,26 @@ def test_against_the_reference_of_the_field(a: np.ndarray, b: np.ndarray) -> Non
         assert ours.f1 == pytest.approx(theirs.f1 if a.any() or b.any() else 1)
         quality = theirs.panoptic_quality if a.any() or b.any() else 1
         assert ours.panoptic_quality == pytest.approx(quality)
+
+
+def test_misses_by_what_befell_the_nuclei() -> None:
+    truth = np.repeat(np.arange(1, 8), 10)[None]
+    prediction = truth.copy()
+    prediction[0, 10:28] = 2  # two nuclei in one label
+    prediction[0, 30:34], prediction[0, 34:40] = 44, 45  # fits with IoU .6: no miss
+    prediction[0, 41:50], prediction[0, 40] = 0, 50  # hardly anything
+    prediction[0, 50:53], prediction[0, 53:56], prediction[0, 56:60] = 60, 61, 62
+    prediction[0, 60:64], prediction[0, 64:70] = 70, 0  # too small
+    found = causes_of_misses(truth, prediction)
+    assert found == {"merged": 1, "split": 1, "no label": 1, "outline": 1}
+    assert sum(causes_of_misses(truth, truth).values()) == 0
+    assert causes_of_misses(truth, truth * 0)["no label"] == 7
+    assert sum(causes_of_misses(truth * 0, truth).values()) == 0
+
+
+@given(small_labels, small_labels, st.sampled_from([0.3, 0.5, 0.7]))
+@settings(deadline=None)
+def test_every_nucleus_that_no_label_fits_has_one_cause(truth, prediction, level):
+    best = iou_matrix(truth, prediction).max(axis=1, initial=0.0)
+    found = causes_of_misses(truth, prediction, level)
+    assert sum(found.values()) == (best < level).sum()

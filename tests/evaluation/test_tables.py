@@ -1,5 +1,7 @@
 """Tables of scores made by hand: overall, by modality, by class, by image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,6 +34,18 @@ def test_one_row_for_all_and_one_a_modality() -> None:
     scores = [nuclei("1", "b"), nuclei("2", "a"), nuclei("3", "b"), nuclei("4")]
     table = by_modality(scores, lambda group: {"images": len(group)})
     assert table["images"].to_dict() == {"all": 4, "a": 1, "b": 2}
+
+
+def test_sets_come_before_modalities_and_misses_are_summed() -> None:
+    scores = [nuclei("1", "tnbc"), nuclei("2", "dsb18-a"), nuclei("3", "dsb18-f")]
+    names, merged = ("tnbc", "dsb18", "dsb18"), (1, 2, 4)
+    scores = [
+        replace(score, dataset=name, misses={"merged": count})
+        for score, name, count in zip(scores, names, merged, strict=True)
+    ]
+    table = by_modality(scores, instance_row)
+    assert list(table.index) == ["all", "tnbc", "dsb18", "dsb18-a", "dsb18-f"]
+    assert list(table["merged"]) == [7, 1, 6, 2, 4] and table["split"].sum() == 0
 
 
 def test_means_medians_and_images_that_failed() -> None:

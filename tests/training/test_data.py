@@ -17,6 +17,7 @@ from napari_pmrnet.training.data import (
     make_whole_sample,
     random_scale,
     sampling_weights,
+    without_specks,
 )
 
 
@@ -94,3 +95,38 @@ def test_samples_are_of_one_size_whatever_that_of_the_image(
 def test_images_of_which_no_modality_is_known_are_of_one() -> None:
     weights = sampling_weights(["a", np.nan, "a", np.nan, "b"], [1] * 5, balance=1.0)
     np.testing.assert_allclose(weights, np.array([1, 1, 1, 1, 2]) / 6)
+
+
+def test_specks_are_unknown() -> None:
+    labels = np.zeros((20, 20), np.int32)
+    labels[2:9, 2:9], labels[12:14, 12:14], labels[17, 17] = 1, 2, -1
+    seen = without_specks(labels, 5)
+    assert (seen[labels == 2] == -1).all() and seen[17, 17] == -1
+    assert (seen[labels == 1] == 1).all() and (seen[labels == 0] == 0).all()
+    np.testing.assert_array_equal(without_specks(labels, 4), labels)
+
+
+def test_images_are_drawn_as_often_as_their_weights_say() -> None:
+    names, areas = ["a", "a", "b"], [1e4, 2e4, 3e4]
+    plain = sampling_weights(names, areas, 0.35)
+    same = sampling_weights(names, areas, 0.35, [1.0] * 3)
+    assert (plain == same).all()
+    more = sampling_weights(names, areas, 0.35, [1, 1, 4])
+    np.testing.assert_allclose(more[2] / more[:2], 4 * plain[2] / plain[:2])
+
+
+def test_stains_change_in_bright_field_alone_and_crops_stay() -> None:
+    y, x = np.mgrid[:96, :96]
+    labels = (np.hypot(y - 48, x - 48) < 30).astype(np.int32)
+    section = np.where(labels[..., None] > 0, (90, 60, 140), (230, 190, 215))
+    dark = 255 - section
+    grey = np.repeat(section[..., :1], 3, axis=2)
+    for image, changes in ((section, True), (dark, False), (grey, False)):
+        sample = make_sample(image.astype(np.uint8), labels)
+        one = np.ones(1)
+        plain = CropSource([sample], one, Augmentation(), seed=1)
+        stained = CropSource([sample], one, Augmentation(stain=1.0), seed=1)
+        (before, target), (after, same) = (s.batch(3, 2, 48) for s in (plain, stained))
+        assert torch.equal(target, same)
+        assert torch.equal(before, after) != changes
+        assert after.min() >= 0 and after.max() <= 1

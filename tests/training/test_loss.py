@@ -106,3 +106,22 @@ def test_the_published_network_has_the_published_loss() -> None:
     assert set(terms) == {"foreground"}
     expected = 0.5 * np.log(2) + 0.5 * (1 - 1 / (32 + 1))
     assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_pixels_count_by_their_weight_and_not_where_it_is_zero() -> None:
+    torch.manual_seed(1)
+    target = torch.rand(2, 5, 16, 16)
+    target[:, :2] = (target[:, :2] > 0.5).float()
+    wrong = target.clone()
+    wrong[..., :4, :] = 1 - wrong[..., :4, :]
+    output = ideal_output(wrong, 1.0)
+
+    def loss(top: float, bottom: float = 1.0) -> float:
+        weight = torch.full((2, 1, 16, 16), bottom)
+        weight[..., :4, :] = top
+        weighed = torch.cat([target, weight], dim=1)
+        return float(total_loss(output, weighed, CHANNELS, LossWeights())[0])
+
+    plain = float(total_loss(output, target, CHANNELS, LossWeights())[0])
+    assert loss(1.0) == pytest.approx(plain, rel=1e-5)
+    assert loss(0.0) < 0.01 < loss(1.0) < loss(3.0)

@@ -12,8 +12,8 @@ import typer
 from napari_pmrnet._software import needs
 from napari_pmrnet.cli.shared import (
     Column,
-    Data,
     Dataset,
+    DataSets,
     MaxSide,
     Overwrite,
     Split,
@@ -28,7 +28,7 @@ from napari_pmrnet.settings import Settings
 @with_settings
 def evaluate(
     *,
-    data: Data,
+    data: DataSets,
     output: Annotated[
         Path | None, typer.Option(help="Folder for tables, plots and the worst images.")
     ] = None,
@@ -41,11 +41,11 @@ def evaluate(
     overwrite: Overwrite = False,
     settings: Settings,
 ) -> None:
-    """Score a model: foreground, nuclei and certainty, overall and by modality."""
+    """Score a model: foreground, nuclei and certainty, overall, by set and modality."""
     from napari_pmrnet.evaluation import evaluate as scoring
     from napari_pmrnet.evaluation.tables import summary
     from napari_pmrnet.models import load_model
-    from napari_pmrnet.research.registry import open_dataset
+    from napari_pmrnet.research.registry import open_datasets
 
     if output is not None:
         with needs("research", "The report"):
@@ -54,8 +54,8 @@ def evaluate(
 
         check_report_place(output, overwrite)
     model = load_model(settings.model, settings.device)
-    opened = open_dataset(
-        dataset, data, split, column, subset, strict, max_side=max_side
+    opened = open_datasets(
+        dataset, data, (), split, column, subset, strict, max_side=max_side
     )
     with progress_bar() as bar:
         task = bar.add_task(f"{column} = {subset}", total=len(opened.ids))

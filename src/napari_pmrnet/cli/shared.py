@@ -22,8 +22,12 @@ from napari_pmrnet.settings import TUNED, Settings
 
 console = Console(soft_wrap=True, emoji=False)
 errors = Console(stderr=True, soft_wrap=True, emoji=False)
-Data = Annotated[
-    Path, typer.Option(help="Folder with images/, labels/ and a split table.")
+DataSets = Annotated[
+    list[Path],
+    typer.Option(
+        help="Folder with images/, labels/ and a split table. Give it again for each "
+        "further data set."
+    ),
 ]
 Split = Annotated[
     Path | None, typer.Option(help="Split table; by default split.csv of the folder.")

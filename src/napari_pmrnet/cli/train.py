@@ -10,8 +10,8 @@ import typer
 
 from napari_pmrnet.cli.shared import (
     Column,
-    Data,
     Dataset,
+    DataSets,
     MaxSide,
     Split,
     Strict,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    data: Data,
+    data: DataSets,
     output: Annotated[Path, typer.Option(help="Weights to write (.safetensors).")],
     dataset: Dataset = None,
     max_side: MaxSide = None,
@@ -58,10 +58,18 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     strict: Strict = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="How much more often the images of each --data are drawn: 1,2,1.",
+            metavar="NUMBERS",
+        ),
+    ] = None,
     leave_out: Annotated[
         str | None,
         typer.Option(
-            help="Train and validate without the images of this modality.",
+            help="Train and validate without the images of this modality; of several "
+            "data sets SET-MODALITY, or SET where that knows none.",
             metavar="MODALITY",
         ),
     ] = None,
@@ -84,7 +92,7 @@ def train(
     from napari_pmrnet.errors import DataError
     from napari_pmrnet.models.backends.devices import choose_device
     from napari_pmrnet.research.networks import train_for_comparison
-    from napari_pmrnet.research.registry import labels_of, open_dataset
+    from napari_pmrnet.research.registry import labels_of, open_datasets
     from napari_pmrnet.training.config import TrainConfig
     from napari_pmrnet.training.train import train as run
 
@@ -98,8 +106,16 @@ def train(
     if start_from is not None and not recipe.is_whole:
         raise DataError("--start-from: only the whole PMRNet begins with weights.")
     subsets = ("train", "val")
-    opened = open_dataset(
-        dataset, data, split, column, subsets, strict, leave_out, max_side
+    opened = open_datasets(
+        dataset,
+        data,
+        _numbers(weights),
+        split,
+        column,
+        subsets,
+        strict,
+        leave_out,
+        max_side,
     )
     sets = opened.only("train"), opened.only("val")
     with progress_bar() as bar:
@@ -118,6 +134,18 @@ def train(
         else:
             dice = round(train_for_comparison(*sets, output, recipe, **options), 4)
     say(f"{output}: validation Dice {dice}")
+
+
+def _numbers(text: str | None) -> list[float]:
+    """Numbers between commas."""
+    from napari_pmrnet.errors import DataError
+
+    try:
+        return [float(number) for number in text.split(",")] if text else []
+    except ValueError:
+        raise DataError(
+            f"--weights: {text} are no numbers. Give one a data set, such as 1,2,1."
+        ) from None
 
 
 def _settings_in(path: Path) -> dict[str, Any]:

@@ -57,6 +57,11 @@ class OpenedDataset(ABC):
     left_out: str | None = None
 
     @property
+    def name(self) -> str:
+        """What the data set is called in cards and reports: its folder's name."""
+        return self.folder.resolve().name
+
+    @property
     def ids(self) -> list[str]:
         return list(self.table.index)
 
@@ -107,7 +112,7 @@ class OpenedDataset(ABC):
         Returns
         -------
         image : numpy.ndarray
-            uint8, (H, W) grey or (H, W, 3) colour.
+            uint8 or uint16, (H, W) grey or (H, W, 3) colour.
         labels : numpy.ndarray
             int32 (H, W), 0 is background.
 

@@ -198,17 +198,13 @@ class PackedDataset(OpenedDataset):
 
 
 def _checked_image(path: Path) -> np.ndarray:
-    """Pixels of an 8-bit picture, without alpha."""
+    """Pixels of a picture of 8 or 16 bits, without alpha."""
     image = read_picture(path)
-    if image.dtype != np.uint8:
-        raise DataError(
-            f"{path}: has pixels of type {image.dtype}. Convert it to 8 bits."
-        )
     return image[..., :3] if image.ndim == 3 else image
 
 
 def _image_size(path: Path) -> tuple[int, ...]:
-    """(H, W) of an 8-bit picture, decoding only one that does not look sound."""
+    """(H, W) of a picture, decoding only one that does not look sound."""
     with suppress(DataError), open_picture(path) as picture:
         width, height = picture.size
         sound = not picture.mode.startswith(("I", "F"))

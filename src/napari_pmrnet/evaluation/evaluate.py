@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.datasets.base import OpenedDataset
+from napari_pmrnet.datasets.joined import SET
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.certainty import entropy
-from napari_pmrnet.evaluation.instance import Match, best_iou, match
+from napari_pmrnet.evaluation.instance import Match, best_iou, causes_of_misses, match
 from napari_pmrnet.evaluation.semantic import (
     dice,
     protocol_image,
@@ -59,6 +60,10 @@ class ImageScore:
         Dice at native resolution of every class, by name.
     by_class : dict
         `semantic_scores` at 256 x 256 of the classes that are there or were found.
+    misses : dict
+        `causes_of_misses`; empty where nothing tells objects apart.
+    dataset : str
+        Name of the data set, of several.
     """
 
     image_id: str
@@ -73,6 +78,8 @@ class ImageScore:
     kind: LabelKind = LabelKind.NUCLEI
     classes: dict[str, float] = field(default_factory=dict)
     by_class: dict[str, dict[str, float]] = field(default_factory=dict)
+    misses: dict[str, int] = field(default_factory=dict)
+    dataset: str = ""
 
 
 def evaluate(
@@ -118,7 +125,7 @@ def evaluate(
         scores.append(
             ImageScore(
                 image_id,
-                _modality(dataset, image_id),
+                _known(dataset, image_id, "modality"),
                 semantic_scores(seen > 0, true > 0),
                 dice(foreground, truth > 0),
                 result.seconds,
@@ -128,6 +135,8 @@ def evaluate(
                 kind,
                 class_dice(truth, result.labels, names),
                 class_scores(true, seen, names),
+                causes_of_misses(truth, result.labels) if apart else {},
+                _known(dataset, image_id, SET),
             )
         )
         if progress is not None:
@@ -135,9 +144,9 @@ def evaluate(
     return scores
 
 
-def _modality(dataset: OpenedDataset, image_id: str) -> str:
-    """Imaging type of an image; empty where the table does not tell it."""
-    known = dataset.table.loc[image_id].get("modality")
+def _known(dataset: OpenedDataset, image_id: str, column: str) -> str:
+    """What the table tells of an image; empty where it does not."""
+    known = dataset.table.loc[image_id].get(column)
     return "" if pd.isna(known) else str(known)
 
 

@@ -64,23 +64,78 @@ def iou_matrix(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     -------
     ndarray of float, shape (n true, n predicted)
     """
+    counts = _shared_pixels(truth, prediction)
+    overlap = counts[1:, 1:]
+    union = counts.sum(1)[1:, None] + counts.sum(0)[None, 1:] - overlap
+    return overlap / np.maximum(union, 1)
+
+
+def _shared_pixels(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Pixels that every true and every predicted label share, the ground as number 0.
+
+    Shape (1 + n true, 1 + n predicted).
+    """
     if truth.shape != prediction.shape:
         raise ValueError(
             f"truth has shape {truth.shape}, prediction {prediction.shape}"
         )
     rows, columns = _renumber(truth), _renumber(prediction)
     shape = (rows.max(initial=0) + 1, columns.max(initial=0) + 1)
-    counts = coo_array(
+    return coo_array(
         (np.ones(rows.size, np.int64), (rows.ravel(), columns.ravel())), shape=shape
     ).toarray()
-    overlap = counts[1:, 1:]
-    union = counts.sum(1)[1:, None] + counts.sum(0)[None, 1:] - overlap
-    return overlap / np.maximum(union, 1)
 
 
 def best_iou(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Highest IoU of every predicted label with a true one, shape (n predicted,)."""
     return iou_matrix(truth, prediction).max(axis=0, initial=0.0)
+
+
+CAUSES: tuple[str, ...] = ("merged", "split", "no label", "outline")
+
+
+def causes_of_misses(
+    truth: np.ndarray, prediction: np.ndarray, threshold: float = 0.5
+) -> dict[str, int]:
+    """Count the true nuclei that no label fits, by what befell them.
+
+    Parameters
+    ----------
+    truth, prediction : ndarray of int, shape (H, W)
+    threshold : float
+        IoU from which on a label fits.
+
+    Returns
+    -------
+    dict of int
+        ``no label``: a fifth of the nucleus at most lies in labels. ``merged``: half of
+        it lies in a label that holds half of another nucleus too, or most of it in one
+        that holds more of another. ``split``: several labels lie for the most part in
+        it. ``outline``: what is left.
+    """
+    counts = _shared_pixels(truth, prediction)
+    areas, sizes = counts.sum(1)[1:], counts.sum(0)[1:]
+    found = dict.fromkeys(CAUSES, 0)
+    for number in np.flatnonzero(
+        iou_matrix(truth, prediction).max(axis=1, initial=0.0) < threshold
+    ):
+        shared, area = counts[number + 1, 1:], areas[number]
+        if shared.sum() < area / 5:
+            found["no label"] += 1
+            continue
+        label = int(shared.argmax())
+        others = np.delete(counts[1:, label + 1], number)
+        with_another = (2 * others >= np.delete(areas, number)).any()
+        most = others.max(initial=0) > shared[label]
+        swallowed = most and shared[label] >= 0.3 * area
+        parts = (2 * shared >= sizes) & (shared >= area / 10)
+        if (2 * shared[label] >= area and with_another) or swallowed:
+            found["merged"] += 1
+        elif parts.sum() > 1:
+            found["split"] += 1
+        else:
+            found["outline"] += 1
+    return found
 
 
 def _renumber(labels: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from napari_pmrnet.evaluation.certainty import (
     wrong_among_least_certain,
 )
 from napari_pmrnet.evaluation.evaluate import THRESHOLDS, ImageScore
-from napari_pmrnet.evaluation.instance import Match, average_precision
+from napari_pmrnet.evaluation.instance import CAUSES, Match, average_precision
 from napari_pmrnet.evaluation.semantic import PROTOCOL_SIZE
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
@@ -32,8 +32,11 @@ def matches_of(scores: Scores) -> list[list[Match]]:
 def by_modality(
     scores: Scores, row: Callable[[Scores], dict[str, float]]
 ) -> pd.DataFrame:
-    """Apply `row` to all scores (index ``all``) and to those of each modality."""
+    """Apply `row` to all scores (index ``all``), and to each set's and modality's."""
     groups = {"all": scores}
+    for name in dict.fromkeys(s.dataset for s in scores):
+        if name:
+            groups[name] = [s for s in scores if s.dataset == name]
     for modality in sorted({s.modality for s in scores} - {""}):
         groups[modality] = [s for s in scores if s.modality == modality]
     return pd.DataFrame({name: row(group) for name, group in groups.items()}).T
@@ -57,9 +60,10 @@ def semantic_row(scores: Scores) -> dict[str, float]:
 
 
 def instance_row(scores: Scores) -> dict[str, float]:
-    """AP at IoU 0.5, 0.75 and 0.9 and over 0.5-0.95; F1 and PQ at 0.5.
+    """AP at IoU 0.5, 0.75 and 0.9 and over 0.5-0.95; F1, PQ and misses at 0.5.
 
-    Each pooled over the nuclei, AP also as the mean of the images.
+    Each pooled over the nuclei, AP also as the mean of the images. Misses are counted
+    by `CAUSES`.
     """
     row: dict[str, float] = {"images": len(scores)}
     matches = matches_of(scores)
@@ -75,6 +79,7 @@ def instance_row(scores: Scores) -> dict[str, float]:
         "AP0.5-0.95 per image": float(mean),
         "F1": total.f1,
         "PQ": total.panoptic_quality,
+        **{cause: sum(s.misses.get(cause, 0) for s in scores) for cause in CAUSES},
     }
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.datasets.folder import PackedDataset
+from napari_pmrnet.datasets.joined import JoinedDataset
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.research.published import NativeDataset
@@ -158,6 +160,43 @@ def open_dataset(
         return PackedDataset(folder, split_file, column, subset, strict, without)
     reader = open_reader(name, folder)
     return NativeDataset(reader, split_file, column, subset, strict, without, max_side)
+
+
+def open_datasets(
+    name: str | None,
+    folders: Sequence[str | Path],
+    weights: Sequence[float] = (),
+    split_file: str | Path | None = None,
+    column: str = "split",
+    subset: str | tuple[str, ...] | None = "train",
+    strict: bool = False,
+    without: str | None = None,
+    max_side: int | None = None,
+) -> OpenedDataset:
+    """Open one data set, or several as one.
+
+    Parameters
+    ----------
+    name, split_file, column, subset, strict, without, max_side
+        As for `open_dataset`.
+    folders : sequence of str or Path
+    weights : sequence of float
+        As for `JoinedDataset`.
+
+    Returns
+    -------
+    OpenedDataset
+
+    Raises
+    ------
+    DataError
+        As `open_dataset` and `JoinedDataset` do.
+    """
+    how = (split_file, column, subset, strict)
+    if len(folders) == 1 and not weights:
+        return open_dataset(name, folders[0], *how, without, max_side)
+    parts = [open_dataset(name, folder, *how, None, max_side) for folder in folders]
+    return JoinedDataset(parts, weights, without)
 
 
 def _plain(name: str) -> str:

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+LIGHT, COLOURED = 110, 8
+"""Mean of a bright-field image from 0 to 255, and mean range of its colours."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -18,7 +21,8 @@ class Augmentation:
     image in use (`segmentation.diameter.working_scale`). With the probability ``far`` a
     crop shows its image from further away, down to ``far_low`` or until it holds the
     whole image: so the network learns what is no nucleus although it has the size of
-    one.
+    one. ``stain`` is the probability that the stains of a bright-field crop become
+    stronger, weaker and of another hue.
     """
 
     scale_low: float = 0.55
@@ -36,6 +40,7 @@ class Augmentation:
     blur: float = 0.3
     coarse: float = 0.25
     uneven_light: float = 0.2
+    stain: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -199,6 +204,40 @@ def change_intensity(
     if rng.random() < how.coarse:
         image = _coarse(image, rng.uniform(1.2, 3.0))
     return image.clamp(0, 1)
+
+
+STAINS = torch.tensor([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+"""Optical densities of haematoxylin, eosin and DAB in red, green and blue.
+
+A. C. Ruifrok and D. A. Johnston, "Quantification of histochemical staining by color
+deconvolution", Analytical and Quantitative Cytology and Histology 23, 2001, 291-299.
+"""
+
+HUE, STRENGTH = 0.15, 0.25
+"""Spread of the logarithms of a stain's colours, and of its amount."""
+
+
+def change_stains(image: Tensor, rng: np.random.Generator) -> Tensor:
+    """Other amounts and hues of the stains, in optical densities.
+
+    Shapes: (3, H, W) in [0, 1] -> the same.
+    """
+    density = -torch.log(image.clamp(1 / 255, 1))
+    stains = F.normalize(STAINS, dim=1)
+    turned = stains * torch.from_numpy(np.exp(rng.normal(0, HUE, (3, 3)))).float()
+    turned = F.normalize(turned, dim=1)
+    amounts = torch.einsum("chw,cs->shw", density, torch.linalg.inv(stains))
+    gain = torch.from_numpy(np.exp(rng.normal(0, STRENGTH, (3, 1, 1)))).float()
+    return torch.exp(-torch.einsum("shw,sc->chw", amounts * gain, turned)).clamp(0, 1)
+
+
+def is_bright_field(sample: Sample) -> bool:
+    """Tell whether an image has a light ground and more colour than a grey one."""
+    if sample.image.shape[0] != 3:
+        return False
+    thinned = sample.image[:, ::8, ::8].float()
+    colour = (thinned.amax(0) - thinned.amin(0)).mean()
+    return bool(thinned.mean() > LIGHT and colour > COLOURED)
 
 
 def _noisy(

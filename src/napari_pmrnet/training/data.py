@@ -24,9 +24,21 @@ from napari_pmrnet.training.augment import (
     Augmentation,
     Sample,
     change_intensity,
+    change_stains,
+    is_bright_field,
     random_crop,
 )
 from napari_pmrnet.training.targets import assemble, gradient_flows, inner_distance
+
+STAINING = 7
+"""Of the random numbers that change stains."""
+
+
+def without_specks(labels: np.ndarray, area: float) -> np.ndarray:
+    """Labels (H, W) with nuclei of fewer pixels made unknown, -1."""
+    specks = np.bincount(np.maximum(labels, 0).ravel()) < area
+    specks[0] = False
+    return np.where(specks[np.maximum(labels, 0)], -1, labels)
 
 
 def make_sample(image: np.ndarray, labels: np.ndarray) -> Sample:
@@ -93,7 +105,10 @@ def _pixels(image: np.ndarray) -> Tensor:
 
 
 def sampling_weights(
-    modalities: Sequence[str], areas: Sequence[float], balance: float
+    modalities: Sequence[str],
+    areas: Sequence[float],
+    balance: float,
+    relative: Sequence[float] | float = 1.0,
 ) -> np.ndarray:
     """Probability of each image to be drawn.
 
@@ -106,12 +121,14 @@ def sampling_weights(
         by its fourth root.
     balance : float
         0 draws every image alike, 1 every modality.
+    relative : sequence of float, optional
+        How much more often each image is drawn than it would be.
     """
     modalities = [str(modality) for modality in modalities]
     names, counts = np.unique(modalities, return_counts=True)
     number = dict(zip(names, counts, strict=True))
     weights = np.array([number[m] ** -balance for m in modalities])
-    weights = weights * np.asarray(areas, float) ** 0.25
+    weights = weights * np.asarray(areas, float) ** 0.25 * np.asarray(relative)
     return weights / weights.sum()
 
 
@@ -128,6 +145,8 @@ class CropSource:
     seed : int
     classes : int
         Number of channels for classes in the targets.
+    touching : float
+        What pixels close to another nucleus count more, see `LossWeights`.
     """
 
     samples: Sequence[Sample]
@@ -135,21 +154,27 @@ class CropSource:
     augmentation: Augmentation
     seed: int
     classes: int = 0
+    touching: float = 0.0
 
     def batch(self, step: int, batch_size: int, size: int) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, size, size) and targets (B, 5 + classes, size, size)."""
+        """Images (B, 3, size, size) and their targets, see `assemble`."""
         rng = np.random.default_rng((self.seed, step))
+        # Of its own, so that a recipe with stains has the crops of one without.
+        stains = np.random.default_rng((self.seed, step, STAINING))
+        how = self.augmentation
         crops = []
         for index in rng.choice(len(self.samples), batch_size, p=self.weights):
             sample = self.samples[index]
-            scale = random_scale(sample, size, self.augmentation, rng)
-            stretch = self.augmentation.stretch
-            image, *targets = random_crop(sample, size, scale, rng, stretch)
+            scale = random_scale(sample, size, how, rng)
+            image, *targets = random_crop(sample, size, scale, rng, how.stretch)
             colour = sample.image.shape[0] == 3
-            image = change_intensity(image, colour, self.augmentation, rng)
+            if colour and stains.random() < how.stain and is_bright_field(sample):
+                image = change_stains(image, stains)
+            image = change_intensity(image, colour, how, rng)
             crops.append((image, *targets))
         images, labels, distance, flows = map(torch.stack, zip(*crops, strict=True))
-        return images, assemble(labels, distance, flows, self.classes)
+        targets = labels, distance, flows
+        return images, assemble(*targets, self.classes, self.touching)
 
 
 def random_scale(

@@ -18,7 +18,11 @@ SMOOTH = 1.0
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weight of each term; the foreground term is the published loss."""
+    """Weight of each term; the foreground term is the published loss.
+
+    ``touching`` is what pixels close to another nucleus count more: cross-entropy,
+    distance and flows there, where a mistake merges two nuclei.
+    """
 
     foreground: float = 1.0
     border: float = 0.5
@@ -26,19 +30,21 @@ class LossWeights:
     flows: float = 0.5
     classes: float = 1.0
     gate: float = 0.2
+    touching: float = 0.0
 
 
-def bce_dice(logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
+def bce_dice(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """``0.5 * BCE + 0.5 * Dice`` of one channel, Dice over the whole batch.
 
-    Shapes: (B, 1, H, W), (B, 1, H, W) -> (). With `known` (B, 1, H, W), 0 or 1, of the
-    pixels that are 1 there.
+    Shapes: (B, 1, H, W), (B, 1, H, W) -> (). With `weight` (B, 1, H, W) the mean of the
+    cross-entropy is weighted, and Dice of the pixels that are above 0 there.
     """
     cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     probability = torch.sigmoid(logits)
-    if known is not None:
+    if weight is not None:
+        known = (weight > 0).to(target.dtype)
         probability, target = probability * known, target * known
-    return 0.5 * _mean(cross_entropy, known) + 0.5 * dice(probability, target)
+    return 0.5 * _mean(cross_entropy, weight) + 0.5 * dice(probability, target)
 
 
 def dice(probability: Tensor, target: Tensor) -> Tensor:
@@ -75,7 +81,8 @@ def total_loss(
     output : PMRNetOutput
         With maps where the network has boundary gates.
     target : Tensor, shape (B, 5 + classes, H, W), or one channel more
-        As `targets.assemble` gives it; pixels that are unknown do not count.
+        As `targets.assemble` gives it. The last one weighs the pixels: those at 0 are
+        unknown and do not count.
     channels : tuple of str
         Names of the logits' channels, in order.
     w : LossWeights
@@ -84,16 +91,17 @@ def total_loss(
     foreground, border, distance = target[:, :1], target[:, 1:2], target[:, 2:3]
     named = class_channels_in(channels)
     first, last = len(CHANNELS), len(CHANNELS) + len(named)
-    known = target[:, last:] if target.shape[1] > last else None
-    inside = foreground if known is None else foreground * known
+    weight = target[:, last:] if target.shape[1] > last else None
+    known = None if weight is None else (weight > 0).to(target.dtype)
+    inside = foreground if weight is None else foreground * weight
     terms = {
         "foreground": (
             w.foreground,
-            bce_dice(logits["probability"], foreground, known),
+            bce_dice(logits["probability"], foreground, weight),
         )
     }
     if "border" in logits:
-        terms["border"] = (w.border, bce_dice(logits["border"], border, known))
+        terms["border"] = (w.border, bce_dice(logits["border"], border, weight))
     if "distance" in logits:
         error = (torch.sigmoid(logits["distance"]) - distance).abs()
         terms["distance"] = (w.distance, _mean(error, known) + _mean(error, inside))
@@ -103,7 +111,7 @@ def total_loss(
         terms["flows"] = (w.flows, _mean(error, inside))
     if named:
         each = zip(named, target[:, first:last].split(1, dim=1), strict=True)
-        parts = [bce_dice(logits[name], truth, known) for name, truth in each]
+        parts = [bce_dice(logits[name], truth, weight) for name, truth in each]
         terms["classes"] = (w.classes, sum(parts[1:], parts[0]) / len(parts))
     if output.gates is not None and output.gates.full is not None:
         gate = output.gates.full.float().clamp(1e-4, 1 - 1e-4)

@@ -13,6 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 CHANNELS = ("probability", "border", "distance", "flow_y", "flow_x")
+REACH = 3
+"""Pixels, as the network sees them, within which another nucleus is close."""
+
 _NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
@@ -108,19 +111,42 @@ def borders(labels: Tensor) -> Tensor:
     return (highest != lowest).to(labels.dtype)
 
 
-def assemble(
-    labels: Tensor, distance: Tensor, flows: Tensor, classes: int = 0
-) -> Tensor:
-    """Target of every channel of `CHANNELS`; where labels are unknown, also where not.
+def close_to_another(labels: Tensor, reach: int = REACH) -> Tensor:
+    """Pixels with another nucleus than their own at most `reach` pixels away.
 
-    Shapes: (B, 1, H, W), (B, 1, H, W), (B, 2, H, W) -> (B, 5 + classes, H, W), or with
-    a last channel that is 1 where the labels are known, if some are below 0: unknown.
-    With classes, the k-th channel after the first five is 1 where the label is k.
+    Of the ground those with two different ones. Unknown labels, below 0, are ground.
+
+    Shapes: (B, 1, H, W) float labels -> (B, 1, H, W) of 0 and 1.
+    """
+    side = 2 * reach + 1
+    nuclei = labels.clamp(min=0)
+    highest = F.max_pool2d(nuclei, side, 1, reach)
+    none = torch.full_like(nuclei, -torch.inf)
+    lowest = -F.max_pool2d(torch.where(nuclei > 0, -nuclei, none), side, 1, reach)
+    return ((highest > 0) & (highest != lowest)).to(labels.dtype)
+
+
+def assemble(
+    labels: Tensor,
+    distance: Tensor,
+    flows: Tensor,
+    classes: int = 0,
+    touching: float = 0.0,
+) -> Tensor:
+    """Target of every channel of `CHANNELS`, and what each pixel counts.
+
+    Shapes: (B, 1, H, W), (B, 1, H, W), (B, 2, H, W) -> (B, 5 + classes, H, W). With
+    classes, the k-th channel after the first five is 1 where the label is k. There is a
+    last channel where not all pixels count alike: 0 where labels are below 0, unknown;
+    else 1, and `touching` more where another nucleus is close.
     """
     known = labels >= 0
+    weight = known.float()
+    if touching:
+        weight = weight * (1 + touching * close_to_another(labels))
     labels = labels.clamp(min=0)
     parts = [(labels > 0).float(), borders(labels), distance, flows]
     parts += [(labels == k).float() for k in range(1, classes + 1)]
-    if not known.all():
-        parts.append(known.float())
+    if touching or not known.all():
+        parts.append(weight)
     return torch.cat(parts, dim=1)

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import isnan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from napari_pmrnet.datasets.base import OpenedDataset
+from napari_pmrnet.datasets.joined import WEIGHT
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.tables import rows_of
@@ -37,6 +40,7 @@ from napari_pmrnet.training.data import (
     make_samples,
     make_whole_sample,
     sampling_weights,
+    without_specks,
 )
 from napari_pmrnet.training.networks import Build, build_pmrnet
 from napari_pmrnet.training.trainer import EpochReport, Trainer
@@ -111,7 +115,7 @@ def train(
         keep,
         **config.card_fields(),
         data={
-            "name": train_set.folder.resolve().name,
+            "name": train_set.name,
             **({"dataset": train_set.split_name} if published else {}),
             "sha256": data["training images"],
             "split": train_set.column,
@@ -164,12 +168,15 @@ class TrainingData:
     samples : list of Sample
     modalities : list of str
         Imaging type of each sample.
+    weights : list of float
+        How much more often each sample is drawn.
     validation : list
         Of `validation_pair`.
     """
 
     samples: list[Sample]
     modalities: list[str]
+    weights: list[float]
     validation: Pairs
 
 
@@ -200,13 +207,37 @@ def training_data(
         make = partial(make_whole_sample, side=side, most=most)
         pair = partial(whole_validation_pair, side=side)
     check = _ClassCheck(config.classes)
-    samples = make_samples(check.through(train_set), len(train_set), preparing, make)
+    triples = _without_specks(check.through(train_set), train_set)
+    samples = make_samples(triples, len(train_set), preparing, make)
     check.finish()
-    table = train_set.table
-    known = "modality" in table
-    modalities = list(table["modality"]) if known else ["all"] * len(samples)
+    modalities = _column(train_set, "modality", "all")
+    weights = _column(train_set, WEIGHT, 1.0)
     validation = [pair(image, labels) for _, image, labels in check.through(val_set)]
-    return TrainingData(samples, modalities, validation)
+    return TrainingData(samples, modalities, weights, validation)
+
+
+SPECKS = "specks_below"
+"""Column with the area, in pixels, below which a nucleus of an image is a speck.
+
+Specks are no nuclei for sure, and not surely none: they take no part in the loss.
+"""
+
+
+def _without_specks(
+    triples: Iterator[tuple[str, np.ndarray, np.ndarray]], dataset: OpenedDataset
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Images of a data set with their specks made unknown."""
+    areas = _column(dataset, SPECKS, 0.0)
+    for area, (image_id, image, labels) in zip(areas, triples, strict=True):
+        yield image_id, image, without_specks(labels, area) if area > 0 else labels
+
+
+def _column(dataset: OpenedDataset, name: str, default: Any) -> list[Any]:
+    """A column of the table; the default where it is missing or empty."""
+    table = dataset.table
+    if name not in table:
+        return [default] * len(table)
+    return [default if pd.isna(value) else value for value in table[name]]
 
 
 class _ClassCheck:
@@ -258,13 +289,14 @@ def make_trainer(
 ) -> Trainer:
     """Make a trainer that draws crops as the configuration says; see `Trainer`."""
     areas = [sample.labels.numel() * sample.scale**2 for sample in source.samples]
-    weights = sampling_weights(source.modalities, areas, config.balance)
+    weights = sampling_weights(source.modalities, areas, config.balance, source.weights)
     crops = CropSource(
         source.samples,
         weights,
         config.augmentation,
         config.seed,
         len(class_channels_in(config.channels)),
+        config.loss.touching,
     )
     return Trainer(
         config,

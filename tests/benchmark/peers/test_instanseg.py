@@ -63,3 +63,7 @@ def test_its_whole_way_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     one = instanseg.instanseg(truth.astype(np.uint8), truth)
     np.testing.assert_array_equal(one.run(), truth)
     assert len(one.network) == 1
+
+
+def test_vectors_of_large_nuclei_are_finite() -> None:
+    assert torch.isfinite(instanseg._maps(np.ones((64, 64), np.int32))).all()

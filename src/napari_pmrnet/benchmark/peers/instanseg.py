@@ -53,7 +53,8 @@ def instanseg(image: np.ndarray, truth: np.ndarray) -> Timed:
 
 def _maps(truth: np.ndarray) -> torch.Tensor:
     """Coordinates, sigmas and seeds (1, 5, H, W); sigma is 1 outside."""
-    fields = to_centre(truth)[::-1] * UNIT / 8 + 0.5
+    # Its vectors reach 16 pixels.
+    fields = np.clip(to_centre(truth)[::-1] * UNIT / 8 + 0.5, 0.01, 0.99)
     coordinates = np.log(fields / (1 - fields))
     sigmas = np.stack([truth == 0, np.zeros_like(truth)])
     seeds = 15 * (depth(truth)[None] - 0.5)

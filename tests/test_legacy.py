@@ -15,7 +15,7 @@ from npe2 import PluginManifest
 
 import napari_pmrnet
 from napari_pmrnet.batch.inputs import find_sources
-from napari_pmrnet.batch.run_log import Record, file_key
+from napari_pmrnet.batch.run_log import Record, file_key, made_from
 from napari_pmrnet.batch.summary import as_csv
 from napari_pmrnet.finetuning.corrections import UNKNOWN
 from napari_pmrnet.finetuning.job import EPOCH, Job, TuneSettings
@@ -212,7 +212,8 @@ def test_the_records_of_a_batch(old: Path, tmp_path: Path) -> None:
         assert not log.is_kept(entry, permit)
         other = file_key(source.path, Settings(seed_threshold=0.3), WEIGHTS, "t")
         assert not log.is_finished(entry, other)
-    rows = log.rows({log.name(source.path) for source in sources})
+    made = made_from(Settings(), WEIGHTS, "t")
+    rows = log.rows({log.name(source.path) for source in sources}, made)
     assert [row.nuclei for row in rows] == [NUCLEI, SERIES, None]
     assert [row.planes for row in rows] == [1, 2, None]
     assert rows[1].unit == "um" and rows[1].pixel_height == 0.25

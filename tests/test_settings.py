@@ -54,3 +54,11 @@ def test_settings_of_version_0_1_have_automatic_limits() -> None:
 def test_every_field_can_be_shown_in_a_form() -> None:
     for spec in fields(Settings):
         assert {"label", "help"} <= set(spec.metadata)
+
+
+@pytest.mark.parametrize(
+    "name", ["probability_threshold", "seed_threshold", "diameter", "min_area"]
+)
+def test_not_a_number_lies_within_no_bounds(name):
+    with pytest.raises(ValueError, match="is nan; it must lie between"):
+        Settings(**{name: float("nan")})

@@ -164,7 +164,9 @@ class Settings:
             low, high = spec.metadata.get("min"), spec.metadata.get("max")
             if value is None or isinstance(value, str | bool):
                 continue
-            if (low is not None and value < low) or (high is not None and value > high):
+            # Not a number lies within no bounds.
+            within = (low is None or value >= low) and (high is None or value <= high)
+            if not within:
                 raise ValueError(
                     f"{spec.metadata['label']} is {value}; it must lie between "
                     f"{low} and {high}."

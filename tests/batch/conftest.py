@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,7 @@ class FakeCore:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.error: Exception | None = None
+        self.seconds = 0.0
 
     def segment_steps(
         self, plane: Plane, settings: Settings, model: Any
@@ -40,6 +42,7 @@ class FakeCore:
         pixels = plane.prepared()[0]
         for step in range(WINDOWS):
             yield Progress(step + 1, WINDOWS, "window")
+        time.sleep(self.seconds)
         if self.error is not None:
             raise self.error
         labels, count = ndimage.label(pixels > settings.probability_threshold)

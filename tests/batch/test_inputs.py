@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_pmrnet.batch.inputs import find_sources
@@ -101,7 +102,8 @@ def test_names_that_collide_stay_apart_and_stay_the_same(run, tmp_path):
 def test_labels_never_replace_an_input(run, tmp_path):
     put(tmp_path / "in" / "a.png")
     other = tmp_path / "in" / "a_labels.tif"
-    Image.fromarray(blobs(2)).save(other)
+    noise = np.random.default_rng(0).integers(0, 99, blobs(2).shape, np.uint8)
+    Image.fromarray(blobs(2) | noise).save(other)
     before = other.read_bytes()
     report, _ = run(tmp_path / "in", output="in", overwrite=True)
     assert other.read_bytes() == before
@@ -159,3 +161,31 @@ def test_a_plate_is_named_by_a_pattern(run, tmp_path):
         ("A/2/0_labels.tif", 2),
         ("B/1/0_labels.tif", 3),
     ]
+
+
+@pytest.mark.parametrize("how", ["imagej", "plain"])
+def test_labels_that_another_program_saved_anew_are_no_images(how, run, tmp_path):
+    for name in ("a.png", "b.png"):
+        put(tmp_path / "in" / name)
+    run(tmp_path / "in", output="in")
+    labels = tmp_path / "in" / "a_labels.tif"
+    with tifffile.TiffFile(labels) as tiff:
+        pixels, about = tiff.asarray(), {"Info": tiff.imagej_metadata["Info"]}
+    pixels[:4, :4] = pixels.max() + 1
+    if how == "imagej":
+        tifffile.imwrite(labels, pixels, imagej=True, metadata=about)
+    else:
+        tifffile.imwrite(labels, pixels, metadata=None)
+    assert names(tmp_path, ["in"]) == ["in/a.png", "in/b.png"]
+    assert names(tmp_path, ["in/*"]) == ["in/a.png", "in/b.png"]
+    assert names(tmp_path, ["in/a_labels.tif"]) == ["in/a_labels.tif"], "as named"
+    (tmp_path / "in" / "a.png").unlink()
+    left = ["in/a_labels.tif"] if how == "plain" else []
+    assert names(tmp_path, ["in"]) == [*left, "in/b.png"]
+
+
+def test_a_picture_that_is_named_like_labels_is_one(tmp_path):
+    put(tmp_path / "in" / "a.png")
+    noise = np.random.default_rng(0).integers(0, 4000, (40, 50), np.uint16)
+    tifffile.imwrite(tmp_path / "in" / "a_labels.tif", noise)
+    assert names(tmp_path, ["in"]) == ["in/a.png", "in/a_labels.tif"]

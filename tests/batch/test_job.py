@@ -42,6 +42,7 @@ JOBS = st.builds(
     overwrite=st.booleans(),
     strict=st.booleans(),
     link=st.sampled_from([None, "t", "z"]),
+    mask_unreadable=st.booleans(),
     scheduler=st.none() | st.just("tcp://10.0.0.5:8786"),
 )
 EXAMPLE = BatchJob(

@@ -13,9 +13,10 @@ import tifffile
 from napari_pmrnet import Settings
 from napari_pmrnet.batch import task
 from napari_pmrnet.batch.events import DONE, KEPT, UNCHANGED
-from napari_pmrnet.io.images import read_image
-from napari_pmrnet.io.label_zarr import open_label_zarr
+from napari_pmrnet.io.images import open_image, read_image
+from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
 from napari_pmrnet.segmentation import blocks, sizes
+from napari_pmrnet.segmentation.stack import Stack
 
 from ..segmentation.conftest import Reader, discs, drawn, same_partition
 from .conftest import FakeCore
@@ -53,6 +54,9 @@ def test_labels_go_to_zarr_with_a_table(
     assert row.labels == "slide_labels.zarr" and row.nuclei == truth.max()
     (read,) = read_image(tmp_path / "out" / row.labels)
     assert same_partition(read.data, truth)
+    made = label_tag(tmp_path / "out" / row.labels).provenance
+    stack = Stack.of(open_image(path)[0])
+    assert (made.image, made.fingerprint) == ("slide.tif", stack.print_of_middle())
     table = pd.read_csv(tmp_path / "out" / "slide_labels.csv")
     assert table["label"].tolist() == list(range(1, truth.max() + 1))
     assert report.sheet.read_text().count("slide_labels.zarr") >= 1

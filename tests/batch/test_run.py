@@ -257,3 +257,37 @@ def test_the_table_tells_of_earlier_runs_into_the_folder(run, folder):
 def test_segment_files_takes_one_path_and_default_settings(core, folder, tmp_path):
     report = segment_files(folder, tmp_path / "out")
     assert report.ended["done"] == 4 and report.device == "cpu"
+
+
+def test_labels_of_other_settings_are_marked_in_the_table(run, folder, tmp_path):
+    run(folder)
+    run(folder / "b.png", settings=Settings(min_area=5))
+    notes = pd.read_csv(tmp_path / "out" / "summary.csv").set_index("labels")["note"]
+    assert notes.isna().to_dict() == {
+        f"{name}_labels.tif": name == "b" for name in "abcd"
+    }
+    assert notes["a_labels.tif"] == run_log.OTHERWISE
+    run(folder)
+    assert pd.read_csv(tmp_path / "out" / "summary.csv")["note"].isna().all()
+
+
+def test_a_file_with_a_damaged_tile_is_segmented_without_it_if_asked_for(run, tmp_path):
+    path = tmp_path / "in" / "a.tif"
+    path.parent.mkdir()
+    whole = blobs(3)
+    tifffile.imwrite(path, whole, tile=(16, 16), compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        start = tiff.pages[0].dataoffsets[0]
+    content = bytearray(path.read_bytes())
+    content[start : start + 9] = b"\x55" * 9
+    path.write_bytes(content)
+    report, statuses = run(path)
+    assert statuses == {"a.tif": "failed"} and "tile 1" in report.rows[0].error
+    report, statuses = run(path, mask_unreadable=True)
+    assert statuses == {"a.tif": "done"}
+    note = report.rows[0].note
+    assert "chunks of the image cannot be read" in note
+    labels = labels_of(tmp_path / "out" / "a_labels.tif").data
+    assert not labels[:16, :16].any() and labels[whole > 0].any()
+    _, statuses = run(path, mask_unreadable=True)
+    assert statuses == {"a.tif": "unchanged"}

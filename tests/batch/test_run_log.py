@@ -122,7 +122,7 @@ def test_rows_are_those_of_this_run_and_those_that_have_labels(record: Record) -
     record.add(Entry(Row("old.tif", "old_labels.tif", error="damaged")))
     lost = done(record, "c.tif")
     (record.output / lost.row.labels).unlink()
-    rows = record.rows({"a.tif", "b.tif", "c.tif"})
+    rows = record.rows({"a.tif", "b.tif", "c.tif"}, {})
     assert [row.file for row in rows] == ["a.tif", "b.tif"]
     assert rows[0].labels == "" and rows[1] == kept.row
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from napari_pmrnet.batch.summary import Row, as_csv, worst_first
+from napari_pmrnet.batch.summary import FORMULAS, Row, as_csv, worst_first
 from napari_pmrnet.models.label_kind import LabelKind
 
 ROW = Row("../in/a.tif", "a_labels.tif", 12, 0.875, 0.25, 1.5, 0.5, 0.25, "um", 3)
@@ -60,3 +60,20 @@ def test_the_table_has_a_row_a_file_and_empty_cells_for_the_unknown(
 
 def test_a_name_that_is_no_text_is_written_too() -> None:
     assert "cells" in as_csv([Row("cells\udce9.tif")]).decode("utf-8")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_name_is_a_formula_for_a_spreadsheet(start: str, tmp_path: Path) -> None:
+    name = f"{start}cmd|' /C calc'!A1.tif"
+    row = Row(name, f"{name}_labels.tif", note=name, error=f"{name}: damaged")
+    path = tmp_path / "summary.csv"
+    path.write_bytes(as_csv([row]))
+    with path.open(newline="") as stream:
+        (read,) = csv.DictReader(stream)
+    assert read["file"] == f"./{name}".replace("\r", "\\r"), "the same file"
+    assert not any(cell.startswith(FORMULAS) for cell in read.values())
+
+
+def test_numbers_keep_their_digits() -> None:
+    row = Row("a.tif", pixel_height=0.123456789, certainty=0.1 + 0.2)
+    assert b"0.123456789" in as_csv([row]) and b"0.3," in as_csv([row])

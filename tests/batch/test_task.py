@@ -1,6 +1,7 @@
 """One file of a batch: its labels, or the reason why there are none."""
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from napari_pmrnet.errors import DataError, ImageError
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.write import unwritable
+from napari_pmrnet.proofreading.journal import fingerprint
 from napari_pmrnet.segmentation.predict import run_to_end
 from napari_pmrnet.settings import Settings
 
@@ -80,3 +82,16 @@ def test_a_full_disk_ends_the_run(tmp_path: Path) -> None:
     assert failed(task, full).ends_run
     assert not failed(task, DataError("damaged.")).ends_run
     assert failed(task, DataError("other weights."), ends_run=True).ends_run
+
+
+def test_labels_know_the_channel_that_they_are_of(core, tmp_path: Path) -> None:
+    path, pixels = tmp_path / "a.tif", np.stack([blobs() // 2, blobs(), blobs(2)])
+    tifffile.imwrite(path, pixels, imagej=True, metadata={"axes": "CYX"})
+    for channel in (None, 2):
+        task = task_of(path)
+        task = replace(task, settings=replace(task.settings, channel=channel))
+        assert not run_to_end(file_steps(task, MODEL)).row.error
+        (labels,) = read_image(task.target)
+        made = labels.metadata["napari_pmrnet"]
+        assert made["fingerprint"] == fingerprint(pixels[channel or 0])
+        task.target.unlink()

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 from typer.testing import CliRunner
 
-from napari_pmrnet.cli.shared import complain, say, with_settings
+from napari_pmrnet.cli import shared
+from napari_pmrnet.cli.shared import complain, progress_bar, say, with_settings
 from napari_pmrnet.models.card import new_card
 from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.network import PMRNet
@@ -94,3 +95,13 @@ def test_bounds_are_those_of_the_settings(command, spec):
         return
     option = f"--{spec.name.replace('_', '-')}"
     assert option in command(option, spec.metadata["max"] + 1, code=2)
+
+
+def test_a_progress_bar_shows_names_as_they_are(monkeypatch):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80)
+    monkeypatch.setattr(shared, "console", console)
+    with progress_bar() as bar:
+        bar.add_task("split = a[/b][red]", total=2)
+        bar.refresh()
+    assert "split = a[/b][red]" in screen.getvalue()

@@ -1,5 +1,7 @@
 """What the plots of an evaluation show, read from the figures."""
 
+import io
+
 import numpy as np
 import pytest
 from image_scores import nuclei
@@ -72,3 +74,11 @@ def test_outlines_lie_within_their_nuclei_and_on_a_copy() -> None:
     expected = labels > 0
     expected[3:6, 3:6] = False
     assert (drawn == expected).all() and not picture.any()
+
+
+def test_names_of_images_are_no_formulas() -> None:
+    labels = np.eye(20, dtype=np.int32)
+    certainty = np.full(labels.shape, 0.25)
+    figure = plot_worst([(r"a$\b$c{", labels * 80, labels, labels, certainty)])
+    figure.savefig(io.BytesIO())
+    assert figure.axes[0].get_title() == r"a$\b$c{"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from quick_training import quick_epochs
 
 from napari_pmrnet.finetuning.corrections import Corrections
+
+__all__ = ["corrected", "discs", "quick_epochs"]
 
 
 def discs(

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.finetune import (
     LEAST_STEPS,
     MOST_STEPS,
@@ -90,3 +92,14 @@ def test_a_tuned_model_has_its_weights_and_the_card_without_the_hash(
     assert any(p.any() for p in model.network.parameters())
     maps = tuned.predict_tiles(np.zeros((1, 3, 64, 64), np.float32))
     assert maps.shape[1] == len(model.map_names())
+
+
+def test_crops_are_seen_with_the_limits_of_their_labels() -> None:
+    image, labels = make_fluorescence((96, 96), n=4)
+    settings = TuneSettings(replay=0.0)
+    seen = [
+        crop_source([Corrections("a", image, labels, np.array([1]), limits)], settings)
+        for limits in ("automatic", "0:255", "0:2550")
+    ]
+    means = [float(source.samples[0].image.float().mean()) for source in seen]
+    assert means[2] < means[1] / 5 and means[0] != means[1]

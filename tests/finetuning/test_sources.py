@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.label_files import label_files
 from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.provenance import Provenance
-from napari_pmrnet.proofreading.journal import Journal, fingerprint
+from napari_pmrnet.proofreading.journal import Journal, fingerprint, journal_path
 from napari_pmrnet.proofreading.saved_review import SavedReview, save_review
 
 
@@ -131,3 +134,62 @@ def test_whatever_the_names_labels_go_to_their_own_image(
     assert label_files(images, folder) == {
         image: folder / f"{image.name}_labels.tif" for image in images
     }
+
+
+TWO = np.random.default_rng(5).integers(1, 250, (3, 48, 64), np.uint8)
+
+
+@pytest.fixture
+def channels(tmp_path: Path) -> Path:
+    """An image of three channels."""
+    path = tmp_path / "cells.tif"
+    tifffile.imwrite(path, TWO, imagej=True, metadata={"axes": "CYX"})
+    return path
+
+
+@pytest.mark.parametrize("how", ["labels", "settings", "review", "journal"])
+def test_the_channel_that_was_segmented_is_learned_from(
+    how: str, channels: Path
+) -> None:
+    folder, seen = channels.parent, fingerprint(TWO[2])
+    options: dict = {}
+    if how in ("labels", "settings"):
+        made = Provenance({"channel": 2}, image="cells.tif")
+        if how == "labels":
+            made = Provenance(image="cells GFP", fingerprint=seen)
+        write_labels(folder / "cells_labels.tif", discs(), provenance=made)
+        options = {"labels": folder}
+    elif how == "review":
+        saved = SavedReview(discs(), discs(), statuses={("nucleus", 1): "accepted"})
+        options = {"reviews": [save_review(folder / "r", replace(saved, image=seen))]}
+    else:
+        place, labels = journal_path(channels, seen), discs().astype(np.int32)
+        with closing(Journal(place, labels, seen, {})) as journal:
+            journal.told(("nucleus", 1), "accepted")
+    (found,) = corrections_of_files([channels], **options)
+    assert (found.image == TWO[2]).all()
+    if how != "settings":
+        (asked,) = corrections_of_files([channels], channel=0, **options)
+        assert (asked.image == TWO[0]).all(), "the user's word counts"
+
+
+@pytest.mark.parametrize(
+    ("made", "limits"),
+    [
+        ({"limits": "10:90"}, "10:90"),
+        ({"limits": "percentiles"}, "percentiles"),
+        ({"limits": "region"}, "automatic"),
+        ({"limits": "of a later version"}, "automatic"),
+        ({}, "automatic"),
+        (None, "automatic"),
+    ],
+)
+def test_the_limits_that_labels_were_made_with_come_along(
+    made: dict | None, limits: str, tmp_path: Path
+) -> None:
+    picture(tmp_path / "cells.png")
+    write_labels(tmp_path / "cells_labels.tif", discs(), provenance=Provenance(made))
+    (found,) = corrections_of_files([tmp_path / "cells.png"], labels=tmp_path)
+    assert found.limits == limits
+    found.save(tmp_path / "one.npz")
+    assert Corrections.load(tmp_path / "one.npz").limits == limits

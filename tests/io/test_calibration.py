@@ -23,8 +23,31 @@ def page(**tags: Any) -> Any:
 
 
 def test_what_is_unknown_is_a_pixel() -> None:
-    space = Calibration({"x": (0.5, "um"), "t": (2.0, "s")}).space("tyx")
-    assert space == Space.of("tyx", (2.0, 1.0, 0.5), ("s", "pixel", "um"))
+    space = Calibration({"x": (0.5, "um"), "y": (1.0, "um")}).space("tyx")
+    assert space == Space.of("tyx", (1.0, 1.0, 0.5), ("pixel", "um", "um"))
+
+
+def test_a_pixel_is_known_in_one_unit_or_not_at_all() -> None:
+    steps = {"y": (500.0, "nm"), "x": (0.5, "um"), "t": (2.0, "s")}
+    space = Calibration(steps, origins={"y": 3000.0, "x": 1.0}).space("tyx")
+    assert space == Space.of("tyx", (2.0, 0.5, 0.5), ("s", "um", "um"), (0.0, 3.0, 1.0))
+    del steps["y"]
+    space = Calibration(steps, origins={"y": 4.0, "x": 1.0}).space("tyx")
+    pixels = (2.0, 1.0, 1.0), ("s", "pixel", "pixel"), (0.0, 4.0, 2.0)
+    assert space == Space.of("tyx", *pixels)
+
+
+def test_a_step_in_a_unit_that_nobody_knows_is_no_number_of_pixels() -> None:
+    tags = page(XResolution=(2, 1), YResolution=(2, 1))
+    metadata = {"unit": "furlong", "xorigin": 3, "spacing": 2}
+    found = imagej_calibration(tags, metadata)
+    assert found == Calibration(origins={"x": -3.0})
+    metadata = {"unit": "micrometres", "yunit": "nm", "xorigin": 3}
+    found = imagej_calibration(tags, metadata)
+    assert found.steps["x"] == (0.5, "um") and found.steps["y"] == (0.5, "nm")
+    for unit in ("pixel", "reference frame"):
+        text = OME.replace('"nm"', f'"{unit}"')
+        assert "x" not in ome_calibrations(text)[0].steps
 
 
 @pytest.mark.parametrize(
@@ -69,8 +92,7 @@ def test_imagej_names_its_unit_spacing_and_interval() -> None:
 @pytest.mark.parametrize("spacing", [0, -1, float("nan"), "wide", None])
 def test_a_spacing_that_is_none_is_one(spacing: Any) -> None:
     found = imagej_calibration(page(), {"unit": "um", "spacing": spacing})
-    assert found.steps["z"] == (1.0, "um")
-    assert found.steps["x"] == (1.0, "pixel")
+    assert found.steps == {"z": (1.0, "um")}
 
 
 def test_labels_of_slices_are_no_names_of_channels() -> None:
@@ -87,6 +109,13 @@ OME = """<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
  PhysicalSizeZ="-1" TimeIncrement="5" TimeIncrementUnit="ms">
  <Channel Name="DAPI"/><Channel Name="GFP"/></Pixels></Image>
 <Image><Pixels><Channel ID="Channel:1:0"/></Pixels></Image></OME>"""
+
+
+@pytest.mark.parametrize("channel", ["<Channel/>", "<Channel> </Channel>", ""])
+def test_a_channel_without_attributes_costs_nothing(channel: str) -> None:
+    pixels = f'<Pixels PhysicalSizeX="0.5" PhysicalSizeY="0.5">{channel}</Pixels>'
+    (found,) = ome_calibrations(f"<OME><Image>{pixels}</Image></OME>")
+    assert found == Calibration({"x": (0.5, "um"), "y": (0.5, "um")})
 
 
 def test_every_image_of_an_ome_text_has_its_own() -> None:

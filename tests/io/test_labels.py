@@ -274,3 +274,21 @@ def test_labels_are_written_whole_or_not_at_all(disk: Path) -> None:
     with pytest.raises(DataError, match=r"a_labels.tif.*No space left.*Make room"):
         write_labels(path, np.ones((900, 900), np.uint8), overwrite=True)
     assert path.read_bytes() == before and len(list(disk.iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_labels_that_fiji_saved_anew_are_labels_still(tmp_path, kind) -> None:
+    labels = np.zeros((40, 50), np.int32)
+    labels[4:9, 5:13] = 7
+    made = Provenance({"model": "dsb18"}, "f00d", "a.tif", "beef")
+    path = write_labels(tmp_path / "a", labels, Space.of_plane((0.5, 0.5), "um"), made)
+    with tifffile.TiffFile(path) as tiff:
+        kept = {key: tiff.imagej_metadata[key] for key in ("Info", "unit")}
+    again, size = labels.astype(kind), (2, 2)
+    tifffile.imwrite(path, again, imagej=True, resolution=size, metadata=kept)
+    (found,) = read_image(path)
+    assert found.is_labels and found.data.dtype.kind in "iu"
+    assert (found.data == labels).all() and found.space.pixel_size == (0.5, 0.5)
+    assert found.metadata["napari_pmrnet"]["fingerprint"] == "beef"
+    tifffile.imwrite(path, again + np.float32(0.5), imagej=True, metadata=kept)
+    assert not read_image(path)[0].is_labels, "made of labels, but none"

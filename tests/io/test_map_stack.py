@@ -56,3 +56,13 @@ def test_maps_lie_where_their_labels_do(tmp_path: Path) -> None:
     (image,) = read_image(write_stack(tmp_path / "all", pages(), space))
     assert image.space.translate == (100, -50) and image.space.scale == (0.5, 0.25)
     assert list(read_stack(tmp_path / "all.tif")) == list(pages())
+
+
+@pytest.mark.parametrize("signs", [(1, 1), (-1, 1), (1, -1), (-1, -1)])
+def test_mirroring_comes_back(signs: tuple[int, int], tmp_path: Path) -> None:
+    scale = (signs[0] * 0.5, signs[1] * 0.25)
+    space = Space.of("yx", scale, ("um", "um"), (100, 50))
+    path = write_stack(tmp_path / "all", pages(), space)
+    (image,) = read_image(path)
+    assert image.space.scale == scale and image.space.translate == (100, 50)
+    assert image.channel_axis == 0

@@ -8,6 +8,8 @@ from napari_pmrnet.io.provenance import (
     METADATA_KEY,
     Provenance,
     Tag,
+    info_text,
+    read_info,
     read_label_tag,
     software,
 )
@@ -64,3 +66,11 @@ def test_provenance_is_picked_out_of_what_else_is_said() -> None:
         "weights_hash": None,
     }
     assert software().startswith("napari-pmrnet")
+
+
+def test_what_imagej_keeps_comes_back() -> None:
+    made = Provenance({"model": "dsb18"}, "f00d", "a.tif", "beef")
+    assert read_info(info_text(made)) == made
+    assert read_info(info_text(made) + "Saved by someone: twice\n") == made
+    for other in (None, "", "Labels of nuclei by", info_text(made)[:40], 7, "a\nb"):
+        assert read_info(other) is None

@@ -127,12 +127,32 @@ def pictures(draw: st.DrawFn) -> np.ndarray:
     return random.integers(0, most, (*shape, *colours)).astype(dtype)
 
 
-@given(pictures(), st.sampled_from([*ANY, *GREY, *COLOUR]), st.booleans())
+KINDS = (*ANY, *GREY, *COLOUR)
+
+
+@given(pictures(), st.sampled_from(KINDS), st.booleans())
 @settings(max_examples=150, deadline=None)
 @example(np.arange(600, dtype=np.uint16).reshape(10, 20, 3), "png", False)
 def test_the_network_sees_the_same(
     picture: np.ndarray, kind: str, lazily: bool
 ) -> None:
+    check_same(picture, kind, lazily)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_network_sees_the_same_in_a_thousand_pictures(kind: str) -> None:
+    @given(pictures(), st.booleans())
+    @settings(max_examples=1000, deadline=None, database=None)
+    def search(picture: np.ndarray, lazily: bool) -> None:
+        check_same(picture, kind, lazily)
+
+    search()
+
+
+def check_same(picture: np.ndarray, kind: str, lazily: bool) -> None:
+    """Write a picture in a format; the network sees what it sees of the array."""
     if kind in GREY and picture.ndim == 3:
         picture = picture[..., 0]
     if kind in COLOUR and picture.ndim == 2:

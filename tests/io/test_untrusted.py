@@ -284,3 +284,36 @@ def test_pieces_that_a_tiff_leaves_out_are_counted(tmp_path) -> None:
     for read in READERS:
         (image,) = read(path)
         assert image.notes[0].startswith("1 of 16 chunks of the image are not stored")
+
+
+@pytest.mark.parametrize("kind", ["zarr", "tiff"])
+def test_unreadable_chunks_are_masked_and_counted_if_asked_for(tmp_path, kind) -> None:
+    data, path = numbers(64, 64), tmp_path / f"a.{kind}"
+    if kind == "zarr":
+        array = ome_zarr(path, data)
+        part = path / "0" / array.metadata.encode_chunk_key((1, 1))
+        part.write_bytes(b"\x55" * 9)
+    else:
+        tifffile.imwrite(path, data, tile=(16, 16), compression="zlib")
+        with tifffile.TiffFile(path) as tiff:
+            start = tiff.pages[0].dataoffsets[5]
+        content = bytearray(path.read_bytes())
+        content[start : start + 9] = b"\x55" * 9
+        path.write_bytes(content)
+    lost = np.zeros((64, 64), bool)
+    lost[16:32, 16:32] = True
+    for read in READERS:
+        (image,) = read(path, masked=True)
+        assert image.notes == ("1 of 16 chunks of the image cannot be read",)
+        plane = Stack.of(image).plane(())
+        assert (plane.unknown() == lost).all()
+        assert (plane.read()[~lost] == data[~lost]).all(), "and none is invented"
+        assert plane.unknown((slice(0, 16), slice(0, 16))) is None
+    whole = tmp_path / f"b.{kind}"
+    if kind == "tiff":
+        tifffile.imwrite(whole, data, tile=(16, 16), compression="zlib")
+    else:
+        ome_zarr(whole, data)
+    for read in READERS:
+        (image,) = read(whole, masked=True)
+        assert not image.notes and (np.asarray(image.data) == data).all()

@@ -68,7 +68,7 @@ def test_a_full_disk_leaves_nothing_behind(
     def full(target: Path, *_: Any) -> None:
         raise DataError(f"{target}: no room.")
 
-    monkeypatch.setattr("napari_pmrnet.models.user_models.replace_file", full)
+    monkeypatch.setattr("napari_pmrnet.io.write.replace_files", full)
     with pytest.raises(DataError, match="no room"):
         import_model(source)
     assert not list(library.iterdir()) and available_models() == ["dsb18"]

@@ -16,9 +16,15 @@ from PIL import Image
 import napari_pmrnet
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io import write_labels
-from napari_pmrnet.io.label_zarr import create_label_zarr, open_label_zarr
+from napari_pmrnet.io.label_zarr import (
+    create_label_zarr,
+    open_label_zarr,
+    seal_label_zarr,
+)
+from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.space import Space
+from napari_pmrnet.plugin import reader
 from napari_pmrnet.plugin.reader import get_reader
 
 
@@ -237,3 +243,25 @@ def test_what_memory_cannot_hold_is_opened_lazily(tmp_path, monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     ((data, _, kind),) = get_reader(str(tmp_path / "a.tif"))(str(tmp_path / "a.tif"))
     assert isinstance(data, da.Array) and kind == "image"
+
+
+@pytest.mark.parametrize("of", ["these", "these, changed", "no one", "others"])
+def test_a_table_beside_a_label_zarr_is_taken_if_it_is_its_own(
+    of: str, tmp_path, monkeypatch
+) -> None:
+    path, table = tmp_path / "a.zarr", tmp_path / "a.csv"
+    create_label_zarr(path, (30, 40), name="a")[2:5, 3:9] = 1
+    table.write_text("label,certainty,area\n1,0.75,18\n")
+    known = hash_of(table)
+    if of == "these, changed":
+        table.write_text("label,certainty,area\n1,0.1,18\n")
+    if of == "no one":
+        table.write_text("plate,well\n1,A1\n")
+    seal_label_zarr(path, "", known if of.startswith("these") else "")
+    if of == "others":
+        seal_label_zarr(path, "", "0" * 64)
+    warnings = []
+    monkeypatch.setattr(reader, "show_warning", warnings.append)
+    (layer,) = opened(path).layers
+    assert ("certainty" in layer.features) == (of == "these")
+    assert bool(warnings) == (of != "these")

@@ -127,3 +127,19 @@ def test_centroids_are_where_the_viewer_shows_them() -> None:
 def test_a_pixel_without_an_area_is_refused(size: tuple[float, float]) -> None:
     with pytest.raises(DataError, match="has no area"):
         measure(rectangles(), pixel_size=size)
+
+
+def test_places_far_from_the_origin_keep_their_digits(tmp_path: Path) -> None:
+    labels = np.zeros((20, 30), np.int32)
+    labels[4:9, 5:13] = 1
+    table = at_place(measure(labels, pixel_size=(0.1, 0.1)), (1, 1), (123456.7, 98765))
+    read = pd.read_csv(write_table(tmp_path / "a", table, "um"), index_col="label")
+    assert read["centroid_y [um]"].item() == pytest.approx(123457.3, abs=1e-6)
+    assert read["centroid_x [um]"].item() == pytest.approx(98765.85, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [complex, object, "U3", "datetime64[s]"])
+def test_channels_without_a_mean_are_refused(kind: object) -> None:
+    labels = np.ones((4, 5), np.int32)
+    with pytest.raises(DataError, match="channel 'odd' has values of type"):
+        measure(labels, {"odd": np.zeros((4, 5)).astype(kind)})

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from limits import file_limit, sampled
 
 from napari_pmrnet.proofreading.record_file import (
     RecordFile,
@@ -83,6 +84,24 @@ def test_a_full_disk_at_every_offset_to_the_end_of_a_page(disk: Path) -> None:
     full = Disk(disk)
     for offset in range(PAGE - 30):
         meets_a_full_disk(disk / "a", full, offset)
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(1000, marks=pytest.mark.slow)])
+def test_a_journal_on_a_file_system_that_ends_anywhere(
+    tmp_path: Path, count: int
+) -> None:
+    path, size = tmp_path / "a", sum(map(len, RECORDS))
+    for end in sampled(size, count):
+        path.unlink(missing_ok=True)
+        file, pending = RecordFile(path), deque(RECORDS)
+        with file_limit(end):
+            for _ in range(2):
+                with pytest.raises(OSError, match="large"):
+                    file.add(pending)
+            there = read_lines(path)
+            assert not there.damaged and there.whole + list(pending) == RECORDS
+        file.add(pending)
+        assert not pending and read_lines(path).whole == RECORDS
 
 
 @given(

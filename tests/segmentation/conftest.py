@@ -107,9 +107,10 @@ def labelling(
     """Segment a plane block by block, however small it is."""
     store = LabelStore(output, **keywords)
     provenance = Provenance(settings.as_dict(), model.card.sha256)
-    store.create(plane.shape, provenance)
-    found = yield from store.label(plane, (), settings, model)
-    store.finish(found.objects)
+    with store:
+        store.create(plane.shape, provenance)
+        found = yield from store.label(plane, (), settings, model)
+        store.finish(found.objects)
     return Stored(store.output, store.table, found.objects)
 
 

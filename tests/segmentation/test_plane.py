@@ -331,3 +331,11 @@ def test_a_last_axis_of_two_holds_channels(channel: int | None) -> None:
     plane = Plane([image], channel=channel)
     assert (plane.channels, plane.shape) == (2, (40, 30))
     np.testing.assert_array_equal(plane.prepared(), prepare(image[..., channel or 0]))
+
+
+def test_a_channel_that_is_asked_of_a_grey_image_is_said() -> None:
+    grey = np.random.default_rng(0).integers(0, 200, (40, 50), np.uint8)
+    assert Plane([grey], channel=0).notes == Plane([grey]).notes
+    assert "one channel only, which was taken for channel 2" in " ".join(
+        Plane([grey], channel=2).notes
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,13 +13,14 @@ from typing import NamedTuple
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
+from napari_pmrnet.io.label_numbers import looks_like_a_picture
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.ome_set import OwnImage, parts_of_set
 from napari_pmrnet.io.ome_zarr import is_zarr
-from napari_pmrnet.io.provenance import read_label_tag
 from napari_pmrnet.io.stains import nuclear_channel
-from napari_pmrnet.io.tiff import open_tiff
+from napari_pmrnet.io.tiff import labels_said, open_tiff, read_tiff_array
 
+logger = logging.getLogger(__name__)
 LABELS_ENDING = "_labels"
 Whole = tuple[Path, tuple[str, ...], int]
 """Folder, files and number of an image that lies in several files."""
@@ -212,8 +214,8 @@ def _names(folder: Path, hidden: bool = False) -> list[str]:
 def _is_image(path: Path) -> bool:
     """Tell whether a file found by searching is to be read as an image.
 
-    Label TIFFs of ours are not. Pipes and links that lead nowhere are, so that they are
-    reported.
+    Labels, ours or beside their image, are not. Pipes and links that lead nowhere are,
+    so that they are reported.
     """
     kind = Format.of(path)
     if path.name.startswith(".") or kind not in IMAGES or os.path.isdir(path):
@@ -223,9 +225,24 @@ def _is_image(path: Path) -> bool:
 
 
 def _is_labels(path: Path) -> bool:
-    """Tell whether a TIFF says that it holds labels of ours."""
+    """Tell whether a TIFF named like labels holds some.
+
+    It says so itself, unless another program has saved it anew: then it does if there
+    is an image that it could be of, and it looks like labels.
+    """
     try:
         with open_tiff(path) as tiff:
-            return read_label_tag(tiff.pages.first.description) is not None
+            if labels_said(tiff) is not None:
+                return True
+        stem = path.stem[: -len(LABELS_ENDING)]
+        endings = ("", *IMAGE_ENDINGS, *Format.ZARR.value)
+        names = (f"{stem}{ome}{e}" for e in endings for ome in ("", ".ome"))
+        if not any(os.path.exists(path.with_name(name)) for name in names):
+            return False
+        pixels = read_tiff_array(path)
     except DataError:
         return False
+    if pixels.dtype.kind not in "iu" or looks_like_a_picture(pixels):
+        return False
+    logger.warning("%s: left out, taken for labels. Name it to segment it.", path)
+    return True

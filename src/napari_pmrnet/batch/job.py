@@ -14,7 +14,7 @@ from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.settings import Settings
 
-SWITCHES = ("recursive", "overwrite", "strict")
+SWITCHES = ("recursive", "overwrite", "strict", "mask_unreadable")
 LINKED = ("t", "z")
 
 
@@ -42,6 +42,9 @@ class BatchJob:
     link : str or None
         Axis of stacks through which nuclei keep their number, ``"t"`` or ``"z"``; see
         `link_by_overlap`.
+    mask_unreadable : bool
+        Count chunks of an image that cannot be read as background, and say how many,
+        rather than refuse the file.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class BatchJob:
     strict: bool = False
     scheduler: str | None = None
     link: str | None = None
+    mask_unreadable: bool = False
 
     def __post_init__(self) -> None:
         if self.link not in (None, *LINKED):
@@ -69,7 +73,8 @@ class BatchJob:
         if not dashed:
             words += self.inputs
         words += ["--output", str(self.output), *_setting_options(self.settings)]
-        words += [f"--{name}" for name in SWITCHES if getattr(self, name)]
+        given = (name for name in SWITCHES if getattr(self, name))
+        words += [f"--{name.replace('_', '-')}" for name in given]
         if self.scheduler is not None:
             words += ["--scheduler", self.scheduler]
         words += ["--link", self.link] if self.link else []

@@ -28,7 +28,7 @@ from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
 from napari_pmrnet.batch.lock import RunLock
-from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key
+from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key, made_from
 from napari_pmrnet.batch.summary import Row, as_csv
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
@@ -57,6 +57,7 @@ def segment_files(
     link: str | None = None,
     model: Model | None = None,
     scheduler: str | None = None,
+    mask_unreadable: bool = False,
 ) -> BatchReport:
     """Segment files and folders and write labels, a table and a contact sheet.
 
@@ -68,7 +69,7 @@ def segment_files(
         Folder of the results; see `batch_steps`.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
-    recursive, overwrite, strict, link
+    recursive, overwrite, strict, link, mask_unreadable
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
@@ -100,6 +101,7 @@ def segment_files(
         strict,
         scheduler=scheduler,
         link=link,
+        mask_unreadable=mask_unreadable,
     )
     return run_to_end(batch_steps(job, model))
 
@@ -234,6 +236,7 @@ class _Batch:
                 replace(permit, inputs=Inputs([source.path])).with_known(
                     entry.labels_hash
                 ),
+                masked=self.job.mask_unreadable,
             )
             self.workers.submit(task)
         while self.workers.is_busy:
@@ -255,7 +258,11 @@ class _Batch:
         key = None
         with suppress(OSError):  # a file that is not there is reported when it is read
             key = file_key(
-                source.path, self.job.settings, self.weights_hash, self.job.link
+                source.path,
+                self.job.settings,
+                self.weights_hash,
+                self.job.link,
+                self.job.mask_unreadable,
             )
             if not self.job.overwrite and self.record.is_finished(entry, key):
                 return UNCHANGED, entry.row
@@ -333,4 +340,7 @@ class _Batch:
 
     def _rows(self) -> list[Row]:
         """Rows of all that the folder holds."""
-        return self.record.rows({self.record.name(s.path) for s in self.sources})
+        job = self.job
+        masked = job.mask_unreadable
+        made = made_from(job.settings, self.weights_hash, job.link, masked)
+        return self.record.rows({self.record.name(s.path) for s in self.sources}, made)

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from napari_pmrnet.settings import Settings
 
 FOLDER = ".napari-pmrnet"
 NOT_IN_THE_LABELS = ("model", "device")
+OF_FILE = ("size", "mtime")
 ENDINGS = (".tif", ".zarr", ".csv")
 """Endings of labels: a TIFF, or a Zarr with its table."""
 OVERVIEW = "overview"
@@ -40,6 +41,7 @@ MOST_REFUSALS = 3
 """Files that the system may refuse to replace before it counts as a fault."""
 LONGEST_STEM = 180
 """Bytes of a file's name that leave room for what labels and their parts add."""
+OTHERWISE = "made with other settings or weights than the last run"
 ABANDONED_SECONDS = 60.0
 """A file that is being written changes more often than that."""
 
@@ -64,7 +66,11 @@ class Entry:
 
 
 def file_key(
-    path: Path, settings: Settings, weights_hash: str, link: str | None = None
+    path: Path,
+    settings: Settings,
+    weights_hash: str,
+    link: str | None = None,
+    masked: bool = False,
 ) -> dict[str, Any]:
     """Key of all that labels depend on; if it is the same, they are not made again.
 
@@ -80,13 +86,26 @@ def file_key(
     for part in parts_of(path):
         status = part.stat()
         size, newest = size + status.st_size, max(newest, status.st_mtime_ns)
+    made = made_from(settings, weights_hash, link, masked)
+    return {**made, "size": size, "mtime": newest}
+
+
+def made_from(
+    settings: Settings,
+    weights_hash: str,
+    link: str | None = None,
+    masked: bool = False,
+) -> dict[str, Any]:
+    """The part of a `file_key` that is not of the file."""
     made = settings.as_dict()
     for name in NOT_IN_THE_LABELS:
         del made[name]
     if settings.limits == Settings.limits:  # not in the records of version 0.1
         del made["limits"]
-    key = {"settings": made, "weights": weights_hash, "size": size, "mtime": newest}
-    return key if link is None else {**key, "link": link}
+    key = {"settings": made, "weights": weights_hash}
+    # What is not asked for is left out, as in the records of version 0.1.
+    key |= {} if link is None else {"link": link}
+    return key | ({"masked": True} if masked else {})
 
 
 def size_of(path: Path) -> int:
@@ -269,13 +288,15 @@ class Record:
         is_zarr = labels.suffix == Format.ZARR.ending and os.path.exists(labels)
         return is_zarr and not permit.for_table(labels).allows(table)
 
-    def rows(self, present: set[str]) -> list[Row]:
+    def rows(self, present: set[str], made: Mapping[str, Any]) -> list[Row]:
         """Rows of the folder, sorted by file.
 
         Parameters
         ----------
         present : set of str
             Files of this run; of others only those that have labels are told.
+        made : mapping
+            Of `made_from` for this run; labels made otherwise are marked.
         """
         rows = []
         for file, entry in sorted(self.entries.items()):
@@ -283,7 +304,9 @@ class Record:
                 if file in present:
                     rows.append(replace(entry.row, labels=""))
             elif entry.key and self._has_labels(entry):
-                rows.append(entry.row)
+                parts = {k: v for k, v in entry.key.items() if k not in OF_FILE}
+                notes = [entry.row.note, "" if parts == made else OTHERWISE]
+                rows.append(replace(entry.row, note="; ".join(filter(None, notes))))
         return rows
 
     def _read(self, values: dict[str, Any]) -> None:

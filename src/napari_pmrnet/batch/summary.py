@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from napari_pmrnet.models.label_kind import LabelKind
+from napari_pmrnet.proofreading.measure import DIGITS
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ def worst_first(row: Row) -> tuple[int, float]:
     return (1, 0.0) if row.certainty is None else (2, row.certainty)
 
 
+PATHS = ("file", "labels")
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the start of a formula, and runs."""
+
 HEAD = b"file,labels,nuclei,certainty,doubtful,seconds,"
 """Start of every table."""
 
@@ -85,11 +90,17 @@ def as_csv(rows: Iterable[Row]) -> bytes:
     )
     table.writeheader()
     for row in rows:
-        table.writerow({name: _cell(value) for name, value in asdict(row).items()})
+        table.writerow({name: _cell(name, v) for name, v in asdict(row).items()})
     # Also of file names that are no text.
     return text.getvalue().encode(errors="backslashreplace")
 
 
-def _cell(value: Any) -> Any:
-    """A value as it stands in the table."""
-    return f"{value:.6g}" if isinstance(value, float) else value
+def _cell(column: str, value: Any) -> Any:
+    """A value as it stands in the table, a name that is no formula of a spreadsheet."""
+    if isinstance(value, float):
+        return f"{value:.{DIGITS}g}"
+    if not isinstance(value, str):
+        return value
+    if value.startswith(FORMULAS):
+        value = f"./{value}" if column in PATHS else f"'{value}"
+    return value.replace("\r", "\\r")  # which some readers take for the end of a row

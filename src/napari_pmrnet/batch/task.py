@@ -77,6 +77,8 @@ class Task:
         As of `BatchJob`.
     permit : Permit
         What may be replaced at the target.
+    masked : bool
+        Whether chunks that cannot be read are masked; see `read_image`.
     """
 
     number: int
@@ -88,6 +90,7 @@ class Task:
     key: dict[str, Any] | None = None
     link: str | None = None
     permit: Permit = Permit()
+    masked: bool = False
 
     @property
     def provenance(self) -> Provenance:
@@ -145,7 +148,7 @@ def file_steps(
     """
     started = time.perf_counter()
     try:
-        image, notes = _only_image(task.path)
+        image, notes = _only_image(task.path, task.masked)
         stack = Stack.of(image)
         on_disk = stack.is_large
         kind = Format.ZARR if on_disk else Format.TIFF
@@ -157,9 +160,8 @@ def file_steps(
             stack, task.settings, model, task.path.name, link=task.link, store=store
         )
         if store is None:
-            made = task.provenance
-            if isinstance(image.data, np.ndarray):
-                made = replace(made, fingerprint=fingerprint(image.data))
+            seen = _print_of(stack, task.settings.channel)
+            made = replace(task.provenance, fingerprint=seen)
             write_labels(
                 target,
                 found.labels,
@@ -213,7 +215,7 @@ def segment_file(
             )
         except (WeightsError, ClusterError) as error:
             return failed(task, error, ends_run=True)
-        rows = RowsOnCluster(task.path, task.settings, demands)
+        rows = RowsOnCluster(task.path, task.settings, demands, task.masked)
         steps, due = file_steps(task, model, rows), 0.0
         while True:
             try:
@@ -249,9 +251,9 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _only_image(path: Path) -> tuple[ImageData, list[str]]:
+def _only_image(path: Path, masked: bool) -> tuple[ImageData, list[str]]:
     """The first image of a file, and what is to be said of the others."""
-    first, *others = _images(path)
+    first, *others = _images(path, masked)
     if first.is_labels or is_label_zarr(path):
         raise DataError(
             f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
@@ -262,17 +264,17 @@ def _only_image(path: Path) -> tuple[ImageData, list[str]]:
     return first, notes
 
 
-def _images(path: Path) -> list[ImageData]:
+def _images(path: Path, masked: bool) -> list[ImageData]:
     """Images of a file: lazy ones if they are too large to be read."""
     if size_of(path) > LARGE_FILE:
         with suppress(DataError):  # said again when the file is read
-            images = open_image(path)
+            images = open_image(path, masked=masked)
             if Stack.of(images[0]).is_large:
                 return images
     try:
-        return read_image(path)
+        return read_image(path, masked=masked)
     except TooLargeError:
-        return open_image(path)
+        return open_image(path, masked=masked)
 
 
 def _store(
@@ -287,6 +289,16 @@ def _store(
         overwrite=task.permit,
         image=task.path,
     )
+
+
+def _print_of(stack: Stack, channel: int | None) -> str:
+    """Fingerprint of what was segmented of an image: of the channel, if it has some."""
+    if not isinstance(stack.data, np.ndarray):
+        return stack.print_of_middle(channel)
+    if stack.channel_axis is None:
+        return fingerprint(stack.data)
+    first = stack.plane((0,) * (len(stack.shape) - 2), channel)
+    return fingerprint(np.take(stack.data, first.channel or 0, stack.channel_axis))
 
 
 def _make_room(target: Path) -> None:

@@ -53,6 +53,14 @@ def segment(
         ),
     ] = False,
     strict: Strict = False,
+    mask_unreadable: Annotated[
+        bool,
+        typer.Option(
+            "--mask-unreadable",
+            help="Count chunks of an image that cannot be read as background, and say "
+            "how many, rather than leave the image out.",
+        ),
+    ] = False,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -89,6 +97,7 @@ def segment(
         strict,
         scheduler=scheduler,
         link=None if link is None else link.value,
+        mask_unreadable=mask_unreadable,
     )
     status = segment_in_terminal(job, console, complain)
     if status:

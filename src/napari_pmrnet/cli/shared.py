@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TextColumn
 
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
@@ -128,6 +128,8 @@ def _option(spec: Field[Any], hint: Any) -> inspect.Parameter:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Progress bar with the time left, gone when done."""
-    with Progress(console=console, transient=True) as bar:
+    """Progress bar with the time left, gone when done; its text is shown as it is."""
+    text = TextColumn("{task.description}", style="progress.description", markup=False)
+    _, *others = Progress.get_default_columns()
+    with Progress(text, *others, console=console, transient=True) as bar:
         yield bar

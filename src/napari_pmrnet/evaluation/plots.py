@@ -78,7 +78,7 @@ def plot_worst(
         }
         for place, (title, panel) in zip(axes, panels.items(), strict=False):
             place.imshow(panel)
-            place.set_title(title)
+            place.set_title(title, parse_math=False)
         axes[3].imshow(certainty, vmin=0, vmax=1, cmap="viridis")
         axes[3].set_title("certainty")
         for place in axes:

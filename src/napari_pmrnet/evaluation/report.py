@@ -18,7 +18,7 @@ from napari_pmrnet.evaluation.plots import (
 )
 from napari_pmrnet.evaluation.tables import Scores, has_objects, image_table
 from napari_pmrnet.io.permit import Permit
-from napari_pmrnet.io.write import replace_file
+from napari_pmrnet.io.write import replace_files
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation import Settings, segment
 
@@ -62,7 +62,7 @@ def write_report(
     Raises
     ------
     DataError
-        If one of them cannot be written.
+        If one of them cannot be written: then none is.
     """
     check_report_place(folder, overwrite)
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,28 +72,30 @@ def write_report(
         "scores.json": _as_json(tables, conditions),
         "report.md": _as_markdown(tables, images, conditions),
     }
-    for name, text in texts.items():
-        _write(folder / name, text.encode(), overwrite)
     worst = images.sort_values(_ranking(images)).index[:WORST]
     figures = {"worst.png": plot_worst(_segment_again(worst, model, dataset, settings))}
     if has_objects(scores):
         figures |= {name: plot(scores) for name, plot in PLOTS.items()}
+    contents = {name: text.encode() for name, text in texts.items()}
     for name, figure in figures.items():
         stream = BytesIO()
         figure.savefig(stream, format="png")
-        _write(folder / name, stream.getvalue(), overwrite)
-    return [folder / name for name in sorted((*texts, *figures))]
+        contents[name] = stream.getvalue()
+    paths = [folder / name for name in sorted(contents)]
+    replace_files(
+        {
+            path: lambda stream, content=contents[path.name]: stream.write(content)
+            for path in paths
+        },
+        overwrite,
+    )
+    return paths
 
 
 def check_report_place(folder: Path, overwrite: bool) -> None:
     """Raise a `DataError` if a report may not be written to a folder."""
     for name in FILES:
         Permit(overwrite).check(folder / name)
-
-
-def _write(path: Path, content: bytes, overwrite: bool) -> None:
-    """Write a file of the report."""
-    replace_file(path, lambda stream: stream.write(content), overwrite)
 
 
 def _ranking(images: pd.DataFrame) -> str:

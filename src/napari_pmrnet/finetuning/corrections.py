@@ -7,8 +7,10 @@ model is certain of it. All others are unknown and take no part in the loss.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from scipy import ndimage
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.write import replace_file
+from napari_pmrnet.settings import AUTOMATIC, PERCENTILES, fixed_limits
 
 UNKNOWN = -1
 AROUND = 5
@@ -39,12 +42,15 @@ class Corrections:
         0 is background, `UNKNOWN` is not known.
     reviewed : ndarray of int
         Labels that a person accepted or edited.
+    limits : str
+        Intensity limits that the labels were made with, as of `Settings`.
     """
 
     name: str
     image: np.ndarray
     labels: np.ndarray
     reviewed: np.ndarray
+    limits: str = AUTOMATIC
 
     def __post_init__(self) -> None:
         if self.image.shape[:2] != self.labels.shape:
@@ -63,6 +69,7 @@ class Corrections:
                 image=self.image,
                 labels=self.labels,
                 reviewed=self.reviewed,
+                limits=self.limits,
             ),
             overwrite=False,
         )
@@ -79,7 +86,8 @@ class Corrections:
         try:
             with np.load(path, allow_pickle=False) as held:
                 parts = (held["image"], held["labels"], held["reviewed"])
-                return cls(str(held["name"]), *parts)
+                limits = str(held["limits"]) if "limits" in held else AUTOMATIC
+                return cls(str(held["name"]), *parts, limits)
         except (OSError, ValueError, KeyError) as error:
             raise DataError(
                 f"{path}: holds no corrections ({error}). Start the training anew."
@@ -93,6 +101,7 @@ def corrections_of(
     flags: pd.DataFrame,
     original: np.ndarray | None = None,
     certainty: np.ndarray | None = None,
+    limits: str = AUTOMATIC,
 ) -> Corrections:
     """Corrections that a review makes of its image.
 
@@ -107,6 +116,8 @@ def corrections_of(
         label; see `Review.flags`.
     original, certainty : ndarray, shape (H, W), optional
         See `known_labels`.
+    limits : str
+        Intensity limits that the labels were made with.
 
     Raises
     ------
@@ -127,7 +138,25 @@ def corrections_of(
         certain = flags["certainty"].to_numpy(float) >= SURE_NUCLEUS
         sure = flags.index[certain].to_numpy(int)
     known = known_labels(labels, reviewed, original, certainty, sure)
-    return Corrections(name, np.asarray(image), known, reviewed)
+    return Corrections(name, np.asarray(image), known, reviewed, limits)
+
+
+def limits_of(made: Mapping[str, Any] | None) -> str:
+    """Intensity limits that labels say they were made with, for images as a whole.
+
+    Those of a region are not written down, so the automatic ones stand in for them.
+
+    Parameters
+    ----------
+    made : mapping or None
+        Settings, of `Settings.as_dict`.
+    """
+    limits = (made or {}).get("limits", AUTOMATIC)
+    try:
+        known = limits in (AUTOMATIC, PERCENTILES) or fixed_limits(limits) is not None
+    except ValueError:
+        known = False
+    return str(limits) if known else AUTOMATIC
 
 
 def known_labels(

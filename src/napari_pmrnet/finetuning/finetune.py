@@ -170,7 +170,7 @@ def crop_source(learned: Sequence[Corrections], settings: TuneSettings) -> CropS
     """
     if not learned:
         raise DataError("Nothing is left to learn from. Review more nuclei.")
-    samples = [make_sample(one.image, one.labels) for one in learned]
+    samples = [make_sample(one.image, one.labels, one.limits) for one in learned]
     count = [max(1, one.reviewed.size) ** 0.5 for one in learned]
     weights = np.array(count) / np.sum(count)
     if settings.replay > 0:
@@ -194,7 +194,7 @@ def validation_crops(
     """Crops to score with, the same at every epoch, not changed in intensity."""
     if not held_back:
         return []
-    samples = [make_sample(one.image, one.labels) for one in held_back]
+    samples = [make_sample(one.image, one.labels, one.limits) for one in held_back]
     weights = np.full(len(samples), 1 / len(samples))
     source = CropSource(samples, weights, _AS_THEY_ARE, settings.seed + 1)
     return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,8 +22,10 @@ from filelock import FileLock, Timeout
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
+from napari_pmrnet.io.alone import alone
 from napari_pmrnet.io.json_lines import JsonLines
 from napari_pmrnet.io.write import replace_file, unwritable
+from napari_pmrnet.settings import AUTOMATIC
 
 ABOUT, LOG, WEIGHTS, CHECKPOINT, LOCK = (
     "job.json",
@@ -118,23 +121,36 @@ class Job:
         Raises
         ------
         DataError
-            If there are no corrections, or the folder holds something.
+            If there are no corrections, the folder holds something, or cannot be
+            written to.
         """
         if not corrections:
             raise DataError("There are no corrections to learn from. Choose an image.")
-        if folder.is_dir() and any(folder.iterdir()):
-            raise DataError(f"{folder}: is not empty. Choose a new folder.")
-        folder.mkdir(parents=True, exist_ok=True)
-        job = cls(folder)
-        try:
-            for number, one in enumerate(corrections):
-                one.save(folder / f"corrections-{number:03d}.npz")
-            about = {"model": model, "device": device}
-            job.write({**about, "settings": asdict(settings or TuneSettings())})
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return job
+        taken = f"{folder}: is not empty. Choose a new folder."
+        if not _is_free(folder):
+            raise DataError(taken)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = folder.with_name(f".{folder.name}.new")
+        busy = f"{folder}: another window or program begins a training there. Wait."
+        with alone(aside, busy):
+            shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
+            try:
+                aside.mkdir()
+                for number, one in enumerate(corrections):
+                    one.save(aside / f"corrections-{number:03d}.npz")
+                values = asdict(settings or TuneSettings())
+                about = {"model": model, "device": device, "settings": values}
+                cls(aside).write(about)
+                if not _is_free(folder):  # any more
+                    raise DataError(taken)
+                if folder.exists():
+                    shutil.rmtree(folder)
+                aside.rename(folder)
+            except OSError as error:
+                raise unwritable(folder, error) from error
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+        return cls(folder)
 
     @property
     def exists(self) -> bool:
@@ -229,7 +245,8 @@ class Job:
         if not self.exists:
             return
         with self.taken():
-            # First what makes it a job: killed here, no part of it is gone on with.
+            # Last what makes it a job: killed here, no part of it is gone on with.
+            self.weights.unlink(missing_ok=True)
             (self.folder / ABOUT).unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -283,11 +300,24 @@ class Job:
         return self.weights.exists() and self.last(DONE) is not None
 
 
+_LEFT = re.compile(r"corrections-\d+\.npz|log\.jsonl|tuned\.(json|ckpt|csv)|lock")
+"""Files of which none is missed: of a job that was being removed, or not yet made."""
+
+
+def _is_free(folder: Path) -> bool:
+    """Tell whether a job may be made in a folder."""
+    if not folder.is_dir():
+        return not folder.exists()
+    return all(_LEFT.fullmatch(file.name) for file in folder.iterdir())
+
+
 def digest_of(corrections: Sequence[Corrections]) -> str:
-    """SHA-256 (hexadecimal) of the names, images and labels of corrections."""
+    """SHA-256 (hexadecimal) of all that corrections hold."""
     digest = hashlib.sha256()
     for one in corrections:
         for part in (one.image, one.labels, np.asarray(one.reviewed, np.int64)):
             digest.update(f"{one.name} {part.shape} {part.dtype.str}".encode())
             digest.update(np.ascontiguousarray(part).tobytes())
+        if one.limits != AUTOMATIC:  # not in the jobs of version 0.1
+            digest.update(one.limits.encode())
     return digest.hexdigest()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format, image_name
-from napari_pmrnet.io.label_numbers import check_labels
-from napari_pmrnet.io.provenance import read_label_tag
-from napari_pmrnet.io.tiff import open_tiff, read_tiff_array
-
-MIXED = 0.5
-"""Share of neighbours of different labels from which on labels are none: in pictures of
-grey levels most neighbours differ, in labels only those along a seam."""
+from napari_pmrnet.io.label_numbers import check_labels, looks_like_a_picture
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.tiff import labels_said, open_tiff, read_tiff_array
 
 
 def label_files(images: Sequence[Path], folder: Path) -> dict[Path, Path]:
@@ -83,8 +79,8 @@ def _present(name: str, folder: Path, given: set[Path]) -> list[Path]:
 
 
 def drawn_labels(
-    path: Path, image: Path, pixels: np.ndarray, fingerprints: Set[str]
-) -> np.ndarray:
+    path: Path, image: Path, pixels: np.ndarray, fingerprints: Container[str]
+) -> tuple[np.ndarray, Provenance]:
     """Read the labels of an image.
 
     Parameters
@@ -95,12 +91,14 @@ def drawn_labels(
         The image it should be of.
     pixels : ndarray
         Of that image.
-    fingerprints : set of str
+    fingerprints : container of str
         Of that image and its channels.
 
     Returns
     -------
-    ndarray of int32, shape (H, W)
+    labels : ndarray of int32, shape (H, W)
+    made : Provenance
+        What the file says made them.
 
     Raises
     ------
@@ -113,26 +111,17 @@ def drawn_labels(
     check_labels(found, str(path))
     if not found.any():
         raise DataError(f"{image}: its labels ({path}) are empty. Leave the image out.")
-    if np.array_equal(found, pixels) or _looks_like_a_picture(found):
+    if np.array_equal(found, pixels) or looks_like_a_picture(found):
         raise DataError(
             f"{path}: holds a picture, not labels. Put corrected labels there, or "
             "name the folder that they are in."
         )
     with open_tiff(path) as tiff:
-        tag = read_label_tag(tiff.pages.first.description)
-    said = None if tag is None else tag.provenance.fingerprint
-    if tag is not None and said is not None and said not in fingerprints:
-        name = tag.provenance.image or "another image"
+        said = labels_said(tiff)
+    if said and said.fingerprint and said.fingerprint not in fingerprints:
+        name = said.image or "another image"
         raise DataError(
             f"{path}: says that it was made from {name}, whose pixels differ from "
             f"those of {image}. Name the image that it was made from."
         )
-    return found.astype(np.int32)
-
-
-def _looks_like_a_picture(labels: np.ndarray) -> bool:
-    """Tell whether most neighbours have different labels."""
-    left, right = labels[:, :-1], labels[:, 1:]
-    inside = (left > 0) & (right > 0)
-    differ = (left != right)[inside]
-    return differ.size > 0 and float(np.mean(differ)) > MIXED
+    return found.astype(np.int32), said or Provenance()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,7 +37,8 @@ def score(model: Model, corrections: Sequence[Corrections]) -> dict[str, float]:
     settings = Settings.for_card(model.card)
     for one in corrections:
         known = one.labels != UNKNOWN
-        found = segment(one.image, settings, model, image_name=one.name).labels
+        own = replace(settings, limits=one.limits)
+        found = segment(one.image, own, model, image_name=one.name).labels
         truth = np.where(known, one.labels, 0)
         kept = known_part(found, known)
         for threshold, counts in zip(

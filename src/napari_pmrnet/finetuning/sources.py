@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.finetuning.corrections import Corrections, corrections_of
+from napari_pmrnet.finetuning.corrections import (
+    Corrections,
+    corrections_of,
+    limits_of,
+)
 from napari_pmrnet.finetuning.label_files import drawn_labels, label_files
 from napari_pmrnet.io.images import read_image
+from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.proofreading.journal import (
     Restored,
-    fingerprint,
     fingerprints,
     journal_path,
     read_journal,
@@ -41,7 +46,7 @@ def corrections_of_files(
         Folder with corrected labels, see `label_files`; all their nuclei count as
         reviewed.
     channel : int, optional
-        Channel that was segmented.
+        Channel that was segmented; by default the one that labels or review say.
 
     Returns
     -------
@@ -60,13 +65,13 @@ def corrections_of_files(
     images = [Path(path) for path in images]
     saved = _by_image(reviews)
     drawn = {} if labels is None else label_files(images, labels)
-    found, seen = [], set()
+    found: list[Corrections] = []
+    seen: set[str] = set()
     for path in images:
         image = read_image(path)[0]
         whole = np.asarray(image.data)
-        known = fingerprint(whole)
-        seen.add(known)
         forms = fingerprints(whole, image.channel_axis, image.rgb)
+        seen |= forms.keys()
         plane = Plane(
             [whole],
             channel=channel,
@@ -75,16 +80,20 @@ def corrections_of_files(
             name=path.name,
             channel_names=image.metadata.get("channel_names", ()),
         )
+        known = next((form for form in forms if form in saved), None)
         if path in drawn:
-            labelled = drawn_labels(drawn[path], path, whole, forms)
+            labelled, made = drawn_labels(drawn[path], path, whole, forms)
             numbers = np.unique(labelled[labelled > 0])
-            found.append(Corrections(path.name, plane.read(), labelled, numbers))
-        elif known in saved:
-            review = saved[known][1]
-            found.append(_reviewed(path.name, plane.read(), review, review.maps))
-        else:
-            review = _journal_of(path, known)
-            found.append(_reviewed(path.name, plane.read(), review, {}))
+            pixels = _segmented(plane, made, channel, forms)
+            limits = limits_of(made.settings)
+            one = Corrections(path.name, pixels, labelled, numbers, limits)
+            found.append(one)
+            continue
+        review = _journal_of(path, forms) if known is None else saved[known][1]
+        made = replace(Provenance.from_dict(review.made), fingerprint=review.image)
+        pixels = _segmented(plane, made, channel, forms)
+        limits = limits_of(made.settings)
+        found.append(_reviewed(path.name, pixels, review, limits))
     for image_hash, (folder, _) in saved.items():
         if image_hash not in seen:
             raise DataError(
@@ -92,6 +101,24 @@ def corrections_of_files(
                 "Name its image, or leave it out."
             )
     return found
+
+
+def _segmented(
+    plane: Plane,
+    made: Provenance,
+    channel: int | None,
+    forms: Mapping[str, int | None],
+) -> np.ndarray:
+    """Pixels of a plane that labels were made from.
+
+    That is of the channel that the user names, else of the one whose pixels the labels
+    know, else of the one that their settings name.
+    """
+    if channel is None:
+        channel = forms.get(made.fingerprint or "")
+    if channel is None and (plane.channels > 1):
+        channel = (made.settings or {}).get("channel")
+    return plane.read() if channel is None else replace(plane, channel=channel).read()
 
 
 def _by_image(folders: Sequence[Path]) -> dict[str, tuple[Path, SavedReview]]:
@@ -107,16 +134,17 @@ def _by_image(folders: Sequence[Path]) -> dict[str, tuple[Path, SavedReview]]:
     return found
 
 
-def _journal_of(path: Path, image: str) -> Restored:
-    """The journal of an image file with this fingerprint."""
-    journal = journal_path(path, image)
-    if not journal.exists():
+def _journal_of(path: Path, forms: Mapping[str, int | None]) -> Restored:
+    """The journal of an image file with one of these fingerprints."""
+    places = (journal_path(path, form) for form in forms)
+    journal = next((place for place in places if place.exists()), None)
+    if journal is None:
         raise DataError(
             f"{path}: there is no review of it. Review it in napari, or name the "
             "folder of a saved review (--review) or of corrected labels (--labels)."
         )
     kept = read_journal(journal)
-    if kept.image != image:
+    if kept.image not in forms:
         raise DataError(
             f"{path}: {journal} is the review of another image, or this one was "
             "changed since. Review it in napari, or leave it out."
@@ -128,9 +156,10 @@ def _reviewed(
     name: str,
     pixels: np.ndarray,
     kept: SavedReview | Restored,
-    maps: dict[str, np.ndarray],
+    limits: str,
 ) -> Corrections:
     """Corrections of a review that lies on disk."""
+    maps = kept.maps if isinstance(kept, SavedReview) else {}
     shown = {
         name: maps[name]
         for name in ("probability", "boundary", "certainty")
@@ -141,5 +170,5 @@ def _reviewed(
     review.statuses.update(kept.statuses)
     flags = review.flags()
     return corrections_of(
-        name, pixels, kept.labels, flags, kept.found, shown.get("certainty")
+        name, pixels, kept.labels, flags, kept.found, shown.get("certainty"), limits
     )

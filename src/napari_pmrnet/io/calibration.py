@@ -16,6 +16,9 @@ from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
 LARGEST_PLAIN_PIXEL = 10.0
 
 
+MIRRORED = "pmrnet_mirrored"
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Step and unit of each axis that a file tells of, and the channels' names.
@@ -35,11 +38,24 @@ class Calibration:
     origins: dict[str, float] = field(default_factory=dict)
 
     def space(self, axes: Iterable[str]) -> Space:
-        """Space of an array with these axes; one pixel where unknown."""
+        """Space of an array with these axes; one pixel where unknown.
+
+        Height and width of a pixel are in one unit. Where one of them alone is known,
+        neither is: the two would make areas of no unit.
+        """
         axes = tuple(axes)
-        steps = [self.steps.get(axis, (1.0, PIXEL)) for axis in axes]
+        known = {axis: self.steps[axis] for axis in axes if axis in self.steps}
+        if len(known.keys() & set("yx")) == 1:
+            known = {axis: step for axis, step in known.items() if axis not in "yx"}
+        steps = [known.get(axis, (1.0, PIXEL)) for axis in axes]
         scale, units = zip(*steps, strict=True)
-        return Space.of(axes, scale, units, [self.origins.get(a, 0.0) for a in axes])
+        # What is not known is counted in pixels, its place too.
+        lost = self.steps.keys() - known.keys()
+        places = (
+            self.origins.get(a, 0.0) / (self.steps[a][0] if a in lost else 1.0)
+            for a in axes
+        )
+        return Space.of(axes, scale, units, places).in_one_unit()
 
 
 def plain_calibration(page: tifffile.TiffPage) -> Calibration:
@@ -87,18 +103,23 @@ def imagej_calibration(
         Without a unit in the description, what `plain_calibration` gives.
     """
     steps: dict[str, tuple[float, str]] = {}
-    unit = canonical_unit(metadata.get("unit", ""))
     if "unit" in metadata:
-        for axis, tag in (("x", "XResolution"), ("y", "YResolution")):
-            step = _pixel_step(page, tag)
-            steps[axis] = (step, unit) if step > 0 else (1.0, PIXEL)
-        spacing = _positive(metadata.get("spacing", 1.0)) or 1.0
-        steps["z"] = (spacing, unit)
+        told = {
+            "x": _pixel_step(page, "XResolution"),
+            "y": _pixel_step(page, "YResolution"),
+            "z": _positive(metadata.get("spacing", 1.0)) or 1.0,
+        }
+        for axis, step in told.items():
+            unit = canonical_unit(metadata.get(f"{axis}unit", metadata["unit"]))
+            # A number of an unknown unit is no number of pixels.
+            if step > 0 and unit != PIXEL:
+                steps[axis] = (step, unit)
     else:
         steps.update(plain_calibration(page).steps)
     interval = _positive(metadata.get("finterval"))
     if interval:
         steps["t"] = (interval, canonical_unit(metadata.get("tunit", "sec")))
+    mirrored = str(metadata.get(MIRRORED, ""))
     names = metadata.get("Labels") or ()
     channels = metadata.get("channels", 1)
     named = len(names) == channels > 1
@@ -107,6 +128,8 @@ def imagej_calibration(
         for axis in "xyz"
         if (number := _finite(metadata.get(f"{axis}origin")))
     }
+    for axis in steps.keys() & set(mirrored):
+        steps[axis] = -steps[axis][0], steps[axis][1]
     return Calibration(steps, tuple(map(str, names)) if named else (), origins)
 
 
@@ -114,6 +137,13 @@ def imagej_origin(space: Space) -> dict[str, float]:
     """Entries of ImageJ's description that say where a space begins, in pixels."""
     placed = zip(space.axes, space.translate, space.scale, strict=False)
     return {f"{a}origin": -place / abs(step) for a, place, step in placed if a in "xyz"}
+
+
+def imagej_mirroring(space: Space) -> dict[str, str]:
+    """Entry of ImageJ's description, which ImageJ passes over, on mirrored axes."""
+    steps = zip(space.axes, space.scale, strict=False)
+    mirrored = "".join(axis for axis, step in steps if step < 0)
+    return {MIRRORED: mirrored} if mirrored else {}
 
 
 def ome_calibrations(ome_xml: str) -> list[Calibration]:
@@ -143,15 +173,17 @@ def _ome_calibration(pixels: Mapping[str, Any]) -> Calibration:
     for axis in "xyz":
         step = _positive(pixels.get(f"PhysicalSize{axis.upper()}"))
         unit = canonical_unit(pixels.get(f"PhysicalSize{axis.upper()}Unit", "um"))
-        if step:
+        if step and unit != PIXEL:
             steps[axis] = (step, unit)
     interval = _positive(pixels.get("TimeIncrement"))
     if interval:
         steps["t"] = (interval, canonical_unit(pixels.get("TimeIncrementUnit", "s")))
-    names = [
-        channel.get("Name") or channel.get("Fluor")
+    # tifffile makes a text of an element without attributes.
+    channels = (
+        channel if isinstance(channel, Mapping) else {}
         for channel in _listed(pixels.get("Channel", []))
-    ]
+    )
+    names = [channel.get("Name") or channel.get("Fluor") for channel in channels]
     return Calibration(steps, tuple(map(str, names)) if all(names) else ())
 
 

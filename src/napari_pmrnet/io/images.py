@@ -18,7 +18,7 @@ from napari_pmrnet.io.calibration import (
     ome_calibrations,
     plain_calibration,
 )
-from napari_pmrnet.io.chunks import absent_notes, lazy_array
+from napari_pmrnet.io.chunks import absent_notes, lazy_array, unreadable_notes
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
 from napari_pmrnet.io.memory import check_room
 from napari_pmrnet.io.ome_set import OwnImage, PageArray, own_images
@@ -29,7 +29,12 @@ from napari_pmrnet.io.ome_zarr import (
     readable,
 )
 from napari_pmrnet.io.pictures import read_picture
-from napari_pmrnet.io.provenance import METADATA_KEY, Tag, read_label_tag
+from napari_pmrnet.io.provenance import (
+    METADATA_KEY,
+    Provenance,
+    Tag,
+    read_label_tag,
+)
 from napari_pmrnet.io.space import Space, has_two_channels_last
 from napari_pmrnet.io.tiff import (
     LIBRARIES,
@@ -37,6 +42,7 @@ from napari_pmrnet.io.tiff import (
     as_shown,
     colours_of,
     has_grey_alpha,
+    labels_said,
     native_order,
     open_tiff,
     read_pages,
@@ -91,7 +97,7 @@ class ImageData:
     notes: tuple[str, ...] = ()
 
 
-def read_image(path: str | Path) -> list[ImageData]:
+def read_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
     """Read every image of a TIFF, PNG or JPEG file, or of an OME-Zarr folder.
 
     Parameters
@@ -99,6 +105,9 @@ def read_image(path: str | Path) -> list[ImageData]:
     path : str or Path
         ImageJ, OME or plain TIFF, PNG, JPEG or OME-Zarr. Of a pyramid the finest level
         is read; of a file that is one of a set, what lies in that file.
+    masked : bool
+        Mask chunks of TIFF and OME-Zarr that cannot be read, and count them in a note,
+        rather than refuse the image.
 
     Returns
     -------
@@ -126,6 +135,8 @@ def read_image(path: str | Path) -> list[ImageData]:
     """
     path = Path(path)
     kind = Format.of(path)
+    if masked and (kind is Format.TIFF or is_zarr(path)):
+        return [_in_memory(image, path) for image in open_image(path, masked=True)]
     if kind is Format.TIFF:
         return _read_tiff(path)
     if kind in IMAGES:
@@ -138,7 +149,7 @@ def read_image(path: str | Path) -> list[ImageData]:
     )
 
 
-def open_image(path: str | Path) -> list[ImageData]:
+def open_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
     """Open every image of a file, reading pixels only where they are asked for.
 
     Parameters
@@ -146,6 +157,8 @@ def open_image(path: str | Path) -> list[ImageData]:
     path : str or Path
         As for `read_image`. PNG and JPEG files are read, and so are label TIFFs of
         this project.
+    masked : bool
+        As for `read_image`; all pixels are then read once to count such chunks.
 
     Returns
     -------
@@ -171,15 +184,15 @@ def open_image(path: str | Path) -> list[ImageData]:
     """
     path = Path(path)
     if is_zarr(path):
-        return list(_open_zarr(path))
+        return list(_open_zarr(path, masked))
     if Format.of(path) is Format.TIFF:
-        return _read_tiff(path, lazy=True)
+        return _read_tiff(path, lazy=True, masked=masked)
     return read_image(path)
 
 
-def _open_zarr(path: Path) -> Iterator[ImageData]:
+def _open_zarr(path: Path, masked: bool = False) -> Iterator[ImageData]:
     """Every image of an OME-Zarr folder, lazily."""
-    for image in open_ome_zarr(path):
+    for image in open_ome_zarr(path, masked):
         found = _oriented(image.levels, image.letters, image.calibration, image.name)
         yield replace(found, notes=image.notes)
 
@@ -189,8 +202,11 @@ def _in_memory(image: ImageData, path: Path) -> ImageData:
     pixels = math.prod(map(int, image.data.shape))
     check_room(path, pixels * image.data.dtype.itemsize)
     with readable(path):
-        data = native_order(np.ascontiguousarray(image.data))
-    return replace(image, data=data, coarser=())
+        data: Any = image.data
+        data = data.compute() if hasattr(data, "compute") else data
+        if not isinstance(data, np.ma.MaskedArray):
+            data = np.ascontiguousarray(data)
+    return replace(image, data=native_order(data), coarser=())
 
 
 def _read_picture(path: Path) -> ImageData:
@@ -200,7 +216,7 @@ def _read_picture(path: Path) -> ImageData:
     return ImageData(data, image_name(path), space, rgb=data.ndim == 3)
 
 
-def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
+def _read_tiff(path: Path, lazy: bool = False, masked: bool = False) -> list[ImageData]:
     """Every series of a TIFF, or the label image it is."""
     zarr = import_zarr(path) if lazy else None
     with open_tiff(path) as tiff:
@@ -215,26 +231,29 @@ def _read_tiff(path: Path, lazy: bool = False) -> list[ImageData]:
                 for one, name in zip(own, names, strict=True)
             ]
         _refuse_cut_stack(tiff, path)
+        said = labels_said(tiff)
         every = tiff.series
         series = every if every[0].kind in _KINDS_WITH_SERIES else every[:1]
         calibrations = _calibrations(tiff, len(series))
         names = _series_names([one.name for one in series], image_name(path))
-        return [
+        images = [
             _from_series(
                 one,
-                _pixels(one, path, number, zarr),
+                _pixels(one, path, number, zarr, masked),
                 calibration,
                 name,
                 tiff.is_imagej,
+                masked,
             )
             for number, (one, calibration, name) in enumerate(
                 zip(series, calibrations, names, strict=True)
             )
         ]
+        return images if said is None else [_as_labels(i, said) for i in images]
 
 
 def _pixels(
-    series: tifffile.TiffPageSeries, path: Path, number: int, zarr: Any
+    series: tifffile.TiffPageSeries, path: Path, number: int, zarr: Any, masked: bool
 ) -> list[np.ndarray] | list[da.Array]:
     """The finest level of a series, or with the package zarr all, lazily."""
     if zarr is None:
@@ -244,7 +263,7 @@ def _pixels(
         for level in range(len(series.levels))
     )
     opened = (zarr.open_array(store, mode="r") for store in stores)
-    return [lazy_array(array, path, LIBRARIES) for array in opened]
+    return [lazy_array(array, path, LIBRARIES, masked) for array in opened]
 
 
 def _from_set(
@@ -311,19 +330,38 @@ def _own_labels(tiff: tifffile.TiffFile, path: Path, tag: Tag, name: str) -> Ima
     )
 
 
+def _as_labels(image: ImageData, said: Provenance) -> ImageData:
+    """Labels of ours that Fiji has saved anew; an image if it made one of them.
+
+    Fiji has no 32-bit whole numbers and makes them floating-point ones.
+    """
+    data, axes = image.data, image.space.axes
+    if image.rgb or image.channel_axis is not None or "q" in axes:
+        return image
+    if data.dtype.kind == "f":
+        whole = isinstance(data, np.ndarray) and bool((data == np.rint(data)).all())
+        data = data.astype(np.int64) if whole else data
+    if data.dtype.kind not in "iu":
+        return image
+    about = {METADATA_KEY: said.as_dict()}
+    return replace(image, data=np.asarray(data), is_labels=True, metadata=about)
+
+
 def _from_series(
     series: tifffile.TiffPageSeries,
     levels: Sequence[np.ndarray | da.Array],
     calibration: Calibration,
     name: str,
     imagej: bool,
+    masked: bool,
 ) -> ImageData:
     """One series of a TIFF as an image."""
     finest = series.levels[0]
     letters, page = finest.axes.lower(), finest.keyframe
     absent = (0, 0) if finest.dataoffset is not None else absent_pieces(finest.pages)
     found = _shown(levels, page, letters, calibration, name, imagej)
-    return replace(found, notes=absent_notes(*absent))
+    lost = unreadable_notes(levels[0]) if masked else ()
+    return replace(found, notes=(*absent_notes(*absent), *lost))
 
 
 def _shown(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_pmrnet.io.settle import settle_file
+from napari_pmrnet.io.append import add_line
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,9 @@ class JsonLines:
         Raises
         ------
         OSError
-            If it cannot be written.
+            If it cannot be written; nothing of it is in the file then.
         """
-        with self.path.open("ab+") as stream:
-            if stream.seek(0, os.SEEK_END):
-                stream.seek(-1, os.SEEK_END)
-                if stream.read(1) != b"\n":
-                    stream.write(b"\n")
-            stream.write(json.dumps(values).encode() + b"\n")
-            stream.flush()
-            if sync:
-                settle_file(stream)
+        add_line(self.path, json.dumps(values).encode() + b"\n", sync)
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Every object so far; lines that hold none, or a part of one, are passed over.

@@ -12,6 +12,9 @@ import pandas as pd
 
 from napari_pmrnet.errors import DataError
 
+MIXED = 0.5
+"""Share of neighbours of different labels from which on labels are none: in pictures of
+grey levels most neighbours differ, in labels only those along a seam."""
 LARGEST_LABEL = int(np.iinfo(np.int32).max)
 """Largest label that a review, a journal and corrections keep."""
 _LARGEST_MEASURED = int(np.iinfo(np.int64).max)
@@ -52,6 +55,14 @@ def check_labels(
         raise DataError(
             f"{of}label {highest} is above {largest}. Renumber the labels from 1."
         )
+
+
+def looks_like_a_picture(labels: np.ndarray) -> bool:
+    """Tell whether most neighbours along x have different labels."""
+    left, right = labels[..., :-1], labels[..., 1:]
+    inside = (left > 0) & (right > 0)
+    differ = (left != right)[inside]
+    return differ.size > 0 and float(np.mean(differ)) > MIXED
 
 
 def check_countable(labels: np.ndarray, what: str = "") -> None:

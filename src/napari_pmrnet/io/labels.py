@@ -27,6 +27,7 @@ from napari_pmrnet.io.provenance import (
     Provenance,
     Tag,
     array_hash,
+    info_text,
     relative_name,
     software,
 )
@@ -164,7 +165,6 @@ def write_labels(
 def _write_tiff(stream: BinaryIO, labels: np.ndarray, tag: Tag) -> None:
     """Write labels and their description to an open stream."""
     steps = dict(zip(tag.space.axes, _imagej_steps(tag.space), strict=True))
-    info = json.dumps(tag.provenance.as_dict(), indent=1)
     big = labels.nbytes > LARGEST_CLASSIC
     with tifffile.TiffWriter(stream, bigtiff=big, byteorder=">") as tiff:
         tiff.write(
@@ -178,7 +178,7 @@ def _write_tiff(stream: BinaryIO, labels: np.ndarray, tag: Tag) -> None:
             rowsperstrip=labels.shape[-2],
             software=software(),
             extratags=tifffile.imagej_metadata_tag(
-                {"Info": f"Labels of nuclei by {software()}\n{info}\n"}, ">"
+                {"Info": info_text(tag.provenance)}, ">"
             ),
         )
 

@@ -21,10 +21,9 @@ from uuid import uuid4
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from napari_pmrnet.errors import DataError, PMRNetError
+from napari_pmrnet.io.alone import SOON, let_go
 from napari_pmrnet.io.write import replace_file
 
-SOON = 0.3
-"""Seconds to try: another process may be in the middle of giving the lock back."""
 PATIENCE = 10.0
 """Seconds to wait for an owner that was asked to stop."""
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
@@ -194,14 +193,8 @@ class OwnerLock:
         with suppress(OSError):
             if self._owner().run == self.run:
                 self.note.unlink(missing_ok=True)
-        if lock is None:
-            return
-        with suppress(OSError):
-            # Where the lock is on the file and not on its name, who waits for it sees
-            # that the name is gone; elsewhere the library removes the file itself.
-            if os.name == "posix" and isinstance(lock, FileLock):
-                self._path.unlink(missing_ok=True)
-            lock.release()
+        if lock is not None:
+            let_go(lock, self._path)
 
     def _owner(self) -> Owner:
         """The same, but a note that cannot be read just now names nobody."""

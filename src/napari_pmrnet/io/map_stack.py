@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.calibration import imagej_origin
+from napari_pmrnet.io.calibration import imagej_mirroring, imagej_origin
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.space import Space
@@ -84,6 +84,7 @@ def write_stack(
                 "axes": "CYX",
                 "unit": space.unit,
                 **imagej_origin(space),
+                **imagej_mirroring(space),
                 "Labels": list(pages),
             },
         ),

@@ -15,7 +15,12 @@ import numpy as np
 from napari_pmrnet._software import needs, require
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.calibration import Calibration
-from napari_pmrnet.io.chunks import absent_notes, lazy_array, stored_chunks
+from napari_pmrnet.io.chunks import (
+    absent_notes,
+    lazy_array,
+    stored_chunks,
+    unreadable_notes,
+)
 from napari_pmrnet.io.formats import image_name
 from napari_pmrnet.io.reading import reading, words
 from napari_pmrnet.io.units import PIXEL, canonical_unit
@@ -66,13 +71,15 @@ def import_zarr(path: str | Path) -> Any:
     return zarr
 
 
-def open_ome_zarr(path: str | Path) -> list[ZarrImage]:
+def open_ome_zarr(path: str | Path, masked: bool = False) -> list[ZarrImage]:
     """Open every image of an OME-Zarr folder without reading pixels.
 
     Parameters
     ----------
     path : str or Path
         An image, or a folder of numbered images as bioformats2raw writes it.
+    masked : bool
+        Mask chunks that cannot be read, and count them.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def open_ome_zarr(path: str | Path) -> list[ZarrImage]:
     path = Path(path)
     zarr = import_zarr(path)
     with readable(path):
-        return list(_images(zarr.open_group(path, mode="r"), path))
+        return list(_images(zarr.open_group(path, mode="r"), path, masked))
 
 
 def readable(path: Path) -> AbstractContextManager[None]:
@@ -104,12 +111,12 @@ def _damaged(path: Path, error: Exception) -> str:
     )
 
 
-def _images(group: Any, path: Path) -> Iterator[ZarrImage]:
+def _images(group: Any, path: Path, masked: bool) -> Iterator[ZarrImage]:
     """Images of a group."""
     about = _metadata(group)
     name = image_name(path)
     if about.get("multiscales"):
-        yield _image(group, about, name, path)
+        yield _image(group, about, name, path, masked)
         return
     for kind, example in (("plate", "A/1/0"), ("well", "0")):
         if kind in about:
@@ -120,7 +127,8 @@ def _images(group: Any, path: Path) -> Iterator[ZarrImage]:
             )
     numbered = sorted((key for key in group.group_keys() if key.isdigit()), key=int)
     for key in numbered:
-        yield _image(group[key], _metadata(group[key]), f"{name} {key}", path)
+        about = _metadata(group[key])
+        yield _image(group[key], about, f"{name} {key}", path, masked)
     if not numbered:
         raise DataError(
             f"{path}: is a Zarr folder without an OME image (no 'multiscales'). "
@@ -134,11 +142,13 @@ def _metadata(group: Any) -> Mapping[str, Any]:
     return attributes.get("ome", attributes)
 
 
-def _image(group: Any, about: Mapping[str, Any], name: str, path: Path) -> ZarrImage:
+def _image(
+    group: Any, about: Mapping[str, Any], name: str, path: Path, masked: bool
+) -> ZarrImage:
     """An image with its levels."""
     image = about["multiscales"][0]
     arrays = [_checked(group[level["path"]], path) for level in image["datasets"]]
-    levels = [lazy_array(array, path, LIBRARIES) for array in arrays]
+    levels = [lazy_array(array, path, LIBRARIES, masked) for array in arrays]
     finest = levels[0]
     axes = [
         _axis(a) for a in image.get("axes", _BEFORE_AXES_WERE_NAMED[-finest.ndim :])
@@ -165,7 +175,10 @@ def _image(group: Any, about: Mapping[str, Any], name: str, path: Path) -> ZarrI
         letters,
         Calibration(known, names if all(names) else (), origins),
         name,
-        () if "image-label" in about else _absent(arrays[0]),
+        (
+            *(() if "image-label" in about else _absent(arrays[0])),
+            *(unreadable_notes(finest) if masked else ()),
+        ),
     )
 
 

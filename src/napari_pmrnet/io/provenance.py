@@ -101,6 +101,7 @@ class Tag(NamedTuple):
         try:
             place = values.get("translate")
             space = Space.of(values["axes"], values["scale"], values["units"], place)
+            space = space.in_one_unit()
             made = Provenance.from_dict(values)
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
@@ -153,6 +154,28 @@ def read_label_tag(description: str) -> Tag | None:
         except ValueError:
             return None
     return None
+
+
+INFO = "Labels of nuclei by"
+"""Start of the text that ImageJ and Fiji keep with an image that they save anew."""
+
+
+def info_text(made: Provenance) -> str:
+    """Text for ImageJ's "Info" on what made labels."""
+    return f"{INFO} {software()}\n{json.dumps(made.as_dict(), indent=1)}\n"
+
+
+def read_info(info: Any) -> Provenance | None:
+    """Inverse of `info_text`; None for anything else."""
+    text = info if isinstance(info, str) else ""
+    head, _, told = text.partition("\n")
+    if not head.startswith(INFO):
+        return None
+    try:
+        # ImageJ may have added lines of its own.
+        return Provenance.from_dict(json.JSONDecoder().raw_decode(told)[0])
+    except (ValueError, AttributeError):
+        return None
 
 
 def software() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from napari_pmrnet.io.units import PIXEL
+from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
 
 MOST_CHANNELS_LAST = 4
 """Length up to which a side is not taken for one of an image with channels last."""
@@ -76,6 +76,24 @@ class Space:
             tuple(self.units[i] for i in axes if self.units),
             tuple(self.translate[i] for i in axes if self.translate),
         )
+
+    def in_one_unit(self) -> Space:
+        """The same with the height of a pixel in the unit of its width.
+
+        Units that are no lengths, or of which one is not known, stay as they are.
+        """
+        if len(self.units) < 2:
+            return self
+        of_y, of_x = (MICROMETRES.get(canonical_unit(u)) for u in self.units[-2:])
+        if self.units[-2] == self.units[-1] or not of_y or not of_x:
+            return self
+        factor, parts = of_y / of_x, {}
+        for name in ("scale", "translate"):
+            values = getattr(self, name)
+            if values:
+                parts[name] = (*values[:-2], values[-2] * factor, values[-1])
+        units = (*self.units[:-2], self.units[-1], self.units[-1])
+        return replace(self, units=units, **parts)
 
     def filled(self, ndim: int) -> Space:
         """Return the same with steps of one pixel where they are not known."""

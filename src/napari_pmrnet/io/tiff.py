@@ -16,6 +16,7 @@ import tifffile
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.memory import check_room
+from napari_pmrnet.io.provenance import Provenance, read_info, read_label_tag
 from napari_pmrnet.io.reading import reading, words
 
 LIBRARIES = ("tifffile", "imagecodecs", "numpy")
@@ -212,6 +213,17 @@ def absent_pieces(
     """Number of strips or tiles of pages that are not stored, and of all."""
     counts = [page.databytecounts for page in pages if page is not None]
     return sum(c.count(0) for c in counts), sum(map(len, counts))
+
+
+def labels_said(tiff: tifffile.TiffFile) -> Provenance | None:
+    """What a file says of the labels of ours that it holds; None if it holds none.
+
+    Labels that Fiji has saved anew are ours still: only the text on them is kept.
+    """
+    tag = read_label_tag(tiff.pages.first.description)
+    if tag is not None:
+        return tag.provenance
+    return read_info((tiff.imagej_metadata or {}).get("Info"))
 
 
 def native_order(array: np.ndarray) -> np.ndarray:

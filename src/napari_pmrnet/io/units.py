@@ -41,21 +41,24 @@ def _names(unit: str, others: Iterable[str]) -> dict[str, str]:
 
 
 _CANONICAL = {
-    **_names("pm", ["picometer", "picometre"]),
+    **_names("pm", ["picometer", "picometre", "picometers", "picometres"]),
     **_names("angstrom", ["å", "ångström"]),
-    **_names("nm", ["nanometer", "nanometre", "nanometers"]),
+    **_names("nm", ["nanometer", "nanometre", "nanometers", "nanometres"]),
     **_names(
         "um",
-        ["µm", "μm", "micron", "microns", "micrometer", "micrometre", "micrometers"],
+        [
+            *("µm", "μm", "micron", "microns", "micrometer", "micrometers"),
+            *("micrometre", "micrometres"),
+        ],
     ),
-    **_names("mm", ["millimeter", "millimetre", "millimeters"]),
-    **_names("cm", ["centimeter", "centimetre", "centimeters"]),
-    **_names("m", ["meter", "metre", "meters"]),
+    **_names("mm", ["millimeter", "millimetre", "millimeters", "millimetres"]),
+    **_names("cm", ["centimeter", "centimetre", "centimeters", "centimetres"]),
+    **_names("m", ["meter", "metre", "meters", "metres"]),
     **_names("inch", ["in", "inches"]),
     **_names("us", ["µs", "μs", "microsecond"]),
     **_names("ms", ["msec", "millisecond", "milliseconds"]),
-    **_names("s", ["sec", "second", "seconds"]),
-    **_names("min", ["minute", "minutes"]),
+    **_names("s", ["sec", "secs", "second", "seconds"]),
+    **_names("min", ["mins", "minute", "minutes"]),
     **_names("hour", ["h", "hr", "hours"]),
 }
 

@@ -6,13 +6,14 @@ import errno
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.alone import BUSY, alone
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.permit import TAKEN, Overwrite, Permit
 from napari_pmrnet.io.settle import patiently, settle_file
@@ -81,31 +82,66 @@ def replace_file(
         If the operating system refuses: no room, no permission, file in use; or the
         place may not be written to.
     """
+    replace_files({target: write}, overwrite)
+
+
+def replace_files(
+    contents: Mapping[Path, Callable[[BinaryIO], object]], overwrite: Overwrite
+) -> None:
+    """Put several files in their places, in this order, or none if one has no room.
+
+    Of several processes that write the same ones, each puts all of its own there.
+
+    Parameters
+    ----------
+    contents : mapping of Path to callable
+        Targets, and what writes each, as for `replace_file`.
+    overwrite : bool or Permit
+        As for `replace_file`.
+
+    Raises
+    ------
+    DataError
+        As for `replace_file`.
+    """
     permit = Permit.of(overwrite)
-    permit.check(target)
-    place = Path(os.path.realpath(target))
-    temporary = _temporary(place)
+    for target in contents:
+        permit.check(target)
+    first = next(iter(contents))
+    apart = nullcontext() if len(contents) == 1 else alone(first, f"{first}: {BUSY}", 5)
+    made: list[tuple[Path, Path]] = []
     try:
-        with temporary.open("xb") as stream:
-            counted = _Counted(stream)
-            write(cast(BinaryIO, counted))
-            settle_file(stream)
-        if temporary.stat().st_size != counted.size:
-            raise OSError(errno.EIO, "not all that was written is there")
-        _take_place(temporary, target, permit)
-    except OSError as error:
-        told = _with_reason(error, place.parent)
-        raise unwritable(target, told) from told
+        for target, write in contents.items():
+            made.append((_temporary(Path(os.path.realpath(target))), target))
+            with writing(target):
+                _write_aside(made[-1][0], write)
+        with apart:
+            for target in contents:
+                permit.check(target)
+            for temporary, target in made:
+                with writing(target):
+                    _take_place(temporary, target, permit)
     finally:
-        with suppress(OSError):
-            temporary.unlink()
+        for temporary, _ in made:
+            with suppress(OSError):
+                temporary.unlink()
+
+
+def _write_aside(temporary: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a temporary file and see to it that all of it is on the disk."""
+    with temporary.open("xb") as stream:
+        counted = _Counted(stream)
+        write(cast(BinaryIO, counted))
+        settle_file(stream)
+    if temporary.stat().st_size != counted.size:
+        raise OSError(errno.EIO, "not all that was written is there")
 
 
 def _take_place(temporary: Path, target: Path, permit: Permit) -> None:
     """Give a whole file its name, if that may still be."""
-    permit.check(target)
     place = Path(os.path.realpath(target))
-    is_new = not os.path.lexists(place)
+    is_new = not os.path.lexists(place)  # asked first: what comes then is not replaced
+    permit.check(target)
     try:
         patiently(lambda: _rename(temporary, place, is_new))
     except FileExistsError as error:
@@ -129,10 +165,10 @@ def replace_folder(new: Path, target: Path, overwrite: Overwrite) -> None:
         If the operating system refuses, or the place may not be written to. What was
         there is there still.
     """
-    Permit.of(overwrite).check(target)
     place, before = _places(target)
+    there = place.exists()  # asked first: what comes then is not replaced
+    Permit.of(overwrite).check(target)
     try:
-        there = place.exists()
         if there:
             patiently(lambda: os.rename(place, before))
         try:
@@ -234,11 +270,12 @@ def _with_reason(error: OSError, folder: Path) -> OSError:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Say which file or folder could not be written when the system refuses."""
+    """Say which file or folder could not be written, and why, if the system refuses."""
     try:
         yield
     except OSError as error:
-        raise unwritable(target, error) from error
+        told = _with_reason(error, Path(os.path.realpath(target)).parent)
+        raise unwritable(target, told) from told
 
 
 def unwritable(target: Path, error: OSError) -> DataError:

@@ -230,6 +230,28 @@ def write_card(weights: Path, card: ModelCard, overwrite: bool) -> None:
     replace_file(place, lambda stream: stream.write(text), overwrite)
 
 
+def write_model(path: Path, weights: bytes, card: ModelCard, overwrite: bool) -> None:
+    """Write a weights file and its card; both are whole before either takes its place.
+
+    The weights go last, so that a new model that has weights has its card too.
+
+    Raises
+    ------
+    DataError
+        If one cannot be written; then nothing is, unless it was the last renaming.
+    """
+    from napari_pmrnet.io.write import replace_files
+
+    contents = {card_path(path): card.to_json(), path: weights}
+    replace_files(
+        {
+            place: lambda stream, content=content: stream.write(content)
+            for place, content in contents.items()
+        },
+        overwrite,
+    )
+
+
 def read_verified(path: Path) -> tuple[bytes, ModelCard]:
     """Weights of a file, and the card beside it, which belong together.
 

@@ -7,11 +7,13 @@ and the first to go, so that an interrupted change leaves no weights without a c
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from napari_pmrnet.errors import DataError, WeightsError
-from napari_pmrnet.io.write import replace_file, unwritable
-from napari_pmrnet.models.card import card_path, read_card, write_card
+from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.io.alone import alone
+from napari_pmrnet.io.write import unwritable
+from napari_pmrnet.models.card import card_path, read_card, write_card, write_model
 from napari_pmrnet.models.importing import Incoming, read_model
 from napari_pmrnet.models.library import (
     SUFFIX,
@@ -22,6 +24,9 @@ from napari_pmrnet.models.library import (
     user_folder,
     user_models,
 )
+
+SECONDS = 10.0
+"""Longest time to wait for another window that changes the library."""
 
 
 def import_model(path: str | Path, name: str | None = None) -> str:
@@ -66,13 +71,11 @@ def keep_model(model: Incoming, name: str) -> None:
     DataError
         If the library cannot be written to; nothing is kept then.
     """
-    place = place_for(name)
-    write_card(place, model.card.updated(name=name), overwrite=True)
-    try:
-        replace_file(place, lambda stream: stream.write(model.weights), False)
-    except DataError:
+    with _changing():
+        card = model.card.updated(name=name)
+        place = place_for(name)
         card_path(place).unlink(missing_ok=True)
-        raise
+        write_model(place, model.weights, card, False)
 
 
 def rename_model(old: str, new: str) -> None:
@@ -85,20 +88,24 @@ def rename_model(old: str, new: str) -> None:
     DataError
         If its files cannot be renamed.
     """
-    weights = own_weights(old)
-    check_name(new, instead_of=old)
-    card = read_card(weights)
-    target = weights.with_name(f"{new}{SUFFIX}")
-    try:
-        os.replace(card_path(weights), card_path(target))
+    with _changing():
+        weights = own_weights(old)
+        check_name(new, instead_of=old)
+        card, before = read_card(weights), card_path(weights)
+        target = weights.with_name(f"{new}{SUFFIX}")
+        # A card without weights is no model, so the second one comes and goes first.
+        write_card(target, card.updated(name=new), overwrite=True)
+        is_same = os.path.samefile(before, card_path(target))
         try:
             os.replace(weights, target)
-        except OSError:
-            os.replace(card_path(target), card_path(weights))
-            raise
-    except OSError as error:
-        raise unwritable(weights, error) from error
-    write_card(target, card.updated(name=new), overwrite=True)
+            if not is_same:
+                before.unlink()
+        except OSError as error:
+            if weights.exists():
+                write_card(weights, card, overwrite=True)
+                if not is_same:
+                    card_path(target).unlink()
+            raise unwritable(weights, error) from error
 
 
 def delete_model(name: str) -> None:
@@ -111,12 +118,23 @@ def delete_model(name: str) -> None:
     DataError
         If its files cannot be deleted.
     """
-    weights = own_weights(name)
-    try:
-        weights.unlink()
-        card_path(weights).unlink(missing_ok=True)
-    except OSError as error:
-        raise unwritable(weights, error) from error
+    with _changing():
+        weights = own_weights(name)
+        try:
+            weights.unlink()
+            card_path(weights).unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(weights, error) from error
+
+
+def _changing() -> AbstractContextManager[None]:
+    """Keep other windows and programs from changing the library meanwhile."""
+    folder = user_folder()
+    return alone(
+        folder / ".changing",
+        f"{folder}: another window or program is changing the models there. Try again.",
+        SECONDS,
+    )
 
 
 def own_weights(name: str) -> Path:

@@ -10,14 +10,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from napari_pmrnet.io.permit import Permit
-from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.card import (
     CARD_VERSION,
     LICENCES,
     ModelCard,
-    card_path,
-    write_card,
+    write_model,
 )
 from napari_pmrnet.network import PMRNet
 
@@ -25,7 +22,7 @@ from napari_pmrnet.network import PMRNet
 def save_model(
     path: Path, state: dict[str, Tensor], card: ModelCard, *, overwrite: bool = False
 ) -> ModelCard:
-    """Write weights and card, each to a temporary file that is renamed.
+    """Write the weights of a network and their card; see `write_model`.
 
     Parameters
     ----------
@@ -43,10 +40,7 @@ def save_model(
     ModelCard
         The card as written.
     """
-    for place in (path, card_path(path)):
-        Permit(overwrite).check(place)
     content = save({name: value.contiguous() for name, value in state.items()})
-    replace_file(path, lambda stream: stream.write(content), overwrite)
     written = ModelCard(
         {
             "card_version": CARD_VERSION,
@@ -57,7 +51,7 @@ def save_model(
             "sha256": sha256(content).hexdigest(),
         }
     )
-    write_card(path, written, overwrite)
+    write_model(path, content, written, overwrite)
     return written
 
 

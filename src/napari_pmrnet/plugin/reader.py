@@ -18,9 +18,11 @@ from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.permit import hash_of
-from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.io.provenance import METADATA_KEY, Tag
+from napari_pmrnet.plugin.layers.pixel_size import SERIES
 from napari_pmrnet.plugin.layers.spaces import placed
 
+TABLE_COLUMNS = {"label", "certainty", "area"}
 LayerTuple = tuple[Any, dict[str, Any], str]
 Paths = str | Path | Sequence[str]
 Reader = Callable[[Paths], list[LayerTuple]]
@@ -112,6 +114,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     }
     if image.is_labels:
         return [(_editable(np.asarray(image.data)), meta, "labels")]
+    meta["metadata"] = {**image.metadata, SERIES: image.name}
     meta["rgb"] = image.rgb
     data: Any = [image.data, *image.coarser] if image.coarser else image.data
     if image.channel_axis is None:
@@ -124,11 +127,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
 def _label_zarr_layer(path: Path) -> LayerTuple:
     """A label Zarr of ours as a layer that is edited on disk."""
     tag = label_tag(path)
-    table, of_before = path.with_suffix(".csv"), tag.table.split()[1:]
-    is_theirs = table.is_file() and hash_of(table) not in of_before
-    features = (
-        pd.read_csv(table).rename(columns={"label": "index"}) if is_theirs else None
-    )
+    features = _table_of(path, tag)
     meta = {
         "name": path.stem,
         **placed(tag.space),
@@ -137,6 +136,29 @@ def _label_zarr_layer(path: Path) -> LayerTuple:
     if features is not None and not set(tag.space.axes[:-2]) & set(features):
         meta["features"] = features
     return open_label_zarr(path), meta, "labels"
+
+
+def _table_of(path: Path, tag: Tag) -> pd.DataFrame | None:
+    """The table beside a label Zarr, as features, if it is the one of these labels.
+
+    Zarrs of version 0.1 know no table: theirs has its columns and a row a label.
+    """
+    table = path.with_suffix(".csv")
+    if not table.is_file():
+        return None
+    known = tag.table.split()[:1]
+    try:
+        found = pd.read_csv(table)
+    except (ValueError, OSError):
+        found = pd.DataFrame()
+    theirs = hash_of(table) in known if known else set(found) >= TABLE_COLUMNS
+    if not theirs:
+        show_warning(
+            f"{table.name}: is not as it was written with '{path.name}', or is of "
+            "other labels, so certainties are not shown."
+        )
+        return None
+    return found.rename(columns={"label": "index"})
 
 
 def _channel_names(image: ImageData, count: int) -> list[str]:

@@ -95,7 +95,7 @@ def fingerprint(image: np.ndarray) -> str:
 
 def fingerprints(
     image: np.ndarray, channel_axis: int | None = None, rgb: bool = False
-) -> set[str]:
+) -> dict[str, int | None]:
     """Hashes of an image as readers differ in it.
 
     Parameters
@@ -107,16 +107,16 @@ def fingerprints(
 
     Returns
     -------
-    set of str
-        `fingerprint` of the whole, without axes of length one and without alpha, and
-        of each channel.
+    dict of str to (int or None)
+        `fingerprint` of the whole, without axes of length one and without alpha: to
+        None; and that of each channel: to its number.
     """
     forms = [image, image.squeeze()]
     if rgb and image.shape[-1] == 4:
         forms.append(image[..., :3])
-    if channel_axis is not None:
-        forms += list(np.moveaxis(image, channel_axis, 0))
-    return {fingerprint(form) for form in forms}
+    channels = [] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
+    found: dict[str, int | None] = {fingerprint(c): i for i, c in enumerate(channels)}
+    return found | {fingerprint(form): None for form in forms}
 
 
 def journal_path(image_file: Path | None, image: str) -> Path:

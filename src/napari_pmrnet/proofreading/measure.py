@@ -23,6 +23,8 @@ INTENSITY = "intensity "
 SHAPE = ("area", "diameter", "eccentricity", "solidity", "centroid_y", "centroid_x")
 _POWERS = {"area": 2, "diameter": 1, "centroid_y": 1, "centroid_x": 1}
 _BATCH = 50
+DIGITS = 10
+"""Of numbers in tables: less than rounding errors show, more than a centroid needs."""
 
 
 def measure(
@@ -221,6 +223,11 @@ def _check(
                 f"the labels have shape {labels.shape}, channel '{channel}' has "
                 f"{image.shape}. Choose the image the labels were made from."
             )
+        if image.dtype.kind not in "biuf":
+            raise DataError(
+                f"channel '{channel}' has values of type {image.dtype}, which have no "
+                "mean intensity. Convert it to whole or floating-point numbers first."
+            )
     check_countable(labels, name)
     if not all(np.isfinite(step) and step > 0 for step in pixel_size):
         raise DataError(
@@ -265,6 +272,11 @@ def totals(table: pd.DataFrame, doubtful: float = DOUBT_LIMIT) -> dict[str, Rang
     }
 
 
+def as_csv(table: pd.DataFrame) -> str:
+    """A table with `DIGITS` digits: places on a stage are large, nuclei are small."""
+    return table.to_csv(float_format=f"%.{DIGITS}g", lineterminator="\n")
+
+
 def write_table(
     path: str | Path,
     table: pd.DataFrame,
@@ -296,8 +308,6 @@ def write_table(
         If the file cannot be written.
     """
     target = checked_target(path, Format.CSV, overwrite)
-    text = table.rename(columns=heads(unit)).to_csv(
-        float_format="%.6g", lineterminator="\n"
-    )
+    text = as_csv(table.rename(columns=heads(unit)))
     replace_file(target, lambda stream: stream.write(text.encode()), overwrite)
     return target

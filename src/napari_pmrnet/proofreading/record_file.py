@@ -16,12 +16,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from napari_pmrnet.errors import JournalError, PMRNetError
-from napari_pmrnet.io.settle import patiently, settle_file
+from napari_pmrnet.io.append import write_lines
+from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.write import replace_file
 
 _CHECKED = 4096
@@ -172,10 +172,13 @@ class RecordFile:
                 self.kept = set_aside(self.path)
             pending.extendleft(reversed(self.lines))
             self.lines, self._size, self._tail = [], 0, b""
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(self.path, flags, 0o666)
-        with os.fdopen(descriptor, "r+b", buffering=0) as stream:
-            self._write(stream, pending)
+        count, fault = write_lines(self.path, pending, self._size)
+        for _ in range(count):
+            self.lines.append(pending.popleft())
+            self._size += len(self.lines[-1])
+            self._tail = (self._tail + self.lines[-1])[-_CHECKED:]
+        if fault is not None:
+            raise fault
 
     @property
     def is_gone(self) -> bool:
@@ -194,38 +197,6 @@ class RecordFile:
         return (self._tail + b"".join(pending)).startswith(found) and found.startswith(
             self._tail
         )
-
-    def _write(self, stream: FileIO, pending: deque[bytes]) -> None:
-        """Write lines one by one, then wait until they are on the disk."""
-        end, count, fault = self._size, 0, None
-        for line in pending:
-            try:
-                _write_at(stream, line, end)
-            except OSError as error:
-                fault = error
-                break
-            end, count = end + len(line), count + 1
-        try:
-            stream.truncate(end)
-            settle_file(stream)
-        except OSError:
-            with suppress(OSError):
-                stream.truncate(self._size)
-            raise
-        self._size = end
-        for _ in range(count):
-            self.lines.append(pending.popleft())
-            self._tail = (self._tail + self.lines[-1])[-_CHECKED:]
-        if fault is not None:
-            raise fault
-
-
-def _write_at(stream: FileIO, line: bytes, place: int) -> None:
-    """Write all of a line; the system may take a part of it at a time."""
-    stream.seek(place)
-    rest = memoryview(line)
-    while rest:
-        rest = rest[stream.write(rest) :]
 
 
 def _whole_ends(line: bytes) -> Iterator[bytes]:

@@ -30,6 +30,7 @@ from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.tiff import read_tiff_array
 from napari_pmrnet.io.write import replace_file, unwritable, writing
+from napari_pmrnet.proofreading.measure import as_csv
 
 VERSION = 1
 INDEX = "review.json"
@@ -166,7 +167,7 @@ def _write_aside(folder: Path, review: SavedReview, table: pd.DataFrame | None) 
             if review.maps:
                 write_stack(aside / MAPS, review.maps, review.space)
             if table is not None:
-                text = table.to_csv(float_format="%.6g", lineterminator="\n").encode()
+                text = as_csv(table).encode()
                 replace_file(aside / TABLE, lambda stream: stream.write(text), False)
             text = json.dumps(_about(review, aside), indent=1).encode()
             replace_file(aside / INDEX, lambda stream: stream.write(text), False)

@@ -20,6 +20,7 @@ from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.train import (
     data_hashes,
     make_trainer,
+    one_training,
     refuse_others_files,
     training_data,
 )
@@ -142,19 +143,19 @@ def train_for_comparison(
             f"{checkpoint}: the plugin can use the whole PMRNet only. To train "
             "another network for comparison, name an output that ends in .ckpt."
         )
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    refuse_others_files(checkpoint)
-    trainer = make_trainer(
-        training_data(train_set, val_set, preparing, config),
-        config,
-        checkpoint,
-        device,
-        compiled=compiled,
-        build=build_network,
-        data=data_hashes(train_set, val_set),
-    )
-    trainer.run(report)
-    return trainer.best_dice
+    with one_training(checkpoint):
+        refuse_others_files(checkpoint)
+        trainer = make_trainer(
+            training_data(train_set, val_set, preparing, config),
+            config,
+            checkpoint,
+            device,
+            compiled=compiled,
+            build=build_network,
+            data=data_hashes(train_set, val_set),
+        )
+        trainer.run(report)
+        return trainer.best_dice
 
 
 def load_checkpoint(path: Path, device: str = "cpu") -> Model:

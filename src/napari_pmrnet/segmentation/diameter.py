@@ -51,7 +51,7 @@ Small nuclei are trusted less; by the trust itself the diameter comes out too la
 """
 
 SHRINK = 0.93
-"""Factor on the diameter that a look sees: small nuclei run together or are passed over.
+"""Factor on the diameter that a look sees: from afar small nuclei run together.
 
 It makes the mean logarithmic error smallest (`scripts/experiments/compare_looks.py`).
 """

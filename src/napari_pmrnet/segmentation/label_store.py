@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -9,15 +10,17 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.alone import BUSY, alone
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.label_zarr import create_label_zarr, seal_label_zarr
 from napari_pmrnet.io.permit import Overwrite, Permit, hash_of
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
 
 class LabelStore:
     """A label Zarr that takes its place, with its table, when it is whole.
+
+    A context manager: one run at a time writes a label Zarr.
 
     Parameters
     ----------
@@ -90,11 +95,8 @@ class LabelStore:
         overwrite: Overwrite = False,
         image: Path | None = None,
     ) -> None:
-        with writing(output := Path(output)):
-            finish_swap(output)
         self._permit, self._image = Permit.of(overwrite), image
         self.output = checked_target(output, Format.ZARR, self._permit)
-        self._check_table()
         self._place = Path(os.path.realpath(self.output))
         self._space = space or Space()
         self._about: dict[str, Any] = {
@@ -103,6 +105,33 @@ class LabelStore:
         self._block, self._identity, self._fill = block, identity, fill
         self._labels: zarr.Array | None = None
         self._shape: tuple[int, ...] = ()
+
+    def __enter__(self) -> LabelStore:
+        """Keep others away, and make good what a run that was killed has left.
+
+        Raises
+        ------
+        DataError
+            If another window or program is writing these labels, or they may not be
+            replaced.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(alone(self._beside(""), f"{self.output}: {BUSY}"))
+            stack.callback(self._clear_unfinished)
+            with writing(self.output):
+                finish_swap(self.output)
+            self._permit.check(self.output)
+            self._check_table()
+            self._clear_unfinished()
+            # A new name: threads of a run that failed may still be writing to theirs.
+            self._unfinished = self._beside(f"{UNFINISHED}-{uuid4().hex[:12]}")
+            self._labels = None
+            self._held = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let others in again; blocks that are done stay for the next run."""
+        self._held.close()
 
     @property
     def table(self) -> Path:
@@ -187,7 +216,6 @@ class LabelStore:
         text = objects.round(4).to_csv(index=False).encode()
         self._permit.check(self.output)
         of_table = self._check_table()
-        unfinished = self._beside(".unfinished")
         with writing(self.output):
             self.array()
             made_of = ""
@@ -196,8 +224,8 @@ class LabelStore:
             hashes = [hashlib.sha256(text).hexdigest()]
             hashes += [hash_of(self.table)] if self.table.exists() else []
             tables = dict.fromkeys(hashes)
-            seal_label_zarr(unfinished, made_of, " ".join(tables))
-            replace_folder(unfinished, self.output, self._permit)
+            seal_label_zarr(self._unfinished, made_of, " ".join(tables))
+            replace_folder(self._unfinished, self.output, self._permit)
             replace_file(self.table, lambda stream: stream.write(text), of_table)
         self._drop_parts()
 
@@ -209,6 +237,14 @@ class LabelStore:
                     _clear(folder, PARTS)
             self._beside(".parts").rmdir()
 
+    def _clear_unfinished(self) -> None:
+        """Remove labels that were never finished, of this run and of others."""
+        name = glob.escape(self._beside(UNFINISHED).name)
+        for folder in self._place.parent.glob(f"{name}*"):
+            with suppress(OSError):
+                if _holds_only(folder, ZARR_PARTS):
+                    shutil.rmtree(folder)
+
     def _check_table(self) -> Permit:
         """Permit for the table; raises unless it may be written."""
         permit = self._permit.for_table(self.output)
@@ -218,9 +254,9 @@ class LabelStore:
     def array(self) -> zarr.Array:
         """The array on disk, made when first asked for."""
         if self._labels is None:
-            folder = self._beside(".unfinished")
-            _clear(folder, ZARR_PARTS)
-            self._labels = create_label_zarr(folder, self._shape, **self._about)
+            self._labels = create_label_zarr(
+                self._unfinished, self._shape, **self._about
+            )
         return self._labels
 
     def _beside(self, ending: str) -> Path:
@@ -238,7 +274,8 @@ class Within:
         return np.asarray(self._store.array()[(*self._place, *where)])
 
     def __setitem__(self, where: tuple[Any, ...], labels: np.ndarray) -> None:
-        self._store.array()[(*self._place, *where)] = labels
+        with writing(self._store.output):
+            self._store.array()[(*self._place, *where)] = labels
 
 
 def _clear(folder: Path, ours: re.Pattern[str]) -> None:
@@ -251,8 +288,7 @@ def _clear(folder: Path, ours: re.Pattern[str]) -> None:
     """
     if not os.path.lexists(folder):
         return
-    is_ours = folder.is_dir() and all(ours.fullmatch(e.name) for e in folder.iterdir())
-    if not is_ours:
+    if not _holds_only(folder, ours):
         raise DataError(
             f"{folder}: is in the way and holds what is not of napari-pmrnet. Move it, "
             "or choose another output."
@@ -260,6 +296,12 @@ def _clear(folder: Path, ours: re.Pattern[str]) -> None:
     shutil.rmtree(folder)
 
 
+def _holds_only(folder: Path, ours: re.Pattern[str]) -> bool:
+    """Tell whether a folder holds nothing but files and folders of these names."""
+    return folder.is_dir() and all(ours.fullmatch(e.name) for e in folder.iterdir())
+
+
+UNFINISHED = ".unfinished"
 JOB = "job.json"
 ZARR_PARTS = re.compile(r"\.zgroup|\.zattrs|\.zmetadata|0")
 PARTS = re.compile(r"job\.json|block-.*\.npz|window-.*\.npy|\.pmrnet-.*\.tmp")

@@ -42,6 +42,7 @@ def prepare(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     name: str = "image",
+    limits: str = AUTOMATIC,
 ) -> np.ndarray:
     """Bring an image into the form the network sees.
 
@@ -53,6 +54,8 @@ def prepare(
         Any real dtype in either byte order, bright or dark background.
     channel, channel_axis, rgb, name
         As for `Plane`.
+    limits : str
+        As of `Settings`, but those of a region.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def prepare(
         rgb=rgb,
         name=name,
     )
-    return plane.prepared()
+    return plane.limited(limits).prepared()
 
 
 class PlaneStats(NamedTuple):
@@ -179,6 +182,10 @@ class Plane:
         elif self.rgb:
             self.channels = full[-1]
             self._check_colours()
+        elif self.channel:
+            self._remarks["channel"] = (
+                f"it has one channel only, which was taken for channel {self.channel}"
+            )
         if len(axes) != (3 if self.rgb else 2):
             seen = tuple(full[axis] for axis in axes)
             if self.channel_axis is not None:

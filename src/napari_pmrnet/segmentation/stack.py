@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Generator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ import pandas as pd
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.tiff import native_order
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation import sizes
 from napari_pmrnet.segmentation.flow_labels import numbered
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from napari_pmrnet.models import Model
 
 MOST_STACKED = 2
+MIDDLE = 256
+"""Pixels along a side of what is read of an image on disk to know it again."""
+OF_MIDDLE = "middle "
+"""Start of a fingerprint that is of the middle only."""
 MAPS = ("probability", "boundary", "certainty")
 
 
@@ -155,6 +162,28 @@ class Stack:
             self.channel_names,
         )
 
+    def print_of_middle(self, channel: int | None = None) -> str:
+        """Hash by which an image on disk is known again: of the middle of its pixels.
+
+        Parameters
+        ----------
+        channel : int, optional
+            Channel or colour that counts.
+
+        Raises
+        ------
+        ImageError
+            If it has no such channel.
+        """
+        plane = self.plane(tuple(n // 2 for n in self.shape[:-2]), channel)
+        starts = (max(0, (n - MIDDLE) // 2) for n in plane.shape)
+        rows, columns = (slice(start, start + MIDDLE) for start in starts)
+        pixels = native_order(np.ascontiguousarray(plane.read((rows, columns))))
+        shape = tuple(n for n in self.shape if n != 1)
+        told = hashlib.blake2b(repr((shape, str(pixels.dtype))).encode())
+        told.update(pixels.tobytes())
+        return f"{OF_MIDDLE}{told.hexdigest()[:32]}"
+
     def title(self, place: tuple[int, ...]) -> str:
         """Place of a plane in words, such as ``"t=2 z=5"``; empty for a plain image."""
         named = zip(self.axes[:-2], place, strict=True)
@@ -262,11 +291,26 @@ def segment_planes(
     WeightsError
         If the model is missing or altered.
     """
+    with nullcontext() if store is None else store:
+        steps = _planes_of(stack, settings, model, name, link, maps, store)
+        return (yield from steps)
+
+
+def _planes_of(
+    stack: Stack,
+    settings: Settings,
+    model: Model | None,
+    name: str,
+    link: str | None,
+    maps: bool,
+    store: LabelStore | None,
+) -> Generator[Progress, None, StackSegmentation]:
+    """Steps of `segment_planes`."""
     started = time.perf_counter()
     check_stack(stack, name)
     model = yield from ready_model(settings, model)
     in_blocks = store is not None and stack.has_large_planes
-    made = _Making(stack, settings, model, link, maps, store)
+    made = _Making(stack, settings, model, link, maps, store, name)
     for number, place in enumerate(np.ndindex(*stack.shape[:-2])):
         last_hope = stack.count == 1 or made.shown is None and number == stack.count - 1
         plane = stack.plane(place, settings.channel, name)
@@ -311,6 +355,7 @@ class _Making:
         link: str | None,
         maps: bool,
         store: LabelStore | None,
+        name: str,
     ) -> None:
         self._stack, self._settings, self._model = stack, settings, model
         self._labels: Any = (
@@ -318,7 +363,12 @@ class _Making:
             if store is None
             else store.create(
                 stack.shape,
-                Provenance(settings.as_dict(), model.card.sha256),
+                Provenance(
+                    settings.as_dict(),
+                    model.card.sha256,
+                    name,
+                    stack.print_of_middle(settings.channel),
+                ),
                 stack.axes,
             )
         )

@@ -20,6 +20,7 @@ from napari_pmrnet.segmentation.diameter import (
     working_scale,
 )
 from napari_pmrnet.segmentation.plane import prepare
+from napari_pmrnet.settings import AUTOMATIC
 from napari_pmrnet.training.augment import (
     Augmentation,
     Sample,
@@ -41,7 +42,9 @@ def without_specks(labels: np.ndarray, area: float) -> np.ndarray:
     return np.where(specks[np.maximum(labels, 0)], -1, labels)
 
 
-def make_sample(image: np.ndarray, labels: np.ndarray) -> Sample:
+def make_sample(
+    image: np.ndarray, labels: np.ndarray, limits: str = AUTOMATIC
+) -> Sample:
     """Normalise an image and compute the targets that need whole nuclei.
 
     Parameters
@@ -49,8 +52,10 @@ def make_sample(image: np.ndarray, labels: np.ndarray) -> Sample:
     image : ndarray, shape (H, W) or (H, W, 3)
     labels : ndarray of int, shape (H, W)
         Below 0 where nothing is known: such pixels take no part in the loss.
+    limits : str
+        Intensity limits, as for `prepare`.
     """
-    pixels = _pixels(image)
+    pixels = _pixels(image, limits)
     nuclei, _ = number_labels(np.maximum(labels, 0))
     labels = np.where(labels < 0, labels, nuclei).astype(np.int32)
     distance = np.round(255 * inner_distance(nuclei)).astype(np.uint8)
@@ -98,9 +103,9 @@ def make_whole_sample(
     )
 
 
-def _pixels(image: np.ndarray) -> Tensor:
+def _pixels(image: np.ndarray, limits: str = AUTOMATIC) -> Tensor:
     """An image as `prepare` gives it, as uint8 (C, H, W)."""
-    planes = prepare(image)[: 1 if image.ndim == 2 else 3]
+    planes = prepare(image, limits=limits)[: 1 if image.ndim == 2 else 3]
     return torch.from_numpy(np.round(255 * planes).astype(np.uint8))
 
 

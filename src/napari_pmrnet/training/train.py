@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isnan
@@ -18,6 +19,7 @@ from napari_pmrnet.datasets.joined import WEIGHT
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.tables import rows_of
+from napari_pmrnet.io.alone import alone
 from napari_pmrnet.models.card import ModelCard, new_card, write_card
 from napari_pmrnet.models.label_kind import LabelKind, class_channels_in
 from napari_pmrnet.models.model import Model, load_model
@@ -94,40 +96,50 @@ def train(
     ------
     DataError
         If a data set is faulty, the checkpoint has other settings or is of other
-        images, a file of another origin is in the place of what is written, or the
-        configuration names another network.
+        images, a file of another origin is in the place of what is written, another
+        process trains there, or the configuration names another network.
     """
+    checkpoint = output.with_suffix(".ckpt")
     kind = LabelKind.NUCLEI if train_set.instances else LabelKind.OBJECTS
     config = config or TrainConfig().for_labels(kind)
     parent = None if start_from is None else load_model(start_from, "cpu")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint = output.with_suffix(".ckpt")
-    refuse_others_files(checkpoint, output, output.with_suffix(".json"))
-    source = training_data(train_set, val_set, preparing, config)
-    data = data_hashes(train_set, val_set, parent)
-    trainer = make_trainer(
-        source, config, checkpoint, device, parent, compiled, data=data
+    with one_training(checkpoint):
+        refuse_others_files(checkpoint, output, output.with_suffix(".json"))
+        source = training_data(train_set, val_set, preparing, config)
+        data = data_hashes(train_set, val_set, parent)
+        trainer = make_trainer(
+            source, config, checkpoint, device, parent, compiled, data=data
+        )
+        state = trainer.run(report)
+        keep = used_channels(config.channels)
+        published, left_out = train_set.published, train_set.left_out
+        card = new_card(
+            keep,
+            **config.card_fields(),
+            data={
+                "name": train_set.name,
+                **({"dataset": train_set.split_name} if published else {}),
+                "sha256": data["training images"],
+                "split": train_set.column,
+                "images": {"train": len(train_set), "val": len(val_set)},
+                **({} if left_out is None else {"left_out": left_out}),
+            },
+            training={**config.as_dict(), "torch": torch.__version__},
+            **({} if parent is None else {"parent": parent.card.sha256}),
+        )
+        kept = prune_channels(state, config.channels, keep)
+        save_model(output, kept, card, overwrite=True)
+        return finish(output, val_set)
+
+
+def one_training(checkpoint: Path) -> AbstractContextManager[None]:
+    """Keep other processes from training into the same files; makes their folder."""
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    return alone(
+        checkpoint,
+        f"{checkpoint}: another program is training there. Wait until it ends, or name "
+        "another output.",
     )
-    state = trainer.run(report)
-    keep = used_channels(config.channels)
-    published, left_out = train_set.published, train_set.left_out
-    card = new_card(
-        keep,
-        **config.card_fields(),
-        data={
-            "name": train_set.name,
-            **({"dataset": train_set.split_name} if published else {}),
-            "sha256": data["training images"],
-            "split": train_set.column,
-            "images": {"train": len(train_set), "val": len(val_set)},
-            **({} if left_out is None else {"left_out": left_out}),
-        },
-        training={**config.as_dict(), "torch": torch.__version__},
-        **({} if parent is None else {"parent": parent.card.sha256}),
-    )
-    kept = prune_channels(state, config.channels, keep)
-    save_model(output, kept, card, overwrite=True)
-    return finish(output, val_set)
 
 
 def data_hashes(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.append import add_line
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.backends.devices import channels_last, has_fast_bfloat16
 from napari_pmrnet.models.model import Model
@@ -296,13 +297,12 @@ class Trainer:
             **{name: round(value, 5) for name, value in report.losses.items()},
             "val_dice": "" if report.val_dice is None else round(report.val_dice, 5),
         }
-        path = self.checkpoint.with_suffix(".csv")
-        fresh = not path.exists()
-        with path.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, fieldnames=row)
-            if fresh:
-                writer.writeheader()
-            writer.writerow(row)
+        path, text = self.checkpoint.with_suffix(".csv"), io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=row)
+        if not path.exists() or not path.stat().st_size:
+            writer.writeheader()
+        writer.writerow(row)
+        add_line(path, text.getvalue().encode())
 
 
 class _Helpers(ThreadPoolExecutor):

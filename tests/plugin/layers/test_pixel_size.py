@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
-from napari.layers._source import Source
+from napari.layers import Layer
+from napari.layers._source import Source, layer_source
 
 from napari_pmrnet.plugin.layers.pixel_size import (
     format_size,
@@ -12,6 +14,7 @@ from napari_pmrnet.plugin.layers.pixel_size import (
     write_size,
 )
 from napari_pmrnet.plugin.layers.results import Results
+from napari_pmrnet.plugin.reader import read_layers
 
 
 @pytest.mark.parametrize(
@@ -52,3 +55,18 @@ def test_layers_of_the_same_file_are_siblings():
         layer._set_source(Source(path="/data/a.tif"))
     assert on_same_pixels(first, viewer.layers) == [second]
     assert other not in on_same_pixels(first, viewer.layers)
+
+
+def test_images_of_one_file_are_no_channels_of_each_other(tmp_path):
+    path = tmp_path / "plate.ome.tif"
+    with tifffile.TiffWriter(path) as tiff:
+        for name in ("A1", "A2"):
+            about = {"axes": "CYX", "Name": name}
+            tiff.write(np.zeros((2, 40, 50), np.uint8), metadata=about)
+    viewer = ViewerModel()
+    with layer_source(path=str(path)):
+        for data, meta, kind in read_layers(str(path)):
+            viewer.add_layer(Layer.create(data, meta, kind))
+    first, second, *others = viewer.layers
+    assert on_same_pixels(first, viewer.layers) == [second]
+    assert on_same_pixels(others[0], viewer.layers) == [others[1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
@@ -24,6 +25,7 @@ from napari_pmrnet.plugin.layers.source_image import (
 )
 from napari_pmrnet.plugin.reader import read_layers
 from napari_pmrnet.proofreading.journal import fingerprint
+from napari_pmrnet.segmentation.stack import Stack
 
 SHAPE = (40, 50)
 
@@ -160,3 +162,59 @@ def test_never_to_another_image_by_name(names: list[str], ending: str) -> None:
     labels = Labels(np.zeros(SHAPE, np.int32), name=f"{own.name}{ending}")
     assert image_for(labels, images) is own
     assert image_for(labels, others) is None
+
+
+def test_an_image_that_was_given_other_pixels_is_no_longer_that_of_its_labels() -> None:
+    viewer = viewer_with("cells")
+    image, labels = viewer.layers["cells"], add_labels(viewer, "cells nuclei")
+    tie(labels, image)
+    assert name_of(labels, viewer) == "cells"
+    image.data = pixels(7)
+    assert name_of(labels, viewer) is None
+    tie(labels, image)
+    assert name_of(labels, viewer) == "cells", "the user's word counts"
+
+
+def test_a_moved_threshold_does_not_tie_old_labels_to_new_pixels(segmentation) -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((80, 100), np.uint8), name="cells")
+    results = Results(viewer)
+    list(results.show(image, "", segmentation))
+    result = results.find(image, "")
+    assert result is not None and name_of(result.labels, viewer) == "cells"
+    image.data = np.ones((80, 100), np.uint8)
+    results.relabel(result, segmentation)
+    assert name_of(result.labels, viewer) is None
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk", "channels"])
+def test_labels_on_disk_know_the_image_they_are_of(kind: str) -> None:
+    many = np.random.default_rng(1).integers(0, 200, (3, *SHAPE), np.uint8)
+    seen = Stack(da.from_array(many), ("y", "x"), 0).print_of_middle(1)
+    viewer = ViewerModel()
+    if kind == "channels":
+        viewer.add_image(many[::-1], name="other", axis_labels=("c", "y", "x"))
+        viewer.add_image(many[:, ::-1], name="cells", axis_labels=("c", "y", "x"))
+    for name, plane in (("cells", many[0]), ("renamed", many[1]), ("third", many[2])):
+        data = plane if kind == "memory" else da.from_array(plane, chunks=16)
+        if kind != "channels":
+            viewer.add_image(data, name=name, contrast_limits=(0, 200))
+    labels = add_labels(viewer, "cells nuclei", image="cells", fingerprint=seen)
+    expected = "other" if kind == "channels" else "renamed"
+    assert name_of(labels, viewer) == expected
+    viewer.layers.remove(expected)
+    assert name_of(labels, viewer) is None, "the name alone is another image's"
+
+
+def test_the_middle_tells_images_of_other_shapes_and_pixels_apart() -> None:
+    prints = {
+        Stack(image, ("y", "x")).print_of_middle()
+        for image in (pixels(), pixels(1), pixels()[:, :-2], pixels().astype(np.uint16))
+    }
+    assert len(prints) == 4
+    whole = Stack(pixels(), ("y", "x")).print_of_middle()
+    swapped = pixels().astype(np.uint16)
+    alike = [Stack(swapped.astype(order), ("y", "x")) for order in ("<u2", ">u2")]
+    assert whole in prints and len({one.print_of_middle() for one in alike}) == 1
+    (single,) = {Stack(pixels()[None], ("z", "y", "x")).print_of_middle()}
+    assert single == whole

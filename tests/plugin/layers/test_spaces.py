@@ -61,7 +61,7 @@ def test_a_mirrored_layer_is_measured_as_it_is_seen(signs: tuple[int, int]) -> N
         middle = np.argwhere(labels() == label).mean(axis=0)
         world = layer.data_to_world(middle)
         assert (row["centroid_y"], row["centroid_x"]) == pytest.approx(world)
-    keep(layer, table, "um")
+    keep(layer, table, "um", (0.5, 0.25))
     assert layer.features["area"].tolist() == [48, 100]
     found = measured_of(layer)
     assert found is not None and (found[0]["area"] > 0).all()

@@ -158,7 +158,7 @@ def test_features_keep_columns_of_others() -> None:
     flags = pd.DataFrame({"certainty": [0.25]}, index=[5])
     table = with_flags(measure(squares(), pixel_size=(0.5, 0.5)), flags)
     for _ in range(2):
-        keep(layer, table, "um")
+        keep(layer, table, "um", (0.5, 0.5))
     features = layer.features
     assert features.columns[0] == "index" and features["index"].tolist() == [2, 5]
     assert features["class"].tolist() == ["a", "b"]
@@ -168,7 +168,7 @@ def test_features_keep_columns_of_others() -> None:
     again, unit = measured_of(layer)
     assert unit == "um"
     pd.testing.assert_frame_equal(again, table, check_names=False)
-    keep(layer, table, "nm")
+    keep(layer, table, "nm", (0.5, 0.5))
     assert "area [um^2]" not in layer.features and measured_of(layer)[1] == "nm"
 
 
@@ -213,6 +213,18 @@ def test_labels_made_elsewhere_are_measured(open_dock, qtbot) -> None:
     viewer.layers["cells truth"].data_setitem((np.array([0]), np.array([0])), 8)
     qtbot.waitUntil(lambda: panel.totals.text().startswith("3 nuclei"))
     assert "measure again" in panel.hint.text()
+
+
+def test_a_turned_layer_is_said_to_be_measured_in_its_own_axes(
+    open_dock, qtbot
+) -> None:
+    def fill(viewer: Any) -> None:
+        viewer.add_labels(squares(), name="turned", affine=np.diag([0.5, 0.5, 1]))
+
+    viewer, dock = open_dock(fill)
+    run(dock.panel, qtbot)
+    assert viewer.layers["turned"].features["area [pixel^2]"].tolist() == [48, 100]
+    assert "without the rotation, shear or affine" in dock.status.text.text()
 
 
 def test_the_table_sorts_and_leads_to_a_nucleus(open_dock, qtbot) -> None:

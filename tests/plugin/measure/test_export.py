@@ -1,5 +1,6 @@
 """The files that nuclei are exported to."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,12 @@ def test_maps_that_are_not_known_are_left_out_and_said(
     done = written(tmp_path / "a.tif", STACK, specimen)
     assert done.remark == " without boundary, which is not known"
     assert tifffile.imread(done.path).shape[0] == 2
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_plane_alone_is_said_to_be_one(
+    kind: str, specimen: Specimen, tmp_path: Path
+) -> None:
+    one = replace(specimen, plane="z=3")
+    done = written(tmp_path / FORMATS[kind].suffix, kind, one)
+    assert done.remark.startswith(" for the plane z=3 alone") == (kind != LABELS)

@@ -62,7 +62,7 @@ def test_measurements_are_in_the_units_of_the_layer(viewer) -> None:
 def test_what_is_kept_in_the_features_comes_back(viewer) -> None:
     layer, table, unit = measured(viewer)
     layer.features = pd.DataFrame({"index": [3, 8], "mine": ["a", "b"]})
-    keep(layer, table, unit)
+    keep(layer, table, unit, (0.5, 0.25))
     assert layer.features["mine"].tolist() == ["a", "b"]
     assert layer.features["area"].tolist() == [20, 12], "in pixels"
     again, its_unit = measured_of(layer)
@@ -70,9 +70,9 @@ def test_what_is_kept_in_the_features_comes_back(viewer) -> None:
     pd.testing.assert_frame_equal(
         again[["area", "diameter"]], table[["area", "diameter"]], check_names=False
     )
-    keep(layer, table, unit)
+    keep(layer, table, unit, (0.5, 0.25))
     assert len(layer.features.columns) == len(set(layer.features.columns))
-    keep(layer, table.drop(index=3), unit)
+    keep(layer, table.drop(index=3), unit, (0.5, 0.25))
     assert layer.features["index"].tolist() == [8]
 
 
@@ -103,3 +103,33 @@ def test_of_a_stack_the_plane_on_show_is_measured() -> None:
     assert labels_on_show(layer, (6, 0, 0)).place == (3,)
     assert (labels_on_show(layer, (6, 0, 0)).read() == 7).all()
     assert labels_on_show(layer, (99, 0, 0)).place == (4,)
+
+
+def test_measuring_a_plane_of_a_stack_keeps_what_is_known_of_the_others() -> None:
+    stack = np.zeros((2, 20, 30), np.int32)
+    stack[0, 2:6, 2:7], stack[0, 10:14, 10:13], stack[1, 4:9, 4:9] = 1, 2, 3
+    known = pd.DataFrame({"index": [1, 2, 3], "certainty": [0.9, 0.8, 0.3]})
+    viewer = ViewerModel()
+    layer = viewer.add_labels(stack, name="cells nuclei", features=known)
+    for step, labels in enumerate(([1, 2], [3])):
+        viewer.dims.set_current_step(0, step)
+        _, table, unit = measured(viewer)
+        assert table["certainty"].tolist() == [
+            known["certainty"][n - 1] for n in labels
+        ]
+        keep(layer, table, unit, (1.0, 1.0))
+        assert layer.features["index"].tolist() == [1, 2, 3]
+        assert layer.features["certainty"].tolist() == [0.9, 0.8, 0.3]
+        assert list(measured_of(layer)[0].index) == labels, "those of the plane alone"
+
+
+def test_height_and_width_in_two_units_make_an_area_of_one() -> None:
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:6, 2:7] = 3
+    place = {"scale": (500, 0.5), "units": ("nm", "um"), "translate": (2000, 3)}
+    viewer = ViewerModel()
+    viewer.add_labels(labels, name="cells nuclei", **place)
+    _, table, unit = measured(viewer)
+    assert unit == "um" and table["area"].tolist() == pytest.approx([20 / 4])
+    assert table["centroid_y"].tolist() == pytest.approx([2 + 3.5 / 2])
+    assert table["centroid_x"].tolist() == pytest.approx([3 + 4 / 2])

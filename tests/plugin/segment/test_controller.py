@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_pmrnet import Settings
 from napari_pmrnet.models.card import new_card
+from napari_pmrnet.plugin.layers.source_image import image_for
 from napari_pmrnet.plugin.segment.controller import report
 
 from ..conftest import FakeModel, make_segmentation
@@ -216,3 +217,20 @@ def test_classes_have_no_diameter():
     )
     found = outcome(areas=[314, 314], model=FakeModel(card=card))
     assert report(found)[0] == "2 classes in 0.1 s on cpu."
+
+
+def test_labels_of_pixels_that_were_replaced_meanwhile_say_so(
+    open_dock, core, qtbot, blobs
+):
+    viewer, dock = open_dock()
+    image = viewer.add_image(blobs, name="cells")
+    core.gate.clear()
+    dock.run_panel.run_button.click()
+    qtbot.waitUntil(lambda: bool(core.calls))
+    image.data = blobs[::-1].copy()
+    core.gate.set()
+    qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
+    labels = viewer.layers["cells nuclei"]
+    assert (labels.data[5:25, 5:25] > 0).all()
+    assert "other pixels meanwhile" in dock.status.text.text()
+    assert image_for(labels, viewer.layers) is None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.plugin.train.comparison import Both, Swipe, segment_with_both
 from napari_pmrnet.segmentation.predict import run_to_end
 
@@ -58,6 +59,8 @@ def test_each_model_labels_the_image_with_its_own_thresholds(
     monkeypatch.setattr("napari_pmrnet.models.load_model", load)
     monkeypatch.setattr(comparison, "segment_steps", steps)
     image = np.array([[0.2, 0.5, 0.9]])
-    found = run_to_end(segment_with_both(image, "cells", "old", "new"))
+    nuclei = np.ones(image.shape, np.int32)
+    one = Corrections("a", image, nuclei, np.array([1]), "0:1")
+    found = run_to_end(segment_with_both(one, "cells", "old", "new"))
     assert found.before.tolist() == [[0, 1, 1]]
     assert found.after.tolist() == [[0, 0, 1]]

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from qtpy.QtCore import Qt
 
 from napari_pmrnet.plugin.widgets.status import RunLine, StatusLine, sentences
 from napari_pmrnet.plugin.widgets.theme import style_sheet, tones
@@ -65,3 +66,11 @@ def test_notes_become_sentences(notes: list[str]) -> None:
     assert sentences(iter(notes)) == said
     assert sentences(["no scale: 1 px", "x"]) == "No scale: 1 px. X."
     assert sentences([]) == ""
+
+
+def test_names_with_tags_in_them_are_shown_as_they_are(line) -> None:
+    name = "Written to <b>a</b><img src='x'>.tif"
+    line.say(name)
+    assert (
+        line.text.textFormat() == Qt.TextFormat.PlainText and line.text.text() == name
+    )

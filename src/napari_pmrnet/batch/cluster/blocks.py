@@ -50,11 +50,14 @@ class RowsOnCluster:
     settings : Settings
     demands : Demands
         Of the run.
+    masked : bool
+        As of `Task`.
     """
 
     path: Path
     settings: Settings
     demands: Demands
+    masked: bool = False
 
     def at(self, place: tuple[int, ...]) -> Fill:
         """The `Fill` of the plane at a place of a stack."""
@@ -116,7 +119,8 @@ class RowTask:
     def plane(self) -> Plane:
         """The plane, opened here, with what was measured of it."""
         path, channel = self.rows.path, self.rows.settings.channel
-        plane = Stack.of(open_image(path)[0]).plane(self.place, channel, path.name)
+        image = open_image(path, masked=self.rows.masked)[0]
+        plane = Stack.of(image).plane(self.place, channel, path.name)
         plane.limits, plane.smoothing = self.stats.limits, self.stats.smoothing
         return plane
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import warnings
 from collections import OrderedDict
+from contextlib import suppress
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +25,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_pmrnet import network as network_package
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.alone import alone
+from napari_pmrnet.io.settle import settle_file
 from napari_pmrnet.models.backends.eager import Maps
 from napari_pmrnet.models.card_checks import IN_CHANNELS
 from napari_pmrnet.network import STRIDE
@@ -32,6 +36,8 @@ from napari_pmrnet.network.pmrnet import check_size
 
 _FILE = "network.xml"
 MOST_PIXELS = 1_000_000
+SECONDS = 120.0
+"""Longest time to wait for another process that converts the same weights."""
 
 logger = logging.getLogger(__name__)
 
@@ -124,18 +130,21 @@ def _converted(core: Any, network: nn.Module, weights_hash: str | None) -> Any:
         return convert(network)
     cache = platformdirs.user_cache_path("napari-pmrnet", appauthor=False)
     folder = cache / "openvino" / _key(weights_hash)
-    try:
+    with suppress(RuntimeError):
         return core.read_model(folder / _FILE)
-    except RuntimeError:
-        logger.debug("converting: %s holds no model", folder)
-    model = convert(network)
+    model: Any = None
     try:
-        _keep(model, folder)
-        # Read back, because it differs in the last digit and the next start reads it.
-        return core.read_model(folder / _FILE)
-    except (OSError, RuntimeError) as error:
+        with alone(folder, f"{folder}: another process converts it", SECONDS):
+            with suppress(RuntimeError):  # another process has, in the meantime
+                return core.read_model(folder / _FILE)
+            logger.debug("converting: %s holds no model", folder)
+            model = convert(network)
+            _keep(model, folder)
+            # Read back, for it differs in the last digit and the next start reads it.
+            return core.read_model(folder / _FILE)
+    except (DataError, OSError, RuntimeError) as error:
         logger.debug("the converted model was not kept: %s", error)
-        return model
+        return convert(network) if model is None else model
 
 
 def convert(network: nn.Module) -> Any:
@@ -179,12 +188,17 @@ def _key(weights_hash: str) -> str:
 def _keep(model: Any, folder: Path) -> None:
     """Write a converted model into a folder of its own, whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(mkdtemp(dir=folder.parent))
+    for left in folder.parent.glob(f"{folder.name}*"):  # damaged, or of a killed one
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+    part = Path(mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     try:
         import_module("openvino").save_model(
             model, part / _FILE, compress_to_fp16=False
         )
-        shutil.rmtree(folder, ignore_errors=True)
+        for file in part.iterdir():
+            with file.open("rb+") as stream:
+                settle_file(stream)
         os.replace(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)

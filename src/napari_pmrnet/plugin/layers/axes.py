@@ -25,12 +25,14 @@ def is_unnamed(label: str) -> bool:
     return _UNNAMED.fullmatch(label.strip()) is not None
 
 
-def axis_names(layer: Image, viewer_names: Sequence[str] = ()) -> tuple[str, ...]:
+def axis_names(
+    layer: Image | Labels, viewer_names: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Names of a layer's axes, the viewer's where the layer has none of its own.
 
     Parameters
     ----------
-    layer : napari.layers.Image
+    layer : napari.layers.Image or napari.layers.Labels
         Layer with ``ndim`` axes (the colour axis of an RGB layer is not one).
     viewer_names : sequence of str
         ``viewer.dims.axis_labels``, which the user edits beside the sliders.

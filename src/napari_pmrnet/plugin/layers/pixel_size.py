@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_pmrnet.plugin.layers.spaces import space_of
+
 if TYPE_CHECKING:
     from napari.layers import Layer
+
+SERIES = "series"
+"""Key in the metadata of a layer: which of the images of its file it is of."""
 
 UNITS = {
     "pixel": "pixel",
@@ -20,8 +25,8 @@ UNITS = {
 
 
 def pixel_size(layer: Layer) -> tuple[float, float]:
-    """Height and width of a pixel in the units of the layer, also of a mirrored one."""
-    return abs(float(layer.scale[-2])), abs(float(layer.scale[-1]))
+    """Height and width of a pixel in `pixel_unit`, also of a mirrored one."""
+    return space_of(layer).pixel_size
 
 
 def pixel_unit(layer: Layer) -> str:
@@ -81,7 +86,7 @@ def write_size(layers: Iterable[Layer], size: tuple[float, float], unit: str) ->
 
 
 def on_same_pixels(layer: Layer, others: Iterable[Layer]) -> list[Layer]:
-    """Layers that came from the same file as an image and have its pixel size.
+    """Layers that came from the same image of a file and have its pixel size.
 
     They are the other channels of the image, and must not fall out of place when
     its pixel size is corrected.
@@ -93,6 +98,7 @@ def on_same_pixels(layer: Layer, others: Iterable[Layer]) -> list[Layer]:
         if path is not None
         and other != layer
         and other.source.path == path
+        and other.metadata.get(SERIES) == layer.metadata.get(SERIES)
         and np.allclose(other.scale[-2:], layer.scale[-2:])
         and tuple(other.units[-2:]) == tuple(layer.units[-2:])
     ]

@@ -23,7 +23,7 @@ from napari_pmrnet.plugin.layers.result_layers import (
     replace_labels,
     result_metadata,
 )
-from napari_pmrnet.plugin.layers.source_image import tie
+from napari_pmrnet.plugin.layers.source_image import print_of, tie
 from napari_pmrnet.plugin.qt import there
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Result:
         Labels that were corrected by hand before a newer result came.
     axes : sequence of int, or None
         Axes of the image that the layers have; by default y and x.
+    seen : str or None
+        `print_of` the image when it was segmented.
     """
 
     image: Image
@@ -69,6 +71,7 @@ class Result:
     layers: dict[str, Layer] = field(default_factory=dict)
     set_aside: list[Layer] = field(default_factory=list)
     axes: Sequence[int] | None = None
+    seen: str | None = None
 
     @property
     def labels(self) -> Labels | None:
@@ -137,6 +140,7 @@ class Results:
         segmentation: Labelled,
         built: Mapping[str, Layer] | None = None,
         axes: Sequence[int] | None = None,
+        seen: str | None = None,
     ) -> Iterator[str | None]:
         """Put a segmentation on show, one layer a step so the window stays alive.
 
@@ -152,6 +156,8 @@ class Results:
             Layers made beforehand, by kind; what is missing is made here.
         axes : sequence of int, optional
             Axes of the image that the layers have; by default y and x.
+        seen : str, optional
+            `print_of` the image when it was segmented; by default as it is now.
 
         Yields
         ------
@@ -166,6 +172,7 @@ class Results:
             result = Result(image, plane, segmentation)
             self._results.append(result)
         result.segmentation, result.axes = segmentation, axes
+        result.seen = seen or print_of(image)
         built = built or {}
         for kind in MAP_STYLE:
             if kind in segmentation.maps:
@@ -200,7 +207,7 @@ class Results:
             self._add(result, "nuclei", built)
         layer = there(result.labels)
         _shown[plain(layer)] = result
-        tie(layer, result.image)
+        tie(layer, result.image, result.seen)
         self._viewer.layers.selection.active = result.labels
 
     def _show_map(self, result: Result, kind: str, built: Layer | None) -> None:

@@ -7,7 +7,7 @@ is asked, since measurements, corrections and journals of another image look sou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 from weakref import WeakKeyDictionary, ref
@@ -15,11 +15,13 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.io.formats import IMAGES, Format, image_name
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.plugin.layers.axes import CHANNEL_NAMES, axis_names, first_level
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.proofreading.journal import fingerprint, fingerprints
+from napari_pmrnet.segmentation.stack import OF_MIDDLE, Stack
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -32,15 +34,25 @@ _ENDING = re.compile(
 """Text after the name of an image in the name of its labels, such as ``_labels``."""
 
 _ties: WeakKeyDictionary[Layer, ref[Image]] = WeakKeyDictionary()
-_seen: WeakKeyDictionary[Layer, tuple[ref[np.ndarray], set[str]]] = WeakKeyDictionary()
+_seen: WeakKeyDictionary[
+    Layer, dict[bool, tuple[Callable[[], Any], Container[str]]]
+] = WeakKeyDictionary()
 
 
-def tie(labels: Labels, image: Image) -> None:
-    """Note which image labels are of: for this session, and for files of them."""
+def tie(labels: Labels, image: Image, seen: str | None = None) -> None:
+    """Note which image labels are of: for this session, and for files of them.
+
+    Parameters
+    ----------
+    labels : napari.layers.Labels
+    image : napari.layers.Image
+    seen : str, optional
+        `print_of` the image when the labels were made; by default as it is now.
+    """
     labels, image = plain(labels), plain(image)
     _ties[labels] = ref(image)
     made = labels.metadata.get(METADATA_KEY) or {}
-    told = {"image": image.name, "fingerprint": print_of(image)}
+    told = {"image": image.name, "fingerprint": seen or print_of(image)}
     labels.metadata = {**labels.metadata, METADATA_KEY: {**made, **told}}
 
 
@@ -73,10 +85,10 @@ def image_for(
     """The image layer that labels are of, if that is certain.
 
     That is, in this order: the image they were made from in this session or that the
-    user named; the one whose pixels are those that the labels say they were made from;
-    of those with as many pixels, the one whose layer or file has the longest name that
-    the labels bear, in the labels' own folder if there are several; the only one, where
-    the labels bear no name of an image.
+    user named, unless it was given other pixels since; the one whose pixels are those
+    that the labels say they were made from; of those with as many pixels, the one whose
+    layer or file has the longest name that the labels bear, in the labels' own folder
+    if there are several; the only one, where the labels bear no name of an image.
 
     Parameters
     ----------
@@ -91,19 +103,21 @@ def image_for(
     napari.layers.Image or None
     """
     layers = [plain(layer) for layer in layers]
+    told = Provenance.from_dict(labels.metadata.get(METADATA_KEY) or {})
     tied = _ties.get(plain(labels))
     if tied is not None:
         image = tied()
-        return image if image in layers else None
+        if image is None or image not in layers:
+            return None
+        return image if _may_be(image, told.fingerprint) else None
     shape = first_level(labels).shape
     possible = [
         layer
         for layer in layers
         if is_source(layer) and _shape(layer, viewer_names) == shape
     ]
-    told = Provenance.from_dict(labels.metadata.get(METADATA_KEY) or {})
     if told.fingerprint:
-        known = {image: _prints(image) for image in possible}
+        known = {image: _prints(image, told.fingerprint) for image in possible}
         same = [image for image in possible if told.fingerprint in known[image]]
         if same:
             alike = [image for image in same if image.name == told.image]
@@ -118,6 +132,12 @@ def image_for(
         return best[0]
     nameless = not told.image and not any(map(_names_an_image, names))
     return possible[0] if nameless and len(possible) == 1 else None
+
+
+def _may_be(image: Image, seen: str | None) -> bool:
+    """Tell whether an image can be the one that had a fingerprint."""
+    known = _prints(image, seen or "")
+    return not seen or not known or seen in known
 
 
 def could_be_of(labels: Labels, image: Any) -> bool:
@@ -139,18 +159,44 @@ def _shape(image: Image, viewer_names: Sequence[str]) -> tuple[int, ...]:
     )
 
 
-def _prints(image: Image) -> set[str]:
-    """Fingerprints of an image in memory and of its channels; none of another one."""
+def _prints(image: Image, like: str) -> Container[str]:
+    """Fingerprints of an image and of its channels, of the kind that one is.
+
+    Of an image that is not in memory there are only those of its middle.
+    """
     data = first_level(image)
-    if type(data) is not np.ndarray:
-        return set()
-    seen, found = _seen.get(image, (None, set()))
-    if seen is None or seen() is not data:
-        names = axis_names(image)
-        axes = (axis for axis, name in enumerate(names) if name in CHANNEL_NAMES)
-        found = fingerprints(data, next(axes, None), bool(image.rgb))
-        _seen[image] = ref(data), found
+    names = axis_names(image)
+    axis = next((i for i, name in enumerate(names) if name in CHANNEL_NAMES), None)
+    middle = like.startswith(OF_MIDDLE)
+    if not middle and type(data) is not np.ndarray:
+        return ()
+    seen = _seen.setdefault(image, {})
+    held, found = seen.get(middle, (None, ()))
+    if held is None or held() is not data:
+        rgb = bool(image.rgb)
+        if middle:
+            others = tuple(name for i, name in enumerate(names) if i != axis)
+            found = _middles(Stack(data, others, axis, rgb))
+        else:
+            found = fingerprints(data, axis, rgb)
+        seen[middle] = _weakly(data), found
     return found
+
+
+def _weakly(data: Any) -> Callable[[], Any]:
+    """A reference to pixels that keeps none in memory; what lies on disk is small."""
+    return ref(data) if type(data) is np.ndarray else lambda: data
+
+
+def _middles(stack: Stack) -> set[str]:
+    """Fingerprints of the middle of every channel; none of what cannot be read."""
+    channels: list[int | None] = [None]
+    if stack.channel_axis is not None:
+        channels += range(stack.data.shape[stack.channel_axis])
+    try:
+        return {stack.print_of_middle(channel) for channel in channels}
+    except (PMRNetError, OSError):
+        return set()
 
 
 def _longest(images: Sequence[Image], names: Sequence[str], exact: bool) -> list[Image]:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 def space_of(layer: Layer) -> Space:
-    """Space of all axes of a layer."""
-    return Space.of(layer.axis_labels, layer.scale, layer.units, layer.translate)
+    """Space of all axes of a layer, with height and width of a pixel in one unit."""
+    space = Space.of(layer.axis_labels, layer.scale, layer.units, layer.translate)
+    return space.in_one_unit()
 
 
 def plane_space(layer: Layer) -> Space:

@@ -100,20 +100,23 @@ def exporting(
         keywords = {**keywords, "overwrite": overwrite}
         return Written(export(path, whole, keywords))
     labels = specimen.labels.read()
+    only = f" for the plane {specimen.plane} alone" if specimen.plane else ""
     if kind == ROIS:
-        return Written(write_rois(path, labels, overwrite=overwrite))
+        made = write_rois(path, labels, overwrite=overwrite)
+        return Written(made, None, only)
     if kind == STACK:
-        return _write_pages(path, specimen, labels, overwrite)
+        return _write_pages(path, specimen, labels, overwrite, only)
     table = yield from specimen.measuring(labels)
     if kind == TABLE:
         made = write_table(path, table, specimen.unit, overwrite=overwrite)
-        return Written(made, table)
+        return Written(made, table, only)
     named = table.rename(columns=heads(specimen.unit))
-    return Written(write_geojson(path, labels, named, overwrite=overwrite), table)
+    made = write_geojson(path, labels, named, overwrite=overwrite)
+    return Written(made, table, only)
 
 
 def _write_pages(
-    path: Path, specimen: Specimen, labels: Any, overwrite: Overwrite
+    path: Path, specimen: Specimen, labels: Any, overwrite: Overwrite, only: str
 ) -> Written:
     """Labels and those maps that there are."""
     maps = {name: specimen.maps[name] for name in PAGES if name in specimen.maps}
@@ -122,4 +125,4 @@ def _write_pages(
     written = write_stack(path, {"labels": labels, **maps}, space, overwrite=overwrite)
     missing = [name for name in PAGES if name not in maps]
     remark = f" without {' and '.join(missing)}, which is not known" if missing else ""
-    return Written(written, None, remark)
+    return Written(written, None, f"{only}{remark}")

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from qtpy.QtWidgets import (
     QFileDialog,
-    QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -49,7 +48,7 @@ from napari_pmrnet.plugin.measure.snapshot import (
 )
 from napari_pmrnet.plugin.qt import Signal, single_shot, there
 from napari_pmrnet.plugin.widgets.formats import FormatBox
-from napari_pmrnet.plugin.widgets.layout import row_of, stack
+from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.measure import (
     INTENSITY,
@@ -164,7 +163,6 @@ class MeasurePanel(QWidget):
         specimen = self._snapshot()
         if specimen is not None:
             whole, keywords = export_arguments(there(self._layer))
-            self._unkept = unkept(there(self._layer))
             given = path, kind, specimen, whole, keywords, overwrite
             self._start(f"Writing '{path}'", exporting, *given)
 
@@ -177,10 +175,8 @@ class MeasurePanel(QWidget):
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _lay_out(self) -> None:
-        self.totals, self.hint = QLabel(), QLabel()
-        self.hint.setObjectName("hint")
+        self.totals, self.hint = text_label("totals"), text_label("hint")
         for label in (self.totals, self.hint):
-            label.setWordWrap(True)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.totals.setToolTip(_RANGE)
         self.button = QPushButton("Measure")
@@ -254,7 +250,7 @@ class MeasurePanel(QWidget):
             self.said.emit(str(error), "error")
             return None
         self._dirty.clear()
-        self._job = layer, specimen
+        self._job, self._unkept = (layer, specimen), unkept(layer)
         return specimen
 
     def _start(self, task: str, job: Callable[..., Any], *args: Any) -> None:
@@ -276,25 +272,26 @@ class MeasurePanel(QWidget):
         present = layer in self._viewer.layers
         table = outcome.table if isinstance(outcome, Written) else outcome
         if table is not None and present:
-            self._keep(layer, table, specimen.unit)
+            self._keep(layer, table, specimen)
         if isinstance(outcome, Written):
             text = f"Written to {outcome.path}{outcome.remark}{self._unkept}"
             self.said.emit(text, "good")
         elif not present:
             self.said.emit(f"'{specimen.name}' was removed meanwhile.", "warning")
         elif specimen.fault:
-            text = f"Measured {len(outcome)} nuclei. {specimen.fault}"
+            text = f"Measured {len(outcome)} nuclei{self._unkept}. {specimen.fault}"
             self.said.emit(text, "warning")
         else:
-            self.said.emit(f"Measured {len(outcome)} nuclei.", "good")
+            text = f"Measured {len(outcome)} nuclei{self._unkept}."
+            self.said.emit(text, "good")
 
-    def _keep(self, layer: Labels, table: pd.DataFrame, unit: str) -> None:
+    def _keep(self, layer: Labels, table: pd.DataFrame, specimen: Specimen) -> None:
         """Keep measurements with the status that the nuclei have by now."""
         session = session_of(layer)
         if session is not None:
             flags = session.review.flags()
             table = with_flags(table.loc[table.index.isin(flags.index)], flags)
-        keep(layer, table.sort_index(), unit)
+        keep(layer, table.sort_index(), specimen.unit, specimen.pixel_size)
 
     def _on_finished(self) -> None:
         self._job = None
@@ -373,7 +370,7 @@ class MeasurePanel(QWidget):
         table = known[0]
         kept = table.drop(index=table.index.intersection(list(changed)))
         table = pd.concat([kept, with_flags(fresh, specimen.flags)])
-        self._keep(layer, table, specimen.unit)
+        self._keep(layer, table, specimen)
 
     def _show(self) -> None:
         """Show totals, and how the measurements stand."""

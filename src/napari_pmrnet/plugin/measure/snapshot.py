@@ -17,7 +17,7 @@ from napari.layers import Image
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.units import canonical_unit
-from napari_pmrnet.plugin.layers.axes import first_level, shown_plane
+from napari_pmrnet.plugin.layers.axes import axis_names, first_level, shown_plane
 from napari_pmrnet.plugin.layers.pixel_size import (
     on_same_pixels,
     pixel_size,
@@ -30,6 +30,7 @@ from napari_pmrnet.plugin.layers.source_image import (
     image_for,
     is_source,
 )
+from napari_pmrnet.plugin.layers.spaces import plane_space
 from napari_pmrnet.proofreading.measure import (
     INTENSITY,
     SHAPE,
@@ -104,9 +105,10 @@ class Specimen:
                     for name, values in result.segmentation.maps.items()
                 }
         channels, fault = _channels(layer, labels.shape, result, list(layers), dims)
-        names = [str(name) for name in layer.axis_labels]
+        names = axis_names(layer, dims.axis_labels)
         plane = " ".join(
-            f"{name}={step}" for name, step in zip(names, labels.place, strict=False)
+            f"{name or f'axis {axis}'}={step}"
+            for axis, (name, step) in enumerate(zip(names, labels.place, strict=False))
         )
         return cls(
             layer.name,
@@ -143,8 +145,9 @@ class Specimen:
 
 def _place(layer: Labels) -> tuple[tuple[float, float], tuple[float, float]]:
     """Step along y and x of a layer, and place of its first pixel."""
-    (height, width), (y, x) = layer.scale[-2:], layer.translate[-2:]
-    return (float(height), float(width)), (float(y), float(x))
+    space = plane_space(layer)
+    (height, width), (y, x) = space.scale, space.translate or (0.0, 0.0)
+    return (height, width), (y, x)
 
 
 def unit_of(layer: Labels) -> str:
@@ -205,7 +208,12 @@ def measured_of(layer: Labels) -> tuple[pd.DataFrame, str] | None:
     return with_flags(table.loc[:, present], known).dropna(subset=["area"]), unit
 
 
-def keep(layer: Labels, table: pd.DataFrame, unit: str) -> None:
+def keep(
+    layer: Labels,
+    table: pd.DataFrame,
+    unit: str,
+    size: tuple[float, float],
+) -> None:
     """Write measurements into the features of a layer; columns of others stay.
 
     Parameters
@@ -215,17 +223,25 @@ def keep(layer: Labels, table: pd.DataFrame, unit: str) -> None:
         up), ``certainty``, ``area`` in pixels, ``reviewed``, ``edited``, and those of
         `measure` under heads that say their unit.
     table : DataFrame
-        Of `Specimen.measuring`; nuclei that are not in it are dropped.
+        Of `Specimen.measuring`; nuclei that are not in it are dropped, but those that
+        may be on other planes of a stack.
     unit : str
+    size : (float, float)
+        Height and width of a pixel that it was measured with.
     """
-    others = _by_label(layer.features).drop(columns=["area", *FLAGS], errors="ignore")
-    others = others.drop(columns=[name for name in others if _is_ours(str(name))])
+    before = _by_label(layer.features)
+    before = before[~before.index.duplicated()]
+    before = before.drop(columns=[name for name in before if _is_ours(str(name))])
     base = table[list(FLAGS)].copy()
-    height, width = pixel_size(layer)
+    height, width = size
     area = (table["area"] / (height * width)).round().astype(int)
     base.insert(1, "area", area)
     ours = table.drop(columns=list(FLAGS)).rename(columns=heads(unit))
-    joined = base.join(ours).join(others[~others.index.duplicated()])
+    others = before.drop(columns=["area", *FLAGS], errors="ignore")
+    joined = base.join(ours).join(others)
+    if layer.ndim > 2:
+        beyond = before.drop(index=before.index.intersection(joined.index))
+        joined = pd.concat([joined, beyond]).sort_index()
     layer.features = joined.rename_axis("index").reset_index()
 
 

@@ -18,6 +18,7 @@ from napari_pmrnet.io.permit import Permit
 from napari_pmrnet.plugin.layers.label_export import permit_for
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import Result, Results
+from napari_pmrnet.plugin.layers.source_image import print_of, tie
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.segment.jobs import (
     Outcome,
@@ -46,6 +47,9 @@ logger = logging.getLogger(__name__)
 
 RELABELLED = ("probability_threshold", "seed_threshold", "min_area", "exclude_border")
 TURN = 30
+OTHER_PIXELS = (
+    "The image was given other pixels meanwhile: these labels are of those before."
+)
 
 
 class Session(QObject):
@@ -80,6 +84,7 @@ class Session(QObject):
         self.results = Results(viewer)
         self._segmenting, self._relabelling = Runner(self, gate), Runner(self, gate)
         self._target: tuple[Image, str, Sequence[int] | None] | None = None
+        self._seen: str | None = None
         self._base: tuple[Result, Segmentation, bool] | None = None
         self._pending: Iterator[str | None] | None = None
         self._kept = False
@@ -157,6 +162,7 @@ class Session(QObject):
             spatial_metadata(layer, axes),
         )
         self._target, self._kept = (layer, title, axes), output is not None
+        self._seen = print_of(layer)
         self.withheld.emit("")
         self.started.emit()
         task = f"Segmenting '{layer.name}'"
@@ -234,13 +240,14 @@ class Session(QObject):
         image, plane, axes = self._target
         if outcome.path is not None:
             layer = disk_layer(outcome, outcome.path, image, axes)
+            tie(layer, image, self._seen)
             self._viewer.add_layer(layer)
             self._viewer.layers.selection.active = layer
             text, tone = report(segmentation)
             self.said.emit(f"{text} Labels: {outcome.path}", tone)
             return
         self._pending = self.results.show(
-            image, plane, segmentation, outcome.layers, axes
+            image, plane, segmentation, outcome.layers, axes, self._seen
         )
         self._showing = segmentation, plane, ""
         self._show_next()
@@ -254,7 +261,10 @@ class Session(QObject):
             kept = next(self._pending) or kept
         except StopIteration:
             self._pending = self._showing = None
-            self.said.emit(*report(segmentation, plane, kept))
+            text, tone = report(segmentation, plane, kept)
+            if self._target is not None and print_of(self._target[0]) != self._seen:
+                text, tone = f"{text} {OTHER_PIXELS}", "warning"
+            self.said.emit(text, tone)
             self._end_if_done()
             return
         except Exception as error:

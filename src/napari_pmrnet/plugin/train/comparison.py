@@ -16,6 +16,8 @@ from napari_pmrnet.segmentation import Progress, Settings, segment_steps
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_pmrnet.finetuning.corrections import Corrections
+
 CONTOUR = 2
 
 
@@ -28,13 +30,14 @@ class Both:
 
 
 def segment_with_both(
-    image: np.ndarray, name: str, before: str, after: str
+    one: Corrections, name: str, before: str, after: str
 ) -> Generator[Progress, None, Both]:
     """Segment an image with two models, in a worker thread.
 
     Parameters
     ----------
-    image : ndarray, shape (H, W) or (H, W, 3)
+    one : Corrections
+        Its pixels are segmented, with its intensity limits.
     name : str
         Of the image, for messages.
     before, after : str
@@ -46,8 +49,9 @@ def segment_with_both(
     with quiet_collector():
         load_torch()
         for model in (load_model(before), load_model(after)):
-            settings = Settings.for_card(model.card)
-            result = yield from segment_steps(image, settings, model, image_name=name)
+            settings = Settings.for_card(model.card, limits=one.limits)
+            steps = segment_steps(one.image, settings, model, image_name=name)
+            result = yield from steps
             found.append(result.labels)
     return Both(*found)
 

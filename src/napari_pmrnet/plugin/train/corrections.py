@@ -10,12 +10,17 @@ import pandas as pd
 from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.finetuning.corrections import Corrections, corrections_of
+from napari_pmrnet.finetuning.corrections import (
+    Corrections,
+    corrections_of,
+    limits_of,
+)
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.source_image import could_be_of, image_for
+from napari_pmrnet.settings import OF_REGION
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -96,7 +101,13 @@ def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:
             f"'{layer.name}' is of the plane {result.plane}, and {plane.title} is on "
             "show. Bring its plane into view."
         )
-    pixels = replace(plane, channel=_channel(layer)).read()
+    made = (layer.metadata.get(METADATA_KEY) or {}).get("settings") or {}
+    plane = replace(plane, channel=made.get("channel"))
+    limits = limits_of(made)
+    region = None if result is None else getattr(result.segmentation, "region", None)
+    if made.get("limits") == OF_REGION and region is not None:
+        low, high = plane.limited(OF_REGION, region).limits
+        limits = f"{low!r}:{high!r}"
     flags = layer.features.dropna(subset="index").set_index("index")
     flags = flags.assign(reviewed=_reviewed(flags))
     maps: Any = {} if result is None else result.segmentation.maps
@@ -105,15 +116,10 @@ def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:
         maps, original = session.review.nuclei.maps, session.review.nuclei.original
     return corrections_of(
         image.name,
-        np.array(pixels),
+        np.array(plane.read()),
         np.array(layer.data),
         flags,
         None if original is None else np.asarray(original),
         maps.get("certainty"),
+        limits,
     )
-
-
-def _channel(layer: Labels) -> int | None:
-    """Channel that was segmented."""
-    made = layer.metadata.get(METADATA_KEY) or {}
-    return (made.get("settings") or {}).get("channel")

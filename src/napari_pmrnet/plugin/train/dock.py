@@ -211,7 +211,7 @@ class TrainOnCorrections(Dock):
         self._comparing.start(
             "Comparing",
             segment_with_both,
-            corrections.image,
+            corrections,
             name,
             job.about["model"],
             str(job.weights),

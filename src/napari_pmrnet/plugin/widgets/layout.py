@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -18,9 +19,13 @@ from qtpy.QtWidgets import (
 
 
 def text_label(name: str, text: str = "") -> QLabel:
-    """Label of a sentence, under a name that the style sheet knows."""
+    """Label of a sentence, under a name that the style sheet knows.
+
+    The sentence is shown as it is, names of files and layers with tags in them too.
+    """
     label = QLabel(text)
     label.setObjectName(name)
+    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
     return label
 

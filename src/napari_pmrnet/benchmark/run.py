@@ -80,7 +80,7 @@ def run_benchmark(
     tables["1 megapixel, other thresholds"] = _slider(segmentation, rounds)
     say("files")
     tables["Files"] = [folder_of_images(fastest, few), command_line(name, device, few)]
-    packages = tuple(package for peer in peers for package in peer.packages)
+    packages = tuple(dict.fromkeys(p for peer in peers for p in peer.packages))
     return Report(conditions(fastest, rounds, packages), tables)
 
 

@@ -487,7 +487,7 @@ RAW = {
 MAY = {
     "batch/lock.py": "its own lock",
     "batch/run_log.py": "its own record and temporary files",
-    "benchmark.py": "a folder of its own",
+    "benchmark/files.py": "temporary folders",
     "export/bioimageio.py": "a temporary folder",
     "io/label_zarr.py": "makes a new folder only",
     "io/lock.py": "its own lock and note",

@@ -88,13 +88,24 @@ def benchmark(
     model: Annotated[str, typer.Option(help="Name or .safetensors file.")] = "dsb18",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     rounds: Annotated[int, typer.Option(help="Turns a candidate takes.", min=1)] = 7,
+    peers: Annotated[
+        bool,
+        typer.Option(
+            "--peers",
+            help="Also time StarDist, Cellpose 3 and InstanSeg, those that are "
+            "installed, on the same image.",
+        ),
+    ] = False,
     output: Annotated[
-        Path | None, typer.Option(help="Markdown file for the tables.")
+        Path | None,
+        typer.Option(help="File for the tables: Markdown, or .json or .csv."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure the speed on this machine, against a U-Net where MONAI is installed."""
-    from napari_pmrnet.benchmark import as_markdown, run_benchmark
+    from napari_pmrnet.benchmark.peers import PEERS
+    from napari_pmrnet.benchmark.report import as_markdown, writer
+    from napari_pmrnet.benchmark.run import run_benchmark
     from napari_pmrnet.io.permit import Permit
     from napari_pmrnet.io.write import replace_file
 
@@ -103,9 +114,13 @@ def benchmark(
     with progress_bar() as bar:
         task = bar.add_task("loading the network", total=None)
         report = run_benchmark(
-            model, device, rounds, lambda text: bar.update(task, description=text)
+            model,
+            device,
+            rounds,
+            lambda text: bar.update(task, description=text),
+            PEERS if peers else (),
         )
-    text = as_markdown(report)
-    say(text)
+    say(as_markdown(report))
     if output is not None:
+        text = writer(output)(report)
         replace_file(output, lambda stream: stream.write(text.encode()), overwrite)

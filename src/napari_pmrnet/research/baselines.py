@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_pmrnet.benchmark import UNET, reference_unet
+from napari_pmrnet.benchmark.tiles import UNET, reference_unet
 from napari_pmrnet.network import PMRNetOutput
 
 UNETPLUSPLUS_FEATURES = (32, 64, 128, 256, 512, 32)

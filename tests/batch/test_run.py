@@ -219,7 +219,7 @@ def test_a_full_disk_ends_the_run_with_one_message(run, folder, tmp_path, monkey
 
     def full(number):
         calls.append(number)
-        if len(calls) > 4:
+        if len(calls) > 6:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(number)
 

@@ -94,8 +94,8 @@ def predict(
     ----------
     model : Model
     image : Plane, or ndarray of float32, shape (3, H, W)
-        An array as `prepare` gives it. Of a plane what the tiles cover that touch the
-        box is read, once.
+        An array as `prepare` gives it. Of a plane on disk what the tiles cover that
+        touch the box is read, once; of one in memory as the tiles come.
     box : tuple of slice, optional
         Part that is wanted; by default the whole image.
     scale : float
@@ -121,7 +121,7 @@ def predict(
     names = model.map_names(extra_maps)
     blend = Blend(grid, len(names))
     pending = grid.boxes()
-    part, origin = _covered(image, pending)
+    cut = _cutting(image, grid, pending)
     total, done = len(pending), 0
     batch_size = max(1, model.batch_size * model.tile**2 // (seen[0] * seen[1]))
     notes: list[str] = []
@@ -133,7 +133,7 @@ def predict(
     while pending or begun:
         while pending and len(begun) < ahead:
             boxes, unknown = _leading(pending, store, batch_size)
-            tiles = grid.cut(part, unknown, origin) if unknown else None
+            tiles = cut(unknown) if unknown else None
             answer = _begin(model, tiles, scale, how, beside)
             begun.append((boxes, len(unknown), answer))
             del pending[: len(boxes)]
@@ -221,6 +221,21 @@ def height_and_width(image: np.ndarray | Plane) -> tuple[int, int]:
     """Height and width of a plane, or of an array (3, H, W)."""
     height, width = image.shape[-2:]
     return height, width
+
+
+def _cutting(
+    image: np.ndarray | Plane, grid: TileGrid, boxes: list[Box]
+) -> Callable[[list[Box]], np.ndarray]:
+    """What cuts some of these tiles out of an image."""
+    if isinstance(image, Plane) and image.in_memory:
+
+        def cut(some: list[Box]) -> np.ndarray:
+            part, origin = _covered(image, some)
+            return grid.cut(part, some, origin)
+
+        return cut
+    part, origin = _covered(image, boxes)
+    return lambda some: grid.cut(part, some, origin)
 
 
 def _covered(

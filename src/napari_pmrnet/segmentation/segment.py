@@ -238,7 +238,6 @@ def segment_steps(
     elif not plane.in_memory:
         plane = plane.loaded()
     plane = plane.limited(settings.limits, region)
-    planes = plane if region is not None else plane.prepared()
     model = yield from ready_model(settings, model)
     estimates: dict[float, Prediction] = {}
     if region is not None:
@@ -249,7 +248,7 @@ def segment_steps(
     if prediction is None or extra_maps or settings.flips or region is not None:
         prediction = yield from predict(
             model,
-            planes,
+            plane,
             None if region is None else region.predicted,
             scale=chosen.scale,
             flips=settings.flips,

@@ -20,7 +20,6 @@ from napari_pmrnet.segmentation.diameter import (
     LARGE,
     LEAST_SCALE,
     MOST_SCALE,
-    SHRINK,
     SMALL,
     DiameterEstimate,
     choose_scale,
@@ -182,6 +181,20 @@ def test_the_first_look_that_is_trusted_ends_the_search(
     assert asked == [0.125, 0.25, 0.5]
 
 
+def test_the_look_from_furthest_away_has_to_be_trusted_more(
+    sized: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {0.125: (0.49, 90.0), 0.25: (0.35, 40.0)}
+    asked = looks(monkeypatch, told)
+    planes = np.zeros((3, 4000, 600), np.float32)
+    assert run_to_end(choose_scale(sized, planes, None)).diameter == 90
+    assert asked == [0.125, 0.25]
+    told[0.125] = (0.5, 90.0)
+    asked.clear()
+    assert run_to_end(choose_scale(sized, planes, None)).diameter == 90
+    assert asked == [0.125]
+
+
 def test_an_image_seen_whole_is_looked_at_again_at_the_scale_of_its_nuclei(
     sized: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,7 +302,7 @@ def test_trust_falls_with_flows_that_lead_elsewhere(
 
     right = seen(-place / length)
     weak = seen(-0.3 * place / length)
-    assert right.diameter == pytest.approx(SHRINK * 20, rel=0.05)
+    assert right.diameter == pytest.approx(20, rel=0.05)
     assert right.trust > 2 * weak.trust > 0
     assert seen(np.zeros_like(place)).trust < 0.1 * right.trust
 

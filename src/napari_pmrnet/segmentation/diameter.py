@@ -38,8 +38,11 @@ LOOK_SIDE = 1.25
 KNOWN_LEAST, KNOWN_MOST = 0.4, 1.3
 """Sizes that the network knows: of the least and the most of working diameters."""
 
-ENOUGH = 0.35
-"""Trust from which on a look ends the search."""
+ENOUGH, ENOUGH_AFAR = 0.35, 0.5
+"""Trust from which on a look ends the search, and the one from furthest away.
+
+From there clumps of tissue look like nuclei.
+"""
 
 LESS = 0.05
 """What a second look may be trusted less, to be believed in place of the first."""
@@ -48,12 +51,6 @@ EVENNESS = 0.25
 """Power of the trust by which a nucleus counts for the diameter.
 
 Small nuclei are trusted less; by the trust itself the diameter comes out too large.
-"""
-
-SHRINK = 0.93
-"""Factor on the diameter that a look sees: from afar small nuclei run together.
-
-It makes the mean logarithmic error smallest (`scripts/experiments/compare_looks.py`).
 """
 
 WORTH_A_NOTE = 0.15
@@ -156,11 +153,11 @@ def estimate_diameter(
 
     The part is the one with the most contrast, of one size for the network. It is seen
     at several scales, the coarsest first: this costs least, and what looks like nuclei
-    there is not taken for the spots within them. The first look is believed whose
-    nuclei have a size that the network knows and are to be trusted: at the wrong scale
-    they run together or fall to pieces, into which the flows do not lead. If there is
-    none, the most trusted of those of a known size is. Where no nucleus is found, two
-    more parts are looked at.
+    there is not taken for the spots within them. The search ends with the first look
+    whose nuclei have a size that the network knows and are to be trusted: at the wrong
+    scale they run together or fall to pieces, into which the flows do not lead. The
+    most trusted look at nuclei of a known size is believed. Where no nucleus is found,
+    two more parts are looked at.
 
     From afar small nuclei run together. An image that the network sees whole at the
     scale for the nuclei found is looked at once more at that scale, which costs nothing
@@ -205,7 +202,8 @@ def estimate_diameter(
                 continue
             is_known = small <= look.diameter * scale <= large
             (known if is_known else others).append(look)
-            if is_known and look.trust >= ENOUGH:
+            enough = ENOUGH_AFAR if scale == LOOKS[0] else ENOUGH
+            if is_known and look.trust >= enough:
                 break
         if known or others:
             best = max(known or others, key=lambda look: look.trust)
@@ -296,8 +294,7 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
         )
         trust = np.clip(agreement, 0, 1) ** 2 * certainty * np.minimum(strength, 1)
         area = np.exp(seen["log_area"].to_numpy())
-    across = np.sqrt(4 / np.pi * area)
-    diameter = SHRINK * weighted_median(across, trust**EVENNESS)
+    diameter = weighted_median(np.sqrt(4 / np.pi * area), trust**EVENNESS)
     overall = float(np.average(trust, weights=area))
     return DiameterEstimate(scale, overall, diameter, prediction)
 

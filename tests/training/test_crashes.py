@@ -74,7 +74,8 @@ def test_two_hundred_killed_trainings(
             check()
             seen += 1
         if (folder / "w.csv").exists():
-            assert (folder / "w.csv").read_bytes().endswith(b"\n")
+            log = (folder / "w.csv").read_bytes()
+            assert not log or log.endswith(b"\n")
         assert hash_of(data) == before
     assert len(list(ends.iterdir())) > 10 and seen
     train(*sets(data), output, CONFIG)

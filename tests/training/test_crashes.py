@@ -65,10 +65,11 @@ def test_two_hundred_killed_trainings(
             (ends / str(time.time())).touch()
             folder.rename(gone)
 
-    seen = 0
+    seen, written = 0, {f"w{ending}" for ending in ENDINGS}
     for _ in killed(trainings, 1.2 * seconds):
         names = {path.name for path in folder.glob("[!.]*")}
-        assert names <= {f"w{ending}" for ending in ENDINGS} | {"w.ckpt.lock"}
+        # A killed process may leave the empty file of a lock.
+        assert {name.removesuffix(".lock") for name in names} <= written
         if output.exists():
             read_verified(output)
             check()

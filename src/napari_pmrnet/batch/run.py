@@ -297,7 +297,7 @@ class _Batch:
             try:
                 picture = self.record.thumbnail(row.file)
                 content = outcome.picture
-                replace_file(picture, lambda stream: stream.write(content), True)
+                replace_file(picture, content, True)
             except DataError as error:
                 if disk_is_full(error):
                     raise

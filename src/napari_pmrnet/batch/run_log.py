@@ -253,7 +253,7 @@ class Record:
             if not permit.allows(path):
                 continue
             try:
-                replace_file(path, lambda stream: stream.write(content), permit)
+                replace_file(path, content, permit)
             except DataError as error:
                 refused += 1
                 if disk_is_full(error) or refused == MOST_REFUSALS:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import tifffile
 
 from napari_pmrnet.batch.run import segment_files
-from napari_pmrnet.benchmark.clock import Row, take_turns
+from napari_pmrnet.benchmark.clock import Row, Turn, take_turns
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.settings import Settings
@@ -40,7 +40,7 @@ def folder_of_images(model: Model, rounds: int) -> Row:
             rounds,
         )[""]
     megapixels = COUNT * SIDE**2 / 1e6
-    by_megapixel = [type(t)(t.wall / megapixels, t.cpu / megapixels) for t in turns]
+    by_megapixel = [Turn(t.wall / megapixels, t.cpu / megapixels) for t in turns]
     return Row.of(
         f"{COUNT} files of {SIDE} x {SIDE} in a batch, a megapixel", by_megapixel
     )

@@ -74,7 +74,7 @@ def check_dataset(
     _tell(found.problems)
     if table is not None:
         text = found.images.to_csv().encode()
-        replace_file(table, lambda stream: stream.write(text), overwrite)
+        replace_file(table, text, overwrite)
         say(str(table))
 
 

@@ -55,7 +55,13 @@ def evaluate(
         check_report_place(output, overwrite)
     model = load_model(settings.model, settings.device)
     opened = open_datasets(
-        dataset, data, (), split, column, subset, strict, max_side=max_side
+        dataset,
+        data,
+        split_file=split,
+        column=column,
+        subset=subset,
+        strict=strict,
+        max_side=max_side,
     )
     with progress_bar() as bar:
         task = bar.add_task(f"{column} = {subset}", total=len(opened.ids))
@@ -123,4 +129,4 @@ def benchmark(
     say(as_markdown(report))
     if output is not None:
         text = writer(output)(report)
-        replace_file(output, lambda stream: stream.write(text.encode()), overwrite)
+        replace_file(output, text.encode(), overwrite)

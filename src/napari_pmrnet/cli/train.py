@@ -105,17 +105,16 @@ def train(
     recipe = TrainConfig.from_dict(values)
     if start_from is not None and not recipe.is_whole:
         raise DataError("--start-from: only the whole PMRNet begins with weights.")
-    subsets = ("train", "val")
     opened = open_datasets(
         dataset,
         data,
         _numbers(weights),
-        split,
-        column,
-        subsets,
-        strict,
         leave_out,
-        max_side,
+        split_file=split,
+        column=column,
+        subset=("train", "val"),
+        strict=strict,
+        max_side=max_side,
     )
     sets = opened.only("train"), opened.only("val")
     with progress_bar() as bar:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -85,12 +84,12 @@ class JoinedDataset(OpenedDataset):
     def data_hash(self) -> str:
         """SHA-256 (hexadecimal) of the sets' names, rows in use and hashes."""
         digest = hashlib.sha256()
+        ids = [row.split("/", 1) for row in self.ids]
         for name, part in sorted(self.parts.items()):
-            ids = [row.split("/", 1) for row in self.ids]
             rows = [own for of, own in ids if of == name]
             if rows:
-                own = _restricted(part, rows)
-                digest.update(f"{name}:{own.data_hash()}".encode())
+                known = part.of_rows(rows).data_hash()
+                digest.update(f"{name}:{known}".encode())
         return digest.hexdigest()
 
     def _refuse_twin(self, part: OpenedDataset) -> None:
@@ -124,10 +123,3 @@ def _table_of(part: OpenedDataset, weight: float) -> pd.DataFrame:
     table[SET], table[WEIGHT] = name, weight * table.get(WEIGHT, 1.0)
     table.index = pd.Index([f"{name}/{own}" for own in table.index], name="image_id")
     return table
-
-
-def _restricted(part: OpenedDataset, ids: Sequence[str]) -> OpenedDataset:
-    """A set with some of its rows."""
-    own = copy(part)
-    own.table = part.table.loc[list(ids)]
-    return own

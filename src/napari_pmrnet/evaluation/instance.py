@@ -64,7 +64,11 @@ def iou_matrix(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     -------
     ndarray of float, shape (n true, n predicted)
     """
-    counts = _shared_pixels(truth, prediction)
+    return _iou(_shared_pixels(truth, prediction))
+
+
+def _iou(counts: np.ndarray) -> np.ndarray:
+    """Intersection over union, of `_shared_pixels`."""
     overlap = counts[1:, 1:]
     union = counts.sum(1)[1:, None] + counts.sum(0)[None, 1:] - overlap
     return overlap / np.maximum(union, 1)
@@ -116,9 +120,7 @@ def causes_of_misses(
     counts = _shared_pixels(truth, prediction)
     areas, sizes = counts.sum(1)[1:], counts.sum(0)[1:]
     found = dict.fromkeys(CAUSES, 0)
-    for number in np.flatnonzero(
-        iou_matrix(truth, prediction).max(axis=1, initial=0.0) < threshold
-    ):
+    for number in np.flatnonzero(_iou(counts).max(axis=1, initial=0.0) < threshold):
         shared, area = counts[number + 1, 1:], areas[number]
         if shared.sum() < area / 5:
             found["no label"] += 1

@@ -81,15 +81,9 @@ def write_report(
         stream = BytesIO()
         figure.savefig(stream, format="png")
         contents[name] = stream.getvalue()
-    paths = [folder / name for name in sorted(contents)]
-    replace_files(
-        {
-            path: lambda stream, content=contents[path.name]: stream.write(content)
-            for path in paths
-        },
-        overwrite,
-    )
-    return paths
+    placed = {folder / name: contents[name] for name in sorted(contents)}
+    replace_files(placed, overwrite)
+    return list(placed)
 
 
 def check_report_place(folder: Path, overwrite: bool) -> None:

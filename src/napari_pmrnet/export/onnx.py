@@ -75,7 +75,7 @@ def export_onnx(name: str, target: Path, overwrite: Overwrite = False) -> str:
     model = load_for_export(name)
     content = onnx_bytes(model)
     checked = check_export(content, model)
-    replace_file(target, lambda stream: stream.write(content), overwrite)
+    replace_file(target, content, overwrite)
     return checked
 
 

@@ -272,7 +272,7 @@ class Job:
     def write(self, about: dict[str, Any]) -> None:
         """Replace what `about` gives."""
         text = json.dumps(about, indent=1).encode()
-        replace_file(self.folder / ABOUT, lambda stream: stream.write(text), True)
+        replace_file(self.folder / ABOUT, text, True)
 
     def corrections(self) -> list[Corrections]:
         """The corrections of the job."""

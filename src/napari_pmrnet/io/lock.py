@@ -150,7 +150,7 @@ class OwnerLock:
             f"{datetime.now():%Y-%m-%d %H:%M:%S}",
         )
         text = json.dumps(asdict(here)).encode()
-        replace_file(self.note, lambda stream: stream.write(text), overwrite=True)
+        replace_file(self.note, text, overwrite=True)
 
     def take_over(self, seconds: float = PATIENCE) -> None:
         """Ask the owner to stop, and take the lock when it has.

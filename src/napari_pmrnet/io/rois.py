@@ -147,7 +147,7 @@ def write_geojson(
     ]
     collection = {"type": "FeatureCollection", "features": features}
     text = json.dumps(collection, separators=(",", ":"), allow_nan=False)
-    replace_file(target, lambda stream: stream.write(text.encode()), overwrite)
+    replace_file(target, text.encode(), overwrite)
     return target
 
 

@@ -61,17 +61,19 @@ def checked_target(
     return path
 
 
-def replace_file(
-    target: Path, write: Callable[[BinaryIO], object], overwrite: Overwrite
-) -> None:
+Content = bytes | bytearray | Callable[[BinaryIO], object]
+"""What goes into a file, or what writes it to an open stream."""
+
+
+def replace_file(target: Path, content: Content, overwrite: Overwrite) -> None:
     """Put a new file in the place of `target`, whole or not at all.
 
     Parameters
     ----------
     target : Path
         File to make or replace; where it is a link, the file it leads to.
-    write : callable
-        Given the open stream of a temporary file in the same folder.
+    content : bytes or callable
+        A callable is given the open stream of a temporary file in the same folder.
     overwrite : bool or Permit
         Whether a file that is there may be replaced: asked before writing, and again
         before the new file takes its place.
@@ -82,20 +84,18 @@ def replace_file(
         If the operating system refuses: no room, no permission, file in use; or the
         place may not be written to.
     """
-    replace_files({target: write}, overwrite)
+    replace_files({target: content}, overwrite)
 
 
-def replace_files(
-    contents: Mapping[Path, Callable[[BinaryIO], object]], overwrite: Overwrite
-) -> None:
+def replace_files(contents: Mapping[Path, Content], overwrite: Overwrite) -> None:
     """Put several files in their places, in this order, or none if one has no room.
 
     Of several processes that write the same ones, each puts all of its own there.
 
     Parameters
     ----------
-    contents : mapping of Path to callable
-        Targets, and what writes each, as for `replace_file`.
+    contents : mapping of Path to bytes or callable
+        Targets, and what goes into each, as for `replace_file`.
     overwrite : bool or Permit
         As for `replace_file`.
 
@@ -111,10 +111,10 @@ def replace_files(
     apart = nullcontext() if len(contents) == 1 else alone(first, f"{first}: {BUSY}", 5)
     made: list[tuple[Path, Path]] = []
     try:
-        for target, write in contents.items():
+        for target, content in contents.items():
             made.append((_temporary(Path(os.path.realpath(target))), target))
             with writing(target):
-                _write_aside(made[-1][0], write)
+                _write_aside(made[-1][0], content)
         with apart:
             for target in contents:
                 permit.check(target)
@@ -127,11 +127,14 @@ def replace_files(
                 temporary.unlink()
 
 
-def _write_aside(temporary: Path, write: Callable[[BinaryIO], object]) -> None:
+def _write_aside(temporary: Path, content: Content) -> None:
     """Write a temporary file and see to it that all of it is on the disk."""
     with temporary.open("xb") as stream:
         counted = _Counted(stream)
-        write(cast(BinaryIO, counted))
+        if callable(content):
+            content(cast(BinaryIO, counted))
+        else:
+            counted.write(content)
         settle_file(stream)
     if temporary.stat().st_size != counted.size:
         raise OSError(errno.EIO, "not all that was written is there")

@@ -227,7 +227,7 @@ def write_card(weights: Path, card: ModelCard, overwrite: bool) -> None:
     from napari_pmrnet.io.write import replace_file
 
     place, text = card_path(weights), card.to_json()
-    replace_file(place, lambda stream: stream.write(text), overwrite)
+    replace_file(place, text, overwrite)
 
 
 def write_model(path: Path, weights: bytes, card: ModelCard, overwrite: bool) -> None:
@@ -242,14 +242,7 @@ def write_model(path: Path, weights: bytes, card: ModelCard, overwrite: bool) ->
     """
     from napari_pmrnet.io.write import replace_files
 
-    contents = {card_path(path): card.to_json(), path: weights}
-    replace_files(
-        {
-            place: lambda stream, content=content: stream.write(content)
-            for place, content in contents.items()
-        },
-        overwrite,
-    )
+    replace_files({card_path(path): card.to_json(), path: weights}, overwrite)
 
 
 def read_verified(path: Path) -> tuple[bytes, ModelCard]:

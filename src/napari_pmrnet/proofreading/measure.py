@@ -309,5 +309,5 @@ def write_table(
     """
     target = checked_target(path, Format.CSV, overwrite)
     text = as_csv(table.rename(columns=heads(unit)))
-    replace_file(target, lambda stream: stream.write(text.encode()), overwrite)
+    replace_file(target, text.encode(), overwrite)
     return target

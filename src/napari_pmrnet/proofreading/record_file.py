@@ -144,7 +144,7 @@ class RecordFile:
                 shutil.copyfile(self.path, copy)
                 self.kept = copy
                 data = b"".join(found.whole)
-                replace_file(self.path, lambda stream: stream.write(data), True)
+                replace_file(self.path, data, True)
         try:
             data = self.path.read_bytes()
             self._size = data.rfind(b"\n") + 1

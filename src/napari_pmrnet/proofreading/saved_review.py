@@ -168,9 +168,9 @@ def _write_aside(folder: Path, review: SavedReview, table: pd.DataFrame | None) 
                 write_stack(aside / MAPS, review.maps, review.space)
             if table is not None:
                 text = as_csv(table).encode()
-                replace_file(aside / TABLE, lambda stream: stream.write(text), False)
+                replace_file(aside / TABLE, text, False)
             text = json.dumps(_about(review, aside), indent=1).encode()
-            replace_file(aside / INDEX, lambda stream: stream.write(text), False)
+            replace_file(aside / INDEX, text, False)
             patiently(partial(aside.rename, folder / COUNTS))
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.datasets.folder import PackedDataset
@@ -166,22 +167,20 @@ def open_datasets(
     name: str | None,
     folders: Sequence[str | Path],
     weights: Sequence[float] = (),
-    split_file: str | Path | None = None,
-    column: str = "split",
-    subset: str | tuple[str, ...] | None = "train",
-    strict: bool = False,
     without: str | None = None,
-    max_side: int | None = None,
+    **how: Any,
 ) -> OpenedDataset:
     """Open one data set, or several as one.
 
     Parameters
     ----------
-    name, split_file, column, subset, strict, without, max_side
+    name
         As for `open_dataset`.
     folders : sequence of str or Path
-    weights : sequence of float
-        As for `JoinedDataset`.
+    weights, without
+        As for `JoinedDataset`; of one data set without weights as for `open_dataset`.
+    how
+        The rest that `open_dataset` takes, by name.
 
     Returns
     -------
@@ -192,10 +191,9 @@ def open_datasets(
     DataError
         As `open_dataset` and `JoinedDataset` do.
     """
-    how = (split_file, column, subset, strict)
     if len(folders) == 1 and not weights:
-        return open_dataset(name, folders[0], *how, without, max_side)
-    parts = [open_dataset(name, folder, *how, None, max_side) for folder in folders]
+        return open_dataset(name, folders[0], without=without, **how)
+    parts = [open_dataset(name, folder, **how) for folder in folders]
     return JoinedDataset(parts, weights, without)
 
 

@@ -226,7 +226,7 @@ class LabelStore:
             tables = dict.fromkeys(hashes)
             seal_label_zarr(self._unfinished, made_of, " ".join(tables))
             replace_folder(self._unfinished, self.output, self._permit)
-            replace_file(self.table, lambda stream: stream.write(text), of_table)
+            replace_file(self.table, text, of_table)
         self._drop_parts()
 
     def _drop_parts(self) -> None:
@@ -374,7 +374,7 @@ class Parts:
         return self.folder / f"block-{row}-{column}.npz"
 
     def _write(self, name: str, content: bytes) -> None:
-        replace_file(self.folder / name, lambda stream: stream.write(content), True)
+        replace_file(self.folder / name, content, True)
 
 
 Fill = Callable[..., Generator[Progress, None, None]]

@@ -183,8 +183,9 @@ def _begin(
     nothing = np.zeros(shape, np.float32)
     if empty.all():
         return lambda: iter([nothing] * len(tiles))
-    run = model.begin if beside else partial(partial, model.predict_tiles)
-    answer = run(tiles[~empty], *how)
+    held = tiles[~empty]
+    later = partial(model.predict_tiles, held, *how)
+    answer = model.begin(held, *how) if beside else later
 
     def maps() -> Iterator[np.ndarray]:
         found = iter(answer())

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_pmrnet.benchmark.peers.targets import depth, star, to_centre
+from napari_pmrnet.benchmark.peers.targets import star, to_centre
+from napari_pmrnet.training.targets import inner_distance
 
 LABELS = np.zeros((20, 30), np.int32)
 LABELS[2:13, 3:14] = 1
@@ -11,7 +12,7 @@ LABELS[2:13, 14:25] = 2
 
 
 def test_depth_is_one_in_the_middle_also_of_touching_nuclei() -> None:
-    found = depth(LABELS)
+    found = inner_distance(LABELS)
     assert found[7, 8] == found[7, 19] == 1 and found.max() == 1
     assert (found[LABELS == 0] == 0).all() and (found[LABELS > 0] > 0).all()
     assert found[7, 13] < 0.3 and found[7, 14] < 0.3

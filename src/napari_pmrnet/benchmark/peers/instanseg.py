@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from napari_pmrnet.benchmark.peers.base import Answered, Peer, Timed
-from napari_pmrnet.benchmark.peers.targets import depth, to_centre
+from napari_pmrnet.benchmark.peers.targets import to_centre
+from napari_pmrnet.training.targets import inner_distance
 
 LAYERS = (256, 128, 64, 32)
 COORDINATES, SIGMAS, SEEDS = 2, 2, 1
@@ -57,7 +58,7 @@ def _maps(truth: np.ndarray) -> torch.Tensor:
     fields = np.clip(to_centre(truth)[::-1] * UNIT / 8 + 0.5, 0.01, 0.99)
     coordinates = np.log(fields / (1 - fields))
     sigmas = np.stack([truth == 0, np.zeros_like(truth)])
-    seeds = 15 * (depth(truth)[None] - 0.5)
+    seeds = 15 * (inner_distance(truth)[None] - 0.5)
     return torch.from_numpy(np.concatenate([coordinates, sigmas, seeds])[None]).float()
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from napari_pmrnet.benchmark.peers.base import Answered, Peer, Timed
-from napari_pmrnet.benchmark.peers.targets import depth, star
+from napari_pmrnet.benchmark.peers.targets import star
+from napari_pmrnet.training.targets import inner_distance
 
 RAYS = 32
 FEATURES = 128
@@ -39,7 +40,10 @@ def keras(image: np.ndarray, truth: np.ndarray, grid: int) -> Timed:
     )
     model = models.StarDist2D(config, basedir=None)
     model.thresholds = {"prob": PROBABILITY, "nms": OVERLAP}
-    maps = depth(truth)[None, ::grid, ::grid, None], star(truth, RAYS, grid)[None]
+    maps = (
+        inner_distance(truth)[None, ::grid, ::grid, None],
+        star(truth, RAYS, grid)[None],
+    )
     network = Answered(model.keras_model.predict, maps)
     model.keras_model = SimpleNamespace(predict=network)
 
@@ -82,7 +86,10 @@ def pytorch(image: np.ndarray, truth: np.ndarray) -> Timed:
     model = port.StarDist2D(
         port.StarDist2DNet(config), config, thresholds, device="cpu"
     )
-    maps = depth(truth)[None, None, ::2, ::2], star(truth, RAYS, 2).transpose(2, 0, 1)
+    maps = (
+        inner_distance(truth)[None, None, ::2, ::2],
+        star(truth, RAYS, 2).transpose(2, 0, 1),
+    )
     answer = torch.from_numpy(maps[0].copy()), torch.from_numpy(maps[1][None].copy())
     model.net = network = Answered(model.net, answer)
     return Timed(lambda: model.predict_instances(image)[0], network.seconds)

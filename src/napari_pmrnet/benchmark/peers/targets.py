@@ -2,30 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 from scipy import ndimage as ndi
-from skimage.segmentation import find_boundaries
-
-
-def depth(labels: np.ndarray) -> np.ndarray:
-    """Distance of every pixel to the rim of its nucleus, 1 where it is greatest.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (H, W)
-
-    Returns
-    -------
-    ndarray of float32, shape (H, W)
-        In [0, 1], 0 outside.
-    """
-    inside = (labels > 0) & ~find_boundaries(labels, mode="inner")
-    to_rim = cast(np.ndarray, ndi.distance_transform_edt(inside))
-    distance = np.where(labels > 0, to_rim + 1, 0)
-    most = ndi.maximum(distance, labels, np.arange(labels.max() + 1))
-    return (distance / np.maximum(most, 1)[labels]).astype(np.float32)
 
 
 def star(labels: np.ndarray, rays: int, grid: int) -> np.ndarray:

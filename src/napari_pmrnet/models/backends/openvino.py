@@ -41,9 +41,9 @@ DIGEST = 32
 """Bytes of a SHA-256, with which a compiled model begins."""
 STREAMS = 2
 """Tiles that are under way at once, each on its share of the processor."""
-MOST_PIXELS = 1_000_000
 SECONDS = 120.0
 """Longest time to wait for another process that converts the same weights."""
+MOST_PIXELS = 1_000_000
 """Pixels of tiles that memory is kept for; a million of them take a gigabyte."""
 MOST_SHAPES = 16
 """Tile sizes that are kept compiled, at about 50 MB each."""
@@ -299,7 +299,7 @@ def _keep(model: Any, folder: Path) -> None:
 def _keep_compiled(path: Path, content: bytes) -> None:
     """Write a compiled model beside the converted one, and remove the oldest ones."""
     content = sha256(content).digest() + content
-    replace_file(path, lambda stream: stream.write(content), True)
+    replace_file(path, content, True)
     others = sorted(path.parent.glob(f"*{_COMPILED}"), key=lambda p: p.stat().st_mtime)
     for old in others[:-MOST_FILES]:
         old.unlink(missing_ok=True)

@@ -53,6 +53,13 @@ def first_level(layer: Image | Labels) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
+def height_and_width(image: Image) -> tuple[int, int]:
+    """Height and width of the planes of an image layer, in pixels."""
+    shape = first_level(image).shape
+    height, width = shape[-3:-1] if image.rgb else shape[-2:]
+    return height, width
+
+
 def shown_plane(
     layer: Image, point: Sequence[float] = (), viewer_names: Sequence[str] = ()
 ) -> Plane:

@@ -18,7 +18,12 @@ from napari.layers import Image, Labels
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.io.formats import IMAGES, Format, image_name
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
-from napari_pmrnet.plugin.layers.axes import CHANNEL_NAMES, axis_names, first_level
+from napari_pmrnet.plugin.layers.axes import (
+    CHANNEL_NAMES,
+    axis_names,
+    first_level,
+    height_and_width,
+)
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.proofreading.journal import fingerprint, fingerprints
 from napari_pmrnet.segmentation.stack import OF_MIDDLE, Stack
@@ -136,17 +141,17 @@ def image_for(
 
 def _may_be(image: Image, seen: str | None) -> bool:
     """Tell whether an image can be the one that had a fingerprint."""
-    known = _prints(image, seen or "")
-    return not seen or not known or seen in known
+    if not seen:
+        return True
+    known = _prints(image, seen)
+    return not known or seen in known
 
 
 def could_be_of(labels: Labels, image: Any) -> bool:
     """Tell whether an image has planes of the labels' height and width."""
     if not is_source(image):
         return False
-    shape = first_level(image).shape
-    plane = shape[-3:-1] if image.rgb else shape[-2:]
-    return tuple(plane) == tuple(first_level(labels).shape[-2:])
+    return height_and_width(image) == tuple(first_level(labels).shape[-2:])
 
 
 def _shape(image: Image, viewer_names: Sequence[str]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QPushButton
 
-from napari_pmrnet.plugin.layers.axes import camera_of, first_level
+from napari_pmrnet.plugin.layers.axes import camera_of, height_and_width
 from napari_pmrnet.plugin.layers.overlay import CURRENT, PARTS, Overlay
 
 if TYPE_CHECKING:
@@ -43,14 +43,11 @@ class SizeGuide:
         if self._overlay is None:
             self._overlay, self._over = Overlay(self._viewer, image, NAME), image
         y, x = self._middle(image)
-        apart = GAP * sum(diameters) / 2 if len(diameters) > 1 else 0.0
-        places = np.linspace(-apart / 2, apart / 2, len(diameters)) if apart else (0.0,)
+        apart, middle = GAP * sum(diameters) / 2, (len(diameters) - 1) / 2
         self._overlay.circles(
             [
-                ((y, x + place), across, colour)
-                for place, across, colour in zip(
-                    places, diameters, COLOURS, strict=False
-                )
+                ((y, x + apart * (number - middle)), across, COLOURS[number])
+                for number, across in enumerate(diameters)
             ]
         )
 
@@ -65,9 +62,7 @@ class SizeGuide:
         point = np.array(self._viewer.dims.point, float)
         point[-2:] = camera_of(self._viewer).center[-2:]
         place = np.asarray(image.world_to_data(point[-image.ndim :]))[-2:]
-        shape = first_level(image).shape
-        height, width = shape[-3:-1] if image.rgb else shape[-2:]
-        return np.clip(place, 0, (height - 1, width - 1))
+        return np.clip(place, 0, np.subtract(height_and_width(image), 1))
 
 
 def size_button() -> QPushButton:

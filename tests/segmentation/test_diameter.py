@@ -212,6 +212,28 @@ def test_an_image_seen_whole_is_looked_at_again_at_the_scale_of_its_nuclei(
     assert LARGE / 40 not in asked
 
 
+def test_a_coarse_look_takes_means_and_tells_pixels_of_the_image(
+    echo: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        diameter_module,
+        "label_nuclei",
+        lambda probability, *_: (probability > 0.5).astype(np.int32),
+    )
+    rows, columns = np.mgrid[:520, :611]
+    disc = np.hypot(rows - 250, columns - 300) < 100
+    planes = np.broadcast_to(disc.astype(np.float32), (3, *disc.shape))
+    looks = [diameter_module.estimate_at(echo, planes, s) for s in (0.125, 0.25, 0.5)]
+    assert [look.prediction is None for look in looks] == [True, True, False]
+    found = [look.diameter for look in looks]
+    np.testing.assert_allclose(found, 200, rtol=0.05)
+    part = diameter_module.block_mean(planes, 4)
+    assert part.shape == (3, 130, 152)
+    np.testing.assert_allclose(
+        part[:, 37, 60], planes[:, 148:152, 240:244].mean((1, 2))
+    )
+
+
 def test_a_look_that_disagrees_is_told_of(
     sized: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

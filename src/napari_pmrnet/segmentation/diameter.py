@@ -62,6 +62,9 @@ ANOTHER_SIZE = 1.5
 NEAR = 1.1
 """Factor up to which the scale of a look serves for the image."""
 
+FINENESS = 2
+"""Pixels of a look for each that the network sees, at least: more tell nothing."""
+
 SMALLEST_LOOK = 64
 """Shortest image, along its longer side, that a look makes sense of, in pixels."""
 
@@ -261,7 +264,10 @@ def _another(believed: DiameterEstimate, known: list[DiameterEstimate]) -> float
 
 
 class DiameterEstimate(NamedTuple):
-    """Mean trust of the nuclei at one scale, typical diameter or None, and maps."""
+    """Mean trust of the nuclei at one scale, typical diameter or None, and maps.
+
+    ``prediction`` is None where only means of squares of pixels were looked at.
+    """
 
     scale: float
     trust: float
@@ -275,10 +281,16 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
     A nucleus is trusted as far as its pixels are clearly foreground, and its flows are
     long and lead to its centre. The diameter is a weighted median, see `EVENNESS`.
     """
-    prediction = run_to_end(predict(model, planes, scale=scale))
+    side = max(1, int(1 / (FINENESS * scale)))
+    prediction = run_to_end(
+        predict(model, block_mean(planes, side), scale=scale * side)
+    )
     maps = dict(prediction.maps)
+    if side > 1:
+        prediction = None
     flows = take_flows(maps)
-    settings = replace(THRESHOLDS, min_area=round(SMALLEST_AREA / scale**2))
+    least = round(SMALLEST_AREA / (scale * side) ** 2)
+    settings = replace(THRESHOLDS, min_area=least)
     labels = label_nuclei(maps["probability"], flows, settings)
     if not labels.any():
         return DiameterEstimate(scale, 0.0, None, prediction)
@@ -294,9 +306,18 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
         )
         trust = np.clip(agreement, 0, 1) ** 2 * certainty * np.minimum(strength, 1)
         area = np.exp(seen["log_area"].to_numpy())
-    diameter = weighted_median(np.sqrt(4 / np.pi * area), trust**EVENNESS)
+    diameter = side * weighted_median(np.sqrt(4 / np.pi * area), trust**EVENNESS)
     overall = float(np.average(trust, weights=area))
     return DiameterEstimate(scale, overall, diameter, prediction)
+
+
+def block_mean(planes: np.ndarray, side: int) -> np.ndarray:
+    """Means of planes (C, H, W) over squares; what is left of a square is left out."""
+    if side == 1:
+        return planes
+    rows, columns = (n // side for n in planes.shape[1:])
+    whole = planes[:, : rows * side, : columns * side]
+    return whole.reshape(-1, rows, side, columns, side).mean((2, 4))
 
 
 def overview_of(image: np.ndarray | Plane) -> np.ndarray:

@@ -95,6 +95,7 @@ class OpenVINOBackend:
         self.name = "OpenVINO" if dtype == "float32" else f"OpenVINO ({dtype})"
         self.dtype = dtype
         self.arrays: Arrays = NumPyArrays()
+        self._core = _core()
         threads = compute_threads()
         # Pinned threads would compete with the window's for the same cores.
         self._options = {
@@ -132,7 +133,7 @@ class OpenVINOBackend:
         """The model to compile, read or made when first needed."""
         if self._converted is None:
             self._converted, self._folder = converted(
-                _core(), self._network, self._folder
+                self._core, self._network, self._folder
             )
         return self._converted
 
@@ -161,7 +162,7 @@ class OpenVINOBackend:
         model = self._model().clone()
         model.reshape([1, model.input(0).partial_shape[1], height, width])
         options = {**self._options, "NUM_STREAMS": streams}
-        compiled = _core().compile_model(model, "CPU", options)
+        compiled = self._core.compile_model(model, "CPU", options)
         if self._folder is not None:
             path = self._path(height, width, streams)
             with suppress(PMRNetError, OSError, RuntimeError):  # compiled again then
@@ -178,7 +179,7 @@ class OpenVINOBackend:
             digest, content = content[:DIGEST], content[DIGEST:]
             if digest == sha256(content).digest():
                 options = {**self._options, "NUM_STREAMS": streams}
-                return _core().import_model(content, "CPU", options)
+                return self._core.import_model(content, "CPU", options)
         return None
 
     def _path(self, *key: int) -> Path:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from napari_pmrnet import _runtime
-from napari_pmrnet._runtime import import_torch, keep_freed_memory
+from napari_pmrnet._runtime import compute_threads, import_torch, keep_freed_memory
 from napari_pmrnet.errors import SoftwareError
 
 
@@ -72,3 +72,33 @@ def test_thresholds_of_the_allocator_are_raised(monkeypatch) -> None:
         assert keep_freed_memory() is True
     # M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of malloc.h
     assert asked.keys() == {-1, -2, -3} and min(asked.values()) >= 2**28
+
+
+@pytest.mark.parametrize(
+    ("given", "threads"), [("3", 3), ("2,1", 2), ("", 4), ("0", 4), ("many", 4)]
+)
+def test_threads_without_torch_are_those_it_would_take(
+    given: str, threads: int, monkeypatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    monkeypatch.setattr("psutil.cpu_count", lambda logical: None if logical else 4)
+    monkeypatch.setattr(
+        _runtime.os, "sched_getaffinity", lambda _: set(range(6)), raising=False
+    )
+    assert compute_threads() == threads
+
+
+def test_threads_are_those_torch_was_told(monkeypatch) -> None:
+    monkeypatch.setattr(import_torch(), "get_num_threads", lambda: 7)
+    assert compute_threads() == 7
+
+
+def test_threads_are_no_more_than_cores_that_may_be_used(monkeypatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("psutil.cpu_count", lambda logical: 16)
+    monkeypatch.setattr(
+        _runtime.os, "sched_getaffinity", lambda _: {0, 5}, raising=False
+    )
+    assert compute_threads() == 2

@@ -1,4 +1,7 @@
-"""The process: torch imported in one place, freed memory kept, forks survived."""
+"""The process: torch imported in one place, freed memory kept, forks survived.
+
+It has as many threads with torch as without it.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,24 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def compute_threads() -> int:
+    """Threads that may compute: what torch was told, or would take, not imported.
+
+    That is ``OMP_NUM_THREADS``, or one for each core that this process may use.
+    """
+    ask = getattr(sys.modules.get("torch"), "get_num_threads", None)
+    if ask is not None:  # else not, or half, imported
+        return ask()
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if given.isdecimal() and int(given):
+        return int(given)
+    import psutil
+
+    cores = psutil.cpu_count(logical=False) or 1
+    usable = getattr(os, "sched_getaffinity", None)
+    return cores if usable is None else min(cores, len(usable(0)))
 
 
 def import_torch() -> ModuleType:

@@ -70,7 +70,7 @@ def test_every_table_is_filled_and_what_is_not_installed_is_said(
 def test_a_timed_model_keeps_every_call(weights: Path) -> None:
     model = run.load_model(weights, "cpu", "pytorch")
     timed = run.TimedModel(
-        model.name, model.card, model.network, model.device, "pytorch"
+        model.name, model.card, model.weights, model.device, "pytorch"
     )
     tile = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
     maps = timed.predict_tiles(tile)

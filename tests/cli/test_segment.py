@@ -1,5 +1,7 @@
 """Labels from the command line are those of segment(), and faults are named."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from terminal import run
 
 from napari_pmrnet import Settings, load_model, segment
 from napari_pmrnet.io.images import read_image
+from napari_pmrnet.models.backends.choose import has_openvino
 
 
 def test_segment_writes_the_labels_of_segment(
@@ -78,3 +81,44 @@ def test_limits_reach_the_labels_and_the_channel_of_nuclei_is_told(
     assert "channel 1 was chosen because its name is 'DAPI'" in note
     said = run("segment", path, "--output", out, "--limits", "200:10", code=2)
     assert "120:4000" in said
+
+
+WITHOUT_TORCH = """
+import sys
+from pathlib import Path
+import platformdirs
+cache, weights, folder = map(Path, sys.argv[1:])
+platformdirs.user_cache_path = lambda *_, **__: cache
+
+from napari_pmrnet.cli.app import main
+sys.argv[1:] = ["segment", str(folder), "--output", str(folder / "labels")]
+sys.argv += ["--model", str(weights), "--device", "cpu"]
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+assert "torch" not in sys.modules, "the command imported torch"
+
+from napari_pmrnet import Settings, segment
+from napari_pmrnet.io.images import read_image
+settings = Settings(model=str(weights), device="cpu", flips=True)
+found = segment(read_image(folder / "a.png")[0].data, settings)
+assert found.device.startswith("cpu with OpenVINO"), found.device
+assert "torch" not in sys.modules, "segment() imported torch"
+"""
+
+
+@pytest.mark.skipif(not has_openvino(), reason="the extra openvino is not installed")
+def test_torch_is_not_imported_where_openvino_has_kept_a_conversion(
+    image: np.ndarray, weights: Path, cache: Path, tmp_path: Path
+) -> None:
+    assert "OpenVINO" in load_model(weights, "cpu").runs_on  # converted and kept
+    for name in ("a.png", "b.png"):
+        Image.fromarray(image).save(tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(cache), str(weights), str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "labels").glob("*.tif"))) == 2

@@ -14,7 +14,7 @@ import pytest
 from crashes import at_once, forks, killed
 
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.models.backends import openvino
+from napari_pmrnet.models.backends import conversion, convert
 from napari_pmrnet.models.backends.choose import has_openvino
 from napari_pmrnet.models.card import read_verified
 from napari_pmrnet.models.importing import read_model
@@ -102,15 +102,13 @@ def cached(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Path, Callable[[], Any]]:
     """Folder of the cache, and what takes a network out of it or puts it in."""
-    core = openvino.import_module("openvino").Core()
-    made = openvino.convert(model.network)
+    core = conversion.import_module("openvino").Core()
+    made = convert.convert(model.network)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path)
-    monkeypatch.setattr(openvino, "convert", lambda _: made)
-    key = "0" * 24
-    monkeypatch.setattr(openvino, "_key", lambda _: key)
-    return tmp_path / "openvino" / key, lambda: openvino._converted(
-        core, model.network, "0"
-    )
+    monkeypatch.setattr(convert, "convert", lambda _: made)
+    folder = tmp_path / "openvino" / ("0" * 24)
+    take = partial(conversion.converted, core, lambda: model.network, folder)
+    return folder, take
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -179,18 +179,18 @@ def test_a_model_that_went_is_missed(copied: Path) -> None:
         shared_model(copied, "cpu")
 
 
-def test_a_model_whose_device_is_gone_is_read_from_its_file(
+def test_a_model_whose_device_is_gone_is_made_from_its_weights(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lost(_: object) -> None:
+    def lost(*_: object) -> None:
         raise RuntimeError("CUDA error: the GPU is lost")
 
     model = load_model(weights, "cpu", "pytorch")
     tiles = np.random.default_rng(0).random((1, 3, 32, 32), np.float32)
     expected = model.predict_tiles(tiles)
-    monkeypatch.setattr("napari_pmrnet.models.model.deepcopy", lost)
+    monkeypatch.setattr(torch.nn.Module, "__deepcopy__", lost, raising=False)
     other = model.to("cpu")
     assert other is not model and other.network is not model.network
     np.testing.assert_array_equal(other.predict_tiles(tiles), expected)
     with pytest.raises(RuntimeError, match="lost"):
-        replace(model, source=None).to("cpu")
+        replace(model, weights=model.network).to("cpu")

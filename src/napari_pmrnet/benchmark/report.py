@@ -48,7 +48,7 @@ def conditions(
         "load at the end": load,
         "system": f"{platform.system()} {platform.machine()}",
         "backend": model.runs_on,
-        "type": short(model.backend.dtype),
+        "type": model.backend.dtype,
         "versions": ", ".join(_versions((*PACKAGES, *packages))),
         "weights": f"{model.name} {model.card.sha256[:12]}",
         "rounds": str(rounds),
@@ -73,11 +73,6 @@ def _versions(packages: tuple[str, ...]) -> Iterator[str]:
             yield f"{package} {version(package)}"
         except PackageNotFoundError:
             yield f"{package} not installed"
-
-
-def short(dtype: torch.dtype) -> str:
-    """Name of a type without its library."""
-    return str(dtype).removeprefix("torch.")
 
 
 def as_markdown(report: Report) -> str:

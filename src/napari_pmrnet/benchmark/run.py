@@ -114,7 +114,7 @@ class _Whole:
         self.calls, self._image, self._count = 0, image, count
         self._settings = Settings.for_card(model.card)
         self._model = TimedModel(
-            model.name, model.card, model.network, model.device, model.wanted_backend
+            model.name, model.card, model.weights, model.device, model.wanted_backend
         )
 
     def run(self) -> None:

@@ -12,9 +12,9 @@ from torch import nn
 
 from napari_pmrnet._software import needs
 from napari_pmrnet.benchmark.clock import Row, Turn, take_turns
-from napari_pmrnet.benchmark.report import short
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import SoftwareError
+from napari_pmrnet.models.backends.base import Device
 from napari_pmrnet.models.backends.devices import channels_last
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation.plane import prepare
@@ -47,7 +47,7 @@ def against_unet(models: Sequence[Model], rounds: int) -> list[Row]:
         for model in models
     }
     missing: list[Row] = []
-    unets: dict[torch.dtype, str] = {}
+    unets: dict[str, str] = {}
     try:
         for model in models:
             if model.backend.dtype not in unets:
@@ -94,17 +94,18 @@ def reference_unet(out_channels: int = 1) -> nn.Module:
 
 
 def _unet(
-    device: torch.device, dtype: torch.dtype, tile: np.ndarray
+    device: Device, dtype: str, tile: np.ndarray
 ) -> tuple[str, Callable[[], object]]:
     """Title of the U-Net, and itself on one tile, to the result on the CPU."""
-    network = channels_last(reference_unet().eval().to(dtype), device)
+    kind = getattr(torch, dtype)
+    network = channels_last(reference_unet().eval().to(kind), device)
     millions = sum(p.numel() for p in network.parameters()) / 1e6
-    title = f"U-Net of {millions:.1f} million parameters, PyTorch ({short(dtype)})"
+    title = f"U-Net of {millions:.1f} million parameters, PyTorch ({dtype})"
 
     @torch.inference_mode()
     def run() -> np.ndarray:
         batch = torch.from_numpy(tile).to(
-            device, dtype, memory_format=torch.channels_last
+            device, kind, memory_format=torch.channels_last
         )
         return torch.sigmoid(network(batch)).float().cpu().numpy()
 

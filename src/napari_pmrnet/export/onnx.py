@@ -18,7 +18,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from napari_pmrnet._runtime import import_torch
@@ -26,8 +25,9 @@ from napari_pmrnet._software import needs, require
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.write import replace_file
+from napari_pmrnet.models.backends.eager import TorchArrays
 from napari_pmrnet.models.label_kind import LabelKind
-from napari_pmrnet.models.model import Model, activate
+from napari_pmrnet.models.model import Model, flow_channels
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.segmentation.normalise import PERCENTILES
 
@@ -100,7 +100,7 @@ def onnx_bytes(model: Model) -> bytes:
     onnx = needed("onnx")
     import torch
 
-    from napari_pmrnet.network.pmrnet import STRIDE
+    from napari_pmrnet.network import STRIDE
 
     free = {0: "batch", 2: "height", 3: "width"}
     stream: Any = io.BytesIO()
@@ -289,9 +289,10 @@ class Activated(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.network = inference_form(model.network)
-        self.channels = model.channels
+        self.arrays = TorchArrays(model.device)
+        self.flows = flow_channels(model.channels)
 
     def forward(self, tiles: Tensor) -> Tensor:
         logits, certainty, gates = self.network(tiles, maps=True)
-        maps = [activate(logits, self.channels), gates.full, certainty]
-        return torch.cat(maps, dim=1)
+        activated = self.arrays.sigmoid(logits, but=self.flows)
+        return self.arrays.join([activated, gates.full, certainty])

@@ -247,4 +247,4 @@ def tuned_model(model: Model, state: dict[str, Tensor]) -> Model:
     network = PMRNet(out_channels=len(model.channels))
     network.load_state_dict(state)
     network = channels_last(network.eval(), model.device)
-    return replace(model, network=network, card=model.card.updated(sha256=""))
+    return replace(model, weights=network, card=model.card.updated(sha256=""))

@@ -22,9 +22,6 @@ def load_model(
     name: str | Path = "dsb18", device: str = "auto", backend: str = "auto"
 ) -> Model:
     """Load and verify weights; see `napari_pmrnet.models.model.load_model`."""
-    from napari_pmrnet._runtime import import_torch
-
-    import_torch()
     from napari_pmrnet.models.model import load_model as load
 
     return load(name, device, backend)

@@ -14,11 +14,11 @@ from typing import Any
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.label_kind import CLASS_CHANNEL, LabelKind, class_channels
+from napari_pmrnet.network import STRIDE
 from napari_pmrnet.settings import TUNED, Settings
 
 IN_CHANNELS = 3
 MOST_CHANNELS = 16
-STRIDE = 8
 LARGEST_TILE = 4096
 LARGEST_NUMBER = 1e15
 """Beyond it sums of calibrated features would lose their digits."""

@@ -2,32 +2,73 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
-from torch import Tensor, nn
 
-from napari_pmrnet._runtime import forks
-from napari_pmrnet._software import misfit
-from napari_pmrnet.errors import PMRNetError, WeightsError
-from napari_pmrnet.models.backends.choose import AFTER_FORK, Backend, make_backend
+from napari_pmrnet._runtime import forks, import_torch
+from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.models.backends.base import Backend, BackendError, Device, Maps
+from napari_pmrnet.models.backends.choose import (
+    AFTER_FORK,
+    instead,
+    make_backend,
+    needs_network,
+)
 from napari_pmrnet.models.backends.devices import channels_last, choose_device
-from napari_pmrnet.models.backends.eager import Maps, TorchBackend
 from napari_pmrnet.models.card import ModelCard, read_verified
 from napari_pmrnet.models.library import find_weights
-from napari_pmrnet.network import PMRNet
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 GPU_BATCH = 16
 FLIPS = ((), (2,), (3,), (2, 3))
+FLOWS = {2: "flow_y", 3: "flow_x"}
 _EXTRA = ("gate_half", "gate_quarter", "esconv")
+
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """Weights of a PMRNet that no network was made from yet, nor torch imported.
+
+    Attributes
+    ----------
+    content : bytes
+        Of a file that belongs to its card.
+    channels : int
+        Output channels of the network.
+    path : Path
+        The file, for messages.
+    """
+
+    content: bytes = field(repr=False)
+    channels: int
+    path: Path = field(compare=False)
+
+    def network(self, device: Device) -> nn.Module:
+        """The network on a device.
+
+        Raises
+        ------
+        WeightsError
+            If these are weights of another network.
+        SoftwareError
+            If torch or safetensors is missing or does not fit.
+        """
+        import_torch()
+        from napari_pmrnet.models.weights import network_of
+
+        network = network_of(self.content, self.channels, self.path)
+        return channels_last(network.eval(), device)
 
 
 @dataclass(frozen=True)
@@ -39,40 +80,58 @@ class Model:
     name : str
         Name of a model or of the file.
     card : ModelCard
-    network : Module
-        `PMRNet`, or one that takes and gives the same, in evaluation mode, in
-        channels_last memory format.
-    device : torch.device
+    weights : StoredWeights or Module
+        What the network is made from when it is asked for. Or `PMRNet`, or one that
+        takes and gives the same, in evaluation mode, on the device, in channels_last
+        memory format.
+    device : Device
         Where the network is.
     wanted_backend : str
         One of `BACKENDS`; ``auto`` is the fastest.
-    source : Path or None
-        File of the weights, where it is known.
     forks : int
         Of the process that it was loaded in; see `_runtime.forks`.
     """
 
     name: str
     card: ModelCard
-    network: nn.Module
-    device: torch.device
+    weights: StoredWeights | nn.Module
+    device: Device
     wanted_backend: str = "auto"
-    source: Path | None = field(default=None, compare=False)
     forks: int = field(default_factory=forks, compare=False)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The network on its device, made from its weights when first asked for."""
+        return self.make_network()
+
+    @property
+    def make_network(self) -> Callable[[], nn.Module]:
+        """What makes `network`, and holds its weights but not the model."""
+        weights = self.weights
+        if isinstance(weights, StoredWeights):
+            return partial(weights.network, self.device)
+        return lambda: weights
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the network is the whole PMRNet, and no other or part of it."""
+        if isinstance(self.weights, StoredWeights):
+            return True
+        from napari_pmrnet.network import PMRNet
+
+        return isinstance(self.weights, PMRNet)
 
     @cached_property
     def backend(self) -> Backend:
         """Backend of the network, made from its weights when first asked for."""
-        return make_backend(
-            self.network, self.device, self.wanted_backend, self.card.sha256
-        )
+        return make_backend(self)
 
     @property
     def survives(self) -> bool:
         """Whether it works in this process, which may be a fork of its own."""
         if self.forks == forks():
             return True
-        return self.device.type == "cpu" and isinstance(self.backend, TorchBackend)
+        return self.device.type == "cpu" and self.backend.survives_fork
 
     @property
     def runs_on(self) -> str:
@@ -109,19 +168,12 @@ class Model:
         return (*self.channels, "boundary", "pgrf", *(_EXTRA if extra else ()))
 
     def to(self, device: str) -> Model:
-        """A copy of the model on another device; this one stays where it is.
-
-        Where its own device is gone, the weights are read from their file again.
-        """
-        target = torch.device(device)
+        """A copy of the model on another device; this one stays where it is."""
+        target, weights = Device(device), self.weights
+        if not isinstance(weights, StoredWeights):
+            weights = channels_last(deepcopy(weights), target)
         backend = "pytorch" if self.wanted_backend == "pytorch" else "auto"
-        try:
-            network = deepcopy(self.network).to(target)
-        except RuntimeError:
-            if self.source is None:
-                raise
-            return load_model(self.source, device, backend)
-        return replace(self, network=network, device=target, wanted_backend=backend)
+        return replace(self, weights=weights, device=target, wanted_backend=backend)
 
     def predict_tiles(
         self,
@@ -172,7 +224,6 @@ class Model:
         """
         return self._begin(tiles, extra, size, flips, beside=True)
 
-    @torch.inference_mode()
     def _begin(
         self,
         tiles: np.ndarray | Tensor,
@@ -181,85 +232,91 @@ class Model:
         flips: bool,
         beside: bool = False,
     ) -> Callable[[], np.ndarray]:
-        """Give the backend tiles; its answers become maps when they are called for."""
+        """Begin with tiles; where the backend fails, once more in another."""
         if not self.survives:
             raise PMRNetError(AFTER_FORK.format(f"The model on {self.runs_on}"))
-        batch = _to_device(torch.as_tensor(tiles), self.device)
-        shape = batch.shape[-2:]
-        if size is not None:
-            batch = _resize(batch, size)
-        views = FLIPS if flips else FLIPS[:1]
-        answers = [self.backend.begin(batch.flip(axes), beside) for axes in views]
+        backend = self.backend
+        begin = partial(self._begin_in, tiles, extra, size, flips, beside)
+        try:
+            answer = begin(backend)
+        except BackendError as error:
+            return begin(self._instead_of(backend, error))
 
-        @torch.inference_mode()
         def maps() -> np.ndarray:
-            total = torch.zeros(())
-            for axes, answer in zip(views, answers, strict=True):
-                total = total + self._maps(answer(), batch.shape[-2:], extra, axes)
-            return _to_host(_resize(total / len(views), shape)).numpy()
+            try:
+                return answer()
+            except BackendError as error:
+                return begin(self._instead_of(backend, error))()
 
         return maps
 
-    def _maps(
-        self, out: Maps, shape: Sequence[int], extra: bool, axes: tuple[int, ...]
-    ) -> Tensor:
-        """All maps (N, n, h, w) of tiles that the network saw flipped."""
-        maps = [
-            activate(out.logits, self.channels),
-            out.full,
-            out.certainty,
+    def _instead_of(self, failed: Backend, error: BackendError) -> Backend:
+        """The backend from now on, made once for all calls that are under way."""
+        if self.wanted_backend != "auto":
+            raise error
+        with _lock:
+            if self.backend is failed:
+                vars(self)["backend"] = instead(self, error)
+            return self.backend
+
+    def _begin_in(
+        self,
+        tiles: np.ndarray | Tensor,
+        extra: bool,
+        size: tuple[int, int] | None,
+        flips: bool,
+        beside: bool,
+        backend: Backend,
+    ) -> Callable[[], np.ndarray]:
+        """Give a backend tiles; its answers become maps when they are called for."""
+        arrays, (height, width) = backend.arrays, tiles.shape[-2:]
+        seen = size or (height, width)
+        batch = arrays.resize(arrays.put(tiles), seen)
+        views = FLIPS if flips else FLIPS[:1]
+        answers = [
+            backend.begin(arrays.flip(batch, axes, ()), beside) for axes in views
         ]
+
+        def maps() -> np.ndarray:
+            total = sum(
+                arrays.flip(
+                    self._joined(backend, answer(), seen, extra),
+                    axes,
+                    flow_channels(self.channels, axes),
+                )
+                for axes, answer in zip(views, answers, strict=True)
+            )
+            return arrays.get(arrays.resize(total / len(views), (height, width)))
+
+        return maps
+
+    def _joined(
+        self, backend: Backend, out: Maps, seen: Sequence[int], extra: bool
+    ) -> Any:
+        """All maps (N, n, h, w) of tiles, as the network saw them."""
+        arrays = backend.arrays
+        logits = arrays.sigmoid(out.logits, but=flow_channels(self.channels))
+        maps = [logits, out.full, out.certainty]
         if extra:
-            coarse = (out.half, out.quarter)
-            maps += [_resize(gate, shape) for gate in coarse]
+            maps += [arrays.resize(gate, seen) for gate in (out.half, out.quarter)]
             maps.append(out.esconv)
-        back = torch.cat(maps, dim=1).flip(axes)
-        for axis, name in ((2, "flow_y"), (3, "flow_x")):
-            if axis in axes and name in self.channels:
-                back[:, self.channels.index(name)].neg_()
-        return back
+        return arrays.join(maps)
 
 
-def activate(logits: Tensor, channels: tuple[str, ...]) -> Tensor:
-    """Sigmoid of every channel but flows, which are vectors."""
-    flows = [name.startswith("flow_") for name in channels]
-    if not any(flows):
-        return torch.sigmoid(logits)
-    keep = torch.tensor(flows, device=logits.device)[:, None, None]
-    return torch.where(keep, logits, torch.sigmoid(logits))
-
-
-def _to_device(tiles: Tensor, device: torch.device) -> Tensor:
-    """Tiles in float32 and channels_last; to a GPU from pinned memory."""
-    if device.type == "cuda" and tiles.device.type == "cpu":
-        pinned = tiles.to(torch.float32).pin_memory()
-        tiles = pinned.to(device, non_blocking=True)
-    return tiles.to(device, torch.float32, memory_format=torch.channels_last)
-
-
-def _to_host(maps: Tensor) -> Tensor:
-    """Maps on the CPU; from a GPU into pinned memory, which is many times as fast."""
-    if maps.device.type != "cuda":
-        return maps.cpu()
-    host = torch.empty(maps.shape, dtype=maps.dtype, pin_memory=True)
-    host.copy_(maps, non_blocking=True)
-    torch.cuda.current_stream(maps.device).synchronize()
-    return host
-
-
-def _resize(planes: Tensor, size: Sequence[int]) -> Tensor:
-    """Planes (N, C, H, W) at another size, with antialiasing where they shrink."""
-    if planes.shape[-2:] == torch.Size(size):
-        return planes
-    return torch.nn.functional.interpolate(
-        planes, tuple(size), mode="bilinear", align_corners=False, antialias=True
-    )
+def flow_channels(
+    channels: Sequence[str], axes: Sequence[int] = tuple(FLOWS)
+) -> list[int]:
+    """Channels that are no probabilities but flows, along some axes of (N, C, H, W)."""
+    names = [FLOWS[axis] for axis in axes]
+    return [index for index, name in enumerate(channels) if name in names]
 
 
 def load_model(
     name: str | Path = "dsb18", device: str = "auto", backend: str = "auto"
 ) -> Model:
     """Load and verify weights.
+
+    torch is not imported if it is not needed: where OpenVINO has kept a conversion.
 
     Parameters
     ----------
@@ -291,20 +348,9 @@ def load_model(
     ('probability', 'flow_y', 'flow_x')
     """
     path = find_weights(name)
-    weights, card = read_verified(path)
-    network = PMRNet(out_channels=len(card.channels))
-    try:
-        network.load_state_dict(load(weights))
-    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        unfit = misfit(error, str(path), "torch", "safetensors")
-        raise unfit or WeightsError(
-            f"{path} does not hold weights of the PMRNet its card describes "
-            f"({_first_line(error)}). Choose another model."
-        ) from error
-    target = choose_device(device)
-    network = channels_last(network.eval(), target)
-    return Model(path.stem, card, network, target, backend, path)
-
-
-def _first_line(error: Exception) -> str:
-    return re.sub(r"\s+", " ", str(error))[:120]
+    content, card = read_verified(path)
+    weights = StoredWeights(content, len(card.channels), path)
+    model = Model(path.stem, card, weights, choose_device(device), backend)
+    if needs_network(model):
+        _ = model.network  # a file that holds another network is refused here
+    return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from napari_pmrnet._software import misfit
+from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.card import (
     CARD_VERSION,
     LICENCES,
@@ -53,6 +56,40 @@ def save_model(
     )
     write_model(path, content, written, overwrite)
     return written
+
+
+def network_of(content: bytes, channels: int, path: Path) -> PMRNet:
+    """Network from the content of a ``.safetensors`` file.
+
+    Parameters
+    ----------
+    content : bytes
+    channels : int
+        Output channels of the network on the card.
+    path : Path
+        The file, for messages.
+
+    Raises
+    ------
+    WeightsError
+        If it is of another network.
+    SoftwareError
+        If torch or safetensors does not fit.
+    """
+    network = PMRNet(out_channels=channels)
+    try:
+        network.load_state_dict(load(content))
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        unfit = misfit(error, str(path), "torch", "safetensors")
+        raise unfit or WeightsError(
+            f"{path} does not hold weights of the PMRNet its card describes "
+            f"({_first_line(error)}). Choose another model."
+        ) from error
+    return network
+
+
+def _first_line(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error))[:120]
 
 
 def state_fault(weights: bytes, channels: int) -> str | None:

@@ -15,8 +15,8 @@ from napari_pmrnet.network.memory_bank import MemoryBank
 from napari_pmrnet.network.pgrf import PGRF
 from napari_pmrnet.network.refinement import ProgressiveRefinement
 from napari_pmrnet.network.rgds import RGDS
+from napari_pmrnet.network.size import STRIDE, check_size
 
-STRIDE = 8
 WIDTHS = (24, 48, 96, 192)
 
 
@@ -131,7 +131,7 @@ class PMRNet(nn.Module):
                 module.init_physics()
 
     def forward(self, x: Tensor, maps: bool = False) -> PMRNetOutput:
-        check_size(x)
+        check_size(*x.shape[-2:])
         x = self.stem(x)
         esconv_map = diffusivity = None
         if self.esconv is not None:
@@ -172,20 +172,3 @@ def raw_certainty(diffusivity: Tensor | None) -> Tensor | None:
     return F.interpolate(
         coarse, scale_factor=STRIDE, mode="bilinear", align_corners=False
     )
-
-
-def check_size(x: Tensor) -> None:
-    """Refuse inputs that three halvings do not divide.
-
-    Raises
-    ------
-    ValueError
-        Names the size needed.
-    """
-    height, width = x.shape[-2:]
-    if height % STRIDE or width % STRIDE or not height or not width:
-        need = tuple(max(STRIDE, -(-n // STRIDE) * STRIDE) for n in (height, width))
-        raise ValueError(
-            f"PMRNet halves its input three times: {height} x {width} is no multiple "
-            f"of {STRIDE}. Pad it to {need[0]} x {need[1]} and crop the result."
-        )

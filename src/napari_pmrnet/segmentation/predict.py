@@ -126,6 +126,7 @@ def predict(
     batch_size = max(1, model.batch_size * model.tile**2 // (seen[0] * seen[1]))
     notes: list[str] = []
     store = store or TileStore()
+    asked, where = model, model.runs_on if model.device.type == "cpu" else ""
     how = extra_maps, seen, flips
     beside = model.at_once > 1 and total > batch_size
     ahead = model.at_once + 1 if beside else 1
@@ -159,6 +160,8 @@ def predict(
             blend.add([box], [maps])
         done += len(boxes)
         yield Progress(done, total, f"tile {done} of {total} on {model.device}")
+    if where and model is asked and model.runs_on != where:
+        notes.append(f"{where} failed: going on with {model.backend.name}")
     maps = dict(zip(names, blend.result(), strict=True))
     return Prediction(maps, model.runs_on, tuple(notes))
 

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.models import load_model
-from napari_pmrnet.models.backends.choose import HALF_PRECISION, make_backend
+from napari_pmrnet.models.backends.base import Device, Maps
+from napari_pmrnet.models.backends.choose import HALF_PRECISION
 from napari_pmrnet.models.backends.cuda_graphs import (
     MOST_GRAPHS,
     CUDAGraphsBackend,
     Recorded,
 )
-from napari_pmrnet.models.backends.eager import Maps
+from napari_pmrnet.models.card import new_card
+from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.network.inference import inference_form
 from napari_pmrnet.research.networks import WithMaps
@@ -58,7 +60,7 @@ def flat(output) -> list[Tensor]:
 @pytest.fixture
 def backend() -> OnCPU:
     torch.manual_seed(0)
-    return OnCPU(PMRNet().eval(), torch.device("cpu"))
+    return OnCPU(PMRNet().eval(), Device("cpu"))
 
 
 def test_a_shape_is_recorded_when_it_comes_again(backend: OnCPU) -> None:
@@ -132,13 +134,16 @@ def test_automatic_takes_them_for_pmrnet_on_an_nvidia_gpu(
     monkeypatch.delenv(HALF_PRECISION, raising=False)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
-    network, gpu = PMRNet().eval(), torch.device("cuda:0")
-    chosen = make_backend(network, gpu, "auto", None)
-    assert chosen.name == "CUDA graphs (float16)"
-    baseline = make_backend(WithMaps(network).eval(), gpu, "auto", None)
-    assert baseline.name == "PyTorch (float16)"
+    network = PMRNet().eval()
+
+    def chosen(made: torch.nn.Module) -> str:
+        card = new_card(("probability",))
+        return Model("m", card, made, Device("cuda:0")).backend.name
+
+    assert chosen(network) == "CUDA graphs (float16)"
+    assert chosen(WithMaps(network).eval()) == "PyTorch (float16)"
     monkeypatch.setattr(torch.version, "cuda", None)
-    assert make_backend(network, gpu, "auto", None).name == "PyTorch (float16)"
+    assert chosen(network) == "PyTorch (float16)"
 
 
 def test_only_a_gpu_has_them(weights) -> None:

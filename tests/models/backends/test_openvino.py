@@ -1,7 +1,5 @@
-"""OpenVINO gives the maps of PyTorch, keeps what it converted, and mixes nothing."""
+"""OpenVINO gives the maps of PyTorch, keeps what it compiled, and mixes nothing."""
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import torch
 
 from napari_pmrnet.models import load_model
 from napari_pmrnet.models.backends.choose import has_openvino
+from napari_pmrnet.models.backends.conversion import folder_for
 from napari_pmrnet.models.model import Model
 
 needs_openvino = pytest.mark.skipif(
@@ -90,44 +89,14 @@ def test_a_result_stays_when_the_next_one_is_made(by_openvino: Model) -> None:
 
 
 @needs_openvino
-def test_a_conversion_is_kept_and_one_that_broke_is_made_anew(
-    weights: Path, cache: Path, by_openvino: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from napari_pmrnet.models.backends import openvino
-
-    expected = by_openvino.predict_tiles(tiles(1, 64, 64))
-    (kept,) = (
-        path
-        for path in cache.glob("openvino/*/network.xml")
-        if path.parent.name == openvino._key(by_openvino.card.sha256)
-    )
-    calls = []
-    convert = openvino.convert
-    monkeypatch.setattr(openvino, "convert", lambda n: calls.append(n) or convert(n))
-    again = load_model(weights, "cpu", "openvino").predict_tiles(tiles(1, 64, 64))
-    assert not calls
-    np.testing.assert_array_equal(again, expected)
-    whole = kept.with_suffix(".bin").read_bytes()
-    for name, content in (
-        ("network.xml", b"<cut off"),
-        ("network.bin", whole[:-4] + b"junk"),
-        ("network.bin", whole[:1000]),
-    ):
-        kept.with_name(name).write_bytes(content)
-        anew = load_model(weights, "cpu", "openvino").predict_tiles(tiles(1, 64, 64))
-        assert calls.pop() is not None
-        np.testing.assert_array_equal(anew, expected)
-
-
-@needs_openvino
 def test_what_is_compiled_is_kept_and_not_believed_when_it_is_damaged(
-    weights: Path, cache: Path, by_openvino: Model, monkeypatch: pytest.MonkeyPatch
+    weights: Path, by_openvino: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from napari_pmrnet.models.backends import openvino
 
     tile = tiles(1, 32, 160)
     expected = by_openvino.predict_tiles(tile)
-    folder = cache / "openvino" / openvino._key(by_openvino.card.sha256)
+    folder = folder_for(by_openvino.card.sha256, 3)
     (path,) = folder.glob("32-160-1-*.compiled")
     compiled, compile_ = [], openvino.OpenVINOBackend._compile
     monkeypatch.setattr(
@@ -146,48 +115,3 @@ def test_what_is_compiled_is_kept_and_not_believed_when_it_is_damaged(
     by_openvino.backend._compiled.clear()
     by_openvino.predict_tiles(tiles(1, 160, 32))
     assert [p.name[:9] for p in folder.glob("*.compiled")] == ["160-32-1-"]
-
-
-@needs_openvino
-def test_processes_that_convert_at_once_agree(
-    weights: Path, tmp_path: Path, by_openvino: Model
-) -> None:
-    code = (
-        "import sys, numpy as np; from napari_pmrnet.models import load_model;"
-        "import platformdirs; from pathlib import Path;"
-        f"platformdirs.user_cache_path = lambda *_, **__: Path({str(tmp_path)!r});"
-        f"model = load_model({str(weights)!r}, 'cpu', 'openvino');"
-        "maps = model.predict_tiles(np.full((1, 3, 64, 64), .5, np.float32));"
-        "sys.stdout.write(maps.tobytes().hex())"
-    )
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    told = [process.communicate(timeout=200) for process in started]
-    assert {error for _, error in told} == {""}
-    expected = by_openvino.predict_tiles(np.full((1, 3, 64, 64), 0.5, np.float32))
-    assert {output for output, _ in told} == {expected.tobytes().hex()}
-    assert not list((tmp_path / "openvino").glob("tmp*"))
-
-
-@needs_openvino
-def test_a_cache_that_cannot_be_written_is_done_without(
-    weights: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    blocked = tmp_path / "file"
-    blocked.touch()
-    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: blocked)
-    model = load_model(weights, "cpu", "openvino")
-    for side in (32, 64):
-        model.predict_tiles(tiles(1, side, side))
-    assert model.runs_on == "cpu with OpenVINO"
-    assert caplog.text.count("cannot be kept") == 1

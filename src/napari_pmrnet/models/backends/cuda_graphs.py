@@ -14,7 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from napari_pmrnet.models.backends.eager import Maps, TorchBackend, in_float32
+from napari_pmrnet.models.backends.base import Device, Maps
+from napari_pmrnet.models.backends.eager import TorchBackend, in_float32
 from napari_pmrnet.network import PMRNetOutput
 
 MOST_GRAPHS = 4
@@ -43,20 +44,17 @@ class CUDAGraphsBackend(TorchBackend):
     ----------
     network : Module
         On its GPU.
-    device : torch.device
-    dtype : torch.dtype
-        What it computes in.
+    device : Device
+    dtype : str
+        What it computes in, by torch's name.
     """
 
     title = "CUDA graphs"
 
     def __init__(
-        self,
-        network: nn.Module,
-        device: torch.device,
-        dtype: torch.dtype = torch.float32,
+        self, network: nn.Module, device: Device, dtype: str = "float32"
     ) -> None:
-        super().__init__(network, dtype)
+        super().__init__(network, device, dtype)
         self._device = device
         self._lock = Lock()
         self._seen: set[torch.Size] = set()
@@ -97,7 +95,7 @@ class CUDAGraphsBackend(TorchBackend):
 
     def _record(self, tiles: Tensor) -> Recorded:
         """Run the network on memory that stays where it is, and record that."""
-        held = tiles.to(self.dtype, copy=True)
+        held = tiles.to(self._type, copy=True)
         with torch.cuda.device(self._device):
             beside = torch.cuda.Stream()
             beside.wait_stream(torch.cuda.current_stream())

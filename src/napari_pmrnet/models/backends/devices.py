@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
 import shutil
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_pmrnet._runtime import import_torch
 from napari_pmrnet.errors import PMRNetError
+from napari_pmrnet.models.backends.base import Device
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     Network = TypeVar("Network", bound=nn.Module)
@@ -19,15 +23,15 @@ if TYPE_CHECKING:
 CUDA_INDEX = "https://download.pytorch.org/whl/cu128"
 
 
-def channels_last(network: Network, device: torch.device | str) -> Network:
+def channels_last(network: Network, device: str) -> Network:
     """Move a network to a device, with its weights in the order that kernels like."""
     order = import_torch().channels_last
     # torch's stub of Module.to does not know memory_format.
     return network.to(device, memory_format=order)  # pyright: ignore[reportCallIssue]
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """The torch device for a name.
+def choose_device(name: str = "auto") -> Device:
+    """The device for a name; torch is asked only where there may be a GPU.
 
     Parameters
     ----------
@@ -36,24 +40,50 @@ def choose_device(name: str = "auto") -> torch.device:
 
     Returns
     -------
-    torch.device
+    Device
 
     Raises
     ------
     PMRNetError
         If the device is not there; names those that are.
     """
-    torch = import_torch()
+    if name == "cpu" or (name == "auto" and not _may_have_gpu()):
+        return Device("cpu")
     present = _present()
     if name == "auto":
-        return torch.device(present[0][0])
+        return Device(present[0][0])
     wanted = "cuda:0" if name == "cuda" else name
     if wanted not in (value for value, _ in present):
         raise PMRNetError(
             f"There is no device '{name}' here. Choose one of: auto, "
             f"{', '.join(value for value, _ in present)}."
         )
-    return torch.device(wanted)
+    return Device(wanted)
+
+
+def _may_have_gpu() -> bool:
+    """Tell whether torch may find a GPU, without importing it."""
+    if "torch" in sys.modules:
+        return True
+    try:
+        if version("torch").endswith("+cpu"):
+            return False
+    except PackageNotFoundError:
+        return True
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    return _has_driver()
+
+
+def _has_driver() -> bool:
+    """Tell whether there is a driver of NVIDIA's, or of AMD's on Linux."""
+    if Path("/dev/kfd").exists():
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def available_devices() -> list[tuple[str, str]]:

@@ -1,48 +1,44 @@
 """OpenVINO runs the network on a processor, compiled for every size of tile.
 
-Converting takes seconds, compiling half of one, so both are kept on disk under the hash
-of the weights, with hashes of their own.
+Compiling takes half a second, so what is compiled is kept beside the conversion, with a
+hash of its own. Nothing here needs torch.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import shutil
-import warnings
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from tempfile import mkdtemp
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import platformdirs
-import torch
-from torch import Tensor, nn
 
-from napari_pmrnet import network as network_package
-from napari_pmrnet.errors import DataError, PMRNetError
-from napari_pmrnet.io.alone import alone
-from napari_pmrnet.io.settle import settle_file
+from napari_pmrnet._runtime import compute_threads
+from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.io.write import replace_file
-from napari_pmrnet.models.backends.eager import Maps
-from napari_pmrnet.models.card_checks import IN_CHANNELS
-from napari_pmrnet.network import STRIDE
-from napari_pmrnet.network.inference import inference_form
-from napari_pmrnet.network.pmrnet import check_size
+from napari_pmrnet.models.backends.arrays import NumPyArrays
+from napari_pmrnet.models.backends.base import Arrays, BackendError, Maps
+from napari_pmrnet.models.backends.conversion import (
+    FAILURES,
+    converted,
+    folder_for,
+    is_whole,
+)
+from napari_pmrnet.network import check_size
 
-_FILE, _WEIGHTS, _SUM, _COMPILED = "network.xml", "network.bin", "sha256", ".compiled"
+if TYPE_CHECKING:
+    from torch import nn
+
+_COMPILED = ".compiled"
 DIGEST = 32
 """Bytes of a SHA-256, with which a compiled model begins."""
 STREAMS = 2
 """Tiles that are under way at once, each on its share of the processor."""
-SECONDS = 120.0
-"""Longest time to wait for another process that converts the same weights."""
 MOST_PIXELS = 1_000_000
 """Pixels of tiles that memory is kept for; a million of them take a gigabyte."""
 MOST_SHAPES = 16
@@ -50,7 +46,22 @@ MOST_SHAPES = 16
 MOST_FILES = 32
 """Tile sizes that are kept compiled on disk, at 4 MB each."""
 
-logger = logging.getLogger(__name__)
+
+@cache
+def _core() -> Any:
+    """OpenVINO in this process."""
+    return import_module("openvino").Core()
+
+
+def multiplies_bfloat16() -> bool:
+    """True if the processor multiplies bfloat16 in one instruction.
+
+    Without, it is ten times slower than float32.
+    """
+    # BF16 alone is also said of AVX2 that converts bfloat16 and does not multiply it.
+    # WINOGRAD is said of AVX-512.
+    can = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return {"BF16", "WINOGRAD"} <= set(can)
 
 
 class OpenVINOBackend:
@@ -62,50 +73,69 @@ class OpenVINOBackend:
 
     Parameters
     ----------
-    network : Module
-        A whole PMRNet on the CPU.
-    weights_hash : str or None
-        SHA-256 of the weights. None keeps nothing on disk.
-    bfloat16 : bool
-        Compute in bfloat16 rather than float32.
+    network : callable
+        Asked for a whole PMRNet on the CPU if there is no conversion of it.
+    channels : int
+        Output channels of the network.
+    weights_hash : str
+        SHA-256 of the weights. Empty keeps nothing on disk.
+    dtype : str
+        What it computes in: ``float32`` or ``bfloat16``.
     """
+
+    survives_fork = False
 
     def __init__(
         self,
-        network: nn.Module,
-        weights_hash: str | None = None,
-        bfloat16: bool = False,
+        network: Callable[[], nn.Module],
+        channels: int,
+        weights_hash: str = "",
+        dtype: str = "float32",
     ) -> None:
-        self.name = "OpenVINO (bfloat16)" if bfloat16 else "OpenVINO"
-        self.dtype = torch.bfloat16 if bfloat16 else torch.float32
-        self._core = import_module("openvino").Core()
-        self._converted, self._folder = _converted(self._core, network, weights_hash)
+        self.name = "OpenVINO" if dtype == "float32" else f"OpenVINO ({dtype})"
+        self.dtype = dtype
+        self.arrays: Arrays = NumPyArrays()
+        self._core = _core()
+        threads = compute_threads()
         # Pinned threads would compete with the window's for the same cores.
         self._options = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_PRECISION_HINT": "bf16" if dtype == "bfloat16" else "f32",
+            "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,
         }
-        self.at_once = min(STREAMS, torch.get_num_threads())
+        self.at_once = min(STREAMS, threads)
         self._compiled: OrderedDict[tuple[int, int, int], Any] = OrderedDict()
         self._lock = Lock()
+        self._network, self._converted = network, None
+        self._folder = folder_for(weights_hash, channels) if weights_hash else None
+        if self._folder is None or not is_whole(self._folder):
+            self._model()
 
-    def begin(self, tiles: Tensor, beside: bool = False) -> Callable[[], Maps]:
+    def begin(self, tiles: np.ndarray, beside: bool = False) -> Callable[[], Maps]:
         """See `Backend`."""
-        check_size(tiles)
         height, width = tiles.shape[-2:]
-        compiled = self._compiled_for(height, width, self.at_once if beside else 1)
-        requests = [compiled.create_infer_request() for _ in tiles]
-        for request, tile in zip(requests, tiles.split(1), strict=True):
-            request.start_async([tile.contiguous().numpy()])
+        check_size(height, width)
+        with _told():
+            compiled = self._compiled_for(height, width, self.at_once if beside else 1)
+            requests = [compiled.create_infer_request() for _ in tiles]
+            for request, tile in zip(requests, tiles, strict=True):
+                request.start_async([np.ascontiguousarray(tile[None])])
 
         def maps() -> Maps:
-            outputs = [_answer(request) for request in requests]
-            parts = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
-            return Maps(*map(torch.from_numpy, parts))
+            with _told():
+                outputs = [_answer(request) for request in requests]
+            return Maps(*(np.concatenate(part) for part in zip(*outputs, strict=True)))
 
         return maps
+
+    def _model(self) -> Any:
+        """The model to compile, read or made when first needed."""
+        if self._converted is None:
+            self._converted, self._folder = converted(
+                self._core, self._network, self._folder
+            )
+        return self._converted
 
     def _compiled_for(self, height: int, width: int, streams: int) -> Any:
         """Model for tiles of one size, compiled when first needed.
@@ -129,7 +159,7 @@ class OpenVINOBackend:
 
     def _compile(self, height: int, width: int, streams: int) -> Any:
         """Compile for tiles of one size, and keep that for the next start."""
-        model = self._converted.clone()
+        model = self._model().clone()
         model.reshape([1, model.input(0).partial_shape[1], height, width])
         options = {**self._options, "NUM_STREAMS": streams}
         compiled = self._core.compile_model(model, "CPU", options)
@@ -160,140 +190,19 @@ class OpenVINOBackend:
         return (self._folder or Path()) / f"{name}{_COMPILED}"
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what OpenVINO raises into an error that another backend can follow."""
+    try:
+        yield
+    except FAILURES as error:
+        raise BackendError(f"OpenVINO cannot run the network ({error}).") from error
+
+
 def _answer(request: Any) -> list[np.ndarray]:
     """Copies of all outputs for one tile, once they are there."""
     request.wait()
     return [np.array(tensor.data) for tensor in request.output_tensors]
-
-
-class _Flat(nn.Module):
-    """A network whose output is one flat tuple."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, tiles: Tensor) -> tuple[Tensor, ...]:
-        logits, certainty, gates = self.network(tiles, maps=True)
-        return (logits, certainty, *gates)
-
-
-def _converted(
-    core: Any, network: nn.Module, weights_hash: str | None
-) -> tuple[Any, Path | None]:
-    """The network as an OpenVINO model, and the folder that it is kept in, if any."""
-    if not weights_hash:
-        return convert(network), None
-    cache = platformdirs.user_cache_path("napari-pmrnet", appauthor=False)
-    folder = cache / "openvino" / _key(weights_hash)
-    with suppress(OSError, RuntimeError):
-        return _read(core, folder), folder
-    model: Any = None
-    try:
-        with alone(folder, f"{folder}: another process converts it", SECONDS):
-            with suppress(OSError, RuntimeError):  # another process has, meanwhile
-                return _read(core, folder), folder
-            logger.debug("converting: %s holds no model", folder)
-            model = convert(network)
-            _keep(model, folder)
-            # Read back, for it differs in the last digit and the next start reads it.
-            return _read(core, folder), folder
-    except (DataError, OSError, RuntimeError) as error:
-        logger.warning(
-            "OpenVINO's model cannot be kept, so every start takes seconds more: %s",
-            error,
-        )
-        return convert(network) if model is None else model, None
-
-
-def _read(core: Any, folder: Path) -> Any:
-    """The model that `_keep` wrote.
-
-    Raises
-    ------
-    OSError, RuntimeError
-        If there is none, or it is not as it was written.
-    """
-    if not _is_whole(folder):
-        raise RuntimeError(f"{folder} is damaged")
-    return core.read_model(folder / _FILE)
-
-
-def _is_whole(folder: Path) -> bool:
-    """Tell whether a converted model is as it was written.
-
-    Raises
-    ------
-    OSError
-        If there is none.
-    """
-    return (folder / _SUM).read_bytes() == _sum(folder)
-
-
-def _sum(folder: Path) -> bytes:
-    """SHA-256 of a converted model, network and weights."""
-    digest = sha256()
-    for name in (_FILE, _WEIGHTS):
-        digest.update((folder / name).read_bytes())
-    return digest.digest()
-
-
-def convert(network: nn.Module) -> Any:
-    """Convert the inference form of a network.
-
-    Returns
-    -------
-    openvino.Model
-        (1, C, h, w) -> logits, certainty and the four gates.
-    """
-    # openvino.convert_model does the same, but reports its use over the network. The
-    # decoder is in no public interface: should a version lack it, make_backend falls
-    # back to PyTorch and says so.
-    frontends = import_module("openvino.frontend")
-    decoders = import_module("openvino.frontend.pytorch.ts_decoder")
-    example = torch.zeros(1, IN_CHANNELS, 8 * STRIDE, 8 * STRIDE)
-    with warnings.catch_warnings(), torch.no_grad():
-        # Tracing is deprecated in favour of torch.export, which takes longer to load
-        # and to run; check_size is constant.
-        warnings.simplefilter("ignore")
-        flat = _Flat(inference_form(network))
-        decoder = decoders.TorchScriptPythonDecoder(
-            torch.jit.trace(flat, example, check_trace=False)
-        )
-        frontend = frontends.FrontEndManager().load_by_framework("pytorch")
-        source = frontend.load(decoder)
-        model = frontend.convert(source)
-    model.reshape([1, IN_CHANNELS, -1, -1])
-    return model
-
-
-def _key(weights_hash: str) -> str:
-    """Name for a conversion: of the weights, the code that made it and OpenVINO."""
-    version = import_module("openvino").__version__
-    digest = sha256(f"{weights_hash} {version}".encode())
-    for path in sorted(Path(network_package.__path__[0]).glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:24]
-
-
-def _keep(model: Any, folder: Path) -> None:
-    """Write a converted model into a folder of its own, whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f"{folder.name}*"):  # damaged, or of a killed one
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-    part = Path(mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
-    try:
-        import_module("openvino").save_model(
-            model, part / _FILE, compress_to_fp16=False
-        )
-        (part / _SUM).write_bytes(_sum(part))
-        for file in part.iterdir():
-            with file.open("rb+") as stream:
-                settle_file(stream)
-        os.replace(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _keep_compiled(path: Path, content: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from napari_pmrnet.segmentation.predict import predict, run_to_end
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 PIXELS_AN_IMAGE = 4000
-NO_OBJECTS = pd.DataFrame({"certainty": [], "iou": []}, dtype=float)
+NO_OBJECTS = pd.DataFrame({"certainty": [], "iou": []}, dtype=float).assign(kept=True)
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,10 @@ class ImageScore:
         connected parts of the truth. None where nothing tells objects apart: of
         classes, and of nuclei where the data set unites them.
     objects : DataFrame
-        ``certainty`` and best ``iou`` with a true nucleus, one row a predicted one.
+        ``certainty`` and best ``iou`` with a true nucleus, one row a predicted one
+        before any is dropped for its certainty, and whether it is ``kept``.
     missed : DataFrame
-        The same of the proposals of `Segmentation.missed`.
+        ``certainty`` and ``iou`` of the proposals of `Segmentation.missed`.
     pixels : DataFrame
         ``certainty``, ``pgrf``, ``entropy`` and ``wrong`` of `PIXELS_AN_IMAGE` pixels
         drawn at random.
@@ -193,8 +194,10 @@ def _objects(
     result: Segmentation, truth: np.ndarray
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Nuclei found, and those that may have been missed, each with its best IoU."""
-    missed = _with_iou(*result.missed(), truth)
-    return _with_iou(result.labels, result.objects, truth), missed
+    every = result.relabel(replace(result.settings, least_certainty=0))
+    objects = _with_iou(every.labels, every.objects, truth)
+    kept = np.isin(every.objects["label"], every.labels[result.labels > 0])
+    return objects.assign(kept=kept), _with_iou(*result.missed(), truth)
 
 
 def _with_iou(

@@ -105,11 +105,12 @@ def certainty_row(scores: Scores) -> dict[str, float]:
     """Scores of how certainty tells right from wrong nuclei and pixels.
 
     A nucleus is right if it matches a true one with IoU >= 0.7 (0.5 for the column that
-    says so); a pixel, if its class is right.
+    says so); a pixel, if its class is right. Nuclei are all those before any is dropped
+    for its certainty, but in the last columns before those of pixels.
     """
     objects = pd.concat([s.objects for s in scores])
     right = objects["iou"].to_numpy() >= RIGHT_IOU
-    certainty = objects["certainty"].to_numpy()
+    certainty, kept = objects["certainty"].to_numpy(), objects["kept"].to_numpy(bool)
     found = wrong_among_least_certain(certainty, right)
     return {
         "objects": len(objects),
@@ -119,6 +120,9 @@ def certainty_row(scores: Scores) -> dict[str, float]:
         "ECE": expected_calibration_error(certainty, right),
         "wrong found in 10 %": found.share,
         "could be found": found.most,
+        "dropped": int((~kept).sum()),
+        "AUROC of kept": auroc(certainty[kept], right[kept]),
+        "ECE of kept": expected_calibration_error(certainty[kept], right[kept]),
         **pixel_row(scores),
     }
 
@@ -260,7 +264,7 @@ def _counts(score: ImageScore) -> dict[str, int]:
     loosest = score.matches[0]
     return {
         "nuclei": loosest.true_positive + loosest.false_negative,
-        "found": len(score.objects),
+        "found": loosest.true_positive + loosest.false_positive,
     }
 
 

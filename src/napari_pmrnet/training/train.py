@@ -346,11 +346,12 @@ def finish(
     whole = model.card.label_kind.sees_whole
     tune = tune_foreground if whole else tune_thresholds
     thresholds = thresholds or tune(cases)
-    settings = replace(Settings(), **thresholds)
+    settings = Settings(**thresholds)
     if whole:
         fitted = {"certainty": fit_pixels(cases)}
     else:
-        cases = [(truth, result.relabel(settings)) for truth, result in cases]
+        every = replace(settings, least_certainty=0)
+        cases = [(truth, result.relabel(every)) for truth, result in cases]
         fitted = fit_certainties(cases)
     model = replace(model, card=model.card.updated(thresholds=thresholds, **fitted))
     scores = evaluate(model, val_set, settings)

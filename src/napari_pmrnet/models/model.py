@@ -24,6 +24,7 @@ from napari_pmrnet.models.backends.eager import Maps, TorchBackend
 from napari_pmrnet.models.card import ModelCard, read_verified
 from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.network import PMRNet
+from napari_pmrnet.settings import Settings
 
 GPU_BATCH = 16
 FLIPS = ((), (2,), (3,), (2, 3))
@@ -257,7 +258,7 @@ def _resize(planes: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def load_model(
-    name: str | Path = "dsb18", device: str = "auto", backend: str = "auto"
+    name: str | Path = Settings.model, device: str = "auto", backend: str = "auto"
 ) -> Model:
     """Load and verify weights.
 

@@ -1,5 +1,6 @@
 """Scores of a model on a data set."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from napari_pmrnet.evaluation.evaluate import (
 )
 from napari_pmrnet.evaluation.instance import match
 from napari_pmrnet.evaluation.semantic import dice
+from napari_pmrnet.evaluation.tables import certainty_row
 from napari_pmrnet.models import Model, load_model
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation import Settings, segment
+from napari_pmrnet.segmentation.objects import FEATURES
 
 
 @pytest.fixture
@@ -109,3 +112,60 @@ def test_the_protocol_gives_classes_at_its_size(
     assert seen.shape == true.shape == (256, 256)
     assert set(np.unique(seen)) <= {0, 1, 2}
     assert (true[:128] == 2).all() and not true[128:].any()
+
+
+def test_specks_are_left_out_of_truth_and_prediction_in_a_second_figure(
+    model: Model, packed: PackedDataset
+) -> None:
+    packed.table["specks_below"] = [400.5, np.nan]
+    settings = Settings(diameter=25, probability_threshold=0.5, min_area=1)
+    first, second = evaluate(model, packed, settings)
+    _, image, truth = next(iter(packed))
+    found = segment(image, settings, model).labels
+    areas = np.bincount(found.ravel())
+    assert np.bincount(truth.ravel())[1:].tolist() == [400] * 4
+    assert first.without_specks is not None
+    left = int((areas[1:] > 400).sum())
+    assert all(
+        (m.true_positive, m.false_negative, m.false_positive) == (0, 0, left)
+        for m in first.without_specks
+    )
+    assert first.matches == match(truth, found, THRESHOLDS)
+    assert second.without_specks is None
+
+
+def test_rows_by_another_column(model: Model, packed: PackedDataset) -> None:
+    packed.table["organ"] = ["bone", np.nan]
+    scores = evaluate(model, packed, Settings(diameter=25), by="organ")
+    assert [s.modality for s in scores] == ["bone", ""]
+    with pytest.raises(DataError, match="no column limb. It has: split, modality"):
+        evaluate(model, packed, by="limb")
+
+
+def test_certainty_is_scored_before_labels_are_dropped_and_after(
+    model: Model, packed: PackedDataset
+) -> None:
+    slopes = dict.fromkeys(FEATURES, 0.0) | {"log_area": 3.0}
+    card = model.card.updated(object_certainty={"intercept": -14.0, **slopes})
+    own = replace(model, card=card)
+    every = Settings(
+        diameter=25, probability_threshold=0.5, min_area=1, least_certainty=0
+    )
+    half = replace(every, least_certainty=0.5)
+    for one, other in zip(
+        evaluate(own, packed, every), evaluate(own, packed, half), strict=True
+    ):
+        kept = one.objects["certainty"] >= 0.5
+        assert one.objects["kept"].all() and 0 < kept.sum() < len(kept)
+        assert other.objects["kept"].tolist() == kept.tolist()
+        for name in ("certainty", "iou"):
+            assert other.objects[name].tolist() == one.objects[name].tolist()
+        assert other.matches is not None and one.matches is not None
+        counts = [
+            m[0].true_positive + m[0].false_positive
+            for m in (one.matches, other.matches)
+        ]
+        assert counts == [len(kept), kept.sum()]
+        assert len(other.missed) == len(one.missed) + (~kept).sum()
+    row = certainty_row(evaluate(own, packed, half))
+    assert row["dropped"] > 0 and row["objects"] > row["dropped"]

@@ -16,6 +16,7 @@ import torch
 
 from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.datasets.joined import WEIGHT
+from napari_pmrnet.datasets.table import MODALITY, SPECKS
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.tables import rows_of
@@ -222,17 +223,10 @@ def training_data(
     triples = _without_specks(check.through(train_set), train_set)
     samples = make_samples(triples, len(train_set), preparing, make)
     check.finish()
-    modalities = _column(train_set, "modality", "all")
+    modalities = _column(train_set, MODALITY, "all")
     weights = _column(train_set, WEIGHT, 1.0)
     validation = [pair(image, labels) for _, image, labels in check.through(val_set)]
     return TrainingData(samples, modalities, weights, validation)
-
-
-SPECKS = "specks_below"
-"""Column with the area, in pixels, below which a nucleus of an image is a speck.
-
-Specks are no nuclei for sure, and not surely none: they take no part in the loss.
-"""
 
 
 def _without_specks(

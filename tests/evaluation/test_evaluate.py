@@ -1,6 +1,5 @@
 """Scores of a model on a data set."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,9 @@ from napari_pmrnet.evaluation.evaluate import (
 )
 from napari_pmrnet.evaluation.instance import match
 from napari_pmrnet.evaluation.semantic import dice
-from napari_pmrnet.evaluation.tables import certainty_row
 from napari_pmrnet.models import Model, load_model
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation import Settings, segment
-from napari_pmrnet.segmentation.objects import FEATURES
 
 
 @pytest.fixture
@@ -140,32 +137,3 @@ def test_rows_by_another_column(model: Model, packed: PackedDataset) -> None:
     assert [s.modality for s in scores] == ["bone", ""]
     with pytest.raises(DataError, match="no column limb. It has: split, modality"):
         evaluate(model, packed, by="limb")
-
-
-def test_certainty_is_scored_before_labels_are_dropped_and_after(
-    model: Model, packed: PackedDataset
-) -> None:
-    slopes = dict.fromkeys(FEATURES, 0.0) | {"log_area": 3.0}
-    card = model.card.updated(object_certainty={"intercept": -14.0, **slopes})
-    own = replace(model, card=card)
-    every = Settings(
-        diameter=25, probability_threshold=0.5, min_area=1, least_certainty=0
-    )
-    half = replace(every, least_certainty=0.5)
-    for one, other in zip(
-        evaluate(own, packed, every), evaluate(own, packed, half), strict=True
-    ):
-        kept = one.objects["certainty"] >= 0.5
-        assert one.objects["kept"].all() and 0 < kept.sum() < len(kept)
-        assert other.objects["kept"].tolist() == kept.tolist()
-        for name in ("certainty", "iou"):
-            assert other.objects[name].tolist() == one.objects[name].tolist()
-        assert other.matches is not None and one.matches is not None
-        counts = [
-            m[0].true_positive + m[0].false_positive
-            for m in (one.matches, other.matches)
-        ]
-        assert counts == [len(kept), kept.sum()]
-        assert len(other.missed) == len(one.missed) + (~kept).sum()
-    row = certainty_row(evaluate(own, packed, half))
-    assert row["dropped"] > 0 and row["objects"] > row["dropped"]

@@ -43,12 +43,14 @@ MADE = {
     "settings": {
         name: value
         for name, value in Settings(device="cpu", seed_threshold=0.45).as_dict().items()
-        if name != "limits"  # which came later
+        if name not in ("limits", "least_certainty")  # which came later
     },
     "weights_hash": WEIGHTS,
     "device": "cpu with PyTorch",
     "diameter": 21.967197988242077,
 }
+AS_BEFORE = Settings(device="cpu", least_certainty=0)
+"""Labels were made when none was dropped for its certainty."""
 NUCLEI, SERIES = 6, 7
 DATE = 1_700_000_000
 """When the images of the batch were last changed, which git does not keep."""
@@ -206,13 +208,15 @@ def test_the_records_of_a_batch(old: Path, tmp_path: Path) -> None:
     permit = Permit(inputs=Inputs(source.path for source in sources))
     for source in sources:
         entry = log.claim(source, permit)
-        key = file_key(source.path, Settings(), WEIGHTS, "t")
+        key = file_key(source.path, Settings(least_certainty=0), WEIGHTS, "t")
         finished = source.path.name != "spoilt.png"
         assert log.is_finished(entry, key) == finished
         assert not log.is_kept(entry, permit)
         other = file_key(source.path, Settings(seed_threshold=0.3), WEIGHTS, "t")
         assert not log.is_finished(entry, other)
-    made = made_from(Settings(), WEIGHTS, "t")
+        dropping = file_key(source.path, Settings(), WEIGHTS, "t")
+        assert not log.is_finished(entry, dropping)
+    made = made_from(Settings(least_certainty=0), WEIGHTS, "t")
     rows = log.rows({log.name(source.path) for source in sources}, made)
     assert [row.nuclei for row in rows] == [NUCLEI, SERIES, None]
     assert [row.planes for row in rows] == [1, 2, None]
@@ -239,7 +243,7 @@ def test_label_tiffs(old: Path) -> None:
     assert series.space.scale == (2.0, 0.25, 0.25) and series.space.unit == "um"
     made = series.metadata["napari_pmrnet"]
     assert made["weights_hash"] == WEIGHTS
-    assert Settings.from_dict(made["settings"]) == Settings(device="cpu")
+    assert Settings.of_record(made["settings"]) == AS_BEFORE
 
 
 def test_labels_of_a_large_image(old: Path) -> None:
@@ -249,7 +253,7 @@ def test_labels_of_a_large_image(old: Path) -> None:
     space, made, *_ = label_tag(path)
     assert space.axes == ("y", "x") and space.scale == (0.25, 0.25)
     assert space.units == ("um", "um") and made.weights_hash == WEIGHTS
-    assert Settings.from_dict(made.settings) == Settings(device="cpu")
+    assert Settings.of_record(made.settings) == AS_BEFORE
     with path.with_suffix(".csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert {int(row["label"]): int(row["area"]) for row in rows} == areas(labels)

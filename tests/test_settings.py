@@ -9,6 +9,13 @@ from napari_pmrnet.models.card import new_card, read_card
 from napari_pmrnet.models.library import find_weights
 
 
+def test_records_from_before_uncertain_nuclei_were_dropped_keep_them() -> None:
+    values = Settings(min_area=3).as_dict()
+    assert Settings.of_record(values) == Settings(min_area=3)
+    del values["least_certainty"]
+    assert Settings.of_record(values) == Settings(min_area=3, least_certainty=0)
+
+
 def test_dictionary_there_and_back() -> None:
     settings = Settings(channel=2, min_area=7)
     values = settings.as_dict() | {"of a later version": 1}

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 LARGEST_MIN_AREA = 100_000
 
-TUNED = ("probability_threshold", "seed_threshold")
-"""Settings that are tuned for every model and kept in its card."""
+TUNED = ("probability_threshold", "seed_threshold", "least_certainty")
+"""Settings that the card of a model may give."""
 
 AUTOMATIC, PERCENTILES, OF_REGION = "automatic", "percentiles", "region"
 LIMITS = {
@@ -127,6 +127,15 @@ class Settings:
         max=0.95,
         step=0.05,
     )
+    least_certainty: float = _setting(
+        0.05,
+        "Least certainty",
+        "Nuclei of which the model is less certain are dropped, and proposed in the "
+        "Review dock instead. 0 keeps all.",
+        min=0.0,
+        max=0.95,
+        step=0.05,
+    )
     min_area: int | None = _setting(
         None,
         "Smallest nucleus",
@@ -195,3 +204,12 @@ class Settings:
         """Settings from a dictionary; names this version does not know are dropped."""
         known = {spec.name for spec in fields(cls)}
         return cls(**{name: v for name, v in values.items() if name in known})
+
+    @classmethod
+    def of_record(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings that labels were made with, as these or a record tell them.
+
+        Those of a version that dropped no uncertain nuclei do not name
+        ``least_certainty``, which is 0 then.
+        """
+        return cls.from_dict({"least_certainty": 0.0, **values})

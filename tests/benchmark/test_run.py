@@ -9,7 +9,7 @@ import torch
 
 from napari_pmrnet.benchmark import files, run
 from napari_pmrnet.benchmark.peers.base import Peer, Timed
-from napari_pmrnet.models.backends import choose
+from napari_pmrnet.models.backends import choose, openvino
 
 
 @pytest.fixture
@@ -20,6 +20,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(files, "COUNT", 2)
     monkeypatch.setattr(choose, "has_openvino", lambda: False)
     monkeypatch.setitem(sys.modules, "openvino", None)
+    openvino._core.cache_clear()
     monkeypatch.setitem(sys.modules, "monai", None)
     for name in ("nets", "nets.basic_unet"):
         monkeypatch.setitem(sys.modules, f"monai.networks.{name}", None)

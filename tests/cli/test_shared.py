@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from napari_pmrnet.cli import shared
 from napari_pmrnet.cli.shared import complain, progress_bar, say, with_settings
 from napari_pmrnet.models.card import new_card
+from napari_pmrnet.models.library import RENAMED
 from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.network import PMRNet
 from napari_pmrnet.settings import TUNED, Settings
@@ -87,6 +88,11 @@ def test_thresholds_of_the_card_give_way_to_those_that_are_given(
     _, settings = command("--model", path, "--seed-threshold", 0.2, "--exclude-border")
     assert (settings.probability_threshold, settings.seed_threshold) == (0.35, 0.2)
     assert settings.exclude_border and settings.model == str(path)
+
+
+def test_a_former_name_of_a_model_is_followed(command, monkeypatch):
+    monkeypatch.setitem(RENAMED, "cells 1.0", "dsb18")
+    assert command("--model", "cells 1.0")[1] == Settings(model="dsb18")
 
 
 @pytest.mark.parametrize("spec", fields(Settings), ids=lambda spec: spec.name)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from napari_pmrnet.datasets.folder import PackedDataset
@@ -292,3 +294,54 @@ def test_real_data_agree_with_their_table():
         assert labels.shape == (row["height"], row["width"])
         assert len(np.unique(labels)) - 1 == row["nuclei"]
         assert (image.ndim == 3) == row["colour"]
+
+
+def test_rows_of_an_unknown_split_are_named_and_not_used(folder, caplog):
+    table = (folder / "split.csv").read_text().replace("b,f,train", "b,f,trian")
+    (folder / "split.csv").write_text(table)
+    data = PackedDataset(folder)
+    assert data.ids == ["a"] and len(data.problems) == 1
+    assert "column split has 'trian' 1 times, which is none of train, val, test" in (
+        caplog.text
+    )
+    with pytest.raises(DataError, match="strict allows none"):
+        PackedDataset(folder, strict=True)
+    # A table with names of its own is asked for them.
+    assert PackedDataset(folder, subset="trian").problems == ()
+    assert PackedDataset(folder, subset=None).problems == ()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    colour=st.booleans(),
+    deep=st.booleans(),
+)
+def test_labels_that_reach_beyond_the_image_are_named(
+    shape, colour, deep, tmp_path_factory
+):
+    place = tmp_path_factory.mktemp("set")
+    for name in ("images", "labels"):
+        (place / name).mkdir()
+    image = np.zeros((8, 7, 3) if colour else (8, 7), np.uint8)
+    if deep and not colour:
+        image = image.astype(np.uint16) + 300
+    Image.fromarray(image).save(place / "images" / "a.png")
+    tifffile.imwrite(place / "labels" / "a.tif", np.full(shape, 65535, np.uint16))
+    (place / "split.csv").write_text("image_id,split\na,train\n")
+    if shape == (8, 7):
+        assert PackedDataset(place).load("a")[1].max() == 65535
+        return
+    with pytest.raises(DataError) as error:
+        PackedDataset(place)
+    words = f"labels/a.tif: has shape {shape}, its image (8, 7). Replace it by labels"
+    assert words in str(error.value).replace(os.sep, "/")
+
+
+def test_a_folder_without_any_labels_names_every_image(folder):
+    for path in (folder / "labels").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match="no usable image is left") as error:
+        PackedDataset(folder)
+    _, *lines = str(error.value).splitlines()
+    assert len(lines) == 2 and all("image without labels" in line for line in lines)

@@ -40,6 +40,7 @@ def test_identifiers_are_text(table: pd.DataFrame) -> None:
         (b"image_id,split\na,train\n,val\n", "has a row without image_id"),
         (b"image_id,split\na,train\na,val\n", "lists a twice"),
         (b"", "cannot be read as a CSV table"),
+        (b"image_id,specks_below\na,60\nb,few\n", "specks_below holds no numbers"),
         (b"image_id\n\xff\xfe\n", "cannot be read as a CSV table"),
     ],
 )

@@ -109,3 +109,31 @@ def test_the_protocol_gives_classes_at_its_size(
     assert seen.shape == true.shape == (256, 256)
     assert set(np.unique(seen)) <= {0, 1, 2}
     assert (true[:128] == 2).all() and not true[128:].any()
+
+
+def test_specks_are_left_out_of_truth_and_prediction_in_a_second_figure(
+    model: Model, packed: PackedDataset
+) -> None:
+    packed.table["specks_below"] = [400.5, np.nan]
+    settings = Settings(diameter=25, probability_threshold=0.5, min_area=1)
+    first, second = evaluate(model, packed, settings)
+    _, image, truth = next(iter(packed))
+    found = segment(image, settings, model).labels
+    areas = np.bincount(found.ravel())
+    assert np.bincount(truth.ravel())[1:].tolist() == [400] * 4
+    assert first.without_specks is not None
+    left = int((areas[1:] > 400).sum())
+    assert all(
+        (m.true_positive, m.false_negative, m.false_positive) == (0, 0, left)
+        for m in first.without_specks
+    )
+    assert first.matches == match(truth, found, THRESHOLDS)
+    assert second.without_specks is None
+
+
+def test_rows_by_another_column(model: Model, packed: PackedDataset) -> None:
+    packed.table["organ"] = ["bone", np.nan]
+    scores = evaluate(model, packed, Settings(diameter=25), by="organ")
+    assert [s.modality for s in scores] == ["bone", ""]
+    with pytest.raises(DataError, match="no column limb. It has: split, modality"):
+        evaluate(model, packed, by="limb")

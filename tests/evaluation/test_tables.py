@@ -11,6 +11,7 @@ from napari_pmrnet.evaluation.tables import (
     CLASS_TITLE,
     DIAGONAL,
     INSTANCE_TITLE,
+    INTERVALS,
     NOT_APPLICABLE,
     ROWS,
     by_modality,
@@ -147,7 +148,7 @@ def test_a_summary_says_where_nothing_tells_objects_apart() -> None:
     assert tables[INSTANCE_TITLE].loc["all", "AP"] == NOT_APPLICABLE
     assert "Certainty" not in tables and CLASS_TITLE not in tables
     tables = summary([nuclei("1", "a"), nuclei("2", "b")])
-    assert set(tables) == set(ROWS)
+    assert set(tables) == {INTERVALS, *ROWS}
     assert list(tables[INSTANCE_TITLE].index) == ["all", "a", "b"]
 
 

@@ -38,6 +38,7 @@ from napari_pmrnet.finetuning.job import (
 )
 from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.models import load_model
+from napari_pmrnet.models.library import RENAMED
 from napari_pmrnet.proofreading.journal import Journal, fingerprint
 from napari_pmrnet.training import trainer
 
@@ -164,6 +165,15 @@ def test_running_out_of_memory_is_said() -> None:
     for error in (MemoryError(), RuntimeError("CUDA out of memory. Tried to")):
         assert "out of memory" in run_module.describe_error(error)
     assert "broke" in run_module.describe_error(RuntimeError("it broke"))
+
+
+def test_a_job_goes_on_under_the_new_name_of_its_model(
+    tmp_path: Path, corrected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RENAMED, "cells 1.0", "dsb18")
+    job = Job.create(tmp_path / "job", corrected, "cells 1.0", QUICK)
+    assert not job.difference(job.corrections(), "dsb18", QUICK)
+    assert "model to begin with" in job.difference(job.corrections(), "mine", QUICK)
 
 
 def test_a_line_that_is_not_whole_is_not_read(tmp_path: Path, corrected) -> None:

@@ -25,7 +25,7 @@ def nuclei(
         dice_native=scores.get("Dice", 0.5),
         seconds=1.25,
         matches=[Match(*counts, iou_sum=0.8 * counts[0])] * len(THRESHOLDS),
-        objects=pd.DataFrame({"certainty": certainty, "iou": iou}),
+        objects=pd.DataFrame({"certainty": certainty, "iou": iou, "kept": True}),
         missed=pd.DataFrame({"certainty": [0.6, 0.2, 0.1], "iou": [0.8, 0.0, 0.9]}),
         pixels=pixels(),
     )

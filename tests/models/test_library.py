@@ -10,14 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pmrnet.errors import WeightsError
-from napari_pmrnet.models import available_models, load_model
+from napari_pmrnet.models import available_models, load_model, shared_model
+from napari_pmrnet.models import library as library_module
 from napari_pmrnet.models.library import (
     LONGEST_NAME,
+    RENAMED,
     SUFFIX,
     check_name,
+    current_name,
     find_weights,
     user_folder,
 )
+from napari_pmrnet.models.user_models import delete_model, rename_model
 
 
 def put(weights: Path, folder: Path, name: str) -> Path:
@@ -102,3 +106,40 @@ def test_whatever_is_allowed_makes_files_that_are_found(
         assert find_weights(name) == path
         with pytest.raises(WeightsError, match="already"):
             check_name(name)
+
+
+@pytest.fixture
+def renamed(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A former name of the shipped model."""
+    monkeypatch.setitem(RENAMED, "cells 1.0", "dsb18")
+    library_module._tell.cache_clear()
+    return "cells 1.0"
+
+
+def test_a_former_name_leads_to_the_model_and_says_so_once(
+    renamed: str, library: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert find_weights(renamed) == find_weights("dsb18")
+    assert load_model(renamed, "cpu").name == "dsb18"
+    assert shared_model(renamed, "cpu") is shared_model("dsb18", "cpu")
+    said = [r.getMessage() for r in caplog.records if "called" in r.getMessage()]
+    assert said == [
+        "The model 'cells 1.0' is called 'dsb18' now; the old name leads to it."
+    ]
+    assert available_models() == ["dsb18"]
+    for change in (lambda: rename_model(renamed, "new"), lambda: delete_model(renamed)):
+        with pytest.raises(WeightsError, match="'dsb18' comes with the package"):
+            change()
+
+
+def test_a_model_of_that_name_in_the_library_goes_first(
+    renamed: str, weights: Path, library: Path
+) -> None:
+    own = put(weights, library, renamed)
+    assert find_weights(renamed) == own
+    assert current_name(renamed) == renamed
+
+
+@given(st.text(max_size=12))
+def test_other_names_and_paths_stay_as_they_are(name: str) -> None:
+    assert current_name(name) == name

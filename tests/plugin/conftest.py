@@ -61,6 +61,7 @@ class Found(FakeSegmentation):
         labels = np.zeros(self.labels.shape, np.int32)
         labels[50:56, 70:76] = 1
         objects = pd.DataFrame({"label": [1], "certainty": [0.6], "area": [36]})
+        objects["dropped"] = False
         return Missed(labels, objects)
 
 

@@ -1,6 +1,8 @@
 """The scripts that train many runs: the tables they print, and that they go on."""
 
 import importlib.util
+import re
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -280,3 +282,59 @@ def test_every_sigma_is_applied_to_every_number_of_photons(
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     few, _, many, _ = (float(row[-5]) for row in rows)
     assert few > 2 * many > 0
+
+
+@pytest.fixture
+def sets(tmp_path: Path, data: Path) -> Path:
+    """A folder with a set that has rows of its own, and one of three magnifications."""
+    parent = tmp_path / "sets"
+    for name in ("dsb18", "bbbc039", "bitdepth_nucseg"):
+        shutil.copytree(data, parent / name)
+    table = pd.read_csv(parent / "dsb18" / "split.csv")
+    table["modality"] = ["f", "c"] * 5
+    table["stardist"] = [*["train"] * 9, "test"]
+    table.to_csv(parent / "dsb18" / "split.csv", index=False)
+    table = pd.read_csv(parent / "bitdepth_nucseg" / "split.csv")
+    names = [f"bone_{'63x_oil' if n % 2 else '20x'}_{n}" for n in range(10)]
+    for kind, ending in (("images", "png"), ("labels", "tif")):
+        for old, new in enumerate(names):
+            folder = parent / "bitdepth_nucseg" / kind
+            (folder / f"{old}.{ending}").rename(folder / f"{new}.{ending}")
+    table["image_id"] = names
+    table.to_csv(parent / "bitdepth_nucseg" / "split.csv", index=False)
+    return parent
+
+
+def test_the_table_of_results_has_a_row_a_set_and_model(
+    sets: Path, weights: Path, load, monkeypatch, capsys
+) -> None:
+    script = load("results_table")
+    words = ("--data", sets, "--device", "cpu")
+    words += ("--model", f"before={weights}", "--model", f"now={weights}")
+    monkeypatch.setattr(sys, "argv", ["results_table", *map(str, words)])
+    script.main()
+    head, _, *lines = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("|")
+    ]
+    assert head[:3] == ["test of", "weights", "images"]
+    assert {"AP0.5 pooled", "AP0.9 per image", "Dice", "AUROC", "ECE"} < set(head)
+    titles = {
+        "DSB18": "2",
+        "DSB18, fluorescence (a, f)": "1",
+        "DSB18, stained and other (b-e)": "1",
+        "StarDist's 50": "1",
+        "BBBC039": "2",
+        "BBBC039 without specks": "2",
+        "mouse sections, 20x": "1",
+        "mouse sections, 63x oil": "1",
+    }
+    rows = [(title, name) for title in titles for name in ("before", "now")]
+    assert [(line[0], line[1]) for line in lines] == rows
+    assert [line[2] for line in lines] == [titles[line[0]] for line in lines]
+    for one, other in zip(lines[::2], lines[1::2], strict=True):
+        assert one[2:] == other[2:]
+    dice = lines[0][head.index("Dice")]
+    assert re.fullmatch(r"0\.\d{3} \(0\.\d{3}-0\.\d{3}\)", dice)
+    assert lines[10][head.index("Dice")] == "-"

@@ -39,6 +39,7 @@ def found(labels: np.ndarray, truth: np.ndarray) -> SimpleNamespace:
     missed = np.where(truth == 4, 1, 0).astype(np.int32)
     missed[5:9, 70:74] = 2
     table = pd.DataFrame({"label": [1, 2], "certainty": [0.7, 0.1], "area": [440, 16]})
+    table["dropped"] = False
     maps = {
         "certainty": certainty,
         "boundary": find_boundaries(truth).astype(np.float32),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from napari_pmrnet.io.images import open_image
 from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.segmentation import blocks
+from napari_pmrnet.segmentation.objects import FEATURES
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import grid_for
 
@@ -283,3 +285,47 @@ def test_a_large_image_goes_on_when_there_is_room_again(disk: Path, room: int) -
     )
     result = labelled(plane, disk / "out.zarr", PLAIN, Reader(), block=100)
     assert same_partition(open_label_zarr(result.labels, "r")[...], truth)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    block=st.integers(48, 200),
+    share=st.floats(0, 1),
+    stopped=st.booleans(),
+)
+def test_uncertain_nuclei_are_dropped_as_in_memory(
+    seed: int, block: int, share: float, stopped: bool, tmp_path_factory: Any
+) -> None:
+    image = drawn(discs((180, 230), seed, (4, 14)))
+    reader, slopes = Reader(), dict.fromkeys(FEATURES, 0.0)
+    slopes |= {"relative_size": 2.0, "log_elongation": 5.0}
+    reader.card = reader.card.updated(object_certainty={"intercept": 0.1, **slopes})
+    plane = Plane([image])
+    plane.limits = 0.0, 255.0
+    every = segment(plane, replace(PLAIN, least_certainty=0), reader)
+    least = np.quantile(every.objects["certainty"], 0.95 * share, method="midpoint")
+    chosen = replace(PLAIN, least_certainty=min(0.95, float(least) + 1e-5))
+    expected = segment(plane, chosen, reader)
+    folder = tmp_path_factory.mktemp("large")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "MARGIN", 32)
+        if stopped:
+            # What was begun to drop fewer goes on: blocks do not depend on it.
+            every_steps = labelling(
+                plane, folder / "out.zarr", PLAIN, Reader(), block=block
+            )
+            list(islice(every_steps, 3))
+            every_steps.close()
+        result = labelled(plane, folder / "out.zarr", chosen, reader, block=block)
+    labels = open_label_zarr(result.labels, "r")[...]
+    assert same_partition(labels, expected.labels)
+    assert result.objects["label"].tolist() == list(range(1, labels.max() + 1))
+    np.testing.assert_allclose(
+        np.sort(result.objects["certainty"]),
+        np.sort(expected.objects["certainty"]),
+        atol=1e-5,
+    )
+    np.testing.assert_array_equal(
+        result.objects["area"], np.bincount(labels.ravel())[1:]
+    )

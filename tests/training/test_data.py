@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lesion_images import lesion
 
@@ -130,3 +130,36 @@ def test_stains_change_in_bright_field_alone_and_crops_stay() -> None:
         assert torch.equal(target, same)
         assert torch.equal(before, after) != changes
         assert after.min() >= 0 and after.max() <= 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 40),
+            st.integers(1, 300),
+            st.sampled_from(["grey", "colour", "deep"]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 99),
+)
+def test_crops_of_grey_and_colour_and_of_images_smaller_than_a_crop(
+    images: list[tuple[int, int, str, bool]], seed: int
+) -> None:
+    rng, samples = np.random.default_rng(seed), []
+    for height, width, kind, blank in images:
+        shape = (height, width, 3) if kind == "colour" else (height, width)
+        top, kept = (60_000, np.uint16) if kind == "deep" else (255, np.uint8)
+        image = np.full(shape, 7) if blank else rng.integers(0, top, shape)
+        labels = np.zeros((height, width), np.int32)
+        labels[: height // 2 + 1, : width // 2 + 1] = 65535
+        samples.append(make_sample(image.astype(kept), labels))
+    how = Augmentation(stain=0.5)
+    source = CropSource(samples, np.full(len(samples), 1 / len(samples)), how, seed)
+    crops, target = source.batch(0, 4, 64)
+    assert crops.shape == (4, 3, 64, 64) and target.shape[2:] == (64, 64)
+    assert bool(torch.isfinite(crops).all() and torch.isfinite(target).all())
+    assert float(crops.min()) >= 0 and float(crops.max()) <= 1

@@ -102,6 +102,8 @@ def made_from(
         del made[name]
     if settings.limits == Settings.limits:  # not in the records of version 0.1
         del made["limits"]
+    if not settings.least_certainty:  # nor in those of later ones
+        del made["least_certainty"]
     key = {"settings": made, "weights": weights_hash}
     # What is not asked for is left out, as in the records of version 0.1.
     key |= {} if link is None else {"link": link}

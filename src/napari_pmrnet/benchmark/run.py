@@ -53,7 +53,7 @@ class TimedModel(Model):
 
 
 def run_benchmark(
-    name: str | Path = "dsb18",
+    name: str | Path = Settings.model,
     device: str = "auto",
     rounds: int = 7,
     say: Callable[[str], None] = lambda _: None,

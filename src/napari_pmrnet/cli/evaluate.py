@@ -22,6 +22,7 @@ from napari_pmrnet.cli.shared import (
     say,
     with_settings,
 )
+from napari_pmrnet.datasets.table import MODALITY
 from napari_pmrnet.settings import Settings
 
 
@@ -37,12 +38,17 @@ def evaluate(
     split: Split = None,
     column: Column = "split",
     subset: Annotated[str, typer.Option(help="Value of that column.")] = "test",
+    by: Annotated[
+        str,
+        typer.Option(help="Column of the split table whose values get a row each."),
+    ] = MODALITY,
     strict: Strict = False,
     overwrite: Overwrite = False,
     settings: Settings,
 ) -> None:
     """Score a model: foreground, nuclei and certainty, overall, by set and modality."""
     from napari_pmrnet.evaluation import evaluate as scoring
+    from napari_pmrnet.evaluation.intervals import with_intervals
     from napari_pmrnet.evaluation.tables import summary
     from napari_pmrnet.models import load_model
     from napari_pmrnet.research.registry import open_datasets
@@ -66,7 +72,11 @@ def evaluate(
     with progress_bar() as bar:
         task = bar.add_task(f"{column} = {subset}", total=len(opened.ids))
         scores = scoring.evaluate(
-            model, opened, settings, lambda done, _: bar.update(task, completed=done)
+            model,
+            opened,
+            settings,
+            lambda done, _: bar.update(task, completed=done),
+            by,
         )
     conditions = {
         "weights": f"{model.name} {model.card.sha256[:12]}",
@@ -80,7 +90,7 @@ def evaluate(
     tables = summary(scores)
     for title, table in tables.items():
         say(f"\n{title}", "bold")
-        say(table.T.round(3).to_string())
+        say(with_intervals(table).T.round(3).to_string())
     if output is not None:
         from napari_pmrnet.evaluation.report import write_report
 
@@ -91,7 +101,9 @@ def evaluate(
 
 
 def benchmark(
-    model: Annotated[str, typer.Option(help="Name or .safetensors file.")] = "dsb18",
+    model: Annotated[
+        str, typer.Option(help="Name or .safetensors file.")
+    ] = Settings.model,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     rounds: Annotated[int, typer.Option(help="Turns a candidate takes.", min=1)] = 7,
     peers: Annotated[

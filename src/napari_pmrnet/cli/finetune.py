@@ -10,6 +10,7 @@ import typer
 
 from napari_pmrnet.cli.shared import say
 from napari_pmrnet.errors import DataError, PMRNetError
+from napari_pmrnet.settings import Settings
 
 
 def finetune(
@@ -30,7 +31,7 @@ def finetune(
     ] = None,
     start_from: Annotated[
         str, typer.Option(help="Model to begin with.", metavar="MODEL")
-    ] = "dsb18",
+    ] = Settings.model,
     minutes: Annotated[
         float, typer.Option(help="What the training may take.", min=0.05)
     ] = 1.5,

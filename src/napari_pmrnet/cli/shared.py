@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from napari_pmrnet.models.card import read_card
-from napari_pmrnet.models.library import find_weights
+from napari_pmrnet.models.library import current_name, find_weights
 from napari_pmrnet.settings import TUNED, Settings
 
 console = Console(soft_wrap=True, emoji=False)
@@ -91,6 +91,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**arguments: Any) -> None:
         values = {name: arguments.pop(name) for name in options}
+        values["model"] = current_name(values["model"])
         given = {k: v for k, v in values.items() if k not in TUNED or v is not None}
         card = read_card(find_weights(values["model"]))
         try:

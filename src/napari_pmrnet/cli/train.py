@@ -18,6 +18,7 @@ from napari_pmrnet.cli.shared import (
     progress_bar,
     say,
 )
+from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.training.trainer import EpochReport
@@ -76,7 +77,8 @@ def train(
     start_from: Annotated[
         str | None,
         typer.Option(
-            help="Begin with these weights (dsb18, or a file) instead of random ones.",
+            help=f"Begin with these weights ({Settings.model}, or a file) instead of "
+            "random ones.",
             metavar="MODEL",
         ),
     ] = None,

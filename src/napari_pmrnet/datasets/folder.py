@@ -19,6 +19,7 @@ from napari_pmrnet.datasets.table import (
     drop_modality,
     keep_subset,
     read_split_table,
+    unknown_subsets,
 )
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.label_numbers import check_labels
@@ -88,7 +89,8 @@ class PackedDataset(OpenedDataset):
         self.table = keep_subset(whole, self.source, column, subset)
         if without is not None:
             self.table = drop_modality(self.table, whole, self.source, without)
-        self._check(whole.index, strict)
+        unknown = unknown_subsets(whole, self.source, column, subset)
+        self._check(whole.index, strict, unknown)
 
     def image_path(self, image_id: str) -> Path:
         """Path of the image of `image_id`."""
@@ -128,10 +130,13 @@ class PackedDataset(OpenedDataset):
             "the columns image_id and split."
         )
 
-    def _check(self, listed: pd.Index, strict: bool) -> None:
-        """Find every problem, leave out the rows at fault, and log or refuse."""
+    def _check(self, listed: pd.Index, strict: bool, unknown: list[str]) -> None:
+        """Find every problem, leave out the rows at fault, and log or refuse.
+
+        `unknown` are lines on rows of no subset.
+        """
         faulty: list[str] = []
-        faults: list[str] = []
+        faults = list(unknown)
         empty: list[str] = []
         for image_id in self.ids:
             found, nuclei = self._check_row(image_id)

@@ -5,8 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from napari_pmrnet.errors import DataError
+
+SPLITS = ("train", "val", "test")
+MODALITY = "modality"
+"""Column with the kind of imaging."""
+SPECKS = "specks_below"
+"""Column with the area, in pixels, below which a nucleus of an image is a speck.
+
+Specks are no nuclei for sure, and not surely none: they take no part in the loss, and
+scores are given with and without them.
+"""
 
 
 def read_split_table(path: Path) -> pd.DataFrame:
@@ -24,7 +35,8 @@ def read_split_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If it is no such table, or an identifier is missing or there twice.
+        If it is no such table, an identifier is missing or there twice, or `SPECKS` are
+        not told by numbers.
     """
     try:
         table = pd.read_csv(path, dtype={"image_id": str})
@@ -38,6 +50,10 @@ def read_split_table(path: Path) -> pd.DataFrame:
     if table.index.has_duplicates:
         twice = table.index[table.index.duplicated()][0]
         raise DataError(f"{path}: lists {twice} twice. Remove one of the rows.")
+    if SPECKS in table and not is_numeric_dtype(table[SPECKS]):
+        raise DataError(
+            f"{path}: column {SPECKS} holds no numbers. Give areas in pixels."
+        )
     return table
 
 
@@ -89,6 +105,25 @@ def keep_subset(
     return table.loc[values.astype(str).isin(wanted)]
 
 
+def unknown_subsets(
+    table: pd.DataFrame,
+    source: str | Path,
+    column: str,
+    subset: str | tuple[str, ...] | None,
+) -> list[str]:
+    """Lines on values that are none of `SPLITS`, where some of these are asked for."""
+    wanted = (subset,) if isinstance(subset, str) else subset
+    if wanted is None or not set(wanted) <= set(SPLITS):
+        return []
+    values = column_of(table, source, column).dropna().astype(str)
+    others = values[~values.isin(SPLITS)].value_counts()
+    return [
+        f"{source}: column {column} has '{value}' {number} times, which is none of "
+        f"{', '.join(SPLITS)}. These images are not used."
+        for value, number in others.items()
+    ]
+
+
 def drop_modality(
     kept: pd.DataFrame, whole: pd.DataFrame, source: str | Path, modality: str
 ) -> pd.DataFrame:
@@ -99,8 +134,8 @@ def drop_modality(
     DataError
         If the table knows no such modality, or no other row is left.
     """
-    _require_value(column_of(whole, source, "modality"), source, modality)
-    left = kept.loc[kept["modality"].astype(str) != modality]
+    _require_value(column_of(whole, source, MODALITY), source, modality)
+    left = kept.loc[kept[MODALITY].astype(str) != modality]
     if left.empty:
         raise DataError(
             f"{source}: without modality {modality} no row is left. Leave out another."

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 
 import numpy as np
 import pandas as pd
 
 from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.datasets.joined import SET
+from napari_pmrnet.datasets.table import MODALITY, SPECKS, column_of
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.certainty import entropy
 from napari_pmrnet.evaluation.instance import Match, best_iou, causes_of_misses, match
@@ -19,16 +21,17 @@ from napari_pmrnet.evaluation.semantic import (
     protocol_labels,
     semantic_scores,
 )
+from napari_pmrnet.io.label_numbers import number_labels
 from napari_pmrnet.models.label_kind import LabelKind, classes_of, true_classes
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation import Segmentation, Settings, segment
 from napari_pmrnet.segmentation.diameter import choose_scale
-from napari_pmrnet.segmentation.flow_labels import components
+from napari_pmrnet.segmentation.flow_labels import components, drop_small
 from napari_pmrnet.segmentation.predict import predict, run_to_end
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 PIXELS_AN_IMAGE = 4000
-NO_OBJECTS = pd.DataFrame({"certainty": [], "iou": []}, dtype=float)
+NO_OBJECTS = pd.DataFrame({"certainty": [], "iou": []}, dtype=float).assign(kept=True)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class ImageScore:
     Attributes
     ----------
     image_id, modality : str
+        The modality, or what was asked for in its place.
     kind : LabelKind
     semantic : dict
         `semantic_scores` at 256 x 256.
@@ -50,9 +54,10 @@ class ImageScore:
         connected parts of the truth. None where nothing tells objects apart: of
         classes, and of nuclei where the data set unites them.
     objects : DataFrame
-        ``certainty`` and best ``iou`` with a true nucleus, one row a predicted one.
+        ``certainty`` and best ``iou`` with a true nucleus, one row a predicted one
+        before any is dropped for its certainty, and whether it is ``kept``.
     missed : DataFrame
-        The same of the proposals of `Segmentation.missed`.
+        ``certainty`` and ``iou`` of the proposals of `Segmentation.missed`.
     pixels : DataFrame
         ``certainty``, ``pgrf``, ``entropy`` and ``wrong`` of `PIXELS_AN_IMAGE` pixels
         drawn at random.
@@ -64,6 +69,9 @@ class ImageScore:
         `causes_of_misses`; empty where nothing tells objects apart.
     dataset : str
         Name of the data set, of several.
+    without_specks : list of Match, or None
+        `matches` without what is smaller than the table's `SPECKS` of the image, among
+        the true and among the found; None where it says nothing of specks.
     """
 
     image_id: str
@@ -80,6 +88,7 @@ class ImageScore:
     by_class: dict[str, dict[str, float]] = field(default_factory=dict)
     misses: dict[str, int] = field(default_factory=dict)
     dataset: str = ""
+    without_specks: list[Match] | None = None
 
 
 def evaluate(
@@ -87,6 +96,7 @@ def evaluate(
     dataset: OpenedDataset,
     settings: Settings | None = None,
     progress: Callable[[int, int], None] | None = None,
+    by: str = MODALITY,
 ) -> list[ImageScore]:
     """Score every image of a data set.
 
@@ -98,12 +108,22 @@ def evaluate(
         By default those that users start with.
     progress : callable, optional
         Called with the images done and their number.
+    by : str
+        Column of the data set's table that takes the place of the modality.
 
     Returns
     -------
     list of ImageScore
         One entry an image, in the order of the data set.
+
+    Raises
+    ------
+    DataError
+        If the table has no such column, or labels are of other classes than the model
+        knows.
     """
+    if by != MODALITY:
+        column_of(dataset.table, dataset.source, by)
     settings, scores = settings or Settings(), []
     rng, kind = np.random.default_rng(0), model.card.label_kind
     names = model.card.classes
@@ -125,7 +145,7 @@ def evaluate(
         scores.append(
             ImageScore(
                 image_id,
-                _known(dataset, image_id, "modality"),
+                _known(dataset, image_id, by),
                 semantic_scores(seen > 0, true > 0),
                 dice(foreground, truth > 0),
                 result.seconds,
@@ -137,6 +157,9 @@ def evaluate(
                 class_scores(true, seen, names),
                 causes_of_misses(truth, result.labels) if apart else {},
                 _known(dataset, image_id, SET),
+                _without_specks(truth, result.labels, _known(dataset, image_id, SPECKS))
+                if apart
+                else None,
             )
         )
         if progress is not None:
@@ -148,6 +171,17 @@ def _known(dataset: OpenedDataset, image_id: str, column: str) -> str:
     """What the table tells of an image; empty where it does not."""
     known = dataset.table.loc[image_id].get(column)
     return "" if pd.isna(known) else str(known)
+
+
+def _without_specks(
+    truth: np.ndarray, labels: np.ndarray, area: str
+) -> list[Match] | None:
+    """Matches without labels of fewer pixels than the table tells; None: nothing."""
+    least = ceil(float(area or 0))
+    if least <= 0:
+        return None
+    pair = (drop_small(number_labels(a)[0], least) for a in (truth, labels))
+    return match(*pair, THRESHOLDS)
 
 
 def class_dice(
@@ -193,8 +227,10 @@ def _objects(
     result: Segmentation, truth: np.ndarray
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Nuclei found, and those that may have been missed, each with its best IoU."""
-    missed = _with_iou(*result.missed(), truth)
-    return _with_iou(result.labels, result.objects, truth), missed
+    every = result.relabel(replace(result.settings, least_certainty=0))
+    objects = _with_iou(every.labels, every.objects, truth)
+    kept = np.isin(every.objects["label"], every.labels[result.labels > 0])
+    return objects.assign(kept=kept), _with_iou(*result.missed(), truth)
 
 
 def _with_iou(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.datasets.base import OpenedDataset
+from napari_pmrnet.evaluation.intervals import with_intervals
 from napari_pmrnet.evaluation.plots import (
     plot_precision,
     plot_reliability,
@@ -128,7 +129,7 @@ def _as_markdown(
     columns += [ranking] if instances else []
     plots = "![AP against IoU](precision.png) ![Reliability](reliability.png)"
     for title, table in tables.items():
-        lines += ["", f"## {title}", "", markdown_table(table.rename_axis("images of"))]
+        lines += ["", f"## {title}", "", _table(table)]
     lines += [
         "",
         "Ratios of nothing to nothing are 1. Distances, in pixels at 256 x 256, are 0",
@@ -143,6 +144,11 @@ def _as_markdown(
         "",
     ]
     return "\n".join(lines)
+
+
+def _table(table: pd.DataFrame) -> str:
+    """One of the tables of a `summary`."""
+    return markdown_table(with_intervals(table).rename_axis("images of"))
 
 
 def markdown_table(table: pd.DataFrame) -> str:

@@ -14,11 +14,11 @@ from napari_pmrnet.evaluation.certainty import (
 )
 from napari_pmrnet.evaluation.evaluate import THRESHOLDS, ImageScore
 from napari_pmrnet.evaluation.instance import CAUSES, Match, average_precision
+from napari_pmrnet.evaluation.intervals import MAIN_THRESHOLDS, interval_row
 from napari_pmrnet.evaluation.semantic import PROTOCOL_SIZE
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
 
-MAIN_THRESHOLDS = (0.5, 0.75, 0.9)
 DIAGONAL = float(np.hypot(PROTOCOL_SIZE, PROTOCOL_SIZE))
 
 Scores = list[ImageScore]
@@ -63,15 +63,16 @@ def instance_row(scores: Scores) -> dict[str, float]:
     """AP at IoU 0.5, 0.75 and 0.9 and over 0.5-0.95; F1, PQ and misses at 0.5.
 
     Each pooled over the nuclei, AP also as the mean of the images. Misses are counted
-    by `CAUSES`.
+    by `CAUSES`. Where the data set says what specks are, AP once more without them.
     """
     row: dict[str, float] = {"images": len(scores)}
     matches = matches_of(scores)
     columns = zip(*matches, strict=True)
     precision = dict(zip(THRESHOLDS, map(average_precision, columns), strict=True))
-    for threshold in MAIN_THRESHOLDS:
-        pooled, mean = precision[threshold]
-        row |= {f"AP{threshold} pooled": pooled, f"AP{threshold} per image": mean}
+    row |= _main_precision(matches)
+    if any(s.without_specks for s in scores):
+        firm = [s.without_specks or s.matches for s in scores if s.matches is not None]
+        row |= _main_precision(firm, " without specks")
     pooled, mean = np.mean(list(precision.values()), axis=0)
     total = sum((each[0] for each in matches), Match(0, 0, 0))
     return row | {
@@ -81,6 +82,17 @@ def instance_row(scores: Scores) -> dict[str, float]:
         "PQ": total.panoptic_quality,
         **{cause: sum(s.misses.get(cause, 0) for s in scores) for cause in CAUSES},
     }
+
+
+def _main_precision(matches: list[list[Match]], which: str = "") -> dict[str, float]:
+    """AP at each of `MAIN_THRESHOLDS`, pooled and per image."""
+    row = {}
+    for threshold in MAIN_THRESHOLDS:
+        place = THRESHOLDS.index(threshold)
+        pooled, mean = average_precision(each[place] for each in matches)
+        row[f"AP{threshold} pooled{which}"] = pooled
+        row[f"AP{threshold} per image{which}"] = mean
+    return row
 
 
 def class_row(scores: Scores) -> dict[str, float]:
@@ -105,11 +117,12 @@ def certainty_row(scores: Scores) -> dict[str, float]:
     """Scores of how certainty tells right from wrong nuclei and pixels.
 
     A nucleus is right if it matches a true one with IoU >= 0.7 (0.5 for the column that
-    says so); a pixel, if its class is right.
+    says so); a pixel, if its class is right. Nuclei are all those before any is dropped
+    for its certainty, but in the last columns before those of pixels.
     """
     objects = pd.concat([s.objects for s in scores])
     right = objects["iou"].to_numpy() >= RIGHT_IOU
-    certainty = objects["certainty"].to_numpy()
+    certainty, kept = objects["certainty"].to_numpy(), objects["kept"].to_numpy(bool)
     found = wrong_among_least_certain(certainty, right)
     return {
         "objects": len(objects),
@@ -119,6 +132,9 @@ def certainty_row(scores: Scores) -> dict[str, float]:
         "ECE": expected_calibration_error(certainty, right),
         "wrong found in 10 %": found.share,
         "could be found": found.most,
+        "dropped": int((~kept).sum()),
+        "AUROC of kept": auroc(certainty[kept], right[kept]),
+        "ECE of kept": expected_calibration_error(certainty[kept], right[kept]),
         **pixel_row(scores),
     }
 
@@ -148,6 +164,7 @@ def missed_row(scores: Scores) -> dict[str, float]:
     return row
 
 
+INTERVALS = "Main figures (95 % intervals by bootstrap over images)"
 CLASS_TITLE = "Classes (256 x 256)"
 PIXELS, INSTANCE_TITLE = "Certainty of pixels", "Instances (native size)"
 ROWS = {
@@ -194,7 +211,8 @@ def has_objects(scores: Scores) -> bool:
 
 def summary(scores: Scores) -> dict[str, pd.DataFrame]:
     """All tables by title, each overall and by modality; of classes one by class."""
-    tables = {title: by_modality(scores, row) for title, row in rows_of(scores).items()}
+    rows = {INTERVALS: interval_row, **rows_of(scores)}
+    tables = {title: by_modality(scores, row) for title, row in rows.items()}
     if not has_objects(scores):
         tables[INSTANCE_TITLE] = pd.DataFrame({"AP": [NOT_APPLICABLE]}, index=["all"])
     by_class = class_table(scores)
@@ -260,7 +278,7 @@ def _counts(score: ImageScore) -> dict[str, int]:
     loosest = score.matches[0]
     return {
         "nuclei": loosest.true_positive + loosest.false_negative,
-        "found": len(score.objects),
+        "found": loosest.true_positive + loosest.false_positive,
     }
 
 

@@ -25,6 +25,7 @@ from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.io.alone import alone
 from napari_pmrnet.io.json_lines import JsonLines
 from napari_pmrnet.io.write import replace_file, unwritable
+from napari_pmrnet.models.library import current_name
 from napari_pmrnet.settings import AUTOMATIC
 
 ABOUT, LOG, WEIGHTS, CHECKPOINT, LOCK = (
@@ -262,7 +263,10 @@ class Job:
         """
         pairs = {
             "images or labels": (digest_of(self.corrections()), digest_of(corrections)),
-            "model to begin with": (self.about["model"], model),
+            "model to begin with": (
+                current_name(self.about["model"]),
+                current_name(model),
+            ),
             "settings": (self.settings, settings),
         }
         return " and ".join(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.models.card import card_path
 from napari_pmrnet.models.library import available_models, find_weights
+from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.models.model import Model
@@ -19,7 +20,7 @@ _last: dict[tuple[Any, ...], Model] = {}
 
 
 def load_model(
-    name: str | Path = "dsb18", device: str = "auto", backend: str = "auto"
+    name: str | Path = Settings.model, device: str = "auto", backend: str = "auto"
 ) -> Model:
     """Load and verify weights; see `napari_pmrnet.models.model.load_model`."""
     from napari_pmrnet.models.model import load_model as load
@@ -27,7 +28,7 @@ def load_model(
     return load(name, device, backend)
 
 
-def shared_model(name: str | Path = "dsb18", device: str = "auto") -> Model:
+def shared_model(name: str | Path = Settings.model, device: str = "auto") -> Model:
     """The model of the last call if it is asked for again, else as `load_model`.
 
     Loading and compiling takes a second, which whoever segments one image after the

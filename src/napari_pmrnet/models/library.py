@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import unicodedata
+from functools import cache
 from pathlib import Path
 
 import platformdirs
 
 from napari_pmrnet.errors import WeightsError
 
+logger = logging.getLogger(__name__)
+
 SHIPPED = Path(__file__).parent
+RENAMED: dict[str, str] = {}
+"""Former names of models that come with the package, and what they are called now."""
 SUFFIX = ".safetensors"
 LONGEST_NAME = 64
 _MOST_BYTES = 200
@@ -47,8 +53,27 @@ def available_models() -> list[str]:
     return [*shipped_models(), *user_models()]
 
 
+def current_name(name: str) -> str:
+    """Name that a model has now, by the name in settings, a record or a script.
+
+    A former name of a shipped model leads to it, which is said once a run, unless a
+    model of the user has that name. Any other name, and a path, stays as it is.
+    """
+    if name not in RENAMED or name in available_models():
+        return name
+    _tell(name, RENAMED[name])
+    return RENAMED[name]
+
+
+@cache
+def _tell(former: str, now: str) -> None:
+    logger.warning(
+        f"The model '{former}' is called '{now}' now; the old name leads to it."
+    )
+
+
 def find_weights(name: str | Path) -> Path:
-    """Path of the weights of a model, by its name, or of a file.
+    """Path of the weights of a model, by its name now or before, or of a file.
 
     Raises
     ------
@@ -61,6 +86,7 @@ def find_weights(name: str | Path) -> Path:
         if not path.is_file():
             raise WeightsError(f"{path} does not exist. Choose another model file.")
         return path
+    text = current_name(text)
     for folder, names in ((SHIPPED, shipped_models()), (user_folder(), user_models())):
         if text in names:
             return folder / f"{text}{SUFFIX}"

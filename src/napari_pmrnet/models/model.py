@@ -24,6 +24,7 @@ from napari_pmrnet.models.backends.choose import (
 from napari_pmrnet.models.backends.devices import channels_last, choose_device
 from napari_pmrnet.models.card import ModelCard, read_verified
 from napari_pmrnet.models.library import find_weights
+from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -312,7 +313,7 @@ def flow_channels(
 
 
 def load_model(
-    name: str | Path = "dsb18", device: str = "auto", backend: str = "auto"
+    name: str | Path = Settings.model, device: str = "auto", backend: str = "auto"
 ) -> Model:
     """Load and verify weights.
 

@@ -18,6 +18,7 @@ from napari_pmrnet.models.importing import Incoming, read_model
 from napari_pmrnet.models.library import (
     SUFFIX,
     check_name,
+    current_name,
     find_weights,
     place_for,
     shipped_models,
@@ -145,6 +146,7 @@ def own_weights(name: str) -> Path:
     WeightsError
         If there is no such model, or it comes with the package.
     """
+    name = current_name(name)
     if name in shipped_models():
         raise WeightsError(
             f"'{name}' comes with the package: it can be neither renamed nor deleted."

@@ -55,6 +55,9 @@ class Nuclei:
         ``object_certainty`` of the model card.
     image : ndarray, shape (H, W), optional
         For the mean intensity, else missing.
+    dropped : ndarray of int, shape (H, W), optional
+        Labels that were found too and dropped as too uncertain: certainty is measured
+        among all.
 
     Attributes
     ----------
@@ -69,6 +72,7 @@ class Nuclei:
     flows: np.ndarray | None = None
     calibration: Mapping[str, float] | None = None
     image: np.ndarray | None = None
+    dropped: np.ndarray | None = None
     table: pd.DataFrame = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +83,11 @@ class Nuclei:
                     f"{array.shape}. Choose the image the labels were made from."
                 )
         labelled = np.asarray(self.labels) > 0
+        self._dropped_areas = np.zeros(0)
+        if self.dropped is not None:
+            labelled |= self.dropped > 0
+            areas = np.bincount(self.dropped.ravel())[1:]
+            self._dropped_areas = areas[areas > 0]
         known = "certainty" in self.maps and labelled.any()
         self._mean_certainty = (
             float(self.maps["certainty"][labelled].mean()) if known else 0.0
@@ -182,11 +191,17 @@ class Nuclei:
             return describe_objects(numbered, {"certainty": blank})
         maps = {name: m[part] for name, m in self.maps.items()}
         flows = None if self.flows is None else self.flows[:, *part]
-        return describe_objects(numbered, maps, flows, self.calibration, whole)
+        count = int(numbered.max(initial=0))
+        if self.dropped is not None:
+            rest, _ = number_labels(np.where(numbered > 0, 0, self.dropped[part]))
+            numbered = np.where(rest > 0, rest + count, numbered)
+        rows = describe_objects(numbered, maps, flows, self.calibration, whole)
+        return rows.iloc[:count].copy()
 
     def _whole(self, part: Box) -> ImageContext:
         """Facts of the whole image that a part of it needs."""
-        log_area = np.median(np.log(self.table["area"])) if len(self.table) else 0.0
+        areas = np.concatenate([self.table["area"].to_numpy(), self._dropped_areas])
+        log_area = np.median(np.log(areas)) if len(areas) else 0.0
         origin = part[0].start, part[1].start
         return ImageContext(
             origin, self.labels.shape, float(log_area), self._mean_certainty

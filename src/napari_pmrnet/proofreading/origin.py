@@ -48,6 +48,16 @@ class Origin:
         card = found.model.card
         return cls(found.labels, found.maps, found.flows, card, found.missed())
 
+    def dropped(self) -> np.ndarray | None:
+        """Labels (H, W) that were dropped as too uncertain, 0 elsewhere; None: none."""
+        if self.missed is None:
+            return None
+        proposed = self.missed.objects
+        numbers = proposed.loc[proposed["dropped"].to_numpy(bool), "label"]
+        if numbers.empty:
+            return None
+        return np.where(np.isin(self.missed.labels, numbers), self.missed.labels, 0)
+
     def suggestions(self) -> Suggestions | None:
         """Merges and splits; None where the model says nothing of them."""
         if self.flows is None or self.card is None:
@@ -89,6 +99,12 @@ def begin_review(
         return Review(Nuclei(labels, np.array(labels), image=image))
     calibration = None if origin.card is None else origin.card.object_certainty
     nuclei = Nuclei(
-        labels, origin.labels, origin.maps, origin.flows, calibration, image
+        labels,
+        origin.labels,
+        origin.maps,
+        origin.flows,
+        calibration,
+        image,
+        origin.dropped(),
     )
     return Review(nuclei, origin.missed, origin.suggestions())

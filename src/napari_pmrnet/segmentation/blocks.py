@@ -358,13 +358,17 @@ class Stitcher:
             The columns of `describe_objects`.
         """
         objects = self._image_table()
-        measured = all(name in objects for name in FEATURES)
-        if calibration is not None and measured and len(objects):
+        if calibration is not None and self.measured:
             areas = objects["area"].to_numpy()
             features = seen_together(objects.loc[:, list(FEATURES)], areas)
             certainty = fitted_probability(features, calibration)
             objects = objects.assign(certainty=certainty)
         return objects.loc[:, COLUMNS].astype({"label": int, "area": int})
+
+    @property
+    def measured(self) -> bool:
+        """Tell whether there are nuclei, with what a fitted certainty needs."""
+        return all(name in self._image_table() for name in FEATURES)
 
     def _image_table(self) -> pd.DataFrame:
         """Rows of all nuclei so far."""

@@ -199,9 +199,14 @@ class LabelStore:
             job = _job(plane, self._identity, settings, model, stats, grid)
             parts = Parts(self._beside(".parts") / name, job)
             yield from fill(parts, plane, model, settings, stats, grid)
-            stitcher = Stitcher(Within(self, place), first)
+            labels = Within(self, place)
+            stitcher = Stitcher(labels, first)
             yield from _stitch(parts, grid, stitcher)
-        objects = stitcher.table(model.card.object_certainty)
+            objects = stitcher.table(model.card.object_certainty)
+            fitted = model.card.object_certainty is not None and stitcher.measured
+            least = settings.least_certainty
+            if fitted and least > 0:
+                objects = yield from _drop(labels, objects, least, grid, first)
         notes = (*plane.notes, *stats.notes, *stitcher.notes)
         return LabelledPlane(objects, stats, notes)
 
@@ -377,6 +382,24 @@ class Parts:
         replace_file(self.folder / name, content, True)
 
 
+def _drop(
+    labels: Within, objects: pd.DataFrame, least: float, grid: BlockGrid, first: int
+) -> Generator[Progress, None, pd.DataFrame]:
+    """Drop labels of less certainty, number the rest anew, and give their table."""
+    kept = objects["certainty"].to_numpy() >= least
+    if kept.all():
+        return objects
+    numbers = np.where(kept, first + kept.cumsum(), 0).astype(np.int32)
+    numbers = np.concatenate([np.zeros(1, np.int32), numbers])
+    total = grid.rows * grid.columns
+    for done, place in enumerate(grid.places()):
+        yield Progress(done, total, f"dropping uncertain nuclei {done + 1} of {total}")
+        core = grid.core(*place)
+        before = labels[core]
+        labels[core] = numbers[np.maximum(before - first, 0)]
+    return objects.assign(label=numbers[1:]).loc[kept].reset_index(drop=True)
+
+
 Fill = Callable[..., Generator[Progress, None, None]]
 
 VERSION = 1
@@ -399,12 +422,14 @@ def _job(
     stats: PlaneStats,
     grid: BlockGrid,
 ) -> dict[str, Any]:
-    """All that the blocks depend on."""
+    """All that the blocks depend on; nuclei are dropped when they are together."""
+    made = {**settings.as_dict(), "device": None}
+    del made["least_certainty"]
     return {
         "version": VERSION,
         "image": plane.name,
         "identity": None if identity is None else dict(identity),
-        "settings": {**settings.as_dict(), "device": None},
+        "settings": made,
         "weights": model.card.sha256,
         "scale": stats.scale,
         "diameter": stats.diameter,

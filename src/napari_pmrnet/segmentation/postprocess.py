@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_pmrnet.models.card import ModelCard
@@ -34,6 +35,9 @@ def nuclei_of(
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Label nuclei, or what else the model labels, and measure them.
 
+    Nuclei of less than ``least_certainty`` are dropped. Certainties are fitted and
+    measured among all, so that those of the rest do not depend on it.
+
     Parameters
     ----------
     maps : mapping of ndarray, each (H, W)
@@ -55,21 +59,53 @@ def nuclei_of(
         See `describe_objects`. Of classes, one row for each that is present, with its
         name as ``class``.
     """
-    calibration = card.object_certainty
-    names = card.classes
     settings = whole_settings(settings, maps["probability"].shape, card)
     flows = None if card.label_kind.sees_whole else flows
-    if region is None:
+    if card.classes:
         labels = label_nuclei(maps["probability"], flows, settings, diameter)
-        if names:
-            return _classes(labels, maps, names)
-        return labels, describe_objects(labels, maps, flows, calibration)
-    maps, flows = _cut(maps, flows, region)
-    labels = label_nuclei(maps["probability"], flows, settings, diameter)
-    labels = _kept(labels, region)
-    whole = _whole(labels, maps["certainty"], region)
-    objects = describe_objects(labels, maps, flows, calibration, whole)
+        return _classes(labels, maps, card.classes)
+    if region is not None:
+        maps, flows = _cut(maps, flows, region)
+    labels, objects = _every(maps, flows, settings, region, diameter, card)
+    if drops(settings, flows, card):
+        sure = objects["certainty"].to_numpy() >= settings.least_certainty
+        labels, objects = only(labels, objects, sure)
+    if region is None:
+        return labels, objects
     return region.place(labels, region.view), _in_the_image(objects, region)
+
+
+def drops(settings: Settings, flows: np.ndarray | None, card: ModelCard) -> bool:
+    """Tell whether nuclei are dropped: only a fitted certainty is a probability."""
+    fitted = card.object_certainty is not None and flows is not None
+    return fitted and settings.least_certainty > 0
+
+
+def only(
+    labels: np.ndarray, objects: pd.DataFrame, kept: NDArray[np.bool_]
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Some of the labels 1 to n and their rows, numbered from 1; `kept` is (n,)."""
+    if kept.all():
+        return labels, objects
+    numbers = np.concatenate([[0], np.where(kept, kept.cumsum(), 0)]).astype(np.int32)
+    rows = objects.loc[kept].reset_index(drop=True)
+    return numbers[labels], rows.assign(label=np.arange(1, len(rows) + 1))
+
+
+def _every(
+    maps: Mapping[str, np.ndarray],
+    flows: np.ndarray | None,
+    settings: Settings,
+    region: Region | None,
+    diameter: float | None,
+    card: ModelCard,
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """All nuclei before any is dropped, and their rows; of a region in its view."""
+    labels, whole = label_nuclei(maps["probability"], flows, settings, diameter), None
+    if region is not None:
+        labels = _kept(labels, region)
+        whole = _whole(labels, maps["certainty"], region)
+    return labels, describe_objects(labels, maps, flows, card.object_certainty, whole)
 
 
 def whole_settings(
@@ -106,7 +142,9 @@ def missed_of(
     diameter: float | None,
     card: ModelCard,
 ) -> Missed:
-    """Propose nuclei where nothing was labelled, see `missed_nuclei`.
+    """Propose nuclei where nothing was labelled, and those that were dropped.
+
+    See `missed_nuclei`.
 
     Parameters
     ----------
@@ -117,15 +155,22 @@ def missed_of(
     """
     if card.classes:
         none = np.zeros(labels.shape, np.int32)
-        return Missed(none, describe_objects(none, maps))
+        return Missed(none, describe_objects(none, maps).assign(dropped=False))
     settings = whole_settings(settings, labels.shape, card)
-    calibration = card.missed_certainty
-    if region is None:
-        return missed_nuclei(labels, maps, flows, settings, calibration, diameter)
-    maps, flows = _cut(maps, flows, region)
+    flows = None if card.label_kind.sees_whole else flows
+    if region is not None:
+        maps, flows = _cut(maps, flows, region)
+        labels = labels[region.view]
+    dropped = None
+    if drops(settings, flows, card):
+        every, objects = _every(maps, flows, settings, region, diameter, card)
+        off, free = _off(every, labels)
+        dropped = Missed(*only(off, objects, free[1:]))
     missed = missed_nuclei(
-        labels[region.view], maps, flows, settings, calibration, diameter
+        labels, maps, flows, settings, card.missed_certainty, diameter, dropped
     )
+    if region is None:
+        return missed
     objects = _in_the_image(missed.objects, region)
     centres = objects[["centroid_y", "centroid_x"]].to_numpy()
     objects = objects.loc[region.holds(np.round(centres).astype(int))]
@@ -182,7 +227,8 @@ class Missed(NamedTuple):
 
     ``labels`` is int32 (H, W), numbered 1 to n; ``objects`` has the columns of
     `describe_objects`, ``certainty`` being the estimated probability that the proposal
-    is a nucleus, least doubtful first.
+    is a nucleus, least doubtful first, and of `missed_nuclei` ``dropped``, whether it
+    was labelled and dropped as too uncertain.
     """
 
     labels: np.ndarray
@@ -196,6 +242,7 @@ def missed_nuclei(
     settings: Settings,
     calibration: Mapping[str, float] | None = None,
     diameter: float | None = None,
+    dropped: Missed | None = None,
 ) -> Missed:
     """Propose nuclei where nothing was labelled.
 
@@ -216,6 +263,9 @@ def missed_nuclei(
         ``missed_certainty`` of the model card.
     diameter : float, optional
         Of a typical nucleus, in pixels.
+    dropped : Missed, optional
+        Labels that were dropped. They are proposed as they were; other proposals are
+        those there are without dropping.
 
     Returns
     -------
@@ -227,10 +277,26 @@ def missed_nuclei(
         seed_threshold=min(LOW_THRESHOLD, settings.seed_threshold),
     )
     proposals = label_nuclei(maps["probability"], flows, loose, diameter)
-    areas = np.bincount(proposals.ravel())
-    proposals = np.where(labels > 0, 0, proposals)
-    free = np.bincount(proposals.ravel(), minlength=len(areas))
-    kept = np.where(2 * free >= areas, np.arange(len(areas)), 0)
+    taken = labels if dropped is None else np.maximum(labels, dropped.labels)
+    proposals, free = _off(proposals, taken)
+    kept = np.where(free, np.arange(len(free)), 0)
     proposals = drop_small(kept[proposals], smallest_area(settings, diameter))
     objects = describe_objects(proposals, maps, flows, calibration)
+    objects["dropped"] = False
+    if dropped is not None and len(dropped.objects):
+        count = len(objects)
+        again = dropped.labels + count * (dropped.labels > 0)
+        proposals = np.maximum(proposals, again)
+        rows = dropped.objects.assign(dropped=True)
+        rows["label"] += count
+        objects = pd.concat([objects, rows], ignore_index=True) if count else rows
     return Missed(proposals, objects.sort_values("certainty", ascending=False))
+
+
+def _off(
+    proposals: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, NDArray[np.bool_]]:
+    """Proposals where no label is, and by number if at least half of one is there."""
+    areas = np.bincount(proposals.ravel())
+    off = np.where(labels > 0, 0, proposals)
+    return off, 2 * np.bincount(off.ravel(), minlength=len(areas)) >= areas

@@ -161,7 +161,8 @@ def segment(
         Whether the last axis holds colours; by default guessed from its length.
     region : ndarray of bool, shape (H, W), or Region, optional
         Keep only nuclei whose centre lies inside. Nothing far from it is predicted or
-        labelled; what is found in it is the same as without it.
+        labelled; what is found in it is the same as without it, but certainty, by which
+        nuclei are dropped, is judged among those inside.
     extra_maps : bool
         Also hand out the raw PGRF map, the coarser gates and ESConv's boundary map.
     image_name : str

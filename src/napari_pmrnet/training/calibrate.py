@@ -85,10 +85,11 @@ def prune_channels(
 def segment_all(model: Model, dataset: OpenedDataset) -> Cases:
     """True labels and segmentation, with all maps, of every image of a data set.
 
+    Labels are there before any is dropped for its certainty, which is fitted on them.
     For a model that sees images whole large ones are shrunk: it sees the same then, and
     the maps of all fit into memory.
     """
-    settings, cases = Settings(), []
+    settings, cases = Settings(least_certainty=0), []
     most = WHOLE_SIDE * model.tile if model.card.label_kind.sees_whole else None
     for _, image, truth in dataset:
         if most is not None and max(truth.shape) > most:
@@ -108,8 +109,8 @@ def tune_thresholds(cases: Cases) -> dict[str, float]:
     Returns
     -------
     dict
-        A value for each of `settings.TUNED`, out of `THRESHOLD_GRID`. The score is the
-        mean of AP at IoU 0.5 and 0.75, pooled and per image.
+        A value for each key of `THRESHOLD_GRID`. The score is the mean of AP at IoU 0.5
+        and 0.75, pooled and per image, before uncertain nuclei are dropped.
     """
 
     def score(thresholds: dict[str, float]) -> float:

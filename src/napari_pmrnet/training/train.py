@@ -16,6 +16,7 @@ import torch
 
 from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.datasets.joined import WEIGHT
+from napari_pmrnet.datasets.table import MODALITY, SPECKS
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.tables import rows_of
@@ -222,17 +223,10 @@ def training_data(
     triples = _without_specks(check.through(train_set), train_set)
     samples = make_samples(triples, len(train_set), preparing, make)
     check.finish()
-    modalities = _column(train_set, "modality", "all")
+    modalities = _column(train_set, MODALITY, "all")
     weights = _column(train_set, WEIGHT, 1.0)
     validation = [pair(image, labels) for _, image, labels in check.through(val_set)]
     return TrainingData(samples, modalities, weights, validation)
-
-
-SPECKS = "specks_below"
-"""Column with the area, in pixels, below which a nucleus of an image is a speck.
-
-Specks are no nuclei for sure, and not surely none: they take no part in the loss.
-"""
 
 
 def _without_specks(
@@ -346,11 +340,12 @@ def finish(
     whole = model.card.label_kind.sees_whole
     tune = tune_foreground if whole else tune_thresholds
     thresholds = thresholds or tune(cases)
-    settings = replace(Settings(), **thresholds)
+    settings = Settings(**thresholds)
     if whole:
         fitted = {"certainty": fit_pixels(cases)}
     else:
-        cases = [(truth, result.relabel(settings)) for truth, result in cases]
+        every = replace(settings, least_certainty=0)
+        cases = [(truth, result.relabel(every)) for truth, result in cases]
         fitted = fit_certainties(cases)
     model = replace(model, card=model.card.updated(thresholds=thresholds, **fitted))
     scores = evaluate(model, val_set, settings)

@@ -7,6 +7,7 @@ from npe2 import PluginManifest
 from npe2.manifest.contributions import ContributionPoints
 
 import napari_pmrnet
+from napari_pmrnet.models.library import RENAMED
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.settings import Settings
 
@@ -35,6 +36,12 @@ def test_settings_are_remembered_without_napari_preferences(
     assert preferences.recall() == settings
     QSettings(path, QSettings.Format.IniFormat).setValue("seed_threshold", "many")
     assert preferences.recall().seed_threshold == Settings().seed_threshold
+
+
+def test_a_former_name_of_a_model_is_followed(manifest, monkeypatch):
+    monkeypatch.setitem(RENAMED, "cells 1.0", "dsb18")
+    preferences.remember(Settings(model="cells 1.0"))
+    assert preferences.recall().model == "dsb18"
 
 
 def test_the_dock_remembers(open_dock, manifest, qtbot):

@@ -40,6 +40,7 @@ NUCLEI_SETTINGS = (
     "diameter",
     "probability_threshold",
     "seed_threshold",
+    "least_certainty",
     "min_area",
     "exclude_border",
 )

@@ -41,7 +41,7 @@ from napari_pmrnet.proofreading.saved_review import (
     load_review,
     save_review,
 )
-from napari_pmrnet.segmentation.postprocess import missed_nuclei
+from napari_pmrnet.segmentation.postprocess import missed_nuclei, missed_of
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -297,18 +297,15 @@ def _origin(
     """Origin of the labels of a saved review, as far as it says."""
     card = card_of(saved.made.get("weights_hash"))
     try:
-        settings = Settings.from_dict(saved.made["settings"])
+        settings = Settings.of_record(saved.made["settings"])
     except (KeyError, TypeError, ValueError):
-        settings = Settings()
-    missed = None
+        settings = Settings.of_record({})
+    missed, diameter = None, saved.made.get("diameter")
     if {"probability", "certainty"} <= maps.keys():
-        missed = missed_nuclei(
-            saved.found,
-            maps,
-            flows,
-            settings,
-            None if card is None else card.missed_certainty,
-            saved.made.get("diameter"),
+        missed = (
+            missed_nuclei(saved.found, maps, flows, settings, diameter=diameter)
+            if card is None
+            else missed_of(saved.found, maps, flows, settings, None, diameter, card)
         )
     return Origin(saved.found, maps, flows, card, missed)
 

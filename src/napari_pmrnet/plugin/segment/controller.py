@@ -45,7 +45,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RELABELLED = ("probability_threshold", "seed_threshold", "min_area", "exclude_border")
+RELABELLED = (
+    "probability_threshold",
+    "seed_threshold",
+    "least_certainty",
+    "min_area",
+    "exclude_border",
+)
 TURN = 30
 OTHER_PIXELS = (
     "The image was given other pixels meanwhile: these labels are of those before."

@@ -13,6 +13,7 @@ from typing import Any
 
 from qtpy.QtCore import QSettings
 
+from napari_pmrnet.models.library import current_name
 from napari_pmrnet.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ def recall() -> Settings:
             logger.info("the remembered %s %r is not usable", name, value)
         else:
             values[name] = value
+    if "model" in values:
+        values["model"] = current_name(values["model"])
     return Settings.from_dict(values)
 
 

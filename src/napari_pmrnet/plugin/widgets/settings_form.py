@@ -22,7 +22,7 @@ from napari_pmrnet.plugin.widgets.fields import (
 )
 from napari_pmrnet.settings import Settings
 
-OF_NUCLEI = ("diameter", "seed_threshold")
+OF_NUCLEI = ("diameter", "seed_threshold", "least_certainty")
 """Settings that only models of nuclei read."""
 _OF_PARTS = {
     LabelKind.OBJECTS: LabelKind.OBJECTS.nouns,

@@ -124,10 +124,11 @@ def _fill_gaps(
     if not lost.any() or not labels.any():
         return labels
     pieces, count = components(lost, _EIGHT)
+    places = np.flatnonzero(lost)  # few of all pixels
+    owner = pieces.ravel()[places]
     touching = np.zeros(count + 1, bool)
-    touching[pieces[highest_near(labels) > 0]] = True
-    gaps = touching & (np.bincount(pieces.ravel(), minlength=count + 1) < limit)
-    gaps[0] = False
+    touching[owner[highest_near(labels).ravel()[places] > 0]] = True
+    gaps = touching & (np.bincount(owner, minlength=count + 1) < limit)
     filled = labels.copy()
     boxes = ndimage.find_objects(pieces)
     for piece in np.flatnonzero(gaps):

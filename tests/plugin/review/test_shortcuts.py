@@ -5,12 +5,14 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QWidget
 
 from napari_pmrnet.plugin.review.shortcuts import (
     ABANDON,
     ACTIONS,
     COMMIT,
+    MOVES,
     Keys,
     make_button,
 )
@@ -34,6 +36,14 @@ def keys(qtbot, pressed) -> tuple[Keys, ViewerModel, Labels]:
 def bound(owner) -> set[str]:
     """Keys that an owner has of its own, as napari spells them."""
     return {str(key) for key, slot in owner.keymap.items() if slot is not None}
+
+
+def test_a_key_held_down_in_the_dock_acts_once_but_for_going_on(keys) -> None:
+    made, _, _ = keys
+    again = {QKeySequence(a.spelled).toString() for a in ACTIONS if a.name in MOVES}
+    shortcuts = made.widget.findChildren(QShortcut)
+    assert len(shortcuts) == len(ACTIONS)
+    assert {s.key().toString() for s in shortcuts if s.autoRepeat()} == again
 
 
 def test_no_two_actions_have_one_key_or_one_name() -> None:

@@ -4,7 +4,9 @@ import threading
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSlider, QWidget
+from wheel import turn_wheel
 
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import stack
@@ -39,6 +41,40 @@ def dock(viewer, qtbot) -> Plain:
     dock = Plain(viewer)
     qtbot.addWidget(dock)
     return dock
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Segment nuclei",
+        "Review nuclei",
+        "Measure nuclei",
+        "Segment a folder",
+        "Train on my corrections",
+        "Models",
+    ],
+)
+def test_no_control_takes_the_wheel_unless_it_was_clicked(name: str, viewer) -> None:
+    _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", name)
+    viewer.window.show()
+    controls = [
+        control
+        for kind in (QAbstractSpinBox, QComboBox, QSlider)
+        for control in dock.findChildren(kind)
+    ]
+    assert controls
+    for control in controls:
+        assert control.focusPolicy() != Qt.FocusPolicy.WheelFocus, control.objectName()
+        before = value_of(control)
+        turn_wheel(control)
+        assert value_of(control) == before
+
+
+def value_of(control):
+    """What a number, slider or choice is at."""
+    if isinstance(control, QComboBox):
+        return control.currentIndex()
+    return control.text() if isinstance(control, QAbstractSpinBox) else control.value()
 
 
 def test_colours_follow_the_theme(viewer, dock) -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication, QComboBox, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QSpinBox, QVBoxLayout, QWidget
+from wheel import turn_wheel
 
 from napari_pmrnet.plugin.widgets.theme import (
     WheelGuard,
@@ -39,23 +39,6 @@ def test_a_theme_is_dark_or_light_and_its_sheet_has_its_colours() -> None:
     assert set(tones("dark").values()).isdisjoint(tones("light").values())
 
 
-def turn_wheel(widget: QWidget) -> bool:
-    """Turn the wheel over a widget; whether the widget took it."""
-    where = QPointF(widget.rect().center())
-    event = QWheelEvent(
-        where,
-        QPointF(widget.mapToGlobal(where.toPoint())),
-        QPoint(),
-        QPoint(0, 120),
-        Qt.MouseButton.NoButton,
-        Qt.KeyboardModifier.NoModifier,
-        Qt.ScrollPhase.NoScrollPhase,
-        False,
-    )
-    QApplication.sendEvent(widget, event)
-    return event.isAccepted()
-
-
 def test_the_wheel_changes_only_what_has_the_focus(qtbot) -> None:
     panel = QWidget()
     qtbot.addWidget(panel)
@@ -73,5 +56,6 @@ def test_the_wheel_changes_only_what_has_the_focus(qtbot) -> None:
     assert not turn_wheel(number) and number.value() == 0
     assert not turn_wheel(choice) and choice.currentIndex() == 1
     assert turn_wheel(free) and free.value() == 1, "came after the guard"
+    assert number.focusPolicy() == Qt.FocusPolicy.StrongFocus
     number.hasFocus = lambda: True
     assert turn_wheel(number) and number.value() == 1

@@ -148,7 +148,6 @@ class SegmentFolder(Dock):
         """Form on top, scrolling where the window is low; the table below."""
         inner = column_of(self.folders, self.settings_panel, self.model_panel)
         stack(self, (FormScroll(inner), 1), self._line, (self.results, 1), margins=None)
-        self._guard.protect(inner)
 
     def _connect(self) -> None:
         """Wire the parts together."""

@@ -55,7 +55,6 @@ class MeasureNuclei(Dock):
             margins=None,
             spacing=6,
         )
-        self._guard.protect(self)
         self._connect()
         self._restyle()
         self._list_layers()

@@ -156,7 +156,6 @@ class Models(Dock):
             self.status,
             margins=None,
         )
-        self._guard.protect(self)
 
     def _connect(self) -> None:
         self.table.chosen.connect(self._on_chosen)

@@ -245,7 +245,6 @@ class ReviewNuclei(Dock):
             spacing=6,
         )
         self._save = save
-        self._guard.protect(self)
 
     def _connect(self) -> None:
         desk = self.desk

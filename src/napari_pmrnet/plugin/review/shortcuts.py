@@ -97,6 +97,8 @@ class Keys:
             )
             shortcut = QShortcut(sequence, widget)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            # As in napari's canvas: a key held down acts once, but for going on.
+            shortcut.setAutoRepeat(action.name in MOVES)
             shortcut.activated.connect(slots[action.name])
 
     def bind(self, layer: Labels) -> None:

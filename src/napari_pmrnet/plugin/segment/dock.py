@@ -224,7 +224,6 @@ class SegmentNuclei(Dock):
         stack(image, self.image_panel, margins=None)
         inner = column_of(image, self._box, self.model_panel)
         stack(self, (Scrolling(inner), 1), self.run_panel, margins=None)
-        self._guard.protect(inner)
 
     def _connect(self) -> None:
         """Wire the parts together."""

@@ -249,7 +249,6 @@ class TrainOnCorrections(Dock):
             self.status,
             margins=None,
         )
-        self._guard.protect(inner)
 
     def _connect(self) -> None:
         self.train_button.clicked.connect(self.train)

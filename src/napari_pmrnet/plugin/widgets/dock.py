@@ -63,7 +63,9 @@ class Dock(QWidget):
             runner.shut_down()
 
     def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
-        """Clean up when napari takes the widget out of its dock."""
+        """Guard what is shown; clean up when napari takes the widget away."""
+        if event.type() == QEvent.Type.Show:
+            self._guard.protect(self)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.release()
         return super().event(event)

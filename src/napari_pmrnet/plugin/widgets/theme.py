@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSlider, QWidget
 
 _DARK = {"error": "#ff8f80", "warning": "#f2c14e", "good": "#7fd18b", "hint": "#a9adb8"}
@@ -50,7 +50,10 @@ def is_dark(theme: str) -> bool:
 
 
 class WheelGuard(QObject):
-    """Lets the mouse wheel scroll the dock instead of changing what lies under it."""
+    """Lets the mouse wheel scroll the dock instead of changing what lies under it.
+
+    A control takes the wheel once it was clicked or reached by the Tab key.
+    """
 
     def eventFilter(self, watched: Any, event: Any) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Pass the wheel on to the scroll area unless the control has the focus."""
@@ -64,3 +67,6 @@ class WheelGuard(QObject):
         for kind in (QAbstractSpinBox, QComboBox, QSlider):
             for control in widget.findChildren(kind):
                 control.installEventFilter(self)
+                # The wheel gives the focus too, by default, and only then arrives.
+                if control.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+                    control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

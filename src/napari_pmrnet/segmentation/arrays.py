@@ -32,8 +32,8 @@ def host(array: Any) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else array.cpu().numpy()
 
 
-def beside(array: np.ndarray, other: Any) -> Any:
-    """An array of NumPy in the library and on the device of another."""
+def beside(array: Any, other: Any) -> Any:
+    """An array in the library and on the device of another."""
     return library(other).asarray(array, device=other.device)
 
 

@@ -1,6 +1,6 @@
 """One row a nucleus: where it is, how large, and how surely its label is right.
 
-Maps and flows may be of NumPy or of torch, see `arrays`; labels are of NumPy.
+Labels, maps and flows may be of NumPy or of torch, see `arrays`.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_every_table_is_filled_and_what_is_not_installed_is_said(
         Peer("absent", ("surely-not-installed>=3",), build),
     )
     report = run.run_benchmark(weights, "cpu", 1, small.append, peers)
-    tiles, whole, slider, on_disk = report.tables.values()
+    tiles, whole, steps, slider, on_disk = report.tables.values()
     torch_row, unet, openvino, graphs = tiles
     assert torch_row.what == "PMRNet, PyTorch" and torch_row.median > 0
     assert unet.median is None and "monai" in unet.note
@@ -57,10 +57,12 @@ def test_every_table_is_filled_and_what_is_not_installed_is_said(
     assert peer.what == "installed" and peer.times == peer.median / ours[0].median
     assert "network 0.25 s; as said" in peer.note
     assert absent.note == 'not installed: pip install "surely-not-installed>=3"'
+    assert [row.what for row in steps][:2] == ["intensities", "cutting tiles"]
+    assert all(row.median > 0 for row in steps)
     assert slider[0].median > 0
     folder, command = on_disk
     assert folder.median > 0 and command.median > folder.median * 80 * 80 / 1e6
-    assert len(small) == 4
+    assert len(small) == 5
     for name in ("processor", "cores", "threads", "type", "backend", "versions"):
         assert report.conditions[name]
     versions = report.conditions["versions"]

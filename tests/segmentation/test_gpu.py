@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.models.backends.choose import HALF_PRECISION
+
+SAME_MAPS = 1e-6
+"""Certainties of nuclei that sums on a GPU may differ by."""
 
 FOLDER = os.environ.get("PMRNET_DSB18")
 
@@ -47,3 +51,15 @@ def test_cpu_and_gpu_give_the_same_labels(
     pooled, per_image = average_precision(matches)
     print(f"{backend}, {HALF_PRECISION}={half}: {pooled:.4f}, {per_image:.4f}")
     assert min(pooled, per_image) >= least
+
+
+def test_the_same_maps_give_the_same_labels_in_every_run() -> None:
+    image = make_fluorescence((1024, 1024))[0]
+    found = segment(image, model=load_model("dsb18", "cuda"))
+    again = found.relabel(found.settings)
+    np.testing.assert_array_equal(again.labels, found.labels)
+    assert again.objects.equals(found.objects)
+    cpu = load_model("dsb18", "cpu", "pytorch")
+    here = replace(found, model=cpu).relabel(found.settings)
+    np.testing.assert_array_equal(here.labels, found.labels)
+    np.testing.assert_allclose(here.objects, found.objects, atol=SAME_MAPS)

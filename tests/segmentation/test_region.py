@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +23,7 @@ CARD = new_card(
     object_certainty={"intercept": 0.3, **dict.fromkeys(FEATURES, 0.2)},
     missed_certainty={"intercept": 0.1, **dict.fromkeys(FEATURES, -0.1)},
 )
+MODEL: Any = SimpleNamespace(card=CARD, device=SimpleNamespace(type="cpu"))
 CORNERS = st.tuples(st.integers(0, 229), st.integers(0, 259))
 
 
@@ -69,7 +73,7 @@ def test_labels_and_table_are_those_of_the_whole_image(seed, a, b, border) -> No
     maps = {name: blanked(values, region) for name, values in maps.items()}
     flows = blanked(flows, region)
     chosen = Settings(exclude_border=border)
-    labels, objects = nuclei_of(maps, flows, chosen, region, 15.0, CARD)
+    labels, objects = nuclei_of(maps, flows, chosen, region, 15.0, MODEL)
 
     every = label_nuclei(maps["probability"], flows, chosen, 15.0)
     index = np.arange(1, every.max() + 1)

@@ -15,6 +15,7 @@ import torch
 
 from napari_pmrnet.benchmark.clock import Report, Row, Turn, take_turns, threads
 from napari_pmrnet.benchmark.files import command_line, folder_of_images
+from napari_pmrnet.benchmark.parts import against_cpu, parts
 from napari_pmrnet.benchmark.peers.base import Peer, build
 from napari_pmrnet.benchmark.report import conditions
 from napari_pmrnet.benchmark.tiles import against_unet, batches
@@ -82,8 +83,14 @@ def run_benchmark(
         say("batches of tiles")
         tables["Tiles of 256 x 256 at once"] = batches(fastest, rounds)
     say("1 megapixel, image to labels")
-    whole, segmentation = _whole_way(fastest, few, peers)
+    image, truth = make_fluorescence(MEGAPIXEL)
+    whole, segmentation = _whole_way(fastest, few, peers, image, truth)
     tables["1 megapixel, image to labels"] = whole
+    say("its steps")
+    tables["1 megapixel, each step once"] = parts(fastest, image, segmentation, few)
+    if fastest.device.type != "cpu":
+        say("the same on the CPU")
+        tables["1 megapixel on the CPU"] = against_cpu(name, image, segmentation)
     say("thresholds")
     tables["1 megapixel, other thresholds"] = _slider(segmentation, rounds)
     say("files")
@@ -128,10 +135,13 @@ class _Whole:
 
 
 def _whole_way(
-    model: Model, rounds: int, peers: Sequence[Peer]
+    model: Model,
+    rounds: int,
+    peers: Sequence[Peer],
+    image: np.ndarray,
+    truth: np.ndarray,
 ) -> tuple[list[Row], Segmentation]:
-    """A generated image, to labels: ours on all threads and on one, and the peers."""
-    image, truth = make_fluorescence(MEGAPIXEL)
+    """An image, to labels: ours on all threads and on one, and the peers."""
     most = torch.get_num_threads()
     ours = {count: _Whole(model, image, count) for count in dict.fromkeys((most, 1))}
     built, missing = build(peers, image, truth)

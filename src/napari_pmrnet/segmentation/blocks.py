@@ -21,6 +21,7 @@ from napari_pmrnet.segmentation.objects import (
     fitted_probability,
     seen_together,
 )
+from napari_pmrnet.segmentation.on_device import on_device
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import (
     Progress,
@@ -233,12 +234,14 @@ def _own_nuclei(
     """The nuclei of a block, from the maps of its view."""
     top, left = (s.start for s in grid.view(row, column))
     flows = take_flows(maps)
-    maps["certainty"] = certainty_map(maps, model.card.certainty)
+    maps["certainty"] = on_device(model, certainty_map, maps, model.card.certainty)
     del maps["pgrf"]
     every = replace(settings, exclude_border=False)  # a view's border is no image's
-    labels = label_nuclei(maps["probability"], flows, every, stats.diameter)
+    probability, diameter = maps["probability"], stats.diameter
+    labels = on_device(model, label_nuclei, probability, flows, every, diameter)
     whole = ImageContext((top, left), grid.shape, 0.0, 0.0)
-    objects = describe_part(labels, maps, flows, whole).drop(columns="label")
+    objects = on_device(model, describe_part, labels, maps, flows, whole)
+    objects = objects.drop(columns="label")
     objects["centroid_y"] += top
     objects["centroid_x"] += left
     own = _lies_in(objects, grid.core(row, column))

@@ -12,7 +12,12 @@ from napari_pmrnet.io.label_numbers import number_labels
 from napari_pmrnet.models.label_kind import whole_scale
 from napari_pmrnet.segmentation.flow_labels import SMALLEST_AREA, label_nuclei
 from napari_pmrnet.segmentation.normalise import thinning
-from napari_pmrnet.segmentation.objects import describe_objects, object_features
+from napari_pmrnet.segmentation.objects import (
+    OBJECT_MAPS,
+    describe_objects,
+    object_features,
+)
+from napari_pmrnet.segmentation.on_device import on_device
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import (
     Prediction,
@@ -282,16 +287,14 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
     long and lead to its centre. The diameter is a weighted median, see `EVENNESS`.
     """
     side = max(1, int(1 / (FINENESS * scale)))
-    prediction = run_to_end(
-        predict(model, block_mean(planes, side), scale=scale * side)
-    )
+    planes, seen_at = block_mean(planes, side), scale * side
+    prediction = run_to_end(predict(model, planes, scale=seen_at))
     maps = dict(prediction.maps)
     if side > 1:
         prediction = None
     flows = take_flows(maps)
-    least = round(SMALLEST_AREA / (scale * side) ** 2)
-    settings = replace(THRESHOLDS, min_area=least)
-    labels = label_nuclei(maps["probability"], flows, settings)
+    settings = replace(THRESHOLDS, min_area=round(SMALLEST_AREA / seen_at**2))
+    labels = on_device(model, label_nuclei, maps["probability"], flows, settings)
     if not labels.any():
         return DiameterEstimate(scale, 0.0, None, prediction)
     maps["certainty"] = np.abs(2 * maps["probability"] - 1)
@@ -299,7 +302,8 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
         objects = describe_objects(labels, maps)
         trust, area = objects["certainty"].to_numpy(), objects["area"].to_numpy()
     else:
-        seen = object_features(labels, maps, flows)
+        used = {name: maps[name] for name in OBJECT_MAPS}
+        seen = on_device(model, object_features, labels, used, flows)
         agreement, certainty, strength = (
             seen[name].to_numpy()
             for name in ("flow_agreement", "pixel_certainty", "flow_strength")

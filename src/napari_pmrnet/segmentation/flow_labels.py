@@ -1,4 +1,7 @@
-"""One label a nucleus, from foreground probability and flows to the centres."""
+"""One label a nucleus, from foreground probability and flows to the centres.
+
+Maps may be of NumPy or of torch, see `arrays`; connected parts are found by SciPy.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import clear_border
 
+from napari_pmrnet.segmentation.arrays import beside, blurred, host, library
 from napari_pmrnet.segmentation.tiles import Box
 from napari_pmrnet.settings import Settings
 
@@ -24,8 +28,8 @@ _EIGHT = np.ones((3, 3), bool)
 
 
 def label_nuclei(
-    probability: np.ndarray,
-    flows: np.ndarray | None,
+    probability: Any,
+    flows: Any,
     settings: Settings,
     diameter: float | None = None,
 ) -> np.ndarray:
@@ -38,9 +42,9 @@ def label_nuclei(
 
     Parameters
     ----------
-    probability : ndarray of float32, shape (H, W)
+    probability : array of float32, shape (H, W)
         Foreground probability, in [0, 1].
-    flows : ndarray of float32, shape (2, H, W), or None
+    flows : array of float32, shape (2, H, W), or None
         y and x component of unit vectors towards the centre. None, of a network without
         them, gives the connected parts of the foreground.
     settings : Settings
@@ -56,54 +60,54 @@ def label_nuclei(
     """
     foreground = probability > settings.probability_threshold
     if flows is None:
-        labels, _ = components(foreground)
+        labels, _ = components(host(foreground))
     else:
         least = settings.seed_threshold * least_sink_density(diameter)
         labels = _cluster_by_sink(foreground, flows, least)
     limit = smallest_area(settings, diameter)
-    labels = drop_small(labels, limit)
-    labels = _fill_gaps(labels, foreground, limit)
+    labels = host(drop_small(labels, limit))
+    labels = _fill_gaps(labels, host(foreground), limit)
     if settings.exclude_border:
         labels = drop_small(clear_border(labels), 0)
     return labels
 
 
-def _cluster_by_sink(
-    foreground: NDArray[np.bool_], flows: np.ndarray, least: float
-) -> np.ndarray:
+def _cluster_by_sink(foreground: Any, flows: Any, least: float) -> Any:
     """Label pixels by the place their way ends at; without `least` of them there, 0."""
-    pixels = np.flatnonzero(foreground)
-    labels = np.zeros(foreground.size, np.int32)
+    xp, (height, width) = library(foreground), foreground.shape
+    pixels = xp.where(foreground.ravel())[0]
     end = pixels[_follow(foreground, flows, pixels)]
-    sink_density = np.bincount(end, minlength=foreground.size).astype(np.float32)
-    sink_density = ndimage.gaussian_filter(sink_density.reshape(foreground.shape), 1)
-    seeds, _ = components(sink_density > least, _EIGHT)
+    ends = xp.bincount(end, minlength=height * width)
+    sink_density = xp.asarray(ends, dtype=xp.float32).reshape(foreground.shape)
+    crowds = host(blurred(sink_density) > least)
+    seeds = beside(components(crowds, _EIGHT)[0], foreground)
     # Grown after they are told apart: two crowds may lie two pixels from each other.
-    seeds = np.where(seeds == 0, highest_near(seeds), seeds)
+    seeds = xp.where(seeds == 0, highest_near(seeds), seeds)
+    labels = xp.zeros_like(seeds).ravel()
     labels[pixels] = seeds.ravel()[end]
     return labels.reshape(foreground.shape)
 
 
-def _follow(
-    foreground: NDArray[np.bool_], flows: np.ndarray, pixels: NDArray[np.intp]
-) -> NDArray[np.intp]:
+def _follow(foreground: Any, flows: Any, pixels: Any) -> Any:
     """Index into `pixels` of where each of them ends."""
-    height, width = foreground.shape
-    ways = [axis.astype(np.float32) for axis in np.divmod(pixels, width)]
+    xp, (height, width) = library(foreground), foreground.shape
+    places = pixels // width, pixels % width
+    ways = [xp.asarray(axis, dtype=xp.float32) for axis in places]
     steps = [(flow * foreground).ravel() for flow in flows]
-    at, rounded = pixels, np.empty(pixels.size, np.float32)
+    at, rounded = pixels, xp.empty_like(ways[0])
     for _ in range(STEPS):
         places = []
         for way, step, most in zip(ways, steps, (height - 1, width - 1), strict=True):
             way += step[at]
-            np.clip(way, 0, most, out=way)
-            places.append(np.rint(way, out=rounded).astype(np.intp))
+            xp.clip(way, 0, most, out=way)
+            places.append(xp.asarray(xp.round(way, out=rounded), dtype=pixels.dtype))
         at = places[0] * width
         at += places[1]
-    numbers = np.full(foreground.size, -1, np.int32)
-    numbers[pixels] = np.arange(pixels.size, dtype=np.int32)
+    own = xp.arange(len(pixels), dtype=xp.int32, device=pixels.device)
+    numbers = xp.full((height * width,), -1, dtype=xp.int32, device=pixels.device)
+    numbers[pixels] = own
     reached = numbers[at]
-    reached = np.where(reached < 0, numbers[pixels], reached)
+    reached = xp.where(reached < 0, own, reached)
     for _ in range(DOUBLINGS):
         reached = reached[reached]
     return reached
@@ -120,10 +124,11 @@ def _fill_gaps(
     if not lost.any() or not labels.any():
         return labels
     pieces, count = components(lost, _EIGHT)
+    places = np.flatnonzero(lost)  # few of all pixels
+    owner = pieces.ravel()[places]
     touching = np.zeros(count + 1, bool)
-    touching[pieces[highest_near(labels) > 0]] = True
-    gaps = touching & (np.bincount(pieces.ravel(), minlength=count + 1) < limit)
-    gaps[0] = False
+    touching[owner[highest_near(labels).ravel()[places] > 0]] = True
+    gaps = touching & (np.bincount(owner, minlength=count + 1) < limit)
     filled = labels.copy()
     boxes = ndimage.find_objects(pieces)
     for piece in np.flatnonzero(gaps):
@@ -228,62 +233,63 @@ def numbered(labels: np.ndarray, order: np.ndarray) -> np.ndarray:
     return numbers[labels]
 
 
-def drop_small(labels: np.ndarray, min_area: int) -> np.ndarray:
+def drop_small(labels: Any, min_area: int) -> Any:
     """Drop labels of fewer than `min_area` pixels and number the rest from 1.
 
     Parameters
     ----------
-    labels : ndarray of int, shape (H, W)
+    labels : array of int, shape (H, W)
     min_area : int
         Pixels.
 
     Returns
     -------
-    ndarray of int32, shape (H, W)
+    array of int32, shape (H, W)
     """
-    areas = np.bincount(labels.ravel())
-    keep = areas >= max(min_area, 1)
+    xp = library(labels)
+    keep = xp.bincount(labels.ravel()) >= max(min_area, 1)
     keep[0] = False
-    numbers = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    return numbers[labels]
+    numbers = xp.where(keep, xp.cumsum(keep, 0), 0)
+    return xp.asarray(numbers, dtype=xp.int32)[labels]
 
 
-def highest_near(labels: np.ndarray) -> np.ndarray:
+def highest_near(labels: Any) -> Any:
     """Largest value in the 3 x 3 neighbourhood of every pixel.
 
     Equal to ``scipy.ndimage.maximum_filter(labels, 3)`` and several times faster.
 
     Parameters
     ----------
-    labels : ndarray, shape (H, W)
+    labels : array, shape (H, W)
 
     Returns
     -------
-    ndarray of the same type and shape
+    array of the same type and shape
     """
-    highest = labels
+    xp, highest = library(labels), labels
     for axis in (0, 1):
         before = highest
-        highest = before.copy()
+        highest = xp.asarray(before, copy=True)
         for here, there in _shifts(axis):
-            np.maximum(highest[here], before[there], out=highest[here])
+            xp.maximum(highest[here], before[there], out=highest[here])
     return highest
 
 
-def rims(labels: np.ndarray) -> np.ndarray:
+def rims(labels: Any) -> Any:
     """Labelled pixels with a 4-neighbour of another label or of none.
 
     Equal to ``skimage.segmentation.find_boundaries(labels, mode="inner")``.
 
     Parameters
     ----------
-    labels : ndarray of int, shape (H, W)
+    labels : array of int, shape (H, W)
 
     Returns
     -------
-    ndarray of bool, shape (H, W)
+    array of bool, shape (H, W)
     """
-    rim = np.zeros(labels.shape, bool)
+    xp = library(labels)
+    rim = xp.zeros_like(labels, dtype=xp.bool)
     for axis in (0, 1):
         for here, there in _shifts(axis):
             rim[here] |= labels[here] != labels[there]

@@ -1,14 +1,25 @@
-"""One row a nucleus: where it is, how large, and how surely its label is right."""
+"""One row a nucleus: where it is, how large, and how surely its label is right.
+
+Labels, maps and flows may be of NumPy or of torch, see `arrays`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from napari_pmrnet.segmentation.arrays import (
+    beside,
+    host,
+    library,
+    logistic,
+    minima,
+    sums,
+)
 from napari_pmrnet.segmentation.flow_labels import highest_near, rims
 
 RIGHT_IOU = 0.7
@@ -36,6 +47,10 @@ FEATURES = (
 )
 
 
+OBJECT_MAPS = ("certainty", "probability", "boundary")
+"""Maps that `FEATURES` are measured on."""
+
+
 class ImageContext(NamedTuple):
     """Facts of the whole image that a part of it needs.
 
@@ -59,8 +74,8 @@ class ImageContext(NamedTuple):
 
 def describe_objects(
     labels: np.ndarray,
-    maps: Mapping[str, np.ndarray],
-    flows: np.ndarray | None = None,
+    maps: Mapping[str, Any],
+    flows: Any = None,
     calibration: Mapping[str, float] | None = None,
     whole: ImageContext | None = None,
 ) -> pd.DataFrame:
@@ -70,9 +85,9 @@ def describe_objects(
     ----------
     labels : ndarray of int32, shape (H, W)
         Numbered 1 to n.
-    maps : mapping of ndarray, each (H, W)
+    maps : mapping of array, each (H, W)
         ``certainty``, and with a calibration ``probability`` and ``boundary``.
-    flows : ndarray of float32, shape (2, H, W), optional
+    flows : array of float32, shape (2, H, W), optional
         Needed with a calibration.
     calibration : mapping, optional
         ``intercept`` and a coefficient for each of `FEATURES`, from the model card;
@@ -88,7 +103,7 @@ def describe_objects(
         true nucleus with IoU >= `RIGHT_IOU`, or without a calibration the mean
         certainty of its pixels; ``area``, ``centroid_y`` and ``centroid_x`` in pixels.
     """
-    regions = _Regions(labels)
+    regions = _Regions(beside(labels, maps["certainty"]))
     if calibration is None or flows is None:
         certainty = regions.mean(regions.take(maps["certainty"]))
     else:
@@ -99,8 +114,8 @@ def describe_objects(
 
 def describe_part(
     labels: np.ndarray,
-    maps: Mapping[str, np.ndarray],
-    flows: np.ndarray | None,
+    maps: Mapping[str, Any],
+    flows: Any,
     whole: ImageContext,
 ) -> pd.DataFrame:
     """Measure the nuclei of a part of an image, for `seen_together`.
@@ -116,30 +131,30 @@ def describe_part(
         The columns of `describe_objects` without a calibration, and with flows those of
         `object_features`.
     """
-    regions = _Regions(labels)
+    regions = _Regions(beside(labels, maps["certainty"]))
     table = _table(regions, regions.mean(regions.take(maps["certainty"])))
     if flows is None:
         return table
     return pd.concat([table, _measure(regions, maps, flows, whole)], axis=1)
 
 
-def _table(regions: _Regions, certainty: np.ndarray) -> pd.DataFrame:
+def _table(regions: _Regions, certainty: Any) -> pd.DataFrame:
     """The columns of `describe_objects`."""
     return pd.DataFrame(
         {
             "label": np.arange(1, regions.count + 1),
-            "certainty": certainty,
-            "area": regions.area.astype(int),
-            "centroid_y": regions.centre[0],
-            "centroid_x": regions.centre[1],
+            "certainty": host(certainty),
+            "area": host(regions.area).astype(int),
+            "centroid_y": host(regions.centre[0]),
+            "centroid_x": host(regions.centre[1]),
         }
     )
 
 
 def object_certainty(
     labels: np.ndarray,
-    maps: Mapping[str, np.ndarray],
-    flows: np.ndarray,
+    maps: Mapping[str, Any],
+    flows: Any,
     calibration: Mapping[str, float],
 ) -> np.ndarray:
     """The column ``certainty`` of `describe_objects` alone, shape (n,)."""
@@ -169,8 +184,8 @@ def fitted_probability(
 
 def object_features(
     labels: np.ndarray,
-    maps: Mapping[str, np.ndarray],
-    flows: np.ndarray,
+    maps: Mapping[str, Any],
+    flows: Any,
 ) -> pd.DataFrame:
     """Features that the certainty of a nucleus is estimated from.
 
@@ -178,9 +193,9 @@ def object_features(
     ----------
     labels : ndarray of int32, shape (H, W)
         Numbered 1 to n.
-    maps : mapping of ndarray, each (H, W)
+    maps : mapping of array, each (H, W)
         ``certainty``, ``probability`` and ``boundary``.
-    flows : ndarray of float32, shape (2, H, W)
+    flows : array of float32, shape (2, H, W)
 
     Returns
     -------
@@ -195,7 +210,7 @@ def object_features(
         median of the image, and the square of that; mean certainty of all labelled
         pixels of the image.
     """
-    return _measure(_Regions(labels), maps, flows)
+    return _measure(_Regions(beside(labels, maps["certainty"])), maps, flows)
 
 
 def seen_together(features: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
@@ -226,137 +241,135 @@ def seen_together(features: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
 
 def _measure(
     regions: _Regions,
-    maps: Mapping[str, np.ndarray],
-    flows: np.ndarray,
+    maps: Mapping[str, Any],
+    flows: Any,
     whole: ImageContext | None = None,
 ) -> pd.DataFrame:
     """`object_features`, reading the maps within the labels only."""
+    xp = library(regions.labels)
     certainty, probability, gate, rim = map(
         regions.take,
         (maps["certainty"], maps["probability"], maps["boundary"], regions.rim()),
     )
-    log_area = np.log(np.maximum(regions.area, 1))
+    log_area = xp.log(xp.clip(regions.area, 1, None))
     if whole is None:
-        typical = np.median(log_area) if regions.count else 0.0
-        mean_certainty = certainty.mean() if regions.count else 0.0
+        typical = float(np.median(host(log_area))) if regions.count else 0.0
+        mean_certainty = float(certainty.mean()) if regions.count else 0.0
         whole = ImageContext((0, 0), regions.labels.shape, typical, mean_certainty)
     relative_size = log_area - whole.log_area
     touching, ring = regions.surroundings(maps["probability"])
-    flow = np.stack([regions.take(component) for component in flows])
-    strength = np.hypot(*flow)
+    flow = [regions.take(component) for component in flows]
+    strength = xp.hypot(*flow)
     roundness, elongation = regions.ellipse()
-    return pd.DataFrame(
-        {
-            "pixel_certainty": regions.mean(certainty),
-            "least_certain": regions.least(certainty),
-            "log_odds": regions.mean(log_odds(probability)),
-            "rim_gate": regions.mean(gate, rim),
-            "inner_gate": regions.mean(gate, ~rim),
-            "flow_agreement": regions.mean(regions.towards_centre(flow, strength)),
-            "flow_strength": regions.mean(strength),
-            "log_area": log_area,
-            "roundness": roundness,
-            "log_elongation": np.log(elongation),
-            "cut": regions.touching_the_border(whole).astype(float),
-            "firm": regions.mean(probability > 0.9),
-            "ring_probability": ring,
-            "touching": regions.mean(touching, rim),
-            "relative_size": relative_size,
-            "relative_size_squared": relative_size**2,
-            "company": np.full(regions.count, whole.mean_certainty),
-        },
-        columns=FEATURES,
-    )
+    columns = {
+        "pixel_certainty": regions.mean(certainty),
+        "least_certain": regions.least(certainty),
+        "log_odds": regions.mean(log_odds(probability)),
+        "rim_gate": regions.mean(gate, rim),
+        "inner_gate": regions.mean(gate, ~rim),
+        "flow_agreement": regions.mean(regions.towards_centre(flow, strength)),
+        "flow_strength": regions.mean(strength),
+        "log_area": log_area,
+        "roundness": roundness,
+        "log_elongation": xp.log(elongation),
+        "cut": regions.touching_the_border(whole),
+        "firm": regions.mean(probability > 0.9),
+        "ring_probability": ring,
+        "touching": regions.mean(touching, rim),
+        "relative_size": relative_size,
+        "relative_size_squared": relative_size**2,
+    }
+    table = pd.DataFrame({name: host(column) for name, column in columns.items()})
+    return table.assign(company=whole.mean_certainty).loc[:, list(FEATURES)]
 
 
 class _Regions:
     """Sums over the pixels of every label, all labels at once."""
 
-    def __init__(self, labels: np.ndarray) -> None:
-        self.labels = labels
-        self.count = int(labels.max(initial=0))
-        self.pixels = np.flatnonzero(labels)
+    def __init__(self, labels: Any) -> None:
+        self._xp = xp = library(labels)
+        self.labels, width = labels, labels.shape[1]
+        self.pixels = xp.where(labels.ravel() != 0)[0]
         self.owner = self.take(labels) - 1
-        self.y, self.x = np.divmod(self.pixels, labels.shape[1])
-        self.area = self._sum(None)
+        self.y, self.x = self.pixels // width, self.pixels % width
+        areas = xp.bincount(self.owner)
+        self.count = len(areas)
+        self.area = xp.asarray(areas, dtype=xp.float64)
         self.centre = self._sum(self.y) / self.area, self._sum(self.x) / self.area
         self.dy = self.y - self.centre[0][self.owner]
         self.dx = self.x - self.centre[1][self.owner]
 
-    def take(self, image: np.ndarray) -> np.ndarray:
+    def take(self, image: Any) -> Any:
         """Values of an image (H, W) at the labelled pixels, (n,)."""
         return image.ravel()[self.pixels]
 
-    def rim(self) -> np.ndarray:
+    def rim(self) -> Any:
         """Pixels with a 4-neighbour of another label or none, (H, W)."""
         return rims(self.labels)
 
-    def _sum(self, values: np.ndarray | None) -> np.ndarray:
-        return np.bincount(self.owner, values, minlength=self.count).astype(float)
+    def _sum(self, values: Any) -> Any:
+        return sums(self.owner, values, self.count)
 
-    def mean(self, values: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+    def mean(self, values: Any, where: Any = None) -> Any:
         """Mean over every label; 0 where `where` leaves no pixel of it."""
         if where is None:
             return self._sum(values) / self.area
-        return self._sum(values * where) / np.maximum(self._sum(where), 1)
+        return self._sum(values * where) / self._xp.clip(self._sum(where), 1, None)
 
-    def least(self, values: np.ndarray) -> np.ndarray:
+    def least(self, values: Any) -> Any:
         """Smallest value within every label."""
-        least = np.full(self.count, np.inf)
-        if len(values):
-            order = np.argsort(self.owner, kind="stable")
-            first = np.flatnonzero(np.diff(self.owner[order], prepend=-1))
-            least[self.owner[order[first]]] = np.minimum.reduceat(values[order], first)
-        return least
+        return minima(self.owner, values, self.count)
 
-    def towards_centre(self, flow: np.ndarray, strength: np.ndarray) -> np.ndarray:
-        """Cosine between the flow (2, n) and the way to the centroid, (n,)."""
+    def towards_centre(self, flow: Sequence[Any], strength: Any) -> Any:
+        """Cosine between the flow, 2 of (n,), and the way to the centroid, (n,)."""
         along = flow[0] * self.dy + flow[1] * self.dx
-        return -along / (np.hypot(self.dy, self.dx) * strength + 1e-6)
+        return -along / (self._xp.hypot(self.dy, self.dx) * strength + 1e-6)
 
-    def ellipse(self) -> tuple[np.ndarray, np.ndarray]:
+    def ellipse(self) -> tuple[Any, Any]:
         """Share of the ellipse of equal second moments filled; its axes' ratio."""
+        xp = self._xp
         # A pixel is a square, not a point: 1/12 is its own second moment.
         yy, xx = (self._sum(d * d) / self.area + 1 / 12 for d in (self.dy, self.dx))
         xy = self._sum(self.dy * self.dx) / self.area
-        mean, half = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
-        minor = np.maximum(mean - half, 1 / 12)
-        roundness = self.area / (4 * np.pi * np.sqrt((mean + half) * minor))
-        return roundness, np.sqrt((mean + half) / minor)
+        mean, half = (yy + xx) / 2, xp.hypot((yy - xx) / 2, xy)
+        minor = xp.clip(mean - half, 1 / 12, None)
+        roundness = self.area / (4 * np.pi * xp.sqrt((mean + half) * minor))
+        return roundness, xp.sqrt((mean + half) / minor)
 
-    def surroundings(self, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def surroundings(self, probability: Any) -> tuple[Any, Any]:
         """Labelled pixels that touch another label; probability around it.
 
         Returns
         -------
-        ndarray of bool, shape (n,)
+        array of bool, shape (n,)
             Another label among the eight neighbours of the pixel.
-        ndarray of float, shape (count,)
+        array of float, shape (count,)
             Mean probability of the unlabelled pixels next to a nucleus, 0 if none are.
         """
+        xp = self._xp
         highest = highest_near(self.labels)
-        reverse = np.where(self.labels > 0, self.count + 1 - self.labels, 0)
+        reverse = xp.where(self.labels > 0, self.count + 1 - self.labels, 0)
         lowest = self.count + 1 - highest_near(reverse)
         touching = self.take((highest != self.labels) | (lowest != self.labels))
         around = (self.labels == 0) & (highest > 0)
         owner = highest[around] - 1
-        total = np.bincount(owner, probability[around], minlength=self.count)
-        number = np.bincount(owner, minlength=self.count)
-        return touching, total / np.maximum(number, 1)
+        total = sums(owner, probability[around], self.count)
+        number = xp.bincount(owner, minlength=self.count)
+        return touching, total / xp.clip(number, 1, None)
 
-    def touching_the_border(self, whole: ImageContext) -> np.ndarray:
-        """Tell whether a label has a pixel on the border of the whole image."""
+    def touching_the_border(self, whole: ImageContext) -> Any:
+        """1.0 for a label with a pixel on the border of the whole image, else 0.0."""
         (top, left), (height, width) = whole.offset, whole.shape
         y, x = self.y + top, self.x + left
         edge = (y == 0) | (x == 0) | (y == height - 1) | (x == width - 1)
-        return self._sum(edge) > 0
+        return self._xp.clip(self._sum(edge), 0, 1)
 
 
 PIXEL_FEATURES = ("pgrf", "log_odds", "boundary")
 _LOG_ODDS_CAP = 8.0
 
 
-def pixel_features(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def pixel_features(maps: Mapping[str, Any]) -> dict[str, Any]:
     """Features that the certainty of a pixel is estimated from.
 
     Parameters
@@ -366,7 +379,7 @@ def pixel_features(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     Returns
     -------
-    dict of ndarray, each (H, W)
+    dict of array, each (H, W)
         Keys as in `PIXEL_FEATURES`; the log odds are of the likelier class, at most 8.
     """
     return {
@@ -376,15 +389,16 @@ def pixel_features(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def log_odds(probability: np.ndarray) -> np.ndarray:
+def log_odds(probability: Any) -> Any:
     """Log odds of the likelier class, 0 to 8, float32 of the same shape."""
-    probability = probability.astype(np.float32)
-    likelier = np.clip(np.maximum(probability, 1 - probability), None, 1 - 1e-6)
-    return np.minimum(np.log(likelier / (1 - likelier)), _LOG_ODDS_CAP)
+    xp = library(probability)
+    probability = xp.asarray(probability, dtype=xp.float32)
+    likelier = xp.clip(xp.maximum(probability, 1 - probability), None, 1 - 1e-6)
+    return xp.clip(xp.log(likelier / (1 - likelier)), None, _LOG_ODDS_CAP)
 
 
 def certainty_map(
-    maps: Mapping[str, np.ndarray], calibration: Mapping[str, float] | None
+    maps: Mapping[str, Any], calibration: Mapping[str, float] | None
 ) -> np.ndarray:
     """Estimated probability that a pixel's class is right.
 
@@ -405,8 +419,8 @@ def certainty_map(
         In [0, 1].
     """
     if calibration is None:
-        return maps["pgrf"]
-    score = np.float32(calibration["intercept"])
+        return host(maps["pgrf"])
+    score: Any = float(calibration["intercept"])
     for name, values in pixel_features(maps).items():
-        score = score + np.float32(calibration.get(name, 0.0)) * values
-    return expit(score)
+        score = score + float(calibration.get(name, 0.0)) * values
+    return host(logistic(score))

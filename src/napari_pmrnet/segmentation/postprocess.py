@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_pmrnet.models.card import ModelCard
 from napari_pmrnet.models.label_kind import classes_of, whole_scale
 from napari_pmrnet.segmentation.flow_labels import (
     SMALLEST_AREA,
@@ -20,9 +19,18 @@ from napari_pmrnet.segmentation.flow_labels import (
     numbered,
     smallest_area,
 )
-from napari_pmrnet.segmentation.objects import ImageContext, describe_objects
+from napari_pmrnet.segmentation.objects import (
+    OBJECT_MAPS,
+    ImageContext,
+    describe_objects,
+)
+from napari_pmrnet.segmentation.on_device import on_device
 from napari_pmrnet.segmentation.region import Region
 from napari_pmrnet.settings import LARGEST_MIN_AREA, Settings
+
+if TYPE_CHECKING:
+    from napari_pmrnet.models import Model
+    from napari_pmrnet.models.card import ModelCard
 
 
 def nuclei_of(
@@ -31,7 +39,7 @@ def nuclei_of(
     settings: Settings,
     region: Region | None,
     diameter: float | None,
-    card: ModelCard,
+    model: Model,
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Label nuclei, or what else the model labels, and measure them.
 
@@ -49,8 +57,9 @@ def nuclei_of(
         None for a model that sees images whole, see `LabelKind.refuse_tiles`.
     diameter : float or None
         Of a typical nucleus, in pixels.
-    card : ModelCard
-        Of the model: what it labels, and the calibration of the certainty.
+    model : Model
+        Its card says what it labels, and how certainty is calibrated; where it is, see
+        `on_device`, labels are made.
 
     Returns
     -------
@@ -59,14 +68,16 @@ def nuclei_of(
         See `describe_objects`. Of classes, one row for each that is present, with its
         name as ``class``.
     """
+    card = model.card
     settings = whole_settings(settings, maps["probability"].shape, card)
     flows = None if card.label_kind.sees_whole else flows
     if card.classes:
-        labels = label_nuclei(maps["probability"], flows, settings, diameter)
+        probability = maps["probability"]
+        labels = on_device(model, label_nuclei, probability, flows, settings, diameter)
         return _classes(labels, maps, card.classes)
     if region is not None:
         maps, flows = _cut(maps, flows, region)
-    labels, objects = _every(maps, flows, settings, region, diameter, card)
+    labels, objects = _every(maps, flows, settings, region, diameter, card, model)
     if drops(settings, flows, card):
         sure = objects["certainty"].to_numpy() >= settings.least_certainty
         labels, objects = only(labels, objects, sure)
@@ -99,13 +110,20 @@ def _every(
     region: Region | None,
     diameter: float | None,
     card: ModelCard,
+    model: Model | None = None,
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """All nuclei before any is dropped, and their rows; of a region in its view."""
-    labels, whole = label_nuclei(maps["probability"], flows, settings, diameter), None
+    probability, whole = maps["probability"], None
+    labels = on_device(model, label_nuclei, probability, flows, settings, diameter)
     if region is not None:
         labels = _kept(labels, region)
         whole = _whole(labels, maps["certainty"], region)
-    return labels, describe_objects(labels, maps, flows, card.object_certainty, whole)
+    calibration = card.object_certainty
+    used = {name: maps[name] for name in OBJECT_MAPS if name in maps}
+    objects = on_device(
+        model, describe_objects, labels, used, flows, calibration, whole
+    )
+    return labels, objects
 
 
 def whole_settings(
@@ -150,8 +168,10 @@ def missed_of(
     ----------
     labels : ndarray of int32, shape (H, W)
         The nuclei that were found.
-    maps, flows, settings, region, diameter, card
+    maps, flows, settings, region, diameter
         As for `nuclei_of`.
+    card : ModelCard
+        Of the model.
     """
     if card.classes:
         none = np.zeros(labels.shape, np.int32)

@@ -144,9 +144,9 @@ def predict(
         except RuntimeError as error:
             if model.device.type == "cpu":
                 raise
-            if _is_gone(error):
+            if is_gone(error):
                 batch_size, model = _to_cpu(model, "is gone", notes)
-            elif _out_of_memory(error):
+            elif is_out_of_memory(error):
                 batch_size, model = _retreat(model, tried, notes)
             else:
                 raise
@@ -267,7 +267,7 @@ def _leading(
     return pending[:], unknown
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: RuntimeError) -> bool:
     """Tell whether a device said that its memory is full."""
     return "out of memory" in str(error).lower()
 
@@ -284,7 +284,7 @@ GONE = (
 """What CUDA says of a GPU that was unplugged, reset, suspended or is broken."""
 
 
-def _is_gone(error: RuntimeError) -> bool:
+def is_gone(error: RuntimeError) -> bool:
     """Tell whether a device said that it serves no more."""
     return any(words in str(error).lower() for words in GONE)
 

@@ -13,6 +13,7 @@ import pandas as pd
 from napari_pmrnet.segmentation.diameter import choose_scale
 from napari_pmrnet.segmentation.normalise import unknown_notes
 from napari_pmrnet.segmentation.objects import certainty_map
+from napari_pmrnet.segmentation.on_device import on_device
 from napari_pmrnet.segmentation.plane import EVERYWHERE, Plane
 from napari_pmrnet.segmentation.postprocess import Missed, missed_of, nuclei_of
 from napari_pmrnet.segmentation.predict import (
@@ -115,7 +116,7 @@ class Segmentation:
             settings,
             self.region,
             self.diameter,
-            self.model.card,
+            self.model,
         )
         return replace(self, labels=labels, objects=objects, settings=settings)
 
@@ -323,15 +324,15 @@ def assemble(
     """
     maps = dict(prediction.maps)
     flows = take_flows(maps)
-    maps["certainty"] = certainty_map(maps, model.card.certainty)
+    certainty = on_device(model, certainty_map, maps, model.card.certainty)
     if not extra_maps:
         maps = {name: m for name, m in maps.items() if name not in EXTRA_MAPS}
+    maps["certainty"] = certainty
     if region is not None:
         box = region.predicted
         maps = {name: region.place(values, box) for name, values in maps.items()}
         flows = None if flows is None else region.place(flows, box)
-    card = model.card
-    labels, objects = nuclei_of(maps, flows, settings, region, diameter, card)
+    labels, objects = nuclei_of(maps, flows, settings, region, diameter, model)
     return Segmentation(
         labels,
         maps,

@@ -492,6 +492,7 @@ MAY = {
     "io/label_zarr.py": "makes a new folder only",
     "io/lock.py": "its own lock and note",
     "io/write.py": "the one place",
+    "models/backends/conversion.py": "its own cache",
     "models/backends/openvino.py": "its own cache",
     "models/user_models.py": "models of the library that the user names",
     "plugin/review/persistence.py": "sets a damaged journal aside",

@@ -19,7 +19,7 @@ def test_with_the_cpu_for_a_gpu(weights: Path, monkeypatch: pytest.MonkeyPatch) 
     model = load_model(weights, "cpu")
     found = segment(image, model=model)
     rows = {row.what: row for row in parts(model, image, found, 1)}
-    assert rows["network"].note == "tiles of 96 x 96: 1"
+    assert rows["network"].note == "tiles of 64 x 64: 4"
     assert rows["following flows, labels"].median > 0
     (cpu,) = against_cpu(weights, image, found)
     assert cpu.median > 0 and "0 pixels differ" in cpu.note

@@ -74,17 +74,23 @@ def test_the_same_folder_twice_is_refused(
     assert "is named twice. Name it once." in capsys.readouterr().err
 
 
-def test_grey_and_colour_and_images_of_one_pixel_in_one_set(
-    data: Path, weights: Path
+def test_grey_and_colour_and_small_images_in_one_set_and_a_blank_one_is_named(
+    data: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     rng, names = np.random.default_rng(0), ["x"]
-    for name, shape in (("tiny", (1, 1)), ("thin", (40, 3, 3)), ("blank", (9, 9, 3))):
+    for name, shape in (("tiny", (1, 2)), ("thin", (40, 3, 3)), ("blank", (9, 9, 3))):
         image = rng.integers(0, 255, shape) * (name != "blank")
         Image.fromarray(image.astype(np.uint8)).save(data / "images" / f"{name}.png")
         labels = np.ones(shape[:2], np.uint16)
         tifffile.imwrite(data / "labels" / f"{name}.tif", labels)
         names.append(name)
-    rows = "\n".join(f"{name},test" for name in names)
-    (data / "split.csv").write_text(f"image_id,split\n{rows}\n")
-    said = run("evaluate", "--data", data, "--model", weights)
-    assert "images: 4, split = test" in said
+    rows = "\n".join(["image_id,split", *(f"{name},test" for name in names)])
+    (data / "split.csv").write_text(rows)
+    command = ("evaluate", "--data", data, "--model", weights)
+    assert run_main(*command, monkeypatch=monkeypatch) == 1
+    assert "'blank' has the same value (0) everywhere" in capsys.readouterr().err
+    (data / "split.csv").write_text(rows.replace("\nblank,test", ""))
+    assert "images: 3, split = test" in run(*command)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from card_model import on_cpu
 from PIL import Image
 from scipy import ndimage
 
@@ -192,9 +193,9 @@ def test_specks_are_those_of_the_network_not_of_the_image(
     probability[10:17, 10:17] = 0.9
     maps = {"probability": probability, "certainty": probability}
     card = new_card(("probability",), labels="objects", window=64)
-    labels, _ = nuclei_of(maps, None, Settings(), None, None, card)
+    labels, _ = nuclei_of(maps, None, Settings(), None, None, on_cpu(card))
     assert bool(labels.any()) is kept
-    labels, _ = nuclei_of(maps, None, Settings(min_area=49), None, None, card)
+    labels, _ = nuclei_of(maps, None, Settings(min_area=49), None, None, on_cpu(card))
     assert labels.any(), "a size that is set counts as it is"
 
 
@@ -205,5 +206,5 @@ def test_flows_of_a_strange_card_split_nothing() -> None:
     x = np.broadcast_to(np.arange(60, dtype=np.float32), (40, 60))
     flows = np.stack([0 * x, np.sign(np.where(x < 30, 17, 43) - x)])
     card = new_card(("probability",), labels="objects", window=64)
-    labels, _ = nuclei_of(maps, flows, Settings(), None, None, card)
+    labels, _ = nuclei_of(maps, flows, Settings(), None, None, on_cpu(card))
     assert labels.max() == 1

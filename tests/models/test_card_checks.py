@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from card_model import on_cpu
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -66,7 +67,7 @@ def works(card: ModelCard) -> None:
     maps["probability"][2:7, 2:7] = 0.99
     maps["certainty"] = certainty_map(maps, card.certainty)
     flows = np.zeros((2, 9, 9), np.float32)
-    labels, objects = nuclei_of(maps, flows, chosen, None, None, card)
+    labels, objects = nuclei_of(maps, flows, chosen, None, None, on_cpu(card))
     assert labels.max(initial=0) >= len(objects) >= 0
     missed_of(labels, maps, flows, chosen, None, None, card)
     assert ModelCard(json.loads(card.to_json())) == card

@@ -101,7 +101,7 @@ def sized(model: Model) -> Model:
 
 @pytest.fixture(scope="session")
 def echo(sized: Model) -> Model:
-    return replace(sized, network=Echo())
+    return replace(sized, weights=Echo())
 
 
 @given(st.floats(0.3, 3), st.floats(30, 60), st.floats(40, 90))

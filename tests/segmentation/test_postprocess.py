@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from card_model import on_cpu
 from hypothesis import given
 from hypothesis import settings as search
 from hypothesis import strategies as st
@@ -116,8 +117,8 @@ def test_the_uncertain_are_dropped_and_proposed_and_the_rest_stays_as_it_is(
     mask = np.zeros(SHAPE, bool)
     mask[: side + 1] = True
     region = Region.of(mask) if side < 150 else None
-    every, rows = nuclei_of(maps, flows, EVERY, region, 15.0, card)
-    labels, objects = nuclei_of(maps, flows, chosen, region, 15.0, card)
+    every, rows = nuclei_of(maps, flows, EVERY, region, 15.0, on_cpu(card))
+    labels, objects = nuclei_of(maps, flows, chosen, region, 15.0, on_cpu(card))
     sure = rows["certainty"].to_numpy() >= least
     assert objects["label"].tolist() == list(range(1, sure.sum() + 1))
     expected = np.isin(every, rows["label"][sure])
@@ -149,7 +150,7 @@ def test_a_review_tells_the_certainties_of_the_segmentation(
 ) -> None:
     maps, flows = scene(seed)
     card, chosen = fitted(intercept), Settings(least_certainty=0.4)
-    labels, objects = nuclei_of(maps, flows, chosen, None, 15.0, card)
+    labels, objects = nuclei_of(maps, flows, chosen, None, 15.0, on_cpu(card))
     missed = missed_of(labels, maps, flows, chosen, None, 15.0, card)
     origin = Origin(labels, maps, flows, card, missed)
     review = begin_review(labels.copy(), origin)
@@ -175,8 +176,8 @@ def test_what_is_no_probability_drops_nothing(why: str) -> None:
     else:
         card = CARD.updated(object_certainty=None)
     strict = Settings(least_certainty=0.95)
-    every, rows = nuclei_of(maps, flows, EVERY, None, 15.0, card)
-    labels, objects = nuclei_of(maps, flows, strict, None, 15.0, card)
+    every, rows = nuclei_of(maps, flows, EVERY, None, 15.0, on_cpu(card))
+    labels, objects = nuclei_of(maps, flows, strict, None, 15.0, on_cpu(card))
     np.testing.assert_array_equal(labels, every)
     assert (rows["certainty"] < 0.95).any() and len(objects) == len(rows)
     missed = missed_of(labels, maps, flows, strict, None, 15.0, card)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import numpy as np
+from card_model import on_cpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -23,7 +21,7 @@ CARD = new_card(
     object_certainty={"intercept": 0.3, **dict.fromkeys(FEATURES, 0.2)},
     missed_certainty={"intercept": 0.1, **dict.fromkeys(FEATURES, -0.1)},
 )
-MODEL: Any = SimpleNamespace(card=CARD, device=SimpleNamespace(type="cpu"))
+MODEL = on_cpu(CARD)
 CORNERS = st.tuples(st.integers(0, 229), st.integers(0, 259))
 
 

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lesion_images import lesion
 
+from napari_pmrnet.errors import ImageError
 from napari_pmrnet.training.augment import Augmentation, Sample
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import (
     CropSource,
     make_sample,
+    make_samples,
     make_whole_sample,
     random_scale,
     sampling_weights,
@@ -137,9 +139,8 @@ def test_stains_change_in_bright_field_alone_and_crops_stay() -> None:
     st.lists(
         st.tuples(
             st.integers(1, 40),
-            st.integers(1, 300),
+            st.integers(2, 300),
             st.sampled_from(["grey", "colour", "deep"]),
-            st.booleans(),
         ),
         min_size=1,
         max_size=4,
@@ -147,13 +148,14 @@ def test_stains_change_in_bright_field_alone_and_crops_stay() -> None:
     st.integers(0, 99),
 )
 def test_crops_of_grey_and_colour_and_of_images_smaller_than_a_crop(
-    images: list[tuple[int, int, str, bool]], seed: int
+    images: list[tuple[int, int, str]], seed: int
 ) -> None:
     rng, samples = np.random.default_rng(seed), []
-    for height, width, kind, blank in images:
+    for height, width, kind in images:
         shape = (height, width, 3) if kind == "colour" else (height, width)
         top, kept = (60_000, np.uint16) if kind == "deep" else (255, np.uint8)
-        image = np.full(shape, 7) if blank else rng.integers(0, top, shape)
+        image = rng.integers(0, top, shape)
+        image[0, 0], image[0, 1] = 0, top  # a blank one is refused
         labels = np.zeros((height, width), np.int32)
         labels[: height // 2 + 1, : width // 2 + 1] = 65535
         samples.append(make_sample(image.astype(kept), labels))
@@ -163,3 +165,9 @@ def test_crops_of_grey_and_colour_and_of_images_smaller_than_a_crop(
     assert crops.shape == (4, 3, 64, 64) and target.shape[2:] == (64, 64)
     assert bool(torch.isfinite(crops).all() and torch.isfinite(target).all())
     assert float(crops.min()) >= 0 and float(crops.max()) <= 1
+
+
+def test_an_image_that_holds_nothing_is_named() -> None:
+    pairs = [("well_7", np.full((9, 9), 7, np.uint8), np.ones((9, 9), np.int32))]
+    with pytest.raises(ImageError, match="well_7: .*same value"):
+        make_samples(pairs, 1)

@@ -116,7 +116,7 @@ def unknown_subsets(
     if wanted is None or not set(wanted) <= set(SPLITS):
         return []
     values = column_of(table, source, column).dropna().astype(str)
-    others = values[~values.isin(SPLITS)].value_counts()
+    others = values.loc[~values.isin(SPLITS)].value_counts()
     return [
         f"{source}: column {column} has '{value}' {number} times, which is none of "
         f"{', '.join(SPLITS)}. These images are not used."

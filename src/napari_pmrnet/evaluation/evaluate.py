@@ -180,8 +180,8 @@ def _without_specks(
     least = ceil(float(area or 0))
     if least <= 0:
         return None
-    pair = (drop_small(number_labels(a)[0], least) for a in (truth, labels))
-    return match(*pair, THRESHOLDS)
+    true, found = (drop_small(number_labels(a)[0], least) for a in (truth, labels))
+    return match(true, found, THRESHOLDS)
 
 
 def class_dice(

@@ -91,10 +91,11 @@ def segment_all(model: Model, dataset: OpenedDataset) -> Cases:
     """
     settings, cases = Settings(least_certainty=0), []
     most = WHOLE_SIDE * model.tile if model.card.label_kind.sees_whole else None
-    for _, image, truth in dataset:
+    for image_id, image, truth in dataset:
         if most is not None and max(truth.shape) > most:
             image, truth = shrink(image, truth, most)
-        cases.append((truth, segment(image, settings, model, extra_maps=True)))
+        result = segment(image, settings, model, extra_maps=True, image_name=image_id)
+        cases.append((truth, result))
     return cases
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.label_numbers import number_labels
 from napari_pmrnet.models.label_kind import whole_scale
 from napari_pmrnet.segmentation.diameter import (
@@ -203,10 +204,19 @@ def make_samples(
     progress: Callable[[int, int], None] | None = None,
     make: Callable[[np.ndarray, np.ndarray], Sample] = make_sample,
 ) -> list[Sample]:
-    """Samples of so many (id, image, labels) triples, with a call after each."""
+    """Samples of so many (id, image, labels) triples, with a call after each.
+
+    Raises
+    ------
+    ImageError
+        If one of the images cannot be seen by the network; names it.
+    """
     samples = []
-    for done, (_, image, labels) in enumerate(pairs, start=1):
-        samples.append(make(image, labels))
+    for done, (image_id, image, labels) in enumerate(pairs, start=1):
+        try:
+            samples.append(make(image, labels))
+        except ImageError as error:
+            raise ImageError(f"{image_id}: {error}") from error
         if progress is not None:
             progress(done, count)
     return samples

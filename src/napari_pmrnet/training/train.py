@@ -340,7 +340,7 @@ def finish(
     whole = model.card.label_kind.sees_whole
     tune = tune_foreground if whole else tune_thresholds
     thresholds = thresholds or tune(cases)
-    settings = Settings(**thresholds)
+    settings = Settings.from_dict(thresholds)
     if whole:
         fitted = {"certainty": fit_pixels(cases)}
     else:

@@ -27,7 +27,8 @@ def test_every_setting_has_a_field(form):
 
 def test_defaults_and_round_trip(form):
     assert form.settings() == Settings()
-    other = Settings("my.safetensors", "cuda:1", 2, 14.5, 0.35, 0.7, 55, True, True)
+    numbers = 2, 14.5, 0.35, 0.7, 0.1, 55
+    other = Settings("my.safetensors", "cuda:1", *numbers, True, True)
     form.set_settings(other)
     assert form.settings() == other
 

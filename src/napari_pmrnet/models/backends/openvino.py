@@ -14,7 +14,7 @@ from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -105,7 +105,7 @@ class OpenVINOBackend:
             "ENABLE_CPU_PINNING": False,
         }
         self.at_once = min(STREAMS, threads)
-        self._compiled: OrderedDict[tuple[int, int, int], Any] = OrderedDict()
+        self._compiled: OrderedDict[tuple[int, int, int], _Compiled] = OrderedDict()
         self._lock = Lock()
         self._network, self._converted = network, None
         self._folder = folder_for(weights_hash, channels) if weights_hash else None
@@ -118,13 +118,14 @@ class OpenVINOBackend:
         check_size(height, width)
         with _told():
             compiled = self._compiled_for(height, width, self.at_once if beside else 1)
-            requests = [compiled.create_infer_request() for _ in tiles]
+            requests = [compiled.request() for _ in tiles]
             for request, tile in zip(requests, tiles, strict=True):
                 request.start_async([np.ascontiguousarray(tile[None])])
 
         def maps() -> Maps:
             with _told():
                 outputs = [_answer(request) for request in requests]
+            compiled.idle.extend(requests)
             return Maps(*(np.concatenate(part) for part in zip(*outputs, strict=True)))
 
         return maps
@@ -137,7 +138,7 @@ class OpenVINOBackend:
             )
         return self._converted
 
-    def _compiled_for(self, height: int, width: int, streams: int) -> Any:
+    def _compiled_for(self, height: int, width: int, streams: int) -> _Compiled:
         """Model for tiles of one size, compiled when first needed.
 
         Of those used before, memory beyond `MOST_PIXELS` is given back.
@@ -145,7 +146,8 @@ class OpenVINOBackend:
         key = height, width, streams
         with self._lock:
             if key not in self._compiled:
-                self._compiled[key] = self._kept(*key) or self._compile(*key)
+                model = self._kept(*key) or self._compile(*key)
+                self._compiled[key] = _Compiled.of(model, streams)
             self._compiled.move_to_end(key)
             if len(self._compiled) > MOST_SHAPES:
                 self._compiled.popitem(last=False)
@@ -154,7 +156,7 @@ class OpenVINOBackend:
                 held += h * w * n
                 if held > MOST_PIXELS and (h, w, n) != key:
                     with suppress(RuntimeError):  # it is at work for another thread
-                        compiled.release_memory()
+                        compiled.model.release_memory()
             return self._compiled[key]
 
     def _compile(self, height: int, width: int, streams: int) -> Any:
@@ -188,6 +190,29 @@ class OpenVINOBackend:
         precision = self._options["INFERENCE_PRECISION_HINT"]
         name = "-".join(map(str, (*key, threads, precision)))
         return (self._folder or Path()) / f"{name}{_COMPILED}"
+
+
+class _Compiled(NamedTuple):
+    """A model for tiles of one size, and requests that wait to be used again.
+
+    A request that is made while others run waits for one of them first.
+    """
+
+    model: Any
+    idle: list[Any]
+
+    @classmethod
+    def of(cls, model: Any, streams: int) -> _Compiled:
+        """With a request for every stream and one that queues up, if there are some."""
+        count = streams + 1 if streams > 1 else 1
+        return cls(model, [model.create_infer_request() for _ in range(count)])
+
+    def request(self) -> Any:
+        """A request that no other caller holds."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return self.model.create_infer_request()
 
 
 @contextmanager

@@ -297,17 +297,17 @@ def test_real_data_agree_with_their_table():
 
 
 def test_rows_of_an_unknown_split_are_named_and_not_used(folder, caplog):
-    table = (folder / "split.csv").read_text().replace("b,f,train", "b,f,trian")
+    table = (folder / "split.csv").read_text().replace("b,f,train", "b,f,spare")
     (folder / "split.csv").write_text(table)
     data = PackedDataset(folder)
     assert data.ids == ["a"] and len(data.problems) == 1
-    assert "column split has 'trian' 1 times, which is none of train, val, test" in (
+    assert "column split has 'spare' 1 times, which is none of train, val, test" in (
         caplog.text
     )
     with pytest.raises(DataError, match="strict allows none"):
         PackedDataset(folder, strict=True)
     # A table with names of its own is asked for them.
-    assert PackedDataset(folder, subset="trian").problems == ()
+    assert PackedDataset(folder, subset="spare").problems == ()
     assert PackedDataset(folder, subset=None).problems == ()
 
 

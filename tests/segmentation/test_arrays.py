@@ -11,7 +11,6 @@ from napari_pmrnet.segmentation.arrays import beside, blurred, host, minima, sum
 from napari_pmrnet.segmentation.flow_labels import label_nuclei
 from napari_pmrnet.segmentation.objects import (
     FEATURES,
-    OBJECT_MAPS,
     ImageContext,
     certainty_map,
     describe_objects,
@@ -28,11 +27,14 @@ counts = arrays(
 )
 
 
+NAMES = ("certainty", "probability", "boundary")
+
+
 def predicted(
     labels: np.ndarray, rng: np.random.Generator
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Maps and flows as a network that is not sure of its labels could give them."""
-    maps = {name: rng.random(labels.shape, np.float32) for name in OBJECT_MAPS}
+    maps = {name: rng.random(labels.shape, np.float32) for name in NAMES}
     likely = rng.uniform(0.4, 1, labels.shape).astype(np.float32)
     maps["probability"] = np.where(labels > 0, likely, 0.6 * maps["probability"])
     y, x = np.indices(labels.shape)

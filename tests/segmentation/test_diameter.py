@@ -234,6 +234,14 @@ def test_a_coarse_look_takes_means_and_tells_pixels_of_the_image(
     )
 
 
+@pytest.mark.parametrize("shape", [(3, 4000), (2000, 1), (2, 70)])
+def test_images_thinner_than_the_squares_of_a_look_are_looked_at(
+    echo: Model, shape: tuple[int, int]
+) -> None:
+    planes = np.random.default_rng(0).random((3, *shape), np.float32)
+    assert run_to_end(choose_scale(echo, planes, None)).scale > 0
+
+
 def test_a_look_that_disagrees_is_told_of(
     sized: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from napari_pmrnet.segmentation.objects import (
     certainty_map,
     describe_part,
     fitted_probability,
+    object_maps,
     seen_together,
 )
 from napari_pmrnet.segmentation.on_device import on_device
@@ -240,7 +241,8 @@ def _own_nuclei(
     probability, diameter = maps["probability"], stats.diameter
     labels = on_device(model, label_nuclei, probability, flows, every, diameter)
     whole = ImageContext((top, left), grid.shape, 0.0, 0.0)
-    objects = on_device(model, describe_part, labels, maps, flows, whole)
+    used = object_maps(maps)
+    objects = on_device(model, describe_part, labels, used, flows, whole)
     objects = objects.drop(columns="label")
     objects["centroid_y"] += top
     objects["centroid_x"] += left

@@ -13,9 +13,9 @@ from napari_pmrnet.models.label_kind import whole_scale
 from napari_pmrnet.segmentation.flow_labels import SMALLEST_AREA, label_nuclei
 from napari_pmrnet.segmentation.normalise import thinning
 from napari_pmrnet.segmentation.objects import (
-    OBJECT_MAPS,
     describe_objects,
     object_features,
+    object_maps,
 )
 from napari_pmrnet.segmentation.on_device import on_device
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
@@ -27,7 +27,7 @@ from napari_pmrnet.segmentation.predict import (
     run_to_end,
     take_flows,
 )
-from napari_pmrnet.segmentation.tiles import Box, TileGrid, box_of
+from napari_pmrnet.segmentation.tiles import Box, TileGrid, block_mean, box_of
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
     A nucleus is trusted as far as its pixels are clearly foreground, and its flows are
     long and lead to its centre. The diameter is a weighted median, see `EVENNESS`.
     """
-    side = max(1, int(1 / (FINENESS * scale)))
+    side = min(max(1, int(1 / (FINENESS * scale))), *planes.shape[1:])
     planes, seen_at = block_mean(planes, side), scale * side
     prediction = run_to_end(predict(model, planes, scale=seen_at))
     maps = dict(prediction.maps)
@@ -302,8 +302,7 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
         objects = describe_objects(labels, maps)
         trust, area = objects["certainty"].to_numpy(), objects["area"].to_numpy()
     else:
-        used = {name: maps[name] for name in OBJECT_MAPS}
-        seen = on_device(model, object_features, labels, used, flows)
+        seen = on_device(model, object_features, labels, object_maps(maps), flows)
         agreement, certainty, strength = (
             seen[name].to_numpy()
             for name in ("flow_agreement", "pixel_certainty", "flow_strength")
@@ -313,15 +312,6 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
     diameter = side * weighted_median(np.sqrt(4 / np.pi * area), trust**EVENNESS)
     overall = float(np.average(trust, weights=area))
     return DiameterEstimate(scale, overall, diameter, prediction)
-
-
-def block_mean(planes: np.ndarray, side: int) -> np.ndarray:
-    """Means of planes (C, H, W) over squares; what is left of a square is left out."""
-    if side == 1:
-        return planes
-    rows, columns = (n // side for n in planes.shape[1:])
-    whole = planes[:, : rows * side, : columns * side]
-    return whole.reshape(-1, rows, side, columns, side).mean((2, 4))
 
 
 def overview_of(image: np.ndarray | Plane) -> np.ndarray:

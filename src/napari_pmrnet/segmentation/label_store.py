@@ -42,6 +42,7 @@ from napari_pmrnet.segmentation.blocks import (
 )
 from napari_pmrnet.segmentation.diameter import measure_plane
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
+from napari_pmrnet.segmentation.postprocess import drops, renumbered
 from napari_pmrnet.segmentation.predict import Progress, grid_for
 from napari_pmrnet.segmentation.tiles import TileStore
 from napari_pmrnet.settings import Settings
@@ -203,9 +204,8 @@ class LabelStore:
             stitcher = Stitcher(labels, first)
             yield from _stitch(parts, grid, stitcher)
             objects = stitcher.table(model.card.object_certainty)
-            fitted = model.card.object_certainty is not None and stitcher.measured
-            least = settings.least_certainty
-            if fitted and least > 0:
+            if drops(settings, model.card, stitcher.measured):
+                least = settings.least_certainty
                 objects = yield from _drop(labels, objects, least, grid, first)
         notes = (*plane.notes, *stats.notes, *stitcher.notes)
         return LabelledPlane(objects, stats, notes)
@@ -389,15 +389,14 @@ def _drop(
     kept = objects["certainty"].to_numpy() >= least
     if kept.all():
         return objects
-    numbers = np.where(kept, first + kept.cumsum(), 0).astype(np.int32)
-    numbers = np.concatenate([np.zeros(1, np.int32), numbers])
+    numbers, rows = renumbered(objects, kept, first)
     total = grid.rows * grid.columns
     for done, place in enumerate(grid.places()):
         yield Progress(done, total, f"dropping uncertain nuclei {done + 1} of {total}")
         core = grid.core(*place)
         before = labels[core]
         labels[core] = numbers[np.maximum(before - first, 0)]
-    return objects.assign(label=numbers[1:]).loc[kept].reset_index(drop=True)
+    return rows
 
 
 Fill = Callable[..., Generator[Progress, None, None]]

@@ -47,8 +47,10 @@ FEATURES = (
 )
 
 
-OBJECT_MAPS = ("certainty", "probability", "boundary")
-"""Maps that `FEATURES` are measured on."""
+def object_maps(maps: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some maps that nuclei are measured on; no others need go to a GPU."""
+    wanted = ("certainty", "probability", "boundary")
+    return {name: maps[name] for name in wanted if name in maps}
 
 
 class ImageContext(NamedTuple):

@@ -20,9 +20,9 @@ from napari_pmrnet.segmentation.flow_labels import (
     smallest_area,
 )
 from napari_pmrnet.segmentation.objects import (
-    OBJECT_MAPS,
     ImageContext,
     describe_objects,
+    object_maps,
 )
 from napari_pmrnet.segmentation.on_device import on_device
 from napari_pmrnet.segmentation.region import Region
@@ -78,7 +78,7 @@ def nuclei_of(
     if region is not None:
         maps, flows = _cut(maps, flows, region)
     labels, objects = _every(maps, flows, settings, region, diameter, card, model)
-    if drops(settings, flows, card):
+    if drops(settings, card, flows is not None):
         sure = objects["certainty"].to_numpy() >= settings.least_certainty
         labels, objects = only(labels, objects, sure)
     if region is None:
@@ -86,9 +86,18 @@ def nuclei_of(
     return region.place(labels, region.view), _in_the_image(objects, region)
 
 
-def drops(settings: Settings, flows: np.ndarray | None, card: ModelCard) -> bool:
-    """Tell whether nuclei are dropped: only a fitted certainty is a probability."""
-    fitted = card.object_certainty is not None and flows is not None
+def drops(settings: Settings, card: ModelCard, measured: bool) -> bool:
+    """Tell whether nuclei are dropped: only a fitted certainty is a probability.
+
+    Parameters
+    ----------
+    settings : Settings
+    card : ModelCard
+        Of the model.
+    measured : bool
+        Whether what a fitted certainty needs, such as flows, is there.
+    """
+    fitted = card.object_certainty is not None and measured
     return fitted and settings.least_certainty > 0
 
 
@@ -98,9 +107,21 @@ def only(
     """Some of the labels 1 to n and their rows, numbered from 1; `kept` is (n,)."""
     if kept.all():
         return labels, objects
-    numbers = np.concatenate([[0], np.where(kept, kept.cumsum(), 0)]).astype(np.int32)
-    rows = objects.loc[kept].reset_index(drop=True)
-    return numbers[labels], rows.assign(label=np.arange(1, len(rows) + 1))
+    numbers, rows = renumbered(objects, kept)
+    return numbers[labels], rows
+
+
+def renumbered(
+    objects: pd.DataFrame, kept: NDArray[np.bool_], first: int = 0
+) -> tuple[NDArray[np.int32], pd.DataFrame]:
+    """New number of each label 0 to n, 0 of those that go, and the rows of the rest.
+
+    Numbers go on from `first`; `kept` is (n,).
+    """
+    numbers = np.concatenate([[0], np.where(kept, first + kept.cumsum(), 0)])
+    numbers = numbers.astype(np.int32)
+    rows = objects.assign(label=numbers[1:]).loc[kept].reset_index(drop=True)
+    return numbers, rows
 
 
 def _every(
@@ -119,7 +140,7 @@ def _every(
         labels = _kept(labels, region)
         whole = _whole(labels, maps["certainty"], region)
     calibration = card.object_certainty
-    used = {name: maps[name] for name in OBJECT_MAPS if name in maps}
+    used = object_maps(maps)
     objects = on_device(
         model, describe_objects, labels, used, flows, calibration, whole
     )
@@ -182,7 +203,7 @@ def missed_of(
         maps, flows = _cut(maps, flows, region)
         labels = labels[region.view]
     dropped = None
-    if drops(settings, flows, card):
+    if drops(settings, card, flows is not None):
         every, objects = _every(maps, flows, settings, region, diameter, card)
         off, free = _off(every, labels)
         dropped = Missed(*only(off, objects, free[1:]))

@@ -226,13 +226,26 @@ def intensity_range(tiles: np.ndarray, scale: float) -> np.ndarray:
     ndarray of float32, shape (N,)
     """
     side = max(1, round(GRAIN / scale))
-    count, colours, height, width = tiles.shape
-    if side > 1 and min(height, width) >= side:
-        rows, columns = height // side, width // side
-        squares = tiles[:, :, : rows * side, : columns * side]
-        squares = squares.reshape(count, colours, rows, side, columns, side)
-        tiles = squares.mean((3, 5))
+    if min(tiles.shape[-2:]) >= side:
+        tiles = block_mean(tiles, side)
     return np.ptp(tiles, axis=(2, 3)).max(axis=1)
+
+
+def block_mean(planes: np.ndarray, side: int) -> np.ndarray:
+    """Means of planes (..., H, W) over squares; what is left of one is left out.
+
+    Parameters
+    ----------
+    planes : ndarray of float32
+    side : int
+        At most the shorter of height and width.
+    """
+    if side == 1:
+        return planes
+    *leading, height, width = planes.shape
+    rows, columns = height // side, width // side
+    whole = planes[..., : rows * side, : columns * side]
+    return whole.reshape(*leading, rows, side, columns, side).mean((-3, -1))
 
 
 def touch(a: Box, b: Box) -> bool:

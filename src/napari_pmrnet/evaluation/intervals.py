@@ -78,10 +78,7 @@ def _figures(
     dice = [[s.semantic["Dice"], s.dice_native] for s in scores]
     matches = [s.matches for s in scores if s.matches is not None]
     if len(matches) == len(scores):
-        yield from _precision(matches, draws, "")
-        firm = [s.without_specks or m for s, m in zip(scores, matches, strict=True)]
-        if any(s.without_specks for s in scores):
-            yield from _precision(firm, draws, " without specks")
+        yield from precision(scores, draws)
     yield from zip(
         ("Dice", "Dice native"), (draws @ dice).T / draws.shape[1], strict=True
     )
@@ -93,6 +90,29 @@ def _figures(
         certainty = table["certainty"].to_numpy(float)
         yield "AUROC", _auroc(certainty, right, owner, draws)
         yield "ECE", _calibration_error(certainty, right, owner, draws)
+
+
+def precision(
+    scores: list[ImageScore], draws: np.ndarray
+) -> Iterator[tuple[str, np.ndarray]]:
+    """AP of images in which objects are told apart, and without specks where known.
+
+    Parameters
+    ----------
+    scores : list of ImageScore
+    draws : ndarray of int, shape (d, images)
+        How often each image counts.
+
+    Yields
+    ------
+    name, ndarray of float, shape (d,)
+        AP at each of `MAIN_THRESHOLDS`, pooled and per image.
+    """
+    matches = [s.matches or [] for s in scores]
+    yield from _precision(matches, draws, "")
+    if any(s.without_specks for s in scores):
+        firm = [s.without_specks or m for s, m in zip(scores, matches, strict=True)]
+        yield from _precision(firm, draws, " without specks")
 
 
 def _precision(

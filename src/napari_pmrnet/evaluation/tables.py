@@ -14,7 +14,7 @@ from napari_pmrnet.evaluation.certainty import (
 )
 from napari_pmrnet.evaluation.evaluate import THRESHOLDS, ImageScore
 from napari_pmrnet.evaluation.instance import CAUSES, Match, average_precision
-from napari_pmrnet.evaluation.intervals import MAIN_THRESHOLDS, interval_row
+from napari_pmrnet.evaluation.intervals import interval_row, precision
 from napari_pmrnet.evaluation.semantic import PROTOCOL_SIZE
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.objects import RIGHT_IOU
@@ -67,13 +67,12 @@ def instance_row(scores: Scores) -> dict[str, float]:
     """
     row: dict[str, float] = {"images": len(scores)}
     matches = matches_of(scores)
-    columns = zip(*matches, strict=True)
-    precision = dict(zip(THRESHOLDS, map(average_precision, columns), strict=True))
-    row |= _main_precision(matches)
-    if any(s.without_specks for s in scores):
-        firm = [s.without_specks or s.matches for s in scores if s.matches is not None]
-        row |= _main_precision(firm, " without specks")
-    pooled, mean = np.mean(list(precision.values()), axis=0)
+    apart = [s for s in scores if s.matches is not None]
+    once = np.ones((1, len(apart)), int)
+    row |= {name: float(value[0]) for name, value in precision(apart, once)}
+    pooled, mean = np.mean(
+        [*map(average_precision, zip(*matches, strict=True))], axis=0
+    )
     total = sum((each[0] for each in matches), Match(0, 0, 0))
     return row | {
         "AP0.5-0.95 pooled": float(pooled),
@@ -82,17 +81,6 @@ def instance_row(scores: Scores) -> dict[str, float]:
         "PQ": total.panoptic_quality,
         **{cause: sum(s.misses.get(cause, 0) for s in scores) for cause in CAUSES},
     }
-
-
-def _main_precision(matches: list[list[Match]], which: str = "") -> dict[str, float]:
-    """AP at each of `MAIN_THRESHOLDS`, pooled and per image."""
-    row = {}
-    for threshold in MAIN_THRESHOLDS:
-        place = THRESHOLDS.index(threshold)
-        pooled, mean = average_precision(each[place] for each in matches)
-        row[f"AP{threshold} pooled{which}"] = pooled
-        row[f"AP{threshold} per image{which}"] = mean
-    return row
 
 
 def class_row(scores: Scores) -> dict[str, float]:

@@ -20,7 +20,7 @@ import napari_pmrnet
 from napari_pmrnet.models.card import ModelCard, new_card
 from napari_pmrnet.plugin.segment import jobs
 from napari_pmrnet.plugin.widgets import model_chooser, preferences
-from napari_pmrnet.segmentation import stack
+from napari_pmrnet.segmentation import Segmentation, stack
 from napari_pmrnet.segmentation.flow_labels import smallest_area
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.postprocess import Missed
@@ -36,17 +36,10 @@ class FakeModel:
 
 
 @dataclass(frozen=True)
-class FakeSegmentation:
-    labels: np.ndarray
-    maps: dict[str, np.ndarray]
-    objects: pd.DataFrame
-    settings: Settings
+class FakeSegmentation(Segmentation):
     model: FakeModel = field(default_factory=FakeModel)
     device: str = "cpu"
-    notes: tuple[str, ...] = ()
     seconds: float = 0.1
-    diameter: float | None = None
-    other_diameter: float | None = None
 
     def relabel(self, settings: Settings) -> FakeSegmentation:
         return make_segmentation(self.maps["probability"], settings)

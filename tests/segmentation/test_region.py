@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_pmrnet.models.card import new_card
-from napari_pmrnet.segmentation import Settings
+from napari_pmrnet.segmentation import Segmentation, Settings
 from napari_pmrnet.segmentation.flow_labels import drop_small, label_nuclei
 from napari_pmrnet.segmentation.objects import FEATURES, describe_objects
 from napari_pmrnet.segmentation.postprocess import missed_nuclei, missed_of, nuclei_of
@@ -105,3 +105,46 @@ def test_a_region_is_its_mask(a, b, points) -> None:
         0 <= y < SHAPE[0] and 0 <= x < SHAPE[1] and mask[y, x] for y, x in points
     ]
     assert region.holds(np.array(points)).tolist() == expected
+
+
+@given(st.integers(0, 3), CORNERS, CORNERS, CORNERS, CORNERS)
+@settings(max_examples=15)
+def test_a_region_anew_changes_nothing_but_numbers(seed, a, b, c, d):
+    maps, flows = scene(seed)
+    region, other = Region.of(mask_between(a, b)), Region.of(mask_between(c, d))
+
+    def found(where):
+        given = Settings(least_certainty=0.0)
+        labels, objects = nuclei_of(maps, flows, given, where, 14.0, MODEL)
+        return Segmentation(
+            labels, maps, objects, given, MODEL, "cpu", flows=flows, region=where
+        )
+
+    whole, part = found(None), found(region)
+    anew = whole.renewed(part)
+    np.testing.assert_array_equal(anew.labels > 0, whole.labels > 0)
+    pairs = set(zip(anew.labels.ravel(), whole.labels.ravel(), strict=True))
+    assert len(pairs) == whole.labels.max() + 1
+    assert anew.region is None and set(anew.objects["label"]) == set(
+        np.unique(anew.labels)
+    ) - {0}
+    areas = np.bincount(anew.labels.ravel())
+    np.testing.assert_array_equal(anew.objects["area"], areas[anew.objects["label"]])
+    both = part.renewed(found(other)).region.mask()
+    np.testing.assert_array_equal(both, mask_between(a, b) | mask_between(c, d))
+
+
+def test_what_lies_outside_a_region_keeps_pixels_and_number():
+    labels = np.zeros((20, 30), int)
+    labels[2:8, 2:8], labels[2:8, 12:20], labels[12:18, 2:9] = 1, 2, 4
+    mask = np.zeros(labels.shape, bool)
+    mask[:10, 9:] = True
+    fresh = np.zeros(labels.shape, int)
+    fresh[0:6, 6:14], fresh[4:9, 22:27] = 1, 2
+    renewed = Region.of(mask).renewed(labels, fresh, 7)
+    for kept in (1, 4):
+        np.testing.assert_array_equal(renewed == kept, labels == kept)
+    assert not (renewed == 2).any()
+    np.testing.assert_array_equal(renewed == 8, (fresh == 1) & (labels != 1))
+    np.testing.assert_array_equal(renewed == 9, fresh == 2)
+    assert renewed.dtype == labels.dtype and labels.max() == 4

@@ -61,6 +61,8 @@ class Nuclei:
 
     Attributes
     ----------
+    found_since : list of ndarray of int, each (H, W)
+        Labels that later runs found, the last one last: they do not count as edited.
     table : DataFrame
         Indexed by label; the columns are `COLUMNS`: ``area`` in pixels, centroids in
         pixels, and the box ``top``, ``left``, ``bottom``, ``right`` (past the end).
@@ -73,6 +75,7 @@ class Nuclei:
     calibration: Mapping[str, float] | None = None
     image: np.ndarray | None = None
     dropped: np.ndarray | None = None
+    found_since: list[np.ndarray] = field(init=False, default_factory=list)
     table: pd.DataFrame = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +95,30 @@ class Nuclei:
         self._mean_certainty = (
             float(self.maps["certainty"][labelled].mean()) if known else 0.0
         )
+        self.table = self._measure(everywhere(self.labels), None)
+
+    @property
+    def found(self) -> np.ndarray:
+        """Labels (H, W) as the last run found them."""
+        return self.found_since[-1] if self.found_since else self.original
+
+    def renew(
+        self,
+        found: np.ndarray,
+        maps: Mapping[str, np.ndarray],
+        flows: np.ndarray | None,
+    ) -> None:
+        """Take over what another run found, and measure all nuclei by its maps.
+
+        Parameters
+        ----------
+        found : ndarray of int, shape (H, W)
+            Its labels; not copied.
+        maps, flows
+            As for the class.
+        """
+        self.found_since.append(found)
+        self.maps, self.flows = maps, flows
         self.table = self._measure(everywhere(self.labels), None)
 
     def box(self, label: int) -> Box:
@@ -217,13 +244,21 @@ class Nuclei:
 
     def _edited(self, numbered: np.ndarray, part: Box, count: int) -> np.ndarray:
         """Nuclei whose pixels are not exactly those of one found, as bool (count,)."""
-        found, names = number_labels(np.asarray(self.original[part]))
-        found, owner = found.ravel(), numbered.ravel()
-        low = np.full(count + 1, len(names), np.int32)
-        high = np.zeros(count + 1, np.int32)
-        np.minimum.at(low, owner, found)
-        np.maximum.at(high, owner, found)
-        spread = (low != high) | (high == 0)
-        inside = np.bincount(owner, minlength=count + 1)
-        areas = np.bincount(found, minlength=len(names))
-        return (spread | (areas[high] != inside))[1:]
+        differs = np.ones(count, bool)
+        for found in (self.original, *self.found_since):
+            differs &= _differs(numbered, np.asarray(found[part]), count)
+        return differs
+
+
+def _differs(numbered: np.ndarray, found: np.ndarray, count: int) -> np.ndarray:
+    """Nuclei, from 1 on, whose pixels are not those of one label, as bool (count,)."""
+    found, names = number_labels(found)
+    found, owner = found.ravel(), numbered.ravel()
+    low = np.full(count + 1, len(names), np.int32)
+    high = np.zeros(count + 1, np.int32)
+    np.minimum.at(low, owner, found)
+    np.maximum.at(high, owner, found)
+    spread = (low != high) | (high == 0)
+    inside = np.bincount(owner, minlength=count + 1)
+    areas = np.bincount(found, minlength=len(names))
+    return (spread | (areas[high] != inside))[1:]

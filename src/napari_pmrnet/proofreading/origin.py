@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_pmrnet.io.label_numbers import check_labels
+from napari_pmrnet.io.label_numbers import check_labels, number_labels
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
@@ -26,7 +26,7 @@ class Origin:
     Attributes
     ----------
     labels : ndarray of int32, shape (H, W)
-        Labels as they were found, numbered 1 to n.
+        Labels as they were found.
     maps : mapping of ndarray, each (H, W)
         ``probability``, ``boundary`` and ``certainty``.
     flows : ndarray of float32, shape (2, H, W), or None
@@ -65,7 +65,12 @@ class Origin:
         fitted, calibration = self.card.suggestions, self.card.object_certainty
         if not fitted or not calibration:
             return None
-        return suggest(self.labels, self.maps, self.flows, calibration, fitted)
+        numbered, names = number_labels(self.labels)
+        found = suggest(numbered, self.maps, self.flows, calibration, fitted)
+        named = {
+            name: names[found.table[name].to_numpy(int)] for name in ("label", "other")
+        }
+        return Suggestions(found.table.assign(**named), found.parts)
 
 
 def begin_review(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_pmrnet.models.label_kind import classes_of, whole_scale
 from napari_pmrnet.segmentation.flow_labels import (
@@ -230,13 +229,9 @@ def _cut(
 
 def _kept(labels: np.ndarray, region: Region) -> np.ndarray:
     """Labels (h, w) of a region's view whose centre lies in the region, from 1 on."""
-    if not labels.any():
-        return labels
-    index = np.arange(1, labels.max() + 1)
-    centres = np.array(ndimage.center_of_mass(labels > 0, labels, index))
-    centres += [s.start for s in region.view]
-    outside = index[~region.holds(np.round(centres).astype(int))]
-    return drop_small(np.where(np.isin(labels, outside), 0, labels), 0)
+    top, left = (s.start for s in region.view)
+    inside = region.centred(labels, (top, left))
+    return drop_small(np.where(np.isin(labels, inside), labels, 0), 0)
 
 
 def _whole(labels: np.ndarray, certainty: np.ndarray, region: Region) -> ImageContext:

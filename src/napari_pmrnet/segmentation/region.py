@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.segmentation.tiles import Box, box_of
@@ -72,6 +73,51 @@ class Region:
         held = np.zeros(len(at), bool)
         held[within] = self.inside[tuple(at[within].T)]
         return held
+
+    def centred(
+        self, labels: np.ndarray, origin: tuple[int, int] = (0, 0)
+    ) -> NDArray[np.int_]:
+        """Labels (n,), in ascending order, whose centre lies in the region.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape (h, w)
+            0 is background.
+        origin : tuple of int
+            Row and column of their first pixel in the image.
+        """
+        index = np.unique(labels)
+        index = index[index > 0]
+        if not len(index):
+            return index
+        centres = np.array(ndimage.center_of_mass(labels > 0, labels, index))
+        return index[self.holds(np.round(centres + origin).astype(int))]
+
+    def renewed(self, labels: np.ndarray, fresh: np.ndarray, above: int) -> np.ndarray:
+        """Labels of an image in which others stand for those centred in the region.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape (H, W)
+            Those whose centre lies elsewhere keep their numbers and pixels.
+        fresh : ndarray of int, shape (H, W)
+            The others, numbered from 1; they get what pixels are free.
+        above : int
+            Largest number in use; that of a fresh label comes on top.
+
+        Returns
+        -------
+        ndarray of int, shape (H, W)
+            A copy, of the type of `labels`.
+        """
+        renewed = np.where(np.isin(labels, self.centred(labels)), 0, labels)
+        free = (fresh > 0) & (renewed == 0)
+        renewed[free] = fresh[free] + above
+        return renewed
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Which pixels (H, W) of the image belong to it."""
+        return self.place(self.inside, self.box)
 
     def place(self, part: np.ndarray, box: Box) -> np.ndarray:
         """An image (..., H, W) that is zero but for a part (..., h, w) at a box.

@@ -120,6 +120,57 @@ class Segmentation:
         )
         return replace(self, labels=labels, objects=objects, settings=settings)
 
+    def renewed(self, part: Segmentation, above: int | None = None) -> Segmentation:
+        """The same segmentation, but for a region that was segmented anew.
+
+        Nuclei whose centre lies in the region give way to those of the part, numbered
+        above all others; nuclei and maps outside of it stay.
+
+        Parameters
+        ----------
+        part : Segmentation
+            Of a region of the same image. Settings, device, notes, scale and diameters
+            are taken from it.
+        above : int, optional
+            Largest number in use; by default that of these labels.
+
+        Raises
+        ------
+        ValueError
+            If the part is that of no region, or of an image of another shape.
+        """
+        region = part.region
+        if region is None or region.shape != self.labels.shape:
+            raise ValueError("the part is not of a region of this image")
+        if above is None:
+            above = int(self.labels.max(initial=0))
+        labels = region.renewed(self.labels, part.labels, above)
+        mask = region.mask()
+        anew = mask | (labels > above)
+        maps = {
+            name: np.where(anew, values, self.maps[name])
+            for name, values in part.maps.items()
+            if name in self.maps
+        }
+        flows = None
+        if self.flows is not None and part.flows is not None:
+            flows = np.where(anew, part.flows, self.flows)
+        shown = part.objects.assign(label=part.objects["label"] + above)
+        objects = pd.concat([self.objects, shown], ignore_index=True)
+        areas = np.bincount(labels.ravel(), minlength=above + len(shown) + 1)
+        objects["area"] = areas[objects["label"]]
+        objects = objects[objects["area"] > 0].reset_index(drop=True)
+        if self.region is not None:
+            region = Region.of(mask | self.region.mask())
+        return replace(
+            part,
+            labels=labels,
+            maps=maps,
+            objects=objects,
+            flows=flows,
+            region=None if self.region is None else region,
+        )
+
     def missed(self) -> Missed:
         """Nuclei that may have been missed; see `missed_nuclei`."""
         return missed_of(

@@ -182,6 +182,11 @@ def replace_labels(layer: Labels, segmentation: Labelled, image_name: str) -> No
     layer.editable = False
     layer.editable = True
     layer.mode = mode
+    describe_labels(layer, segmentation, image_name)
+
+
+def describe_labels(layer: Labels, segmentation: Labelled, image_name: str) -> None:
+    """Give a Labels layer the table of its nuclei and how they were made."""
     layer.features = features_table(segmentation)
     layer.metadata = {
         **layer.metadata,
@@ -198,8 +203,16 @@ def own_labels(segmentation: Labelled) -> np.ndarray:
     return region.place(segmentation.labels[region.view], region.view)
 
 
-def next_free_label(segmentation: Labelled) -> int:
-    """Smallest label above all that are in use; of classes, the first class."""
+def next_free_label(segmentation: Labelled, labels: np.ndarray | None = None) -> int:
+    """Smallest number above all labels in use; of classes, the first class.
+
+    Parameters
+    ----------
+    segmentation : Segmentation or StackSegmentation
+    labels : ndarray of int, optional
+        Labels on show, if they are not those of the segmentation.
+    """
     if segmentation.model.card.classes:
         return 1
-    return int(segmentation.labels.max(initial=0)) + 1
+    used: Any = segmentation.labels if labels is None else labels
+    return int(used.max(initial=0)) + 1

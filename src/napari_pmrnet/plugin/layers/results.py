@@ -1,7 +1,9 @@
 """Results of the session: their images, their layers, and a new one over an old one.
 
 Labels that were corrected by hand are never written over: a new result then gets a
-layer of its own. Maps are no one's handiwork and are replaced.
+layer of its own. That of a region takes the place of the labels in it alone. Both this
+and a new run over labels that were not corrected are steps of napari's own undo, which
+brings their table and maps back too. Maps are no one's handiwork and are replaced.
 """
 
 from __future__ import annotations
@@ -14,17 +16,23 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from napari.layers import Labels
 
+from napari_pmrnet.plugin.layers.result_history import History, Run
 from napari_pmrnet.plugin.layers.result_layers import (
     LABEL_KINDS,
     MAP_STYLE,
     build_layer,
+    describe_labels,
+    next_free_label,
+    own_labels,
     place_layer,
     plain,
     replace_labels,
     result_metadata,
 )
+from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.source_image import print_of, tie
 from napari_pmrnet.plugin.qt import there
+from napari_pmrnet.segmentation.stack import StackSegmentation
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -32,6 +40,9 @@ if TYPE_CHECKING:
 
     from napari_pmrnet.segmentation import Segmentation
     from napari_pmrnet.segmentation.stack import Labelled
+
+UNDOABLE = 16_777_216
+"""Pixels of the largest labels that a new run replaces as a step of undo."""
 
 _shown: WeakKeyDictionary[Layer, Result] = WeakKeyDictionary()
 
@@ -53,8 +64,8 @@ class Result:
         Layer that was segmented.
     plane : str
         Title of the plane; empty for a plain image and for all planes of a stack.
-    segmentation : Segmentation or StackSegmentation
-        What the layers were last filled with.
+    history : History
+        The runs that the labels were filled with.
     layers : dict
         ``"nuclei"``, ``"probability"``, ``"boundary"``, ``"certainty"`` to a layer.
     set_aside : list of napari.layers.Layer
@@ -67,11 +78,45 @@ class Result:
 
     image: Image
     plane: str
-    segmentation: Labelled
+    history: History
     layers: dict[str, Layer] = field(default_factory=dict)
     set_aside: list[Layer] = field(default_factory=list)
     axes: Sequence[int] | None = None
     seen: str | None = None
+
+    @property
+    def segmentation(self) -> Labelled:
+        """All that is on show, without corrections."""
+        return self.history.run.found
+
+    @property
+    def latest(self) -> Labelled:
+        """What the last run itself found, if of a region only."""
+        run = self.history.run
+        return run.found if run.part is None else run.part
+
+    def part_run(self, found: Labelled) -> Run | None:
+        """The run of a region of what is on show; None if it is not one."""
+        under, layer = self.segmentation, self.labels
+        if layer is None or isinstance(found, StackSegmentation):
+            return None
+        if isinstance(under, StackSegmentation) or found.region is None:
+            return None
+        kinds = {one.model.card.label_kind for one in (found, under)}
+        if len(kinds) > 1 or found.labels.shape != under.labels.shape:
+            return None
+        numbers = [np.asarray(one).max(initial=0) for one in (layer.data, under.labels)]
+        return Run.of_part(found, under, int(max(numbers)))
+
+    def follow(self, event: object = None) -> None:
+        """Go back or forth to the run whose labels undo or redo has put on show."""
+        layer = self.labels
+        if layer is None or not self.history.follow(np.asarray(layer.data)):
+            return
+        describe_labels(layer, self.segmentation, self.image.name)
+        for kind, shown in self.layers.items():
+            if kind in self.segmentation.maps:
+                fill_map(shown, self.segmentation, kind, self.image.name)
 
     @property
     def labels(self) -> Labels | None:
@@ -165,20 +210,30 @@ class Results:
             After the last step, a sentence about corrections that were kept.
         """
         result = self.find(image, plane)
-        kept = None
-        if result is not None and result.is_edited():
-            kept = self._set_aside(result)
+        run, kept, written = Run(segmentation), None, False
+        built = dict(built or {})
+        part = None if result is None else result.part_run(segmentation)
         if result is None:
-            result = Result(image, plane, segmentation)
+            result = Result(image, plane, History(run))
             self._results.append(result)
-        result.segmentation, result.axes = segmentation, axes
+        elif part is not None:
+            kept, written = self._write_part(result, part), True
+            built = {}
+        elif result.is_edited():
+            kept = self._set_aside(result)
+        elif _can_be_undone(result.labels, segmentation):
+            kept, written = self._write(result, run, own_labels(segmentation)), True
+        if not written:
+            result.history.begin(run)
+        result.axes = axes
         result.seen = seen or print_of(image)
-        built = built or {}
         for kind in MAP_STYLE:
-            if kind in segmentation.maps:
+            if kind in result.segmentation.maps:
                 self._show_map(result, kind, built.get(kind))
                 yield None
-        self._show_labels(result, built.get("nuclei"))
+        if not written:
+            self._fill_labels(result, built.get("nuclei"))
+        self._present(result)
         yield kept
 
     def relabel(
@@ -188,9 +243,34 @@ class Results:
         kept = None
         if new_layer and result.labels is not None:
             kept = self._set_aside(result)
-        result.segmentation = segmentation
-        self._show_labels(result)
+        result.history.begin(result.history.run.relabelled(segmentation))
+        self._fill_labels(result)
+        self._present(result)
         return kept
+
+    def _write_part(self, result: Result, run: Run) -> str:
+        """Replace the labels in a region, as one step of undo."""
+        part = there(run.part)
+        data = np.asarray(there(result.labels).data)
+        labels = there(part.region).renewed(data, part.labels, run.above)
+        self._write(result, run, labels)
+        return "Labels outside of the region stayed; undo brings back those inside."
+
+    def _write(self, result: Result, run: Run, labels: np.ndarray) -> str:
+        """Replace labels as one step of undo; gives the sentence about it."""
+        layer = there(result.labels)
+        before = np.array(layer.data)
+        where = np.nonzero(before != labels)
+        session = session_of(layer)
+        if session is not None:
+            session.renew(labels, run.found)
+        elif len(where[0]):
+            with layer.block_history():
+                layer.data_setitem(where, labels[where])
+        result.history.add(run, where, before, np.asarray(layer.data))
+        describe_labels(layer, run.found, result.image.name)
+        layer.selected_label = next_free_label(run.found, labels)
+        return "Undo brings back the labels before."
 
     def _set_aside(self, result: Result) -> str:
         """Hide a corrected layer and stop tracking it, so that nothing changes it."""
@@ -199,26 +279,28 @@ class Results:
         result.set_aside.append(layer)
         return f"Your corrections are kept in '{layer.name}' (hidden)."
 
-    def _show_labels(self, result: Result, built: Layer | None = None) -> None:
-        """Fill the Labels layer of a result or add one on top, and select it."""
+    def _fill_labels(self, result: Result, built: Layer | None = None) -> None:
+        """Fill the Labels layer of a result, or add one on top."""
         if result.labels is not None:
             replace_labels(result.labels, result.segmentation, result.image.name)
-        else:
-            self._add(result, "nuclei", built)
+            return
+        self._add(result, "nuclei", built)
         layer = there(result.labels)
         _shown[plain(layer)] = result
-        tie(layer, result.image, result.seen)
+        layer.events.set_data.connect(result.follow)
+
+    def _present(self, result: Result) -> None:
+        """Note which image the labels of a result are of, and select them."""
+        tie(there(result.labels), result.image, result.seen)
         self._viewer.layers.selection.active = result.labels
 
     def _show_map(self, result: Result, kind: str, built: Layer | None) -> None:
         """Fill or add one map layer; all of them stay hidden under the labels."""
-        segmentation, layer = result.segmentation, result.layers.get(kind)
+        layer = result.layers.get(kind)
         if layer is None:
             self._add(result, kind, built)
-            return
-        layer.data = np.asarray(segmentation.maps[kind], dtype=np.float32)
-        made = result_metadata(segmentation, result.image.name)
-        layer.metadata = {**layer.metadata, **made}
+        else:
+            fill_map(layer, result.segmentation, kind, result.image.name)
 
     def _add(self, result: Result, kind: str, built: Layer | None) -> None:
         """Add a layer of a result to the viewer, over its image."""
@@ -226,3 +308,20 @@ class Results:
         segmentation, image, plane = result.segmentation, result.image, result.plane
         place_layer(layer, segmentation, image, kind, plane, result.axes)
         result.layers[kind] = self._viewer.add_layer(layer)
+
+
+def fill_map(layer: Layer, segmentation: Labelled, kind: str, image_name: str) -> None:
+    """Give a map layer other values."""
+    layer.data = np.asarray(segmentation.maps[kind], dtype=np.float32)
+    made = result_metadata(segmentation, image_name)
+    layer.metadata = {**layer.metadata, **made}
+
+
+def _can_be_undone(layer: Labels | None, found: Labelled) -> bool:
+    """Tell whether a new run can replace labels as a step of undo.
+
+    Under review it cannot: what is proposed there comes of the run.
+    """
+    if layer is None or session_of(layer) is not None:
+        return False
+    return layer.data.shape == found.labels.shape and found.labels.size <= UNDOABLE

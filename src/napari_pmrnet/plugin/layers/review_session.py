@@ -21,7 +21,7 @@ from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.label_numbers import type_with_room
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.qt import Signal, single_shot
-from napari_pmrnet.proofreading.edits import Edit, as_values
+from napari_pmrnet.proofreading.edits import Edit, as_values, difference
 from napari_pmrnet.proofreading.review import (
     NUCLEUS,
     Place,
@@ -33,6 +33,7 @@ from napari_pmrnet.segmentation.tiles import Box
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
+    from napari_pmrnet.segmentation.stack import Labelled
 
 DESCRIBE_DELAY = 200
 
@@ -242,6 +243,28 @@ class ReviewSession(QObject):
         finally:
             self._busy = False
         self._follow(edit.box, True, statuses)
+
+    def renew(self, labels: np.ndarray, found: Labelled) -> None:
+        """Take over a run that found other labels in a region, as one step of undo.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape (H, W)
+            Those of the layer from now on, corrections included.
+        found : Segmentation
+            What the runs have found together, without corrections.
+
+        Raises
+        ------
+        EditError
+            If the review is held.
+        """
+        self.check_free()
+        self._catch_up()
+        self.apply(difference(self.review.labels, labels))
+        flows = getattr(found, "flows", None)
+        self.review.nuclei.renew(found.labels, found.maps, flows)
+        self._tell(set(self.review.nuclei.table.index.tolist()))
 
     def accept(self, place: Place) -> None:
         """Accept a nucleus, or do what is proposed at a place."""

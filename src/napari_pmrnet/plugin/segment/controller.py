@@ -190,7 +190,7 @@ class Session(QObject):
         result = self.results.find(image, plane)
         if result is None or self.is_running or self._relabelling.is_running:
             return
-        base = result.segmentation
+        base = result.latest
         moved = {name: getattr(settings, name) for name in RELABELLED}
         wanted = replace(base.settings, **moved)
         if wanted == base.settings:
@@ -287,7 +287,7 @@ class Session(QObject):
         if self._base is None:
             return
         result, base, new_layer = self._base
-        if result.segmentation is not base or result.image not in self._viewer.layers:
+        if result.latest is not base or result.image not in self._viewer.layers:
             return
         if not new_layer and result.is_edited():
             self._withhold(result)

@@ -104,7 +104,7 @@ def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:
     made = (layer.metadata.get(METADATA_KEY) or {}).get("settings") or {}
     plane = replace(plane, channel=made.get("channel"))
     limits = limits_of(made)
-    region = None if result is None else getattr(result.segmentation, "region", None)
+    region = None if result is None else getattr(result.latest, "region", None)
     if made.get("limits") == OF_REGION and region is not None:
         low, high = plane.limited(OF_REGION, region).limits
         limits = f"{low!r}:{high!r}"
@@ -113,7 +113,7 @@ def corrections_from(corrected: Corrected, viewer: ViewerModel) -> Corrections:
     maps: Any = {} if result is None else result.segmentation.maps
     original = None if result is None else result.segmentation.labels
     if session is not None:
-        maps, original = session.review.nuclei.maps, session.review.nuclei.original
+        maps, original = session.review.nuclei.maps, session.review.nuclei.found
     return corrections_of(
         image.name,
         np.array(plane.read()),

@@ -26,10 +26,10 @@ LayerT = TypeVar("LayerT", bound="Layer")
 DOUBT = Colormap(
     [
         (1.0, 0.35, 0.0, 1.0),
-        (0.92, 0.2, 0.15, 0.6),
-        (0.75, 0.1, 0.35, 0.25),
-        (0.75, 0.1, 0.35, 0.0),
-        (0.75, 0.1, 0.35, 0.0),
+        (1.0, 0.33, 0.05, 0.82),
+        (0.85, 0.15, 0.25, 0.3),
+        (0.85, 0.15, 0.25, 0.0),
+        (0.85, 0.15, 0.25, 0.0),
     ],
     name="doubt",
     controls=[0, 0.5, 0.8, 0.95, 1],
@@ -42,7 +42,7 @@ contrast of 3 to 1 at least to both.
 GATE = Colormap(
     [(0.0, 0.58, 1.0, opacity) for opacity in (0, 0, 1, 1)],
     name="gate",
-    controls=[0, 0.5, 0.8, 1],
+    controls=[0, 0.4, 0.75, 1],
 )
 """Colours of the boundary gate: the crest of its ridges, as thin bright lines."""
 MAP_STYLE: dict[str, dict[str, Any]] = {

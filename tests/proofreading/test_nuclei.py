@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pmrnet.errors import EditError
+from napari_pmrnet.proofreading.boxes import everywhere
 from napari_pmrnet.proofreading.edits import delete, merge, split
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.segmentation.objects import FEATURES, ImageContext, describe_objects
@@ -124,6 +125,42 @@ def test_a_part_told_of_the_whole_has_the_same_certainty() -> None:
         ImageContext((0, 15), labels.shape, log_area, mean_certainty),
     ).iloc[0]
     assert row["certainty"] == pytest.approx(table.loc[1, "certainty"], rel=1e-5)
+
+
+def fitted_nuclei() -> Nuclei:
+    """Nuclei of different sizes, whose certainty depends on the others of the image."""
+    labels, rng = grid_of_squares(), np.random.default_rng(1)
+    labels[30:50, 30:50] = 90
+    flows = rng.normal(size=(2, 60, 60)).astype(np.float32)
+    weights = dict(zip(FEATURES, rng.normal(0, 0.3, len(FEATURES)), strict=True))
+    maps = random_maps(labels.shape)
+    return Nuclei(labels, labels.copy(), maps, flows, {**weights, "intercept": 0.1})
+
+
+@given(st.lists(st.sampled_from(["delete", "merge", "split"]), min_size=1, max_size=5))
+@settings(max_examples=25, deadline=None)
+def test_undo_brings_back_the_certainty_to_the_last_bit(names: list[str]) -> None:
+    nuclei, past, rng = fitted_nuclei(), [], np.random.default_rng(2)
+    for name in names:
+        past.append((nuclei.labels.copy(), nuclei.table.copy()))
+        one, other = rng.choice(
+            nuclei.table.index.to_numpy(), 2, replace=False
+        ).tolist()
+        top, left, bottom, right = nuclei.table.loc[
+            one, ["top", "left", "bottom", "right"]
+        ]
+        clicks = [(top, left), (bottom - 1, right - 1)]
+        edits = {
+            "delete": lambda one=one: delete(nuclei.labels, [one]),
+            "merge": lambda one=one, other=other: merge(nuclei.labels, one, [other]),
+            "split": lambda one=one, at=clicks: split(nuclei.labels, one, at),
+        }
+        change(nuclei, edits[name]())
+    for labels, table in reversed(past):
+        before = nuclei.labels.copy()
+        nuclei.labels[:] = labels
+        nuclei.update(everywhere(labels), before)
+        pd.testing.assert_frame_equal(nuclei.table, table, check_exact=True)
 
 
 @given(st.data())

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from napari_pmrnet.proofreading.queue import (
     LISTS,
+    Walk,
     is_open,
     listed,
     next_row,
@@ -91,3 +92,51 @@ def test_the_next_is_the_nearest_that_wants_a_look(rows, row: int, way: int) -> 
         wanted, key=lambda n: abs(n - row), default=None
     )
     assert is_open(places).tolist() == [not e and not s for e, s in rows]
+
+
+def walked(walk: Walk, places: pd.DataFrame, way: int, again: bool = False):
+    """Go on and give the place that is reached."""
+    row = walk.onward(places, way, again)
+    if row is None:
+        return None
+    place = places["kind"][row], int(places["number"][row])
+    walk.reach(place, row)
+    return place
+
+
+def without(*gone: int) -> pd.DataFrame:
+    """The places, less some rows."""
+    return PLACES.drop(index=list(gone)).reset_index(drop=True)
+
+
+def test_a_walk_visits_what_wants_a_look_and_begins_again() -> None:
+    walk = Walk()
+    order = [("nucleus", 4), ("missed", 2), ("nucleus", 2)]
+    assert [walked(walk, PLACES, 1) for _ in range(4)] == [*order, order[0]]
+    assert walk.met == set(order)
+
+
+def test_the_start_of_a_walk_is_its_start() -> None:
+    walk = Walk()
+    assert walk.onward(PLACES, -1) is None
+    walked(walk, PLACES, 1)
+    assert walk.onward(PLACES, -1) is None
+    walked(walk, PLACES, 1)
+    assert walked(walk, PLACES, -1) == ("nucleus", 4)
+    assert walk.onward(PLACES.iloc[:0], 1) is None
+
+
+def test_what_takes_the_row_of_a_place_that_is_gone_comes_next() -> None:
+    walk = Walk()
+    walked(walk, PLACES, 1)
+    assert walked(walk, without(0), 1) == ("missed", 2)
+    assert walked(walk, without(0, 1), 1) == ("nucleus", 2)
+    assert walk.onward(without(0, 1, 5), -1) is None
+
+
+def test_a_place_that_was_left_for_another_one_comes_again() -> None:
+    walk = Walk()
+    walked(walk, PLACES, 1)
+    assert walked(walk, PLACES, 1, again=True) == ("nucleus", 4)
+    answered = PLACES.assign(status=["accepted", *PLACES["status"][1:]])
+    assert walked(walk, answered, 1, again=True) == ("missed", 2)

@@ -74,17 +74,18 @@ def test_accepting_and_painting_are_taken_back_in_their_order() -> None:
     labels[0, 0] = 77
     review.follow()
     review.dismiss([("missed", 1)])
-    assert review.undo() is None and ("missed", 1) not in review.statuses
-    assert review.undo() is not None
+    assert not review.undo().painted and ("missed", 1) not in review.statuses
+    assert review.undo().painted
     labels[:] = before
     review.follow(step=False)
     assert review.progress() == "2 of 9 reviewed, 0 edited"
-    assert review.undo() is None and not review.statuses
+    assert not review.undo().painted and not review.statuses
     assert review.undo() is None
-    assert review.redo() is None and review.progress() == "2 of 9 reviewed, 0 edited"
-    assert review.redo() is not None
+    assert not review.redo().painted
+    assert review.progress() == "2 of 9 reviewed, 0 edited"
+    assert review.redo().painted
     review.follow(step=False)
-    assert review.redo() is None and review.statuses["missed", 1] == "dismissed"
+    assert not review.redo().painted and review.statuses["missed", 1] == "dismissed"
     review.accept([7])
     assert review.redo() is None and len(review.statuses) == 4
 
@@ -104,6 +105,29 @@ def test_an_added_proposal_leaves_the_queue_and_comes_back_when_undone() -> None
     assert (review.places()["kind"] == "missed").sum() == 2
     with pytest.raises(EditError, match="no proposal 3"):
         review.box(("missed", 3))
+
+
+def test_a_change_says_what_was_made_and_what_is_gone() -> None:
+    review = a_review()
+    labels = review.nuclei.labels
+    labels[1:5, 1:5] = 0
+    labels[12:14, 12:14] = 70
+    change = review.follow(place=("nucleus", 1))
+    assert (change.made, change.gone, change.kept) == ({70}, {1}, {5})
+    assert review.undo().place == ("nucleus", 1)
+
+
+def test_a_place_is_there_as_long_as_it_can_be_looked_at() -> None:
+    review = a_review()
+    review.suggestions = None
+    assert review.is_there(("nucleus", 4)) and not review.is_there(("nucleus", 70))
+    assert review.is_there(("missed", 2)) and not review.is_there(("missed", 3))
+    assert not review.is_there(("merge", 0))
+    edit = review.proposal(("missed", 2))
+    review.nuclei.labels[edit.ys, edit.xs] = edit.values
+    review.nuclei.labels[11:15, 1:5] = 0
+    review.follow()
+    assert not review.is_there(("missed", 2)) and not review.is_there(("nucleus", 4))
 
 
 def test_the_journal_is_told(tmp_path: Path) -> None:
@@ -145,8 +169,10 @@ def test_likely_suggestions_are_places() -> None:
     assert (merged[squares() == 2] == 1).all() and (merged == 1).sum() == 32
     halves = review.proposal(("split", 1)).applied_to(nuclei.labels)
     assert (halves[1:5, 21:25] == [[3, 3, 10, 10]] * 4).all()
+    assert review.is_there(("merge", 0)) and not review.is_there(("merge", 9))
     nuclei.labels[2, 2] = 0
     review.follow()
+    assert not review.is_there(("merge", 0)) and review.is_there(("split", 1))
     assert set(review.places()["kind"]) == {"nucleus", "split"}
     nuclei.labels[2, 2] = 1
     review.follow(step=False)
@@ -190,7 +216,8 @@ class AnyReview(RuleBasedStateMachine):
         self._turn(self.review.redo, self.future, self.past)
 
     def _turn(self, turn, taken: list, given: list) -> None:
-        if turn() is not None:
+        step = turn()
+        if step is not None and step.painted:
             given.append(self.review.nuclei.labels.copy())
             self.review.nuclei.labels[:] = taken.pop()
             self.review.follow(step=False)

@@ -51,6 +51,14 @@ def grown(box: Box, margin: int, shape: Sequence[int]) -> Box:
     )
 
 
+def inside(box: Box, around: Box) -> Box:
+    """A box as it lies in another one that holds it."""
+    return box_of(
+        slice(s.start - o.start, s.stop - o.start)
+        for s, o in zip(box, around, strict=True)
+    )
+
+
 def union(boxes: Iterable[Box]) -> Box:
     """Smallest box that holds all boxes, of which there is at least one."""
     return box_of(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from scipy import ndimage
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.label_numbers import number_labels
-from napari_pmrnet.proofreading.boxes import everywhere, grown, union
+from napari_pmrnet.proofreading.boxes import everywhere, grown, inside, union
 from napari_pmrnet.segmentation.objects import ImageContext, describe_objects
 from napari_pmrnet.segmentation.tiles import Box
 
@@ -95,6 +96,7 @@ class Nuclei:
         self._mean_certainty = (
             float(self.maps["certainty"][labelled].mean()) if known else 0.0
         )
+        self._certain: dict[bytes, float] = {}
         self.table = self._measure(everywhere(self.labels), None)
 
     @property
@@ -175,9 +177,40 @@ class Nuclei:
             bottom, right = corners[["bottom", "right"]].max()
             around = union([box, (slice(top, bottom), slice(left, right))])
         fresh = self._measure(around, touched)
+        if self.calibration is not None and self.flows is not None:
+            was = np.array(self.labels[around])
+            was[inside(box, around)] = before
+            fresh = self._as_before(self.table.loc[known], fresh, around, was)
         kept = self.table.drop(index=known)
         self.table = pd.concat([kept, fresh]).sort_index() if len(kept) else fresh
         return touched
+
+    def _as_before(
+        self, old: pd.DataFrame, fresh: pd.DataFrame, part: Box, was: np.ndarray
+    ) -> pd.DataFrame:
+        """Rows of nuclei, with the certainty of then where they have pixels of then.
+
+        A fitted certainty depends a little on the other nuclei of the image, so that
+        undo would bring back another one.
+
+        Parameters
+        ----------
+        old, fresh : DataFrame
+            Rows of the nuclei that changed, before and after.
+        part : tuple of slice
+            Holds them all.
+        was : ndarray of int
+            Labels of the part before.
+        """
+        prints = zip(_prints(was, part, old), old["certainty"], strict=True)
+        self._certain.update((key, float(value)) for key, value in prints)
+        now = _prints(np.asarray(self.labels[part]), part, fresh)
+        certain = [
+            self._certain.get(key, value)
+            for key, value in zip(now, fresh["certainty"], strict=True)
+        ]
+        kind = fresh["certainty"].to_numpy().dtype
+        return fresh.assign(certainty=np.array(certain, kind))
 
     def next_label(self) -> int:
         """Smallest label above all that are in use."""
@@ -262,3 +295,24 @@ def _differs(numbered: np.ndarray, found: np.ndarray, count: int) -> np.ndarray:
     inside = np.bincount(owner, minlength=count + 1)
     areas = np.bincount(found, minlength=len(names))
     return (spread | (areas[high] != inside))[1:]
+
+
+def _prints(labels: np.ndarray, part: Box, rows: pd.DataFrame) -> list[bytes]:
+    """Hash of the pixels of nuclei: `rows` of a table, all in a part of the image.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        Those of `part`.
+    part : tuple of slice
+    rows : DataFrame
+    """
+    corners = rows[["top", "left", "bottom", "right"]].astype(int)
+    prints = []
+    for label, *corner in corners.itertuples():
+        top, left, bottom, right = corner
+        box = inside((slice(top, bottom), slice(left, right)), part)
+        pixels = np.packbits(labels[box] == label).tobytes()
+        place = repr(corner).encode()
+        prints.append(blake2b(place + pixels, digest_size=16).digest())
+    return prints

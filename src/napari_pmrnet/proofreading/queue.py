@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pandas as pd
 
@@ -95,3 +97,52 @@ def next_row(places: pd.DataFrame, row: int, way: int) -> int | None:
     rows = np.flatnonzero(is_open(places))
     side = rows[rows > row] if way > 0 else rows[rows < row][::-1]
     return int(side[0]) if len(side) else None
+
+
+@dataclass
+class Walk:
+    """Where one is in a queue, whatever else is looked at in between.
+
+    Attributes
+    ----------
+    place : Place or None
+        Place that the queue led to last; None before the first.
+    row : int
+        Its row then, where the queue goes on once the place is gone.
+    met : set of Place
+        All places that the queue led to.
+    """
+
+    place: Place | None = None
+    row: int = -1
+    met: set[Place] = field(default_factory=set)
+
+    def reach(self, place: Place, row: int) -> None:
+        """Note that the queue has come to a place in a row."""
+        self.place, self.row = place, row
+        self.met.add(place)
+
+    def onward(self, places: pd.DataFrame, way: int, again: bool = False) -> int | None:
+        """Row of the next place that wants a look; at the end it is the first one.
+
+        Parameters
+        ----------
+        places : DataFrame
+            Of `listed`.
+        way : int
+            1 for the next place, -1 for the one before.
+        again : bool
+            Whether the place where one is comes first, if it still wants a look.
+
+        Returns
+        -------
+        int or None
+            None if there is none: in the whole list, or before this place.
+        """
+        row = row_of(places, self.place)
+        gone = row is None
+        row = self.row if row is None else row
+        if again or (gone and way > 0):
+            row -= way
+        new = next_row(places, row, way)
+        return next_row(places, -1, 1) if new is None and way > 0 else new

@@ -45,10 +45,19 @@ class Change(NamedTuple):
         Holds all pixels that changed.
     labels : set of int
         Nuclei that were changed, made or removed.
+    made, gone : set of int
+        Those of them that were not there before, and that are not there any more.
     """
 
     box: Box
     labels: set[int]
+    made: set[int]
+    gone: set[int]
+
+    @property
+    def kept(self) -> set[int]:
+        """Nuclei that were there before and are there now."""
+        return self.labels - self.made - self.gone
 
 
 class Step(NamedTuple):
@@ -62,11 +71,14 @@ class Step(NamedTuple):
         Whether it changed pixels.
     box : tuple of slice or None
         Holds them all, if that is known.
+    place : Place or None
+        The place it was the answer to.
     """
 
     before: dict[Place, str]
     painted: bool = False
     box: Box | None = None
+    place: Place | None = None
 
 
 @dataclass
@@ -153,6 +165,7 @@ class Review:
         within: Box | None = None,
         step: bool = True,
         statuses: Mapping[Place, str] | None = None,
+        place: Place | None = None,
     ) -> Change | None:
         """Find out what has changed in the labels, whoever changed them.
 
@@ -164,6 +177,8 @@ class Review:
             Whether the change is a step of the user's own, to be undone in its turn.
         statuses : mapping, optional
             Statuses that change with it.
+        place : Place, optional
+            The place it is the answer to.
 
         Returns
         -------
@@ -186,19 +201,25 @@ class Review:
         except DataError as error:
             raise EditError(str(error)) from error
         self._seen[box] = after
+        old = self.nuclei.table.index
         touched = self.nuclei.update(box, before)
+        new = self.nuclei.table.index
         if self.journal is not None:
             self.journal.changed(box, before, after)
         if step:
-            self.painted(box, statuses)
+            self.painted(box, statuses, place)
         self._notice_covered(box)
-        return Change(box, touched)
+        made = {label for label in touched if label not in old}
+        return Change(box, touched, made, {n for n in touched if n not in new})
 
     def painted(
-        self, box: Box | None = None, statuses: Mapping[Place, str] | None = None
+        self,
+        box: Box | None = None,
+        statuses: Mapping[Place, str] | None = None,
+        place: Place | None = None,
     ) -> None:
         """Note a change of pixels as a step of the user's own, to be undone in turn."""
-        self._did(Step(self._set(statuses or {}), True, box))
+        self._did(Step(self._set(statuses or {}), True, box, place))
 
     def accept(self, labels: Iterable[int]) -> None:
         """Say of nuclei that they are right."""
@@ -337,6 +358,16 @@ class Review:
         number = int(self.missed.labels[y, x]) if inside else 0
         return (MISSED, number) if number and number not in self._covered else None
 
+    def is_there(self, place: Place) -> bool:
+        """Tell whether a place is still one to look at."""
+        kind, number = place
+        if kind == MISSED:
+            return number in self._boxes and number not in self._covered
+        names = self.labels_at(place)
+        if kind == NUCLEUS:
+            return number in self.nuclei.table.index
+        return bool(names) and self._untouched().issuperset(names)
+
     def labels_at(self, place: Place) -> tuple[int, ...]:
         """Labels of the nuclei at a place; none where one may have been missed."""
         kind, number = place
@@ -364,9 +395,8 @@ class Review:
         Returns
         -------
         Step or None
-            The step if it changed pixels: the owner of the labels has to undo it and
-            then call `follow` with ``step=False``. None if all of it is taken back or
-            there is none.
+            None if there is none. If it has ``painted``, the owner of the labels has to
+            undo it and then call `follow` with ``step=False``.
         """
         return self._turn_back(self._done, self._undone)
 
@@ -403,13 +433,15 @@ class Review:
             status[chosen] = rows.loc[chosen, "number"].map(given)
         return status
 
-    def _under_their_numbers(self) -> set[int]:
-        """Nuclei with suggestions that have the labels they were found with."""
-        return {
+    def _untouched(self) -> set[int]:
+        """Nuclei with suggestions that are as they were found, number and all."""
+        table = self.nuclei.table
+        anchored = (
             label
             for label, (y, x) in self._anchors.items()
             if self._seen[y, x] == label
-        }
+        )
+        return set(table.index[~table["edited"].to_numpy(bool)]) & set(anchored)
 
     def _proposed(self) -> pd.DataFrame:
         """Places where a nucleus may have been missed."""
@@ -427,9 +459,7 @@ class Review:
         if self.suggestions is None:
             return pd.DataFrame()
         table, scores = self.nuclei.table, self.suggestions.table["score"]
-        untouched = set(table.index[~table["edited"].to_numpy(bool)])
-        untouched &= self._under_their_numbers()
-        rows = []
+        untouched, rows = self._untouched(), []
         for (kind, number), names in self._suggested.items():
             if untouched.issuperset(names):
                 some = table.loc[list(names)]
@@ -495,7 +525,7 @@ class Review:
             return None
         step = steps.pop()
         others.append(step._replace(before=self._set(step.before)))
-        return step if step.painted else None
+        return step
 
     def _notice_covered(self, box: Box) -> None:
         """Drop proposals that nuclei now cover by more than half; bring back others."""

@@ -134,6 +134,7 @@ def test_a_line_cuts_and_a_click_merges(open_review) -> None:
     hands.key(Qt.Key.Key_R)
     hands.draw((1, 1), (50, 50))
     assert not hands.data.any()
+    assert "brings them back" in hands.dock.status.text.text()
     for _ in range(3):
         hands.key(Qt.Key.Key_Z, CONTROL)
     assert (hands.data == before).all()
@@ -187,11 +188,12 @@ def test_colours_follow_certainty_and_go_with_the_review(open_review, qtbot) -> 
     own = layer.colormap
     dock.queue.colour.setChecked(True)
     doubtful, certain = (layer.get_color(label) for label in (2, 1))
-    assert sum(doubtful[:3]) < sum(certain[:3])
+    assert doubtful[3] > 0.6 > 0.3 > certain[3]
+    assert "glow" in dock.status.text.text()
     dock.queue.which.setCurrentIndex(dock.queue.which.findData("doubtful"))
     assert len(dock.table.places_model.places) == 2
     dock._colour()
-    assert layer.get_color(1)[3] < 0.5 < layer.get_color(2)[3]
+    assert layer.get_color(1)[3] < 0.1 and layer.get_color(2)[3] > 0.6
     dock.release()
     assert layer.colormap is own and session_of(layer) is None
     assert "review outline" not in hands.viewer.layers

@@ -83,7 +83,7 @@ def test_what_is_on_show_is_what_is_in_the_layer(open_labels, qtbot) -> None:
     edited = viewer.screenshot(flash=False)
     hands.dock.release()
     viewer.layers.clear()
-    viewer.add_labels(hands_data := layer.data.copy())
+    viewer.add_labels(hands_data := layer.data.copy(), colormap=layer.colormap)
     viewer.layers[0].selected_label = 300
     fresh = viewer.screenshot(flash=False)
     assert hands_data.dtype == np.int32

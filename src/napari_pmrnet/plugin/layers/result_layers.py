@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 from napari.layers import Image, Labels
+from napari.utils.colormaps import Colormap
 
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.models.label_kind import LabelKind
+from napari_pmrnet.plugin.layers.label_colours import apart, wear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,11 +23,35 @@ if TYPE_CHECKING:
 
 LayerT = TypeVar("LayerT", bound="Layer")
 
+DOUBT = Colormap(
+    [
+        (1.0, 0.35, 0.0, 1.0),
+        (1.0, 0.33, 0.05, 0.82),
+        (0.85, 0.15, 0.25, 0.3),
+        (0.85, 0.15, 0.25, 0.0),
+        (0.85, 0.15, 0.25, 0.0),
+    ],
+    name="doubt",
+    controls=[0, 0.5, 0.8, 0.95, 1],
+)
+"""Colours of certainty: doubt glows, what is certain is clear.
+
+The more doubtful, the further from black and from white alike; the most doubtful has a
+contrast of 3 to 1 at least to both.
+"""
+GATE = Colormap(
+    [(0.0, 0.58, 1.0, opacity) for opacity in (0, 0, 1, 1)],
+    name="gate",
+    controls=[0, 0.4, 0.75, 1],
+)
+"""Colours of the boundary gate: the crest of its ridges, as thin bright lines."""
 MAP_STYLE: dict[str, dict[str, Any]] = {
     "probability": {"colormap": "magma", "blending": "translucent", "opacity": 0.7},
-    "boundary": {"colormap": "bop orange", "blending": "additive", "opacity": 0.9},
-    "certainty": {"colormap": "viridis", "blending": "translucent", "opacity": 0.7},
+    "boundary": {"colormap": GATE, "blending": "translucent"},
+    "certainty": {"colormap": DOUBT, "blending": "translucent"},
 }
+WITH_LEGEND = ("certainty",)
+"""Maps that are shown with napari's colour bar, where it has one."""
 LABEL_KINDS = (*MAP_STYLE, "nuclei")
 CLASS = "class"
 """Column with the names of classes."""
@@ -133,20 +159,41 @@ def build_layer(
     """
     spatial = spatial or {}
     if kind == "nuclei":
+        labels = own_labels(segmentation)
+        classes = segmentation.model.card.classes
         layer = Labels(
-            own_labels(segmentation),
+            labels,
             features=features_table(segmentation),
+            colormap=None if classes else apart(labels),
             **spatial,
         )
         layer.selected_label = next_free_label(segmentation)
         return layer
-    return Image(
-        np.asarray(segmentation.maps[kind], dtype=np.float32),
+    return map_layer(kind, segmentation.maps[kind], **spatial)
+
+
+def map_layer(kind: str, data: Any, **options: Any) -> Image:
+    """Make the layer of a map, hidden until asked for.
+
+    Parameters
+    ----------
+    kind : str
+        One of ``MAP_STYLE``.
+    data : array of float, shape (..., H, W)
+        In [0, 1].
+    **options
+        Of the layer, such as its place.
+    """
+    layer = Image(
+        np.asarray(data, dtype=np.float32),
         contrast_limits=(0, 1),
         visible=False,
         **MAP_STYLE[kind],
-        **spatial,
+        **options,
     )
+    if kind in WITH_LEGEND and hasattr(layer, "colorbar"):
+        layer.colorbar.visible = True
+    return layer
 
 
 def place_layer(
@@ -186,13 +233,15 @@ def replace_labels(layer: Labels, segmentation: Labelled, image_name: str) -> No
 
 
 def describe_labels(layer: Labels, segmentation: Labelled, image_name: str) -> None:
-    """Give a Labels layer the table of its nuclei and how they were made."""
+    """Give a Labels layer the table of its nuclei, how they were made, and colours."""
     layer.features = features_table(segmentation)
     layer.metadata = {
         **layer.metadata,
         **result_metadata(segmentation, image_name),
     }
     layer.selected_label = next_free_label(segmentation)
+    if not segmentation.model.card.classes:
+        wear(layer, apart(np.asarray(layer.data)))
 
 
 def own_labels(segmentation: Labelled) -> np.ndarray:

@@ -21,9 +21,16 @@ from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.label_numbers import type_with_room
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.qt import Signal, single_shot
+from napari_pmrnet.proofreading.answers import (
+    place_named,
+    told_acceptance,
+    told_change,
+    told_dismissal,
+)
 from napari_pmrnet.proofreading.edits import Edit, as_values, difference
 from napari_pmrnet.proofreading.review import (
     NUCLEUS,
+    Change,
     Place,
     Review,
     Step,
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
     from napari_pmrnet.segmentation.stack import Labelled
 
 DESCRIBE_DELAY = 200
+UNDO, REDO = "Ctrl+Z", "Ctrl+Shift+Z"
 
 LARGEST_REVIEW = 67_108_864
 """Pixels of the largest labels that can be reviewed, since they are read whole."""
@@ -63,6 +71,9 @@ class ReviewSession(QObject):
     ----------
     paused : str
         Why nothing is to be edited at present, in a sentence; empty if it may be.
+    turned : Signal
+        A step was undone or done again: its place, None if there is none any more, and
+        its box, None if it changed no pixels.
 
     Raises
     ------
@@ -72,6 +83,7 @@ class ReviewSession(QObject):
 
     changed = Signal(set)
     said = Signal(str, str)
+    turned = Signal(object, object)
     replaced = Signal()
 
     def __init__(
@@ -174,6 +186,7 @@ class ReviewSession(QObject):
     def renumber(self) -> None:
         """Number the nuclei 1 to n; what was said of them stays with them."""
         self.apply(*self.now.renumbering())
+        self.said.emit(f"Nuclei numbered 1 to n; {UNDO} undoes it.", "good")
 
     def next_label(self) -> int:
         """Number for a new nucleus, one that the layer holds.
@@ -222,8 +235,24 @@ class ReviewSession(QObject):
         finally:
             self._busy = False
 
-    def apply(self, edit: Edit, statuses: Mapping[Place, str] | None = None) -> None:
-        """Apply an edit as one step of undo, with statuses that change with it.
+    def apply(
+        self,
+        edit: Edit,
+        statuses: Mapping[Place, str] | None = None,
+        place: Place | None = None,
+        verb: str = "changed",
+    ) -> None:
+        """Apply an edit as one step of undo, and say what it did.
+
+        Parameters
+        ----------
+        edit : Edit
+        statuses : mapping, optional
+            Statuses that change with it.
+        place : Place, optional
+            The place it is the answer to.
+        verb : str
+            What was done to nuclei that are as many as before.
 
         Raises
         ------
@@ -242,7 +271,9 @@ class ReviewSession(QObject):
                 self.layer.data_setitem((edit.ys, edit.xs), edit.values)
         finally:
             self._busy = False
-        self._follow(edit.box, True, statuses)
+        change = self._follow(edit.box, True, statuses, place)
+        if change is not None:
+            self.said.emit(f"{told_change(change, verb)}; {_way_back(change)}.", "good")
 
     def renew(self, labels: np.ndarray, found: Labelled) -> None:
         """Take over a run that found other labels in a region, as one step of undo.
@@ -270,45 +301,73 @@ class ReviewSession(QObject):
         """Accept a nucleus, or do what is proposed at a place."""
         self.check_free()
         if place[0] != NUCLEUS:
-            self.apply(self.now.proposal(place))
-        else:
-            self.now.accept([place[1]])
-            self._tell({place[1]})
+            self.apply(self.now.proposal(place), place=place)
+            return
+        self.now.accept([place[1]])
+        self._tell({place[1]})
+        told = told_acceptance(self.review.labels_at(place))
+        self.said.emit(f"{told}; {UNDO} undoes it.", "good")
 
     def reject(self, place: Place) -> None:
         """Delete a nucleus, or dismiss what is proposed."""
         self.check_free()
         if place[0] == NUCLEUS:
-            self.apply(self.now.delete([place[1]]))
-        else:
-            self.now.dismiss([place])
-            self._tell(set())
+            self.apply(self.now.delete([place[1]]), place=place)
+            return
+        self.now.dismiss([place])
+        self._tell(set())
+        told = told_dismissal(place, self.review.labels_at(place))
+        self.said.emit(f"{told}; {UNDO} undoes it.", "good")
 
     def undo(self) -> None:
         """Take back the last step, of pixels or of status."""
-        self._turn(self.review.undo, self.layer.undo)
+        back = f"{REDO} does it again"
+        self._turn(self.review.undo, self.layer.undo, "Undone", back)
 
     def redo(self) -> None:
         """Do again what was taken back last."""
-        self._turn(self.review.redo, self.layer.redo)
+        back = f"{UNDO} undoes it"
+        self._turn(self.review.redo, self.layer.redo, "Done again", back)
 
     def _turn(
-        self, turn: Callable[[], Step | None], pixels: Callable[[], None]
+        self,
+        turn: Callable[[], Step | None],
+        pixels: Callable[[], None],
+        done: str,
+        back: str,
     ) -> None:
+        """Turn a step back, tell its place, and say so."""
         self.check_free()
         self._catch_up()
-        step = turn()
-        if step is not None:
+        step, change = turn(), None
+        if step is None:
+            self.said.emit(f"Nothing is left to be {done.lower()}.", "plain")
+            return
+        if step.painted:
             self._busy = True
             try:
                 pixels()
             finally:
                 self._busy = False
-            self._follow(step.box, step=False)
+            change = self._follow(step.box, step=False)
             # napari may have been asked to undo behind our back: look everywhere soon.
             self._soon.start()
         else:
             self._tell(set())
+        place, where = self._place_of(step, change), ""
+        if place is not None:
+            where = f" at {place_named(place, self.review.labels_at(place))}"
+        self.turned.emit(place, None if change is None else change.box)
+        self.said.emit(f"{done}{where}; {back}.", "good")
+
+    def _place_of(self, step: Step, change: Change | None) -> Place | None:
+        """The place of a step: what it was the answer to, or else what it changed."""
+        places = [step.place] if step.place else []
+        places += step.before
+        if change is not None:
+            order = *sorted(change.kept), *sorted(change.made)
+            places += [(NUCLEUS, label) for label in order]
+        return next((place for place in places if self.review.is_there(place)), None)
 
     def check_free(self) -> None:
         """Raise if the review is held.
@@ -360,10 +419,12 @@ class ReviewSession(QObject):
         within: Box | None,
         step: bool,
         statuses: Mapping[Place, str] | None = None,
-    ) -> None:
-        change = self.review.follow(within, step, statuses)
+        place: Place | None = None,
+    ) -> Change | None:
+        change = self.review.follow(within, step, statuses, place)
         if change is not None:
             self._tell(change.labels)
+        return change
 
     def _tell(self, labels: set[int]) -> None:
         self._describing.start()
@@ -378,6 +439,13 @@ class ReviewSession(QObject):
             others = old.set_index("index").drop(columns=flags.columns, errors="ignore")
             flags = flags.join(others[~others.index.duplicated()])
         self.layer.features = flags.rename_axis("index").reset_index()
+
+
+def _way_back(change: Change) -> str:
+    """How an edit is undone, in words."""
+    if change.labels != change.gone:
+        return f"{UNDO} undoes it"
+    return f"{UNDO} brings {'it' if len(change.gone) == 1 else 'them'} back"
 
 
 def check_editable(layer: Labels) -> None:

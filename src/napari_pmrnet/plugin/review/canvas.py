@@ -1,4 +1,4 @@
-"""The review on the canvas: clicks and drawn lines in, outline and camera out."""
+"""The review on the canvas: clicks and drawn lines in, outlines and previews out."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_pmrnet.plugin.layers.review_session import ReviewSession
+    from napari_pmrnet.plugin.review.camera import ReviewCamera
     from napari_pmrnet.segmentation.tiles import Box
 
 Point = tuple[float, float]
@@ -33,8 +34,6 @@ HINTS = {
 }
 DRAWING = ("cut", "join", "rectangle")
 CLICK_REACH = 4
-SHARES = (0.08, 0.5)
-SHARE = 0.2
 
 
 class ReviewCanvas(QObject):
@@ -44,8 +43,7 @@ class ReviewCanvas(QObject):
     ----------
     viewer : napari.components.ViewerModel
     session : ReviewSession
-    room : callable
-        Gives width and height of the canvas, in pixels of the screen.
+    camera : ReviewCamera
     parent : QObject, optional
     """
 
@@ -57,11 +55,13 @@ class ReviewCanvas(QObject):
         self,
         viewer: ViewerModel,
         session: ReviewSession,
-        room: Callable[[], tuple[int, int]],
+        camera: ReviewCamera,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self.session, self._room = viewer, session, room
+        self._viewer, self.session, self._camera = viewer, session, camera
+        areas = session.review.nuclei.table["area"]
+        self._typical = 2 * float(np.sqrt(areas.median() / np.pi)) if len(areas) else 0
         self.marks = Overlay(viewer, session.layer)
         self.tool = ""
         self.current: Place | None = None
@@ -89,8 +89,12 @@ class ReviewCanvas(QObject):
             self.marks.clear("current")
             return
         if move:
-            self._move_to(box)
+            self.bring(box)
         self.marks.outline(self._mask(place, box), box)
+
+    def bring(self, box: Box) -> None:
+        """Bring a box into view."""
+        self._camera.bring(self.session.layer, box, self._typical)
 
     def use(self, tool: str) -> None:
         """Take up a tool, or none (empty)."""
@@ -116,7 +120,7 @@ class ReviewCanvas(QObject):
     def abandon(self) -> None:
         """Put the tool away and change nothing."""
         self.use("")
-        self.said.emit("", "plain")
+        self.said.emit("Put away; nothing was changed.", "plain")
 
     def _own(self) -> int:
         """Number of the nucleus that is current; 0 if there is none."""
@@ -129,18 +133,6 @@ class ReviewCanvas(QObject):
         if place[0] == MISSED:
             return there(review.missed).labels[box] == place[1]
         return np.isin(review.labels[box], review.labels_at(place))
-
-    def _move_to(self, box: Box) -> None:
-        """Centre a box; zoom only if it would be tiny or fill the canvas."""
-        layer, camera = self.session.layer, camera_of(self._viewer)
-        corners = [[s.start - 0.5 for s in box], [s.stop - 0.5 for s in box]]
-        world = np.array([layer.data_to_world(corner) for corner in corners])
-        camera.center = (*camera.center[:-2], *world.mean(axis=0))
-        extent = max(float(np.abs(world[1] - world[0]).max()), 1e-9)
-        room = max(min(self._room()), 1)
-        share = extent * camera.zoom / room
-        if not SHARES[0] <= share <= SHARES[1]:
-            camera.zoom = SHARE * room / extent
 
     def _listens(self, event: Any) -> bool:
         """Tell whether a press is meant for the review, not for a tool of napari's."""
@@ -190,6 +182,13 @@ class ReviewCanvas(QObject):
             if not self._label:
                 self.said.emit("Click on a nucleus to split it.", "warning")
                 return
+        elif label not in (0, self._label):
+            text = (
+                f"That is nucleus {label}, and nucleus {self._label} is being split. "
+                "Click within that one; Escape leaves."
+            )
+            self.said.emit(text, "warning")
+            return
         self._clicks.append(point)
         self.marks.dots(self._clicks)
         if len(self._clicks) >= 2:

@@ -20,6 +20,7 @@ from napari_pmrnet.errors import EditError, JournalError
 from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.axes import first_level
+from napari_pmrnet.plugin.layers.label_colours import wear
 from napari_pmrnet.plugin.layers.result_layers import (
     spatial_metadata,
 )
@@ -277,6 +278,7 @@ class ReviewDesk(QObject):
         except EditError as error:
             self.said.emit(str(error), "error")
             return
+        wear(layer, prepared.colours)
         self.session.changed.connect(self._on_changed)
         self.session.replaced.connect(lambda: self.begin(layer))
         self.said.emit(*self._welcome())
@@ -372,6 +374,7 @@ class ReviewDesk(QObject):
             session.free()
             self._show(journal)
             session.hold("This review is read-only here. Take it over to edit it.")
+            self.said.emit(f"{shown}.", "plain")
         self._offer_view(f"Read-only. {shown}.")
 
     def _take_over(self) -> None:

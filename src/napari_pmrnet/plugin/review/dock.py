@@ -26,9 +26,11 @@ from napari_pmrnet.plugin.layers.result_layers import CLASS
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.qt import there
+from napari_pmrnet.plugin.review.camera import ReviewCamera
 from napari_pmrnet.plugin.review.canvas import ReviewCanvas
-from napari_pmrnet.plugin.review.colormap import certainty_colormap
+from napari_pmrnet.plugin.review.colormap import ReviewColours
 from napari_pmrnet.plugin.review.controller import ReviewDesk
+from napari_pmrnet.plugin.review.looks import ImageAlone, turn_look
 from napari_pmrnet.plugin.review.on_show import OnShow
 from napari_pmrnet.plugin.review.panels import (
     BulkPanel,
@@ -38,6 +40,7 @@ from napari_pmrnet.plugin.review.panels import (
 )
 from napari_pmrnet.plugin.review.shortcuts import (
     ACTIONS,
+    LOOKS,
     MOVES,
     ON_THE_LAYER,
     Keys,
@@ -49,9 +52,10 @@ from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of, stack
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading.edits import Edit
-from napari_pmrnet.proofreading.queue import DOUBTFUL, listed, next_row
+from napari_pmrnet.proofreading.queue import DOUBTFUL, Walk, is_open, listed
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place, Review
 from napari_pmrnet.proofreading.suggestions import MERGE
+from napari_pmrnet.segmentation.tiles import Box
 
 COLOUR_DELAY = 300
 CANVAS = (600, 600)
@@ -72,7 +76,10 @@ class ReviewNuclei(Dock):
         self.canvas: ReviewCanvas | None = None
         self.current: Place | None = None
         self.on_show: OnShow | None = None
-        self._colormap: Any = None
+        self.walk = Walk()
+        self._colours: ReviewColours | None = None
+        self._camera = ReviewCamera(viewer, self._room)
+        self._alone = ImageAlone(viewer, self)
         self.desk = ReviewDesk(viewer, self)
         self._does = slots = self._slots()
         self.layers = LayerChooser(viewer, Labels, topmost_first=True)
@@ -104,8 +111,7 @@ class ReviewNuclei(Dock):
         self.current = place
         if self.canvas is None:
             return
-        if place is not None:
-            self.table.choose(place)
+        self.table.choose(place)
         self.canvas.show(place, move)
         if place is not None and place[0] == NUCLEUS:
             self._open.layer.selected_label = place[1]
@@ -115,8 +121,12 @@ class ReviewNuclei(Dock):
         self.edits.buttons["reject"].setText(f"{verb} (D)")
 
     def step(self, way: int) -> None:
-        """Go to the nearest place after (1) or before (-1) that wants a look."""
-        self._go_on(self.table.currentIndex().row(), way)
+        """Go to the next place of the queue (1) or that before (-1) to be looked at."""
+        end = self._go_on(way)
+        if end:
+            self.say(end, "good")
+        else:
+            self._describe()
 
     def delete_below(self, column: str, bound: float) -> None:
         """Delete all nuclei whose area or certainty lies below a bound."""
@@ -125,7 +135,9 @@ class ReviewNuclei(Dock):
         self._do(lambda: self._open.now.delete(chosen))
 
     def _let_go(self) -> None:
+        self._alone.end()
         self.desk.release()
+        self._camera.release()
         self.measure.release()
         self.layers.release()
 
@@ -137,11 +149,13 @@ class ReviewNuclei(Dock):
             "accept": lambda: self._answer(self._open.accept),
             "reject": lambda: self._answer(self._open.reject),
             "snap": self._do_snap,
-            "fill": lambda: self._do_to_nucleus(Review.fill_holes),
-            "smooth": lambda: self._do_to_nucleus(Review.smooth),
+            "fill": lambda: self._do_to_nucleus(Review.fill_holes, "filled"),
+            "smooth": lambda: self._do_to_nucleus(Review.smooth, "smoothed"),
             "new": self._do_new,
             "undo": lambda: self._open.undo(),
             "redo": lambda: self._open.redo(),
+            "look": lambda: self.say(turn_look(self._open.layer)),
+            "alone": lambda: self._alone.begin(self.desk.image),
         }
         tools = (name for action in ACTIONS if (name := action.name) not in does)
         does |= {tool: partial(self._take_up, tool) for tool in tools}
@@ -153,15 +167,16 @@ class ReviewNuclei(Dock):
 
     def _act(self, name: str, do: Callable[[], Any]) -> None:
         """Do an action of a review; of a paused one undo and redo alone, in sight."""
+        self._alone.end()
         if name in ON_THE_LAYER:
             there(self.on_show).bring()
-        elif self._open.paused and name not in MOVES:
+        elif self._open.paused and name not in MOVES + LOOKS:
             self.say(self._open.paused, "warning")
             return
         self._attempt(do)
 
     def _do_snap(self) -> None:
-        self._do_to_nucleus(Review.snap)
+        self._do_to_nucleus(Review.snap, "snapped to the boundary gate")
         self._open.layer.mode = "pan_zoom"
 
     def _do_new(self) -> None:
@@ -178,18 +193,21 @@ class ReviewNuclei(Dock):
         """Take up a tool; pressed again, put it away."""
         self._open.layer.mode = "pan_zoom"
         canvas = there(self.canvas)
-        canvas.use("" if canvas.tool == tool else tool)
+        if canvas.tool == tool:
+            canvas.abandon()
+        else:
+            canvas.use(tool)
 
-    def _do_to_nucleus(self, make: Callable[[Review, int], Edit]) -> None:
+    def _do_to_nucleus(self, make: Callable[[Review, int], Edit], verb: str) -> None:
         if self.current is None or self.current[0] != NUCLEUS:
             self.say("Choose a nucleus first.", "warning")
         else:
             number = self.current[1]
-            self._do(lambda: make(self._open.now, number))
+            self._do(lambda: make(self._open.now, number), verb)
 
-    def _do(self, make: Callable[[], Edit]) -> None:
+    def _do(self, make: Callable[[], Edit], verb: str = "changed") -> None:
         """Make an edit and apply it, or say why not."""
-        self._attempt(lambda: self._open.apply(make()))
+        self._attempt(lambda: self._open.apply(make(), verb=verb))
 
     def _attempt(self, action: Callable[[], Any]) -> None:
         """Do something, or say why it cannot be done."""
@@ -199,25 +217,62 @@ class ReviewNuclei(Dock):
             self.say(str(error), "warning")
 
     def _answer(self, how: Callable[[Place], None]) -> None:
-        """Accept or reject the current place and go on to the next."""
-        if self.current is None:
+        """Accept or reject the current place and go on, or back to the queue."""
+        place = self.current
+        if place is None:
             self.say("Choose a place in the table first.", "warning")
             return
-        row, place = self.table.currentIndex().row(), self.current
         there(self.canvas).use("")
         how(place)
-        self._go_on(row if self.table.choose(place) is not None else row - 1, 1)
+        end = self._go_on(1, again=place != self.walk.place)
+        if end:
+            self.status.add(end, "good")
 
-    def _go_on(self, row: int, way: int) -> None:
-        """Go to the next place that wants a look, counted from a row."""
-        places = self.table.places_model.places
-        new = next_row(places, row, way)
-        if new is None and way > 0:
-            new = next_row(places, -1, 1)
-        if new is None:
-            self.say("Every place listed here was reviewed.", "good")
-            return
-        self.go(self.table.places_model.place(new))
+    def _go_on(self, way: int, again: bool = False) -> str:
+        """Go on in the queue, wherever one has looked in between.
+
+        Returns
+        -------
+        str
+            Why there is nowhere to go to, as a sentence; empty after going on.
+        """
+        model = self.table.places_model
+        row = self.walk.onward(model.places, way, again)
+        if row is not None:
+            place = model.place(row)
+            self.walk.reach(place, row)
+            self.go(place)
+            return ""
+        if is_open(model.places).any():
+            return "This is the start of the queue: no place before wants a look."
+        return "Every place listed here was reviewed."
+
+    def _describe(self) -> None:
+        """Say which place is the current one."""
+        row = self.table.chosen_row()
+        if row is not None:
+            self.say(self.table.places_model.described(row))
+
+    def _on_chosen(self, place: Place) -> None:
+        """Look at a place of the table; the first one is where the queue begins."""
+        self.go(place)
+        self._describe()
+        row = self.table.chosen_row()
+        if self.walk.place is None and row is not None:
+            self.walk.reach(place, row)
+
+    def _on_turned(self, place: Place | None, box: Box | None) -> None:
+        """Go back to where a step was undone, or done again."""
+        layer = self._open.layer
+        brush = layer.selected_label
+        self.go(place)
+        if layer.mode != "pan_zoom":
+            layer.selected_label = brush
+        row = self.table.chosen_row()
+        if place is None and box is not None:
+            there(self.canvas).bring(box)
+        elif place in self.walk.met and row is not None:
+            self.walk.reach(place, row)
 
     def _labels_at(self, place: Place) -> tuple[int, ...]:
         return () if self.session is None else self.session.review.labels_at(place)
@@ -254,10 +309,11 @@ class ReviewNuclei(Dock):
         desk.said.connect(self.say)
         desk.busy.connect(self.status.set_busy)
         self.measure.said.connect(self.say)
-        self.table.chosen.connect(self.go)
+        self.edits.buttons["alone"].released.connect(self._alone.end)
+        self.table.chosen.connect(self._on_chosen)
         self.table.sorting.connect(self._refresh)
-        self.queue.changed.connect(self._refresh)
-        self.queue.colouring.connect(self._colour)
+        self.queue.changed.connect(self._on_list)
+        self.queue.colouring.connect(self._on_colouring)
         self.bulk.delete_below.connect(self.delete_below)
         self.bulk.renumber.connect(lambda: self._attempt(self._open.renumber))
         self.layers.activated.connect(self._on_layer)
@@ -327,18 +383,19 @@ class ReviewNuclei(Dock):
 
     def _on_began(self) -> None:
         session = self._open
-        self.canvas = ReviewCanvas(self._viewer, session, self._room, self)
+        self.canvas = ReviewCanvas(self._viewer, session, self._camera, self)
         self.canvas.picked.connect(self._on_picked)
         self.canvas.said.connect(self.say)
         self.canvas.tool_changed.connect(self._on_tool)
         session.changed.connect(self._on_changed)
         session.said.connect(self.say)
+        session.turned.connect(self._on_turned)
         self._keys.bind(session.layer)
         image = self.desk.image
         self.on_show = OnShow(self._viewer, session, image, self)
         self.on_show.changed.connect(self._on_pause)
         self._on_pause()
-        self._colormap = session.layer.colormap
+        self._colours, self.walk = ReviewColours(session.layer), Walk()
         self.measure.set_layer(session.layer)
         for part in (*self._parts, self._save):
             part.setEnabled(True)
@@ -347,12 +404,13 @@ class ReviewNuclei(Dock):
         self._colour()
 
     def _on_ended(self) -> None:
+        self._alone.end()
         if self.canvas is not None:
             self._keys.unbind()
             there(self.on_show).release()
             self.on_show = None
             self.pause.offer("")
-            self._uncolour(self.canvas.session.layer)
+            there(self._colours).show_own()
             self.canvas.release()
             self.canvas = None
         self.current = None
@@ -371,12 +429,14 @@ class ReviewNuclei(Dock):
     def _on_picked(self, place: Place | None) -> None:
         if place is not None:
             self.go(place, move=False)
+            self._describe()
 
     def _on_changed(self, labels: set[int]) -> None:
         layer = self._open.layer
         if layer.mode == "paint" and layer.selected_label in labels:
             self.current = NUCLEUS, int(layer.selected_label)
         self._refresh()
+        there(self._colours).mend(self._open.review, labels)
         if self.queue.colour.isChecked():
             self._colour_timer.start()
 
@@ -393,22 +453,33 @@ class ReviewNuclei(Dock):
         self.canvas.show(self.current)
         self.current = self.canvas.current
 
-    def _colour(self, *_: Any) -> None:
+    def _on_list(self) -> None:
+        """List other places."""
+        if self.session is None:
+            return
+        self._refresh()
+        count = len(self.table.places_model.places)
+        self.say(f"{count} place{'s are' if count != 1 else ' is'} listed.")
+
+    def _on_colouring(self, on: bool) -> None:
+        """Colour the labels otherwise, as the user asked."""
+        self._colour()
+        told = "Doubtful nuclei glow, certain ones stand back."
+        self.say(told if on else "Every nucleus has its own colour again.")
+
+    def _colour(self) -> None:
         """Colour the labels by certainty, or give them their own colours back."""
         if self.session is None:
             return
+        colours = there(self._colours)
         if not self.queue.colour.isChecked():
-            self._uncolour(self.session.layer)
+            colours.show_own()
             return
         certainty: pd.Series = self.session.review.nuclei.table.loc[:, "certainty"]
         faint = None
         if self.queue.which.currentData() == DOUBTFUL:
             faint = (1 - certainty < self.queue.least_doubt()).to_numpy()
-        self.session.layer.colormap = certainty_colormap(certainty, faint)
-
-    def _uncolour(self, layer: Labels) -> None:
-        if self._colormap is not None and layer.colormap is not self._colormap:
-            layer.colormap = self._colormap
+        colours.show_certainty(certainty, faint)
 
     def _room(self) -> tuple[int, int]:
         """Width and height of the canvas."""

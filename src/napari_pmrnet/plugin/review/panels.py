@@ -44,8 +44,8 @@ class QueuePanel(QWidget):
         self.doubt.setToolTip("<span>Places less certain than this are doubtful</span>")
         self.colour = QCheckBox("Colour by certainty")
         self.colour.setToolTip(
-            "<span>Dark nuclei are doubtful, bright ones certain. With 'Only doubtful' "
-            "the others stand back</span>"
+            "<span>Doubtful nuclei glow orange, on the scale of the certainty layer; "
+            "certain ones stand back, with 'Only doubtful' the others still more</span>"
         )
         self.progress = QLabel("")
         self.progress.setObjectName("hint")

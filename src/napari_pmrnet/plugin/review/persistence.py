@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from napari.layers import Image, Labels
+from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_pmrnet.errors import JournalError, PMRNetError
 from napari_pmrnet.io.lock import OwnerLock, TakenError
@@ -21,8 +22,10 @@ from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.models.card import ModelCard, read_card
 from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.layers.axes import first_level
+from napari_pmrnet.plugin.layers.label_colours import apart
 from napari_pmrnet.plugin.layers.result_layers import (
     MAP_STYLE,
+    map_layer,
     spatial_metadata,
 )
 from napari_pmrnet.plugin.layers.source_image import fits, grey_plane, tie
@@ -124,10 +127,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A review ready to be tied to its layer, and the journal there is of its image."""
+    """A review ready to be tied to its layer, its colours, and the journal there is."""
 
     review: Review
     found: Found | None
+    colours: CyclicLabelColormap | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,8 @@ def prepare(
         subject = replace(subject, data=np.asarray(subject.data))
         pixels = grey_plane(subject.data, subject.rgb)
     review = begin_review(labels, origin, pixels, f"'{name}'" if name else "")
-    return Prepared(review, None if subject is None else look_for_journal(subject))
+    found = None if subject is None else look_for_journal(subject)
+    return Prepared(review, found, apart(labels))
 
 
 def origin_of_journal(journal: Restored) -> Origin:
@@ -276,15 +281,7 @@ def open_folder(folder: Path) -> Opened:
         saved.labels.copy(), name=f"{name} nuclei", metadata=about, **spatial
     )
     images = [
-        Image(
-            plane,
-            name=f"{name} {kind}",
-            contrast_limits=(0, 1),
-            visible=False,
-            metadata=about,
-            **MAP_STYLE[kind],
-            **spatial,
-        )
+        map_layer(kind, plane, name=f"{name} {kind}", metadata=about, **spatial)
         for kind, plane in maps.items()
         if kind in MAP_STYLE
     ]

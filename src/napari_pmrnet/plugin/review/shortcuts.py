@@ -1,6 +1,7 @@
 """Actions of a review, each with its key: buttons and keys come from here.
 
-No key is one that napari gives to the viewer, an image or a Labels layer.
+No key is one that napari gives to the viewer, an image or a Labels layer. The digits go
+on from those that choose the mode of a Labels layer.
 """
 
 from __future__ import annotations
@@ -63,10 +64,17 @@ ACTIONS = tuple(
         ("new", "N", "New", "Paint a nucleus with the next free label; then snap it"),
         ("undo", "Control-Z", "Undo", "Take back the last step, whatever it was"),
         ("redo", "Control-Shift-Z", "Redo", "Do again what was taken back"),
+        ("look", "8", "Outlines", "Show the labels filled, as outlines, or not, in "
+         "turn"),
+        ("alone", "9", "Image alone", "Show the image without anything over it, for as "
+         "long as the key or the button is held"),
     )
 )  # fmt: skip
 ON_THE_LAYER = ("undo", "redo")
 MOVES = ("previous", "next")
+LOOKS = ("look", "alone")
+HELD = ("alone",)
+"""Actions that last as long as their key or button is held."""
 COMMIT, ABANDON = "Enter", "Escape"
 
 
@@ -159,7 +167,8 @@ def make_button(action: Action, slot: Callable[[], Any]) -> QPushButton:
     button = QPushButton(f"{action.text} ({action.spelled})")
     button.setToolTip(f"<span>{action.help}</span>")
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    button.clicked.connect(lambda: slot())
+    begins = button.pressed if action.name in HELD else button.clicked
+    begins.connect(lambda: slot())
     return button
 
 

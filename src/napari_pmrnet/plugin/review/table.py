@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.table import RIGHT, Column, TableModel, TableView
+from napari_pmrnet.proofreading.answers import capital
 from napari_pmrnet.proofreading.queue import row_of
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
 from napari_pmrnet.proofreading.suggestions import MERGE
@@ -53,6 +54,12 @@ class PlacesModel(TableModel):
     def place(self, row: int) -> Place:
         """The place of a row."""
         return self._cells["kind"][row], int(self._cells["number"][row])
+
+    def described(self, row: int) -> str:
+        """A row in a sentence, such as ``"Nucleus 3, certainty 0.42."``."""
+        certain = _number(1 - self._cells["doubt"][row], ".2f")
+        known = "" if certain == "-" else f", certainty {certain}"
+        return f"{capital(self._title(row))}{known}."
 
     def _columns(self) -> tuple[Column[int], ...]:
         """Columns over the arrays of the places, in the order of `NAMES`."""
@@ -140,7 +147,7 @@ class PlacesView(TableView):
             self.choose_row(row, scroll=False)
         return row
 
-    def choose(self, place: Place) -> int | None:
+    def choose(self, place: Place | None) -> int | None:
         """Make a place current without telling; gives its row, None if not listed."""
         row = row_of(self.places_model.places, place)
         self.choose_row(row)

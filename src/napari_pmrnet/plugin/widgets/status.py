@@ -44,6 +44,10 @@ class StatusLine(QWidget):
         style.unpolish(self.text)
         style.polish(self.text)
 
+    def add(self, text: str, tone: str = "plain") -> None:
+        """Show a sentence after what is said."""
+        self.say(f"{self.text.text()} {text}".strip(), tone)
+
     def set_busy(self, busy: bool) -> None:
         """Show a bar that moves by itself, or hide the bar."""
         self.bar.setRange(0, 0)

@@ -264,3 +264,36 @@ def test_thresholds_follow_the_model(dock_of, tmp_path):
     (tmp_path / "own.json").write_bytes(card.to_json())
     dock.form.fields["model"].set_value(str(tmp_path / "own.safetensors"))
     assert dock.form.fields["probability_threshold"].value() == 0.45
+
+
+def test_complaints_go_when_what_they_are_of_is_put_right(dock_of, tmp_path) -> None:
+    _, dock = dock_of()
+    said, first = dock.status.text.text, dock_module.GREETING
+    assert said() == first
+    dock.folders.results.set_value("")
+    dock.start_button.click()
+    assert said() == "A folder is missing."
+    dock.folders.results.set_value(str(tmp_path / "out"))
+    assert said() == first
+    dock.form.fields["probability_threshold"].set_value(7)
+    dock.start_button.click()
+    assert "out of bounds" in said()
+    dock.form.fields["probability_threshold"].set_value(0.5)
+    assert said() == first
+    dock.results.sheet_button.click()
+    assert "no contact sheet" in said()
+    dock.folders.results.set_value(str(tmp_path))
+    assert said() == first
+
+
+def test_opening_a_result_is_answered(dock_of, folder, qtbot, monkeypatch) -> None:
+    viewer, dock = dock_of()
+    dock.start()
+    qtbot.waitUntil(dock.start_button.isEnabled)
+    dock.results.table.selectRow(0)
+    dock.results.open_button.click()
+    name = dock.results.chosen().path.name
+    assert dock.status.text.text() == f"Opened '{name}' and its labels."
+    monkeypatch.setattr(dock_module.QDesktopServices, "openUrl", lambda _: True)
+    dock.results.sheet_button.click()
+    assert dock.status.text.text() == "The contact sheet opens in the browser."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import tifffile
+from napari.layers import Image, Labels
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.plugin.layers.label_export import default_path
+from napari_pmrnet.plugin.layers.source_image import tie
 
 
 @pytest.fixture
@@ -84,7 +88,17 @@ def test_the_selected_labels_are_exported(open_dock, run_and_wait, blobs):
     [("a/b: c", "a_b_ c_labels.tif"), ("cells.TIFF", "cells_labels.tif")],
 )
 def test_default_name_is_a_file_name(name, file, tmp_path):
-    from napari.layers import Labels
-
     layer = Labels(np.zeros((2, 2), int), name=name)
     assert default_path(layer, tmp_path) == tmp_path / file
+
+
+def test_the_file_is_named_after_what_the_image_is_called_now(tmp_path):
+    image = Image(np.zeros((2, 2)), name="cells")
+    labels = Labels(np.zeros((2, 2), int), name="cells nuclei")
+    tie(labels, image)
+    assert default_path(labels, tmp_path).name == "cells_labels.tif"
+    image.name = "tissue"
+    assert default_path(labels, tmp_path).name == "tissue_labels.tif"
+    del image
+    gc.collect()
+    assert default_path(labels, tmp_path).name == "cells_labels.tif"

@@ -447,3 +447,49 @@ def test_the_image_is_asked_for_where_it_is_not_certain(open_dock, qtbot) -> Non
     viewer.add_labels(squares(), name="cell10_labels")
     dock.choose(viewer.layers["cell10_labels"])
     assert dock.images.value() == viewer.layers["cell10"]
+
+
+def test_what_is_said_is_of_the_labels_that_are_chosen(open_dock, qtbot) -> None:
+    def fill(viewer: Any) -> None:
+        plain_labels(viewer)
+        viewer.add_labels(squares(), name="others")
+
+    viewer, dock = open_dock(fill)
+    said = dock.status.text.text
+    dock.choose(viewer.layers["cells truth"])
+    run(dock.panel, qtbot)
+    assert said() == "Measured 2 nuclei."
+    dock.choose(viewer.layers["others"])
+    assert said() == ""
+    dock.panel.button.click()
+    dock.choose(viewer.layers["cells truth"])
+    qtbot.waitUntil(lambda: settled(dock.panel))
+    assert said().startswith("Measured 2 nuclei of 'others'.")
+
+
+def test_that_there_is_no_image_or_no_labels_is_said_until_there_are(
+    open_dock, qtbot
+) -> None:
+    viewer, dock = open_dock(lambda viewer: None)
+    said = dock.status.text.text
+    assert said() == "Segment an image first, or open labels."
+    viewer.add_labels(squares(), name="cells labels")
+    qtbot.waitUntil(lambda: dock.layer is not None and settled(dock.panel))
+    assert said() == ""
+    run(dock.panel, qtbot)
+    assert "There is no image layer" in said()
+    viewer.add_image(squares() * 10.0, name="cells")
+    assert "There is no image layer" not in said()
+    viewer.layers.remove("cells labels")
+    qtbot.waitUntil(lambda: dock.layer is None)
+    assert said().startswith("'cells labels' was removed.")
+
+
+def test_choosing_a_row_and_no_file_is_answered(open_dock, qtbot, monkeypatch) -> None:
+    viewer, dock = open_dock(plain_labels)
+    run(dock.panel, qtbot)
+    dock.table.selectRow(1)
+    assert dock.status.text.text().startswith("Nucleus 5 is selected")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    dock.panel.export_button.click()
+    assert dock.status.text.text() == "Nothing was written: no file was chosen."

@@ -236,3 +236,24 @@ def test_a_closed_dock_listens_no_more(
     import_model(weights, "late")
     model_events.changed.emit("", "late")
     assert names(dock) == ["dsb18"]
+
+
+def test_what_was_called_off_is_answered(mine, dock, answers) -> None:
+    choose(dock, "mine")
+    answers["sure"] = QMessageBox.StandardButton.No
+    said = []
+    for button in (
+        dock.import_button,
+        dock.export_button,
+        dock.rename_button,
+        dock.delete_button,
+    ):
+        button.click()
+        said.append(dock.status.text.text())
+    assert said == [
+        "Nothing was imported: no file was chosen.",
+        "Nothing was written: no file was chosen.",
+        "'mine' keeps its name.",
+        "'mine' is kept.",
+    ]
+    assert names(dock) == ["dsb18", "mine"]

@@ -18,6 +18,7 @@ from napari_pmrnet.plugin.measure.snapshot import Specimen
 from napari_pmrnet.plugin.segment import jobs
 from napari_pmrnet.plugin.segment.area_panel import (
     Area,
+    describe_plane,
     describe_seen,
     describe_stack,
     kept_axes,
@@ -353,3 +354,59 @@ def test_of_a_lazy_image_only_the_field_is_segmented(
     plane, region = asked[0]
     assert plane.shape == region.shape == blobs.shape
     assert "slide nuclei" in viewer.layers
+
+
+def test_the_hint_says_which_plane_of_how_many_is_segmented(open_dock, blobs, stack):
+    viewer, dock = open_dock()
+    about = dock.image_panel.areas.about
+    viewer.add_image(blobs, name="plain")
+    assert about.text() == "" and about.isHidden()
+    viewer.add_image(stack, name="stack", axis_labels=("t", "z", "y", "x"))
+    viewer.dims.set_current_step(0, 1)
+    viewer.dims.set_current_step(1, 2)
+    assert about.text() == "Segments the plane on show, t=1 z=2, of 2 x 3."
+    viewer.dims.set_current_step(1, 0)
+    assert "z=0" in about.text()
+
+
+def test_the_hint_of_a_plane_by_kind_of_image():
+    _, layer = model_of((5, 2, 40, 60), axis_labels=("z", "c", "y", "x"))
+    said = describe_plane(shown_plane(layer, (3, 0, 0, 0)))
+    assert said == "Segments the plane on show, z=3, of 5."
+    _, layer = model_of((12, 40, 60, 3), rgb=True, axis_labels=("t", "y", "x"))
+    plane = shown_plane(layer, (7, 0, 0))
+    assert describe_plane(plane) == "Segments the plane on show, t=7, of 12."
+    polygon = np.array([(0, 0), (0, 9), (9, 9), (9, 0)])
+    assert describe_seen(polygon, plane) == (
+        "Segments 10 x 10 pixels of 60 x 40 of the plane on show, t=7, of 12."
+    )
+    assert "in the shapes of the plane on show" in describe_plane(plane, True)
+
+
+def test_results_of_planes_are_on_show_with_their_plane(
+    open_dock, run_and_wait, stack, core, qtbot
+):
+    viewer, dock = open_dock()
+    viewer.add_image(stack[0], name="stack", axis_labels=("z", "y", "x"))
+    for plane in (0, 2):
+        viewer.dims.set_current_step(0, plane)
+        run_and_wait(dock)
+    for plane in (1, 2, 0):
+        viewer.dims.set_current_step(0, plane)
+        seen = [layer.name for layer in viewer.layers[1:] if layer.visible]
+        assert seen == ([] if plane == 1 else [f"stack z={plane} nuclei"])
+        chosen = dock.labels_to_export()
+        viewer.layers.selection.active = viewer.layers["stack"]
+        assert plane == 1 or dock.labels_to_export().name == f"stack z={plane} nuclei"
+        assert chosen is not None
+
+    viewer.dims.set_current_step(0, 1)
+    core.gate.clear()
+    dock.run_panel.run_button.click()
+    qtbot.waitUntil(lambda: len(core.calls) == 3)
+    viewer.dims.set_current_step(0, 2)
+    core.gate.set()
+    qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
+    assert not viewer.layers["stack z=1 nuclei"].visible
+    viewer.layers["stack z=1 nuclei"].visible = True
+    assert viewer.dims.current_step[0] == 1

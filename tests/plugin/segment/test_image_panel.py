@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from napari.layers import Labels
 
+from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.segment.image_panel import PixelSizeField, channel_choices
 from napari_pmrnet.segmentation.plane import Plane
 
@@ -133,3 +134,66 @@ def test_a_pixel_size_is_told_once_and_only_where_it_makes_sense(qtbot):
     assert told == [((0.3, 0.3), "micrometer")] and not field.reason.text()
     field.unit.set_value("nanometer")
     assert told[1:] == [((0.3, 0.3), "nanometer")]
+
+
+def test_the_image_follows_the_layer_that_is_selected(open_dock, run_and_wait, blobs):
+    viewer, dock = open_dock()
+    one = viewer.add_image(blobs, name="one")
+    other = viewer.add_image(blobs, name="other")
+    run_and_wait(dock)
+    assert dock.image_panel.layer == other
+    viewer.layers.selection.active = one
+    assert dock.image_panel.layer == one
+    viewer.layers.selection.active = viewer.layers["other certainty"]
+    assert dock.image_panel.layer == one, "maps are no images"
+    viewer.layers.selection.active = None
+    assert dock.image_panel.layer == one
+
+
+def test_layers_that_come_do_not_choose_themselves(open_dock, blobs, qtbot):
+    viewer, dock = open_dock()
+    one = viewer.add_image(blobs, name="one")
+    other = viewer.add_image(blobs, name="other")
+    qtbot.wait(20)
+    dock.image_panel.image.set_value(one)
+    viewer.layers.selection.active = other
+    dock.image_panel.image.set_value(one)
+    viewer.add_labels(blobs.astype(int), name="truth")
+    viewer.layers.selection.active = other
+    assert dock.image_panel.layer == one
+    qtbot.wait(20)
+    viewer.layers.selection.active = None
+    viewer.layers.selection.active = other
+    assert dock.image_panel.layer == other
+
+
+def test_the_diameter_is_typed_in_pixels_or_in_the_unit_of_the_image(open_dock, blobs):
+    viewer, dock = open_dock()
+    panel, field = dock.image_panel, dock.form.size("diameter")
+    viewer.add_image(blobs, name="plain")
+    assert panel.diameter_unit.isHidden()
+    viewer.add_image(blobs, name="cells", scale=(0.25, 0.25), units=("um", "um"))
+    assert not panel.diameter_unit.isHidden()
+    field.set_value(20)
+    assert field.spin.text() == "20.0 px"
+    panel.diameter_unit.setCurrentIndex(1)
+    assert field.spin.text() == "5.00 µm" and dock.form.settings().diameter == 20
+    field.spin.setValue(6)
+    assert dock.form.settings().diameter == 24
+    panel.image.set_value(viewer.layers["plain"])
+    assert field.spin.text() == "24.0 px" and dock.form.settings().diameter == 24
+    field.set_value(None)
+    assert field.spin.text() == "Automatic"
+
+
+def test_an_image_of_another_pixel_size_is_framed(open_dock, blobs, qtbot):
+    viewer, dock = open_dock()
+    if not hasattr(viewer, "canvas"):
+        pytest.skip("napari before 0.9 hides the size of its canvas")
+    viewer.add_image(blobs, name="first")
+    qtbot.wait(20)
+    small = viewer.add_image(blobs, name="small", scale=(0.01, 0.01))
+    low, high = np.asarray(small.extent.world)
+    qtbot.waitUntil(
+        lambda: np.allclose(camera_of(viewer).center[-2:], (low + high) / 2)
+    )

@@ -17,7 +17,8 @@ def both() -> Both:
 
 def test_left_of_the_seam_is_before(both: Both) -> None:
     viewer = ViewerModel()
-    swipe = Swipe(viewer, both, "cells", {"scale": (0.5, 0.5)})
+    labels = viewer.add_labels(both.before.copy())
+    swipe = Swipe(viewer, both, "cells", {"scale": (0.5, 0.5)}, labels)
     assert swipe.layer.name == "cells: before | after"
     assert tuple(swipe.layer.scale) == (0.5, 0.5) and not swipe.layer.editable
     for share, left in ((0.5, 10), (0.0, 0), (1.0, 20), (0.26, 5)):
@@ -29,13 +30,37 @@ def test_left_of_the_seam_is_before(both: Both) -> None:
 
 def test_a_layer_that_went_is_left_alone(both: Both) -> None:
     viewer = ViewerModel()
-    swipe = Swipe(viewer, both, "cells", {})
+    labels = viewer.add_labels(both.before.copy())
+    swipe = Swipe(viewer, both, "cells", {}, labels)
     swipe.remove()
-    assert len(viewer.layers) == 0
+    assert list(viewer.layers) == [labels]
     before = swipe.layer.data.copy()
     swipe.move(1.0)
     swipe.remove()
     np.testing.assert_array_equal(swipe.layer.data, before)
+
+
+@pytest.mark.parametrize("visible", [True, False])
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_layers_are_as_they_were_after_a_comparison(
+    both: Both, visible: bool, by_hand: bool
+) -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(both.before * 1.0)
+    labels = viewer.add_labels(both.before.copy(), visible=visible)
+    other = viewer.add_labels(both.before.copy())
+    viewer.layers.selection.active = image
+    swipe = Swipe(viewer, both, "cells", {}, labels)
+    assert not labels.visible and other.visible
+    if by_hand:
+        viewer.layers.remove(swipe.layer)
+    swipe.remove()
+    assert list(viewer.layers) == [image, labels, other]
+    assert labels.visible is visible and other.visible and image.visible
+    assert by_hand or viewer.layers.selection.active is image
+    labels.visible = not visible
+    viewer.layers.remove(other)
+    assert labels.visible is not visible, "it is the user's again"
 
 
 def test_each_model_labels_the_image_with_its_own_thresholds(

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_pmrnet.finetuning.job import (
     AFTER,
@@ -248,11 +249,21 @@ def test_a_process_that_dies_is_said(reviewed, qtbot):
 def test_the_seam_parts_before_and_after(make_napari_viewer_proxy):
     viewer = make_napari_viewer_proxy(show=False)
     both = Both(np.ones((4, 10), np.int32), np.full((4, 10), 2, np.int32))
-    swipe = Swipe(viewer, both, "cells", {})
+    labels = viewer.add_labels(both.before.copy())
+    swipe = Swipe(viewer, both, "cells", {}, labels)
     for share, ones in ((0.0, 0), (0.3, 12), (1.0, 40)):
         swipe.move(share)
         assert (swipe.layer.data == 1).sum() == ones
     assert not swipe.layer.editable
     swipe.remove()
     swipe.move(0.5)
-    assert len(viewer.layers) == 0
+    assert list(viewer.layers) == [labels]
+
+
+def test_a_complaint_goes_with_what_it_is_of(reviewed):
+    _, dock, _ = reviewed
+    dock.images.item(0).setCheckState(Qt.CheckState.Unchecked)
+    dock.train()
+    assert "No reviewed image is ticked" in dock.status.text.text()
+    dock.images.item(0).setCheckState(Qt.CheckState.Checked)
+    assert dock.status.text.text() == ""

@@ -9,13 +9,14 @@ from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSlider, QWidget
 from wheel import turn_wheel
 
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import stack
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.plugin.widgets.theme import tones
 
 
 class Plain(Dock):
     """A dock that counts what it is told."""
+
+    tab = "Plain"
 
     def __init__(self, viewer) -> None:
         super().__init__(viewer)
@@ -24,8 +25,12 @@ class Plain(Dock):
         self.working = self._runner()
         self.timer = self._timer(1, lambda: self.seen.append("timer"))
         self._follow_layers(lambda: self.seen.append("layers"))
-        stack(self, self.status)
+        self._fill(foot=[self.status])
+        self._look_again_at_layers()
         self._restyle()
+
+    def _standing(self) -> tuple[str, str]:
+        return "As ever.", "plain"
 
     def _let_go(self) -> None:
         self.seen.append("gone")
@@ -131,3 +136,12 @@ def test_a_complaint_is_said_in_the_dock_and_by_napari(dock, monkeypatch) -> Non
     dock._complain("No image.")
     assert dock.status.text.text() == "No image." and shown == ["No image."]
     assert dock.status.text.property("tone") == "error"
+
+
+@pytest.mark.parametrize("tone", ["plain", "good", "warning", "error"])
+def test_complaints_go_when_layers_come_and_answers_stay(viewer, dock, tone) -> None:
+    for change in (lambda: viewer.add_image(np.zeros((4, 5))), viewer.layers.clear):
+        dock.say("Said before.", tone)
+        change()
+        kept = tone in ("plain", "good")
+        assert dock.status.text.text() == ("Said before." if kept else "As ever.")

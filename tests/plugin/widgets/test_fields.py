@@ -119,3 +119,20 @@ def test_a_file_that_is_not_on_offer_is_added_under_its_name(qtbot):
     field.set_value("/models/mine.safetensors")
     assert field.combo.currentText() == "mine.safetensors"
     assert field.value() == "/models/mine.safetensors"
+
+
+@given(st.floats(2, 1000), st.floats(0.01, 3), st.integers(0, 3))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_pixels_stay_the_same_in_any_unit(qapp, pixels, size, steps):
+    field = OptionalField({"min": 2, "max": 1000, "start": 20})
+    field.set_value(pixels)
+    before, told = field.value(), []
+    field.changed.connect(lambda: told.append(field.value()))
+    field.show_in("µm", size)
+    assert field.value() == before == round(pixels, 1)
+    field.show_in("px", 1.0)
+    assert field.value() == before and not told
+    field.show_in("µm", size)
+    field.set_value(None)
+    field.spin.stepBy(1)
+    assert field.value() == pytest.approx(20, abs=0.1 + 0.01 / size)

@@ -28,6 +28,27 @@ def test_a_tone_colours_the_sentence_and_goes_with_the_next(line, qapp, tone) ->
     assert line.text.palette().windowText().color().name() == plain
 
 
+def test_it_is_as_high_whatever_it_says_and_says_all_under_the_mouse(line) -> None:
+    line.setFixedWidth(200)
+    line.show()
+    height = line.sizeHint().height()
+    for text in ("", "short", "a long sentence " * 40, "a" * 400):
+        line.say(text)
+        line.adjustSize()
+        assert (line.sizeHint().height(), line.height()) == (height, height)
+        assert line.minimumSizeHint().height() == height
+        assert line.text.text() == text and text in line.text.toolTip()
+    line.set_busy(True)
+    assert line.sizeHint().height() == height
+
+
+@pytest.mark.parametrize("tone", ["plain", "good", "warning", "error"])
+def test_it_knows_the_tone_of_what_it_says(line, tone: str) -> None:
+    assert line.tone == "plain"
+    line.say("said", tone)
+    assert line.tone == tone
+
+
 @pytest.mark.parametrize(
     ("done", "total", "value", "maximum"),
     [(3, 8, 3, 8), (8, 8, 8, 8), (0, 0, 0, 1), (5, 0, 0, 1)],

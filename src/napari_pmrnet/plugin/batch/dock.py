@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
+from napari.layers import Image, Labels
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -28,22 +29,22 @@ from napari_pmrnet.batch.events import (
 )
 from napari_pmrnet.plugin.batch.panels import (
     FoldersPanel,
-    FormScroll,
     ResultsPanel,
     SettingsPanel,
 )
 from napari_pmrnet.plugin.batch.run import open_result, report_text, run_batch
 from napari_pmrnet.plugin.batch.table import FOUND, RUNNING, FileState
+from napari_pmrnet.plugin.layers.framing import frame_if_lost
 from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import column_of, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.plugin.widgets.status import RunLine
 from napari_pmrnet.plugin.widgets.theme import tones
 
 FILE_STEPS = 100
+GREETING = "Choose a folder and press Start."
 
 
 class SegmentFolder(Dock):
@@ -55,6 +56,7 @@ class SegmentFolder(Dock):
         Viewer in which results are opened.
     """
 
+    tab = "Folder"
     least_width = 400
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -68,7 +70,7 @@ class SegmentFolder(Dock):
         self.folders = FoldersPanel()
         self.settings_panel = SettingsPanel(self.form)
         self.model_panel = ModelPanel(self.form)
-        self._line = RunLine("Start", "Choose a folder and press Start.")
+        self._line = RunLine("Start", GREETING)
         self.start_button, self.status = self._line.run_button, self._line.status
         self.cancel_button = self._line.cancel_button
         self.results = ResultsPanel()
@@ -129,29 +131,40 @@ class SegmentFolder(Dock):
         sheet = (folder.expanduser() / SHEET).resolve()
         if not sheet.is_file():
             self._complain("There is no contact sheet yet. Press Start to make one.")
-        elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(sheet))):
+        elif QDesktopServices.openUrl(QUrl.fromLocalFile(str(sheet))):
+            self.say("The contact sheet opens in the browser.", "good")
+        else:
             self._complain(f"No browser could be started. Open {sheet} yourself.")
 
     def open_file(self, file: FileState) -> None:
         """Open an image and its labels in the viewer."""
+        before = [la for la in self._viewer.layers if isinstance(la, Image)]
         try:
-            open_result(self._viewer, file.path, file.row, self._output)
+            layers = open_result(self._viewer, file.path, file.row, self._output)
         except Exception as error:  # noqa: BLE001  any reader may raise anything
             told = str(file.path) in str(error)
             name = "" if told else f"'{file.path.name}' could not be opened: "
             self._complain(f"{name}{error}")
+            return
+        if before and isinstance(layers[0], Image):
+            frame_if_lost(self._viewer, layers[0], before)
+        found = any(isinstance(layer, Labels) for layer in layers)
+        and_labels = "and its labels" if found else "without labels"
+        self.say(f"Opened '{file.path.name}' {and_labels}.", "good")
 
     def _let_go(self) -> None:
         self._stop.set()
 
     def _lay_out(self) -> None:
-        """Form on top, scrolling where the window is low; the table below."""
-        inner = column_of(self.folders, self.settings_panel, self.model_panel)
-        stack(self, (FormScroll(inner), 1), self._line, (self.results, 1), margins=None)
+        """Form and table over the buttons of the run, which are always in view."""
+        form = self.folders, self.settings_panel, self.model_panel
+        self._fill(*form, (self.results, 1), foot=[self._line])
 
     def _connect(self) -> None:
         """Wire the parts together."""
         self.form.changed.connect(self._on_setting)
+        for field in (self.folders.images, self.folders.results):
+            field.changed.connect(self._look_again)
         self.start_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.cancel)
         self.results.opened.connect(self.open_file)
@@ -166,7 +179,11 @@ class SegmentFolder(Dock):
         super()._restyle()
         self.results.model.set_tones(tones(self._viewer.theme))
 
+    def _standing(self) -> tuple[str, str]:
+        return GREETING, "plain"
+
     def _on_setting(self, name: str) -> None:
+        self._look_again()
         if name == "model":
             self.model_panel.follow()
             self._name_kind()

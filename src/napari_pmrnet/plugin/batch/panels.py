@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -14,15 +14,14 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QPushButton,
-    QSizePolicy,
     QWidget,
 )
 
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
-from napari_pmrnet.plugin.qt import Signal, there
+from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import Field
-from napari_pmrnet.plugin.widgets.layout import Scrolling, row_of, stack
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.plugin.widgets.table import TableView
 from napari_pmrnet.settings import AUTOMATIC, LIMITS, PERCENTILES
 
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 
 RESULTS = "labels"
-FORM_HEIGHT = 460
-FRAME = 8
-"""Frame that napari's themes put around the inside of a scroll area, and a little."""
 CHANNELS = 8
 NUCLEI_SETTINGS = (
     "channel",
@@ -44,29 +40,6 @@ NUCLEI_SETTINGS = (
     "min_area",
     "exclude_border",
 )
-
-
-class FormScroll(Scrolling):
-    """A form as high as it needs to be, up to a limit; it scrolls where that is less.
-
-    Qt's scroll areas keep the height they began with when a part is unfolded.
-    """
-
-    def __init__(self, content: QWidget) -> None:
-        super().__init__(content)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        content.installEventFilter(self)
-
-    def sizeHint(self) -> QSize:
-        """Size of the content, no higher than `FORM_HEIGHT`."""
-        content = there(self.widget()).sizeHint()
-        return QSize(content.width(), min(content.height() + FRAME, FORM_HEIGHT))
-
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
-        """Follow the content when it grows."""
-        if event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()
-        return super().eventFilter(watched, event)
 
 
 class PathField(Field):

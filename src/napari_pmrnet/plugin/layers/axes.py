@@ -116,6 +116,13 @@ def shown_plane(
     )
 
 
+def stacked_axes(layer: Image, viewer_names: Sequence[str] = ()) -> tuple[int, ...]:
+    """Axes of an image layer along which there is more than one plane."""
+    names, shape = axis_names(layer, viewer_names), first_level(layer).shape
+    leading = enumerate(names[:-2])
+    return tuple(i for i, name in leading if shape[i] > 1 and name not in CHANNEL_NAMES)
+
+
 def check_names(layer: Image, names: tuple[str, ...]) -> None:
     """Refuse a layer whose axes leave open what a plane is, by an `ImageError`."""
     listed = ", ".join(name or "?" for name in names)

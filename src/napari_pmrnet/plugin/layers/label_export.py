@@ -14,6 +14,7 @@ from napari.layers import Image
 from napari_pmrnet.io.formats import IMAGES, Format
 from napari_pmrnet.io.permit import Inputs, Permit
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.plugin.layers.source_image import image_name_of
 from napari_pmrnet.plugin.layers.spaces import is_turned, space_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def default_path(layer: Labels | Image, folder: str | Path | None = None) -> Pat
     folder : str or Path, optional
         By default the home folder.
     """
-    name = layer.metadata.get(METADATA_KEY, {}).get("image") or layer.name
+    name = layer.name
+    if not isinstance(layer, Image):
+        name = image_name_of(layer) or name
     stem = _FORBIDDEN.sub("_", name).strip(" .") or "image"
     if Format.of(stem) in IMAGES:
         stem = Path(stem).stem

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_pmrnet.segmentation.stack import Labelled
 
-LayerT = TypeVar("LayerT", bound="Layer")
+Part = TypeVar("Part")
 
 DOUBT = Colormap(
     [
@@ -57,9 +57,9 @@ CLASS = "class"
 """Column with the names of classes."""
 
 
-def plain(layer: LayerT) -> LayerT:
-    """The layer itself, where a plugin's viewer hands out proxies."""
-    return getattr(layer, "__wrapped__", layer)
+def plain(part: Part) -> Part:
+    """The layer or viewer itself, where napari hands out proxies to a plugin."""
+    return getattr(part, "__wrapped__", part)
 
 
 def spatial_metadata(layer: Layer, axes: Sequence[int] | None = None) -> dict[str, Any]:

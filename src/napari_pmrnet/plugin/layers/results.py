@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from napari.layers import Labels
 
+from napari_pmrnet.plugin.layers.on_plane import hide, keep_to_plane
 from napari_pmrnet.plugin.layers.result_history import History, Run
 from napari_pmrnet.plugin.layers.result_layers import (
     LABEL_KINDS,
@@ -275,7 +276,7 @@ class Results:
     def _set_aside(self, result: Result) -> str:
         """Hide a corrected layer and stop tracking it, so that nothing changes it."""
         layer = result.layers.pop("nuclei")
-        layer.visible = False
+        hide(layer)
         result.set_aside.append(layer)
         return f"Your corrections are kept in '{layer.name}' (hidden)."
 
@@ -308,6 +309,7 @@ class Results:
         segmentation, image, plane = result.segmentation, result.image, result.plane
         place_layer(layer, segmentation, image, kind, plane, result.axes)
         result.layers[kind] = self._viewer.add_layer(layer)
+        keep_to_plane(self._viewer, layer, image, plane)
 
 
 def fill_map(layer: Layer, segmentation: Labelled, kind: str, image_name: str) -> None:

@@ -61,6 +61,14 @@ def tie(labels: Labels, image: Image, seen: str | None = None) -> None:
     labels.metadata = {**labels.metadata, METADATA_KEY: {**made, **told}}
 
 
+def image_name_of(labels: Labels) -> str:
+    """Name of the image of labels: its present one, or else that which they tell."""
+    tied = _ties.get(plain(labels))
+    image = None if tied is None else tied()
+    told = (labels.metadata.get(METADATA_KEY) or {}).get("image") or ""
+    return told if image is None else image.name
+
+
 def fits(data: Any, shape: tuple[int, ...]) -> bool:
     """Tell whether an image has the pixels of labels."""
     return tuple(data.shape[:2]) == tuple(shape)

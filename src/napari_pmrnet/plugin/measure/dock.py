@@ -17,10 +17,11 @@ from napari_pmrnet.plugin.measure.table import MeasurementsView
 from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
-from napari_pmrnet.plugin.widgets.layout import labelled_row, stack
+from napari_pmrnet.plugin.widgets.layout import labelled_row
 from napari_pmrnet.plugin.widgets.status import StatusLine
 
 UNKNOWN = "none"
+NO_LABELS = "Segment an image first, or open labels."
 IMAGE_TIP = (
     "Image whose intensities are measured. It is chosen by itself where it is certain "
     "which one the labels are of"
@@ -36,6 +37,8 @@ class MeasureNuclei(Dock):
         Viewer whose labels are measured.
     """
 
+    tab = "Measure"
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._layer: Labels | None = None
@@ -45,15 +48,12 @@ class MeasureNuclei(Dock):
         self.panel = MeasurePanel(viewer)
         self.table, self.status = MeasurementsView(), StatusLine()
         there(self.panel.layout()).setContentsMargins(0, 0, 0, 0)
-        stack(
-            self,
+        self._fill(
             labelled_row("Labels", self.layers),
             labelled_row("Image", self.images),
             self.panel,
             (self.table, 1),
-            self.status,
-            margins=None,
-            spacing=6,
+            foot=[self.status],
         )
         self._connect()
         self._restyle()
@@ -67,6 +67,7 @@ class MeasureNuclei(Dock):
     def choose(self, layer: Labels | None) -> None:
         """Turn to another Labels layer, or to none."""
         layer = None if layer is None else plain(layer)
+        before = self._layer
         if self._layer is not None:
             self._layer.events.selected_label.disconnect(self._on_selected)
         self._layer = layer
@@ -75,6 +76,11 @@ class MeasureNuclei(Dock):
             layer.events.selected_label.connect(self._on_selected)
         self._show_image()
         self.panel.set_layer(layer)
+        if layer is None or layer is not before:
+            self.say(*self._standing())
+
+    def _standing(self) -> tuple[str, str]:
+        return ("" if self._layer is not None else NO_LABELS), "plain"
 
     def _let_go(self) -> None:
         self.choose(None)
@@ -89,6 +95,7 @@ class MeasureNuclei(Dock):
         self.layers.activated.connect(self._on_layer)
         self.images.activated.connect(self._on_image)
         self._follow_layers(self._list_layers)
+        self._look_again_at_layers()
 
     def _list_layers(self) -> None:
         """Turn to a Labels layer if the one before is gone or there was none."""
@@ -96,11 +103,10 @@ class MeasureNuclei(Dock):
             self.layers.set_value(self._layer)
             self._show_image()
             return
-        if self._layer is not None:
-            self.say(f"'{self._layer.name}' was removed.")
+        gone = self._layer
         self.choose(self.layers.proposed())
-        if self._layer is None and not self.status.text.text():
-            self.say("Segment an image first, or open labels.")
+        if gone is not None:
+            self.say(f"'{gone.name}' was removed. {self._standing()[0]}".rstrip())
 
     def _on_layer(self) -> None:
         layer = self.layers.value()
@@ -143,9 +149,11 @@ class MeasureNuclei(Dock):
         layer, centre = there(self._layer), self.table.measurements.centre(label)
         layer.selected_label = label
         if centre is None:
+            self.say(f"Nucleus {label} is selected; its place was not measured.")
             return
         place = (np.array(centre) - layer.translate[-2:]) / layer.scale[-2:]
         leading = labels_on_show(layer, self._viewer.dims.point).place
         world = layer.data_to_world((*leading, *place))
         camera = camera_of(self._viewer)
         camera.center = (*camera.center[:-2], *world[-2:])
+        self.say(f"Nucleus {label} is selected, in the middle of the canvas.")

@@ -48,7 +48,12 @@ from napari_pmrnet.plugin.measure.snapshot import (
 )
 from napari_pmrnet.plugin.qt import Signal, single_shot, there
 from napari_pmrnet.plugin.widgets.formats import FormatBox
-from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
+from napari_pmrnet.plugin.widgets.layout import (
+    keep_room,
+    row_of,
+    stack,
+    text_label,
+)
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading.measure import (
     INTENSITY,
@@ -145,7 +150,9 @@ class MeasurePanel(QWidget):
             str(proposed_path(self._layer, kind, self._folder)),
             FORMATS[kind].files,
         )
-        if path:
+        if not path:
+            self.said.emit("Nothing was written: no file was chosen.", "plain")
+        else:
             self._folder = Path(path).parent
             self.export(Path(path), kind, permit_for(path, self._viewer.layers))
 
@@ -183,14 +190,16 @@ class MeasurePanel(QWidget):
         self.format = FormatBox(FORMATS)
         self.export_button = QPushButton("Export...")
         self.bar = QProgressBar()
+        keep_room(self.bar)
         self.bar.hide()
         row = row_of((self.button, 2), (self.format, 3), (self.export_button, 2))
+        # What is said wraps: under the buttons it does not move them.
         stack(
             self,
-            self.totals,
-            self.hint,
             row,
             self.bar,
+            self.totals,
+            self.hint,
             margins=(8, 0, 0, 0),
             spacing=4,
         )
@@ -278,12 +287,12 @@ class MeasurePanel(QWidget):
             self.said.emit(text, "good")
         elif not present:
             self.said.emit(f"'{specimen.name}' was removed meanwhile.", "warning")
-        elif specimen.fault:
-            text = f"Measured {len(outcome)} nuclei{self._unkept}. {specimen.fault}"
-            self.said.emit(text, "warning")
         else:
-            text = f"Measured {len(outcome)} nuclei{self._unkept}."
-            self.said.emit(text, "good")
+            # Of other labels than those that are chosen by now, say which.
+            of = "" if layer is self._layer else f" of '{layer.name}'"
+            text = f"Measured {len(outcome)} nuclei{of}{self._unkept}."
+            tone = "warning" if specimen.fault else "good"
+            self.said.emit(f"{text} {specimen.fault}".rstrip(), tone)
 
     def _keep(self, layer: Labels, table: pd.DataFrame, specimen: Specimen) -> None:
         """Keep measurements with the status that the nuclei have by now."""

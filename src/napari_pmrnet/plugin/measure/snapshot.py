@@ -18,6 +18,7 @@ from napari.layers import Image
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.units import canonical_unit
 from napari_pmrnet.plugin.layers.axes import axis_names, first_level, shown_plane
+from napari_pmrnet.plugin.layers.on_plane import place_of
 from napari_pmrnet.plugin.layers.pixel_size import (
     on_same_pixels,
     pixel_size,
@@ -299,7 +300,7 @@ def _plane_of(image: Image, result: Result | None, dims: Dims) -> Plane:
     plane = shown_plane(image, dims.point, dims.axis_labels)
     if result is None or not result.plane:
         return plane
-    return plane.at(map(int, re.findall(r"=(\d+)", result.plane)))
+    return plane.at(place_of(result.plane))
 
 
 def _channels_of(image: Image, plane: Plane, layers: list[Any]) -> dict[str, Plane]:

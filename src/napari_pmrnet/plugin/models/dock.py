@@ -36,7 +36,7 @@ from napari_pmrnet.plugin.models.tasks import (
 from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.formats import FormatBox
-from napari_pmrnet.plugin.widgets.layout import row_of, stack
+from napari_pmrnet.plugin.widgets.layout import row_of
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import StatusLine
 
@@ -59,6 +59,7 @@ class Models(Dock):
         Viewer whose theme it follows.
     """
 
+    tab = "Models"
     least_width = 450
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -89,7 +90,9 @@ class Models(Dock):
         path, _ = QFileDialog.getOpenFileName(
             self, "Import a model", str(self._folder), IMPORTED
         )
-        if path and not self._working.is_running:
+        if not path:
+            self.say("Nothing was imported: no file was chosen.")
+        elif not self._working.is_running:
             self._folder = Path(path).parent
             self._start(f"Importing '{path}'", verifying, Path(path))
 
@@ -104,7 +107,9 @@ class Models(Dock):
             str(self._folder / f"{entry.name}{FORMATS[kind].suffix}"),
             FORMATS[kind].files,
         )
-        if path:
+        if not path:
+            self.say("Nothing was written: no file was chosen.")
+        else:
             target = with_ending(Path(path), kind)
             self._folder = target.parent
             # The dialog has asked about the name that it returned, and no other.
@@ -116,8 +121,10 @@ class Models(Dock):
         """Ask for another name of the chosen model."""
         entry = there(self.table.entry)
         name = self._ask_name(f"Rename '{entry.name}'", entry.name)
-        if name and name != entry.name and self._do(rename_model, entry.name, name):
-            self.status.say(f"'{entry.name}' is now '{name}'.", "good")
+        if not name or name == entry.name:
+            self.say(f"'{entry.name}' keeps its name.")
+        elif self._do(rename_model, entry.name, name):
+            self.say(f"'{entry.name}' is now '{name}'.", "good")
             model_events.changed.emit(entry.name, name)
 
     def ask_delete(self) -> None:
@@ -131,8 +138,10 @@ class Models(Dock):
             yes | no,
             no,
         )
-        if answer == yes and self._do(delete_model, entry.name):
-            self.status.say(f"'{entry.name}' was deleted.", "good")
+        if answer != yes:
+            self.say(f"'{entry.name}' is kept.")
+        elif self._do(delete_model, entry.name):
+            self.say(f"'{entry.name}' was deleted.", "good")
             model_events.changed.emit(entry.name, "")
 
     def showEvent(self, event: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
@@ -148,17 +157,18 @@ class Models(Dock):
         split.setChildrenCollapsible(False)
         split.setStretchFactor(1, 1)
         buttons = (self.import_button, self.rename_button, self.delete_button)
-        stack(
-            self,
+        self._fill(
             (split, 1),
-            row_of(*((button, 1) for button in buttons)),
-            row_of((self.format, 2), (self.export_button, 1)),
-            self.status,
-            margins=None,
+            foot=[
+                row_of(*((button, 1) for button in buttons)),
+                row_of((self.format, 2), (self.export_button, 1)),
+                self.status,
+            ],
         )
 
     def _connect(self) -> None:
         self.table.chosen.connect(self._on_chosen)
+        self.table.chosen.connect(self._look_again)
         self.import_button.clicked.connect(self.ask_import)
         self.export_button.clicked.connect(self.ask_export)
         self.rename_button.clicked.connect(self.ask_rename)
@@ -182,22 +192,22 @@ class Models(Dock):
 
     def _start(self, task: str, job: Any, *args: Any) -> None:
         self._working.start(task, job, *args)
-        self.status.say(f"{task}...")
+        self.say(f"{task}...")
         self.status.set_busy(True)
         self._on_chosen()
 
     def _on_done(self, result: Incoming | Exported) -> None:
         """Keep what was verified, or say what was written."""
         if isinstance(result, Exported):
-            self.status.say(f"Written to {result.path}. {result.checked}", "good")
+            self.say(f"Written to {result.path}. {result.checked}", "good")
             return
         name = result.name
         if refusal(name):
             name = self._ask_name(f"'{name}' cannot be its name here", free_name(name))
         if not name:
-            self.status.say("Nothing was imported.")
+            self.say("Nothing was imported.")
         elif self._do(keep_model, result, name):
-            self.status.say(f"'{name}' was verified and imported.", "good")
+            self.say(f"'{name}' was verified and imported.", "good")
             model_events.changed.emit("", name)
 
     def _on_finished(self) -> None:

@@ -49,7 +49,7 @@ from napari_pmrnet.plugin.review.table import PlacesView
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
-from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of, stack
+from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.queue import DOUBTFUL, Walk, is_open, listed
@@ -70,6 +70,8 @@ class ReviewNuclei(Dock):
     viewer : napari.viewer.Viewer
         Viewer whose labels are reviewed.
     """
+
+    tab = "Review"
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
@@ -288,16 +290,10 @@ class ReviewNuclei(Dock):
             Collapsible("Many at once", self.bulk),
             Collapsible("Measure and export", self.measure),
         )
-        stack(
-            self,
-            labelled_row("Labels", self.layers),
-            self.offer,
-            self.pause,
+        self._fill(
             *((part, 1 if part is self.table else 0) for part in self._parts),
-            self.status,
-            row_of((save, 1), (open_, 1)),
-            margins=None,
-            spacing=6,
+            head=[labelled_row("Labels", self.layers), self.offer, self.pause],
+            foot=[self.status, row_of((save, 1), (open_, 1))],
         )
         self._save = save
 

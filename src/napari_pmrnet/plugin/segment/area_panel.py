@@ -21,7 +21,7 @@ from napari_pmrnet.plugin.layers.axes import (
     first_level,
 )
 from napari_pmrnet.plugin.layers.shapes import region_polygons
-from napari_pmrnet.plugin.qt import single_shot
+from napari_pmrnet.plugin.qt import Signal, single_shot
 from napari_pmrnet.plugin.widgets.fields import ChoiceField
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import text_label
@@ -47,6 +47,8 @@ class Area(Enum):
 class AreaRows(QObject):
     """Rows of a form that say what of the chosen image is segmented.
 
+    ``changed`` tells of another area, and of other shapes in it.
+
     Parameters
     ----------
     viewer : napari.components.ViewerModel
@@ -54,10 +56,13 @@ class AreaRows(QObject):
         Owner.
     """
 
+    changed = Signal()
+
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._layer: Image | None = None
+        self._drawn: Shapes | None = None
         self._plane: Plane | None = None
         self.area = LayerChooser(viewer, Shapes, label="In '{}'")
         self.area.setObjectName("area")
@@ -75,7 +80,7 @@ class AreaRows(QObject):
         self.about = text_label("hint")
         self._link_label = QLabel("Same number")
         self._soon = single_shot(self, SETTLE, self._describe)
-        self.area.changed.connect(self._describe)
+        self.area.changed.connect(self._on_area)
         self._follow_view(connect=True)
 
     def add_to(self, rows: QFormLayout) -> None:
@@ -140,6 +145,7 @@ class AreaRows(QObject):
         """Stop following the viewer."""
         self._soon.stop()
         self.area.release()
+        self._follow_shapes(None)
         self._follow_view(connect=False)
 
     def _follow_view(self, connect: bool) -> None:
@@ -151,6 +157,22 @@ class AreaRows(QObject):
             emitters.append(canvas.events.size)
         for emitter in emitters:
             (emitter.connect if connect else emitter.disconnect)(self._on_view)
+
+    def _follow_shapes(self, shapes: Shapes | None) -> None:
+        """Hear of what is drawn in a layer, and no longer in the one before."""
+        if self._drawn is not None:
+            self._drawn.events.data.disconnect(self._on_drawn)
+        self._drawn = shapes
+        if shapes is not None:
+            shapes.events.data.connect(self._on_drawn)
+
+    def _on_drawn(self, event: Any = None) -> None:
+        self.changed.emit()
+
+    def _on_area(self) -> None:
+        self._follow_shapes(self.shapes)
+        self._describe()
+        self.changed.emit()
 
     def _on_view(self, event: Any = None) -> None:
         if self.area.value() is Area.SEEN:
@@ -168,8 +190,8 @@ class AreaRows(QObject):
             elif self.all_planes:
                 stack = self.stack()
                 text, axes = describe_stack(stack), tuple(stack.stacked)
-            elif self.shapes is None and goes_to_disk(self._plane):
-                text = describe_disk(self._plane)
+            else:
+                text = describe_plane(self._plane, self.shapes is not None)
         except ImageError as error:
             reason = str(error)
         self.area.set_reason(reason)
@@ -230,13 +252,39 @@ def goes_to_disk(plane: Plane) -> bool:
     return is_large_plane(plane.shape, loaded=plane.in_memory)
 
 
-def describe_disk(plane: Plane) -> str:
-    """Say what segmenting a plane that goes to disk means, in two sentences."""
+def describe_plane(plane: Plane, partly: bool = False) -> str:
+    """Say what segmenting a plane, or shapes on it, means; nothing of a plain image.
+
+    Parameters
+    ----------
+    plane : Plane
+    partly : bool
+        Whether shapes say what of it.
+    """
+    of_stack = _of_stack(plane)
+    if partly:
+        return f"Segments what lies in the shapes{of_stack}." if of_stack else ""
+    if not goes_to_disk(plane):
+        return f"Segments{of_stack.removeprefix(' of')}." if of_stack else ""
     height, width = plane.shape
     return (
-        f"Segments {width} x {height} pixels block by block. The labels go to a folder "
-        "that you are asked for, and maps are left out."
+        f"Segments {width} x {height} pixels{of_stack} block by block. The labels go "
+        "to a folder that you are asked for, and maps are left out."
     )
+
+
+def _of_stack(plane: Plane) -> str:
+    """Say which plane of how many it is; nothing of a plain image."""
+    shape = plane.levels[0].shape
+    leading = shape[: len(shape) - (3 if plane.rgb else 2)]
+    counts = [
+        str(count)
+        for axis, count in enumerate(leading)
+        if axis != plane.channel_axis and count > 1
+    ]
+    if not plane.title:
+        return ""
+    return f" of the plane on show, {plane.title}, of {' x '.join(counts)}"
 
 
 def describe_stack(stack: Stack) -> str:
@@ -321,4 +369,5 @@ def describe_seen(polygon: NDArray[np.float64], plane: Plane) -> str:
     height, width = seen_size(polygon, plane.shape)
     if not height or not width:
         return "Nothing of the image is in view."
-    return f"Segments {width} x {height} pixels of {plane.shape[1]} x {plane.shape[0]}."
+    whole = f"{plane.shape[1]} x {plane.shape[0]}{_of_stack(plane)}"
+    return f"Segments {width} x {height} pixels of {whole}."

@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_pmrnet.io.permit import Permit
 from napari_pmrnet.plugin.layers.label_export import permit_for
+from napari_pmrnet.plugin.layers.on_plane import keep_to_plane
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import Result, Results
 from napari_pmrnet.plugin.layers.source_image import print_of, tie
@@ -120,6 +121,7 @@ class Session(QObject):
         image: Plane | Stack,
         settings: Settings,
         *,
+        title: str = "",
         axes: Sequence[int] | None = None,
         polygons: tuple[NDArray, ...] = (),
         link: str | None = None,
@@ -135,6 +137,8 @@ class Session(QObject):
             go while the network runs.
         settings : Settings
             Settings of the run.
+        title : str
+            Of the plane, where it is given as a stack of that plane alone.
         axes : sequence of int, optional
             Axes of the layer that the labels have; by default y and x.
         polygons : tuple of (N, 2) arrays
@@ -152,7 +156,6 @@ class Session(QObject):
         """
         if self.is_running:
             return
-        title = ""
         if isinstance(image, Plane):
             title = image.title
             image = replace(image, channel=settings.channel).frozen()
@@ -245,9 +248,10 @@ class Session(QObject):
             return
         image, plane, axes = self._target
         if outcome.path is not None:
-            layer = disk_layer(outcome, outcome.path, image, axes)
+            layer = disk_layer(outcome, outcome.path, image, plane, axes)
             tie(layer, image, self._seen)
             self._viewer.add_layer(layer)
+            keep_to_plane(self._viewer, layer, image, plane)
             self._viewer.layers.selection.active = layer
             text, tone = report(segmentation)
             self.said.emit(f"{text} Labels: {outcome.path}", tone)

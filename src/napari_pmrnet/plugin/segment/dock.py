@@ -7,8 +7,10 @@ only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import napari.viewer
 from napari.layers import Labels
@@ -30,8 +32,9 @@ from napari_pmrnet.plugin.layers.label_export import (
     unkept,
 )
 from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels, write_size
+from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
-from napari_pmrnet.plugin.segment.controller import RELABELLED, Session
+from napari_pmrnet.plugin.segment.controller import RELABELLED, Session, report
 from napari_pmrnet.plugin.segment.image_panel import ImagePanel
 from napari_pmrnet.plugin.segment.jobs import lies_at, proposed_path
 from napari_pmrnet.plugin.segment.run_panel import RunPanel
@@ -41,7 +44,7 @@ from napari_pmrnet.plugin.widgets import (
     preferences,
 )
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import Scrolling, column_of, stack
+from napari_pmrnet.plugin.widgets.layout import stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.segmentation.stack import Stack, StackSegmentation
@@ -68,6 +71,7 @@ class SegmentNuclei(Dock):
         Viewer whose layers are segmented and that gets the results.
     """
 
+    tab = "Segment"
     least_width = 320
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -83,6 +87,8 @@ class SegmentNuclei(Dock):
         self.run_panel = RunPanel()
         self._guide = SizeGuide(viewer)
         self._other: float | None = None
+        self._subject: tuple[Image | None, str] = (None, "")
+        self._asked: Callable[[], Image | None] = lambda: None
         self.status = self.run_panel.status
         self._relabel_timer = self._timer(RELABEL_DELAY, self._relabel)
         self._remember_timer = self._timer(REMEMBER_DELAY, self._remember)
@@ -106,9 +112,9 @@ class SegmentNuclei(Dock):
         try:
             image: Plane | Stack = self.image_panel.plane()
             layer = self.image_panel.chosen()
-            axes, polygons, link, output = None, (), None, None
+            title, axes, polygons, link, output = image.title, None, (), None, None
             if areas.all_planes:
-                image, link = areas.stack(), areas.link.value()
+                image, title, link = areas.stack(), "", areas.link.value()
                 axes = kept_axes(layer, self._viewer.dims.axis_labels)
             else:
                 polygons = areas.polygons()
@@ -116,12 +122,17 @@ class SegmentNuclei(Dock):
                     image = Stack.of_plane(image)
             if isinstance(image, Stack) and image.is_large:
                 output = self._ask_for_output(layer, image)
-                if output is None or not self._may_replace(output):
+                if output is None:
+                    self.say("Nothing was segmented: no folder was chosen.")
                     return
+                if not self._may_replace(output):
+                    return
+            self._asked = ref(plain(layer))
             self.session.segment(
                 layer,
                 image,
                 settings,
+                title=title,
                 axes=axes,
                 polygons=polygons,
                 link=link,
@@ -164,7 +175,10 @@ class SegmentNuclei(Dock):
             "Replace labels?",
             f"{output} holds labels already, perhaps corrected ones. Replace them?",
         )
-        return answer == QMessageBox.StandardButton.Yes
+        if answer == QMessageBox.StandardButton.Yes:
+            return True
+        self.say(f"Nothing was segmented: the labels in {output} stay.")
+        return False
 
     def cancel(self) -> None:
         """Stop the run at its next batch of tiles; no layer is added."""
@@ -173,8 +187,10 @@ class SegmentNuclei(Dock):
         self.session.cancel()
 
     def restore_defaults(self) -> None:
-        """Put every setting back to its default."""
+        """Put all that the dock asks back to its default."""
         self.form.set_settings(Settings())
+        self.image_panel.restore_defaults()
+        self.say("All settings are at their defaults.", "good")
 
     def export_labels(self) -> None:
         """Ask for a file and write the labels to it in a worker thread."""
@@ -183,12 +199,14 @@ class SegmentNuclei(Dock):
             self._complain("There are no labels yet. Segment an image first.")
             return
         if self._exporting.is_running:
+            self.say("Wait until the labels before are written.", "warning")
             return
         proposed = default_path(layer, self.image_panel.folder())
         path, _ = QFileDialog.getSaveFileName(
             self, f"Export '{layer.name}'", str(proposed), "Label TIFF (*.tif *.tiff)"
         )
         if not path:
+            self.say("Nothing was written: no file was chosen.")
             return
         labels, keywords = export_arguments(layer)
         keywords["overwrite"] = permit_for(path, self._viewer.layers)
@@ -202,8 +220,11 @@ class SegmentNuclei(Dock):
         active = self._viewer.layers.selection.active
         if isinstance(active, Labels):
             return active
-        image = self.image_panel.layer
-        ours = self.session.results.layers_of(image) if image is not None else []
+        image, results = self.image_panel.layer, self.session.results
+        result = results.find(image, self._title())
+        if result is not None and result.labels is not None:
+            return result.labels
+        ours = results.layers_of(image) if image is not None else []
         candidates = [layer for layer in ours if isinstance(layer, Labels)]
         if not candidates:
             candidates = [la for la in self._viewer.layers if isinstance(la, Labels)]
@@ -222,15 +243,19 @@ class SegmentNuclei(Dock):
         self.form.add_to(QFormLayout(self._box), RELABELLED)
         image = QGroupBox("Image")
         stack(image, self.image_panel, margins=None)
-        inner = column_of(image, self._box, self.model_panel)
-        stack(self, (Scrolling(inner), 1), self.run_panel, margins=None)
+        self._fill(image, self._box, self.model_panel, foot=[self.run_panel])
 
     def _connect(self) -> None:
         """Wire the parts together."""
         panel, run, session = self.image_panel, self.run_panel, self.session
         panel.failed.connect(self._complain)
         panel.described.connect(self._show_size)
+        panel.described.connect(self._turn)
+        panel.areas.changed.connect(self._look_again)
+        self._look_again_at_layers()
+        panel.opened.connect(lambda names: self.say(f"Opened {names}.", "good"))
         panel.size_button.toggled.connect(self._show_size)
+        panel.size_button.clicked.connect(self._on_size_button)
         panel.pixel_size.committed.connect(self._correct_pixel_size)
         self.form.changed.connect(self._on_setting)
         run.run_button.clicked.connect(self.run)
@@ -241,7 +266,7 @@ class SegmentNuclei(Dock):
         run.relabel_requested.connect(self._relabel_in_new_layer)
         session.started.connect(self._on_started)
         session.progressed.connect(self._on_progress)
-        session.said.connect(self.say)
+        session.said.connect(self._on_said)
         session.failed.connect(self._complain)
         session.withheld.connect(run.notice.show_text)
         session.used.connect(self.model_panel.show_used)
@@ -282,7 +307,40 @@ class SegmentNuclei(Dock):
         if settings is not None:
             preferences.remember(settings)
 
+    def _turn(self) -> None:
+        """Say what is known of the plane that is on show, once it is another one."""
+        subject = self.image_panel.layer, self._title()
+        if subject != self._subject:
+            self._subject = subject
+            if not self.session.is_running:
+                self.say(*self._standing())
+
+    def _title(self) -> str:
+        """Title of the plane on show; empty without an image or a plane."""
+        try:
+            return self.image_panel.plane().title
+        except ImageError:
+            return ""
+
+    def _standing(self) -> tuple[str, str]:
+        """What came of the last run on the plane that is on show."""
+        layer, title = self.image_panel.layer, self._title()
+        find = self.session.results.find
+        for plane in dict.fromkeys((title, "")):
+            result = find(layer, plane)
+            if result is not None and result.labels is not None:
+                return report(result.segmentation, plane)
+        return self.run_panel.greeting, "plain"
+
+    def _on_said(self, text: str, tone: str) -> None:
+        """Say what the session says, and of which image if another one is chosen."""
+        asked, chosen = self._asked(), self.image_panel.layer
+        if asked is not None and asked != chosen:
+            text = f"'{asked.name}': {text}"
+        self.say(text, tone)
+
     def _on_setting(self, name: str) -> None:
+        self._look_again()
         self._remember_timer.start()
         if name == "model":
             self.model_panel.follow()
@@ -308,6 +366,8 @@ class SegmentNuclei(Dock):
         except ImageError:
             return
         title = "" if self.image_panel.areas.all_planes else plane.title
+        if not self.session.is_running:
+            self._asked = ref(plain(layer))
         self.session.relabel(layer, title, settings, new_layer)
 
     def _relabel_in_new_layer(self) -> None:
@@ -344,14 +404,22 @@ class SegmentNuclei(Dock):
 
     def _shown_result(self) -> Segmentation | None:
         """What was found on the plane of the image that is on show."""
-        layer = self.image_panel.layer
-        try:
-            title = "" if layer is None else self.image_panel.plane().title
-        except ImageError:
-            return None
-        result = self.session.results.find(layer, title)
+        result = self.session.results.find(self.image_panel.layer, self._title())
         found = None if result is None else result.segmentation
         return None if isinstance(found, StackSegmentation) else found
+
+    def _on_size_button(self, pressed: bool) -> None:
+        """Say what the circle shows, or why there is none."""
+        if not pressed:
+            self.say("The circle is taken away.")
+        elif self._guide.sizes:
+            sizes = " and ".join(f"{size:.0f}" for size in self._guide.sizes)
+            self.say(f"The circle in the middle is {sizes} pixels across.")
+        else:
+            self.say(
+                "The size of the nuclei is not known yet. Segment the image, or type a "
+                "diameter, and it is drawn."
+            )
 
     def _show_size(self) -> None:
         """Draw what nuclei are taken to measure, if asked for or in doubt."""

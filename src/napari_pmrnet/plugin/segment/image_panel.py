@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import (
+    QComboBox,
     QFileDialog,
     QFormLayout,
     QLineEdit,
@@ -18,6 +20,7 @@ from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
 from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.plugin.layers.axes import shown_plane
+from napari_pmrnet.plugin.layers.framing import frame_if_lost
 from napari_pmrnet.plugin.layers.pixel_size import (
     UNITS,
     format_size,
@@ -26,7 +29,7 @@ from napari_pmrnet.plugin.layers.pixel_size import (
     pixel_unit,
 )
 from napari_pmrnet.plugin.layers.source_image import is_source
-from napari_pmrnet.plugin.qt import Signal
+from napari_pmrnet.plugin.qt import Signal, single_shot
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.segment.size_guide import size_button
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
@@ -36,6 +39,7 @@ from napari_pmrnet.settings import LIMITS
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
     from napari_pmrnet.segmentation.plane import Plane
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 PLUGIN = "napari-pmrnet"
 FILE_FILTER = f"Images (*{' *'.join(IMAGE_ENDINGS)});;All files (*)"
 EDIT_WIDTH = 64
+UNIT_WIDTH = 60
 COLOURS = ("Red", "Green", "Blue", "Alpha")
 
 
@@ -127,6 +132,7 @@ class ImagePanel(QWidget):
 
     changed = Signal()
     described = Signal()
+    opened = Signal(str)
     failed = Signal(str)
 
     def __init__(self, viewer: ViewerModel, form: SettingsForm) -> None:
@@ -134,6 +140,10 @@ class ImagePanel(QWidget):
         self._viewer = viewer
         self._watched: Any = None
         self._named: Any = None
+        self._before: list[Layer] = []
+        self._newest: Layer | None = None
+        # Layers that come select themselves, one after the other.
+        self._coming = single_shot(self, 0, self._on_all_there)
         self.open_button = QPushButton("Open image...")
         self.image = LayerChooser(
             viewer, Image, is_source, nothing="No image layer yet"
@@ -143,7 +153,13 @@ class ImagePanel(QWidget):
         self.limits = form.choice("limits")
         self.pixel_size = PixelSizeField()
         self.size_button = size_button()
-        form.fields["diameter"].row.addWidget(self.size_button)
+        self.diameter = diameter = form.size("diameter")
+        self.diameter_unit = QComboBox()
+        self.diameter_unit.setFixedWidth(UNIT_WIDTH)
+        self.diameter_unit.addItems(["px"])
+        self.diameter_unit.setToolTip("Unit in which the diameter is typed and shown")
+        diameter.row.addWidget(self.diameter_unit)
+        diameter.row.addWidget(self.size_button)
         self.areas = AreaRows(viewer, self)
         self.image.setToolTip("Image layer to segment; results are named after it.")
         rows = QFormLayout(self)
@@ -153,10 +169,11 @@ class ImagePanel(QWidget):
         rows.addRow("", self.about)
         rows.addRow(form.labels["channel"], self.channel)
         rows.addRow(form.labels["limits"], self.limits)
-        rows.addRow(form.title("diameter"), form.fields["diameter"])
+        rows.addRow(form.title("diameter"), diameter)
         rows.addRow("Pixel size", self.pixel_size)
         self.areas.add_to(rows)
         self.open_button.clicked.connect(self.ask_and_open)
+        self.diameter_unit.currentIndexChanged.connect(self._on_diameter_unit)
         self.image.changed.connect(self._on_image)
         self.image.listed.connect(self._describe)
         self._follow_viewer(connect=True)
@@ -200,19 +217,30 @@ class ImagePanel(QWidget):
 
     def open(self, paths: list[str]) -> None:
         """Open files, ours with our reader because it knows the pixel size."""
+        names, faults = [], []
         for path in paths:
             ours = Format.of(path) in IMAGES
             try:
                 layers = self._viewer.open(path, plugin=PLUGIN if ours else None)
             except Exception as error:  # noqa: BLE001  any reader may raise anything
-                self.failed.emit(f"'{Path(path).name}' could not be opened: {error}")
+                faults.append(f"'{Path(path).name}' could not be opened: {error}")
                 continue
+            names += [f"'{layer.name}'" for layer in layers]
             images = [layer for layer in layers if isinstance(layer, Image)]
             if images:
                 place = nuclear_channel([layer.name for layer in images])
                 self._named = None if place is None else images[place]
                 self.image.set_value(images[place or 0])
                 self._describe()
+        if names:
+            self.opened.emit(", ".join(names))
+        for fault in faults:
+            self.failed.emit(fault)
+
+    def restore_defaults(self) -> None:
+        """Choose the whole image again, and take the circle away."""
+        self.areas.area.set_value(None)
+        self.size_button.setChecked(False)
 
     def folder(self) -> Path:
         """Folder of the chosen image, the home folder if it has none."""
@@ -221,6 +249,7 @@ class ImagePanel(QWidget):
 
     def release(self) -> None:
         """Stop following the viewer."""
+        self._coming.stop()
         self.areas.release()
         self.image.release()
         self._follow_viewer(connect=False)
@@ -230,6 +259,7 @@ class ImagePanel(QWidget):
         layers, dims = self._viewer.layers.events, self._viewer.dims.events
         pairs = (
             (layers.inserted, self._on_inserted),
+            (self._viewer.layers.selection.events.active, self._on_active),
             (dims.current_step, self._describe),
             (dims.axis_labels, self._on_image),
         )
@@ -240,8 +270,12 @@ class ImagePanel(QWidget):
         """Choose a new image; of the channels of a file the one named after nuclei."""
         self.image.refresh()
         new, chosen = event.value, self.layer
+        if not self._coming.isActive():
+            self._before = [la for la in self.image.layers() if la != new]
+        self._coming.start()
         if not is_source(new):
             return
+        self._newest = new
         path = new.source.path
         if chosen is None or path is None or path != chosen.source.path:
             self.image.set_value(new)
@@ -251,6 +285,18 @@ class ImagePanel(QWidget):
         if nuclear_channel([la.name for la in channels]) == channels.index(new):
             self._named = new
             self.image.set_value(new)
+
+    def _on_all_there(self) -> None:
+        """Bring images into view that came and would not be seen."""
+        new, before, self._newest, self._before = self._newest, self._before, None, []
+        if new is not None and new in self._viewer.layers and before:
+            frame_if_lost(self._viewer, new, before)
+
+    def _on_active(self, event: Any = None) -> None:
+        """Turn to the image that the user selects in the layer list."""
+        active = self._viewer.layers.selection.active
+        if is_source(active) and not self._coming.isActive():
+            self.image.set_value(active)
 
     def _on_image(self, event: Any = None) -> None:
         """Show what is known about the image that is chosen now."""
@@ -281,6 +327,29 @@ class ImagePanel(QWidget):
         if self.limits.value() != before:
             self.limits.changed.emit()
 
+    def _offer_diameter_unit(self) -> None:
+        """Offer the unit of the image beside pixels, where it has one."""
+        layer, combo = self.layer, self.diameter_unit
+        unit = "pixel" if layer is None or layer.ndim < 2 else pixel_unit(layer)
+        units = ["px"] if unit == "pixel" else ["px", UNITS.get(unit, unit)]
+        if units != [combo.itemText(i) for i in range(combo.count())]:
+            in_pixels = combo.currentIndex() == 0
+            blocked = combo.blockSignals(True)
+            combo.clear()
+            combo.addItems(units)
+            combo.setCurrentIndex(0 if in_pixels else len(units) - 1)
+            combo.blockSignals(blocked)
+        combo.setVisible(len(units) > 1)
+        self._on_diameter_unit()
+
+    def _on_diameter_unit(self, _: int = 0) -> None:
+        """Show the diameter in the unit that is chosen; it is kept in pixels."""
+        layer, unit = self.layer, self.diameter_unit.currentText()
+        across = 1.0
+        if layer is not None and self.diameter_unit.currentIndex() > 0:
+            across = float(np.sqrt(np.prod(pixel_size(layer))))
+        self.diameter.show_in(unit, across)
+
     def _describe(self, event: Any = None) -> None:
         """Size, plane, channels and pixel size; or what is wrong with the layer."""
         layer, plane, reason = self.layer, None, ""
@@ -304,4 +373,5 @@ class ImagePanel(QWidget):
         self.pixel_size.setEnabled(layer is not None)
         if layer is not None and layer.ndim >= 2:
             self.pixel_size.set_value(pixel_size(layer), pixel_unit(layer))
+        self._offer_diameter_unit()
         self.described.emit()

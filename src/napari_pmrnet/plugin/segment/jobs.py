@@ -156,11 +156,15 @@ def proposed_path(image: Image, folder: str | Path | None) -> Path:
 
 
 def disk_layer(
-    outcome: Outcome, path: Path, image: Image, axes: Sequence[int] | None
+    outcome: Outcome,
+    path: Path,
+    image: Image,
+    plane: str = "",
+    axes: Sequence[int] | None = None,
 ) -> Labels:
     """The labels of a run as a layer that is edited on disk, over its image."""
     found = outcome.segmentation
     layer = Labels(open_label_zarr(path), features=features_table(found))
-    place_layer(layer, found, image, "nuclei", "", axes)
+    place_layer(layer, found, image, "nuclei", plane, axes)
     layer.selected_label = int(found.objects["label"].to_numpy().max(initial=0)) + 1
     return layer

@@ -29,22 +29,29 @@ class RunPanel(QWidget):
         self.size_notice = Notice(self.size_button)
         self.export_button = QPushButton("Export labels...")
         self.defaults_button = QPushButton("Restore defaults")
+        # Notices come and go over the buttons, which stay where they are.
         stack(
             self,
-            self.line,
             self.notice,
             self.size_notice,
+            self.line,
             row_of((self.export_button, 1), (self.defaults_button, 1)),
             spacing=6,
         )
         self.relabel_button.clicked.connect(self.relabel_requested)
         self.name_run("Segment nuclei")
 
+    @property
+    def greeting(self) -> str:
+        """What is said before the first run."""
+        return f"Choose an image and press {self.run_button.text()}."
+
     def name_run(self, name: str) -> None:
-        """Name the button that runs, and what is said before the first run."""
-        if self.status.text.text() in ("", _greeting(self.run_button.text())):
-            self.status.text.setText(_greeting(name))
+        """Name the button that runs, here and in the greeting."""
+        before = self.greeting
         self.run_button.setText(name)
+        if self.status.text.text() in ("", before):
+            self.status.say(self.greeting)
 
     def offer_size(self, across: float | None) -> None:
         """Offer to segment again for nuclei of another diameter; None: no longer."""
@@ -56,7 +63,3 @@ class RunPanel(QWidget):
         """Swap which of run and cancel can be pressed."""
         self.line.set_running(running)
         self.status.set_progress(0, 0)
-
-
-def _greeting(name: str) -> str:
-    return f"Choose an image and press {name}."

@@ -29,10 +29,16 @@ class SizeGuide:
     Parameters
     ----------
     viewer : napari.components.ViewerModel
+
+    Attributes
+    ----------
+    sizes : sequence of float
+        Diameters of the circles that are drawn.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
+        self.sizes: Sequence[float] = ()
         self._overlay: Overlay | None = None
         self._over: Image | None = None
 
@@ -42,6 +48,7 @@ class SizeGuide:
             self.release()
         if self._overlay is None:
             self._overlay, self._over = Overlay(self._viewer, image, NAME), image
+        self.sizes = diameters
         y, x = self._middle(image)
         apart, middle = GAP * sum(diameters) / 2, (len(diameters) - 1) / 2
         self._overlay.circles(
@@ -56,6 +63,7 @@ class SizeGuide:
         if self._overlay is not None:
             self._overlay.release()
         self._overlay = self._over = None
+        self.sizes = ()
 
     def _middle(self, image: Image) -> np.ndarray:
         """Pixel (y, x) of an image in the middle of the canvas, or nearest to it."""

@@ -57,7 +57,9 @@ def segment_with_both(
 
 
 class Swipe:
-    """A Labels layer whose seam moves.
+    """A Labels layer whose seam moves, in the place of the labels it is of.
+
+    These are hidden as long as it is there; then all is as it was.
 
     Parameters
     ----------
@@ -67,18 +69,29 @@ class Swipe:
         Of the image.
     spatial : mapping
         Where the layer belongs, see `_layers.spatial_metadata`.
+    labels : napari.layers.Labels
+        Labels of the image.
     """
 
     def __init__(
-        self, viewer: ViewerModel, both: Both, name: str, spatial: Mapping[str, Any]
+        self,
+        viewer: ViewerModel,
+        both: Both,
+        name: str,
+        spatial: Mapping[str, Any],
+        labels: Labels,
     ) -> None:
         self._viewer, self._both = viewer, both
+        self._labels, self._visible = labels, labels.visible
+        self._active = viewer.layers.selection.active
         layer = Labels(
             both.after.copy(), name=f"{name}: before | after", opacity=1.0, **spatial
         )
         layer.contour = CONTOUR
         layer.editable = False
         self.layer = plain(viewer.add_layer(layer))
+        labels.visible = False
+        viewer.layers.events.removed.connect(self._on_removed)
         self.move(0.5)
 
     def move(self, share: float) -> None:
@@ -92,6 +105,19 @@ class Swipe:
         self.layer.refresh()
 
     def remove(self) -> None:
-        """Take the layer out of the viewer."""
-        if self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
+        """Take the layer out of the viewer, and select what was selected before."""
+        layers = self._viewer.layers
+        if self.layer not in layers:
+            return
+        on_it = layers.selection.active == self.layer
+        layers.remove(self.layer)
+        if on_it and self._active in layers:
+            layers.selection.active = self._active
+
+    def _on_removed(self, event: Any) -> None:
+        """Show what was hidden again, whoever took the layer out."""
+        layers = self._viewer.layers
+        if self.layer not in layers:
+            layers.events.removed.disconnect(self._on_removed)
+            if self._labels in layers:
+                self._labels.visible = self._visible

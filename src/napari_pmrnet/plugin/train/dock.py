@@ -29,13 +29,7 @@ from napari_pmrnet.plugin.train.corrections import (
 from napari_pmrnet.plugin.train.panels import ImageList, ProgressPanel, ResultPanel
 from napari_pmrnet.plugin.train.process import State, TrainingRun, trainings
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import (
-    Scrolling,
-    column_of,
-    row_of,
-    stack,
-    text_label,
-)
+from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import StatusLine
 
@@ -47,6 +41,11 @@ _ELSEWHERE = (
     "This training was started by another window and still runs. Pause or cancel it "
     "there; what it makes is offered here when it ends."
 )
+INTERRUPTED = (
+    "A training was interrupted. Continue goes on from its last epoch.",
+    "warning",
+)
+"""Sentence and tone."""
 HINT = (
     "Accept or edit nuclei in the dock Review nuclei; those are learned from. A fifth "
     "of them is held back, to see what the training was good for."
@@ -73,6 +72,7 @@ class TrainOnCorrections(Dock):
         Viewer whose reviewed images are learned from.
     """
 
+    tab = "Train"
     least_width = 380
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -131,29 +131,28 @@ class TrainOnCorrections(Dock):
             self._complain(str(error))
             return
         self.result.name.clear()
-        self.status.say("Starting: the model is scored as it is...")
+        self.say("Starting: the model is scored as it is...")
         self._show()
 
     def go_on(self) -> None:
         """Go on with a training that was interrupted."""
         job = self.run.job
         if job is not None and not self.run.is_running:
-            self.status.say("Going on from the last epoch...")
+            self.say("Going on from the last epoch...")
             self.run.go_on(job)
             self._show()
 
     def cancel(self) -> None:
         """Stop the training; it can be gone on with."""
         self.run.stop()
-        self.status.say("Stopped. Continue goes on from the last epoch.", "warning")
+        self.say("Stopped. Continue goes on from the last epoch.", "warning")
         self._show()
 
     def toggle_pause(self) -> None:
         """Pause, or go on."""
         self.run.pause(not self.run.paused)
         self._show()
-        if self.run.paused:
-            self.status.say("Paused.")
+        self.say("Paused." if self.run.paused else "Going on...")
 
     def keep(self) -> None:
         """Put the model into the library."""
@@ -190,14 +189,14 @@ class TrainOnCorrections(Dock):
         self._offer_left()
         if self.run.job is not None:
             said += " A training before it is still here: look below."
-        self.status.say(said, tone)
+        self.say(said, tone)
 
     def compare(self) -> None:
         """Segment the image on show with both models."""
         job = self.run.job
         one = self._on_show()
         if job is None or one is None or self._comparing.is_running:
-            self.status.say("Choose a reviewed image (its labels) first.", "warning")
+            self.say("Choose a reviewed image (its labels) first.", "warning")
             return
         try:
             corrections = corrections_from(one, self._viewer)
@@ -207,7 +206,7 @@ class TrainOnCorrections(Dock):
         self._end_comparison()
         self.result.compare_button.setEnabled(False)
         name = there(one.image).name
-        self.status.say(f"Segmenting '{name}' with both models...")
+        self.say(f"Segmenting '{name}' with both models...")
         self._comparing.start(
             "Comparing",
             segment_with_both,
@@ -226,6 +225,7 @@ class TrainOnCorrections(Dock):
         self.model.setCurrentIndex(max(0, self.model.findText(wanted)))
 
     def _let_go(self) -> None:
+        self._end_comparison()
         self.run.stop()
 
     def _lay_out(self) -> None:
@@ -237,18 +237,13 @@ class TrainOnCorrections(Dock):
         rows.addRow("Time", self.minutes)
         self.outcome = QGroupBox("Result")
         stack(self.outcome, self.result, margins=None)
-        inner = column_of(source, self.progress, self.outcome)
-        stack(
-            self,
-            (Scrolling(inner), 1),
-            row_of(
-                (self.train_button, 2),
-                (self.continue_button, 1),
-                (self.discard_button, 1),
-            ),
-            self.status,
-            margins=None,
+        buttons = row_of(
+            (self.train_button, 2),
+            (self.continue_button, 1),
+            (self.discard_button, 1),
         )
+        parts = source, self.progress, self.outcome
+        self._fill(*parts, foot=[buttons, self.status])
 
     def _connect(self) -> None:
         self.train_button.clicked.connect(self.train)
@@ -269,6 +264,10 @@ class TrainOnCorrections(Dock):
         )
         self._follow(model_events.changed, self.offer_models)
         self._follow_layers(self._list_images)
+        self._look_again_at_layers()
+        self.images.itemChanged.connect(self._look_again)
+        active = self._viewer.layers.selection.events.active
+        self._follow(active, self._look_again)
 
     def _offer_left(self) -> None:
         """Turn to the latest training that was neither kept nor discarded."""
@@ -277,12 +276,23 @@ class TrainOnCorrections(Dock):
         if self.run.job is not None:
             self._on_moved(self.run.state())
         self._show()
-        interrupted = self.run.job is not None and not self.run.state().done
-        if interrupted and not self.run.elsewhere:
-            self.status.say(
-                "A training was interrupted. Continue goes on from its last epoch.",
-                "warning",
-            )
+        if self._is_interrupted():
+            self.say(*INTERRUPTED)
+
+    def _is_interrupted(self) -> bool:
+        """Tell whether there is a training that can be gone on with here."""
+        run = self.run
+        begun = run.job is not None and not run.state().done
+        return begun and not run.is_running and not run.elsewhere
+
+    def _standing(self) -> tuple[str, str]:
+        if self.run.job is None:
+            return "", "plain"
+        if self.run.elsewhere:
+            return _ELSEWHERE, "plain"
+        state = self.run.state()
+        left = self._is_interrupted() and not state.failure
+        return INTERRUPTED if left else words(state)
 
     def _list_images(self) -> None:
         """List what was reviewed, now and again: features tell nobody of a change."""
@@ -308,7 +318,7 @@ class TrainOnCorrections(Dock):
         self.progress.cancel_button.setEnabled(running)
         self.outcome.setVisible(state.done and stopped)
         if self.run.elsewhere:
-            self.status.say(_ELSEWHERE)
+            self.say(_ELSEWHERE)
         if state.done and not self.result.name.text():
             parent = "model" if job is None else job.about["model"]
             self.result.name.setText(f"{Path(parent).stem} mine {date.today():%d %b}")
@@ -323,19 +333,19 @@ class TrainOnCorrections(Dock):
         text, tone = words(state)
         if text != self._spoken:
             self._spoken = text
-            self.status.say(text, tone)
+            self.say(text, tone)
 
     def _on_compared(self, both: Both) -> None:
         one = self._on_show()
         if one is None or one.image is None:
             return
         spatial = spatial_metadata(one.image)
-        self._swipe = Swipe(self._viewer, both, one.image.name, spatial)
+        name = one.image.name
+        self._swipe = Swipe(self._viewer, both, name, spatial, one.labels)
         self.result.seam.setValue(500)
         self.result.seam_row.show()
-        one.labels.visible = False
-        self.status.say(
-            f"Left of the seam '{one.image.name}' is as before: {both.before.max()} "
+        self.say(
+            f"Left of the seam '{name}' is as before: {both.before.max()} "
             f"nuclei in all; right of it as after: {both.after.max()}."
         )
 

@@ -1,17 +1,19 @@
-"""Base of every dock: it takes the theme's colours, and lets go when it goes away."""
+"""Base of every dock: it takes the theme's colours, fits, and lets go at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import napari.viewer
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_pmrnet.plugin.qt import single_shot
+from napari_pmrnet.plugin.widgets.layout import Part, Scrolling, column_of, stack
 from napari_pmrnet.plugin.widgets.status import StatusLine
+from napari_pmrnet.plugin.widgets.tabs import Tab
 from napari_pmrnet.plugin.widgets.theme import WheelGuard, style_sheet
 from napari_pmrnet.plugin.widgets.worker import Runner
 
@@ -22,7 +24,8 @@ class Dock(QWidget):
     """A widget that napari puts into a dock.
 
     A dock makes its timers and runners by `_timer` and `_runner`, so that they end with
-    it, and calls `_restyle` for its first colours once its parts are there.
+    it, lays out its parts by `_fill`, so that it fits the window, and calls `_restyle`
+    for its first colours once its parts are there.
 
     Parameters
     ----------
@@ -33,27 +36,30 @@ class Dock(QWidget):
     ----------
     status : StatusLine
         Where it says what it does; given by each dock.
+    tab : str
+        Text of its tab.
     """
 
-    least_width: ClassVar[int] = 410
+    tab: ClassVar[str]
+    least_width: ClassVar[int] = 416
     status: StatusLine
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
         self._released = False
-        self._guard = WheelGuard(self)
+        self._guard, self._tab = WheelGuard(self), Tab(self, self.tab)
         self._timers: list[QTimer] = []
         self._runners: list[Runner] = []
         self._followed: list[tuple[Any, Callable[..., Any]]] = []
         self._follow(viewer.events.theme, self._restyle)
-        self.setMinimumWidth(self.least_width)
 
     def release(self) -> None:
         """Let go of the viewer and of running work; for a dock that goes away."""
         if self._released:
             return
         self._released = True
+        self._tab.release()
         self._let_go()
         for emitter, slot in self._followed:
             emitter.disconnect(slot)
@@ -63,12 +69,19 @@ class Dock(QWidget):
             runner.shut_down()
 
     def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
-        """Guard what is shown; clean up when napari takes the widget away."""
+        """Guard and place what is shown; clean up when napari takes the widget away."""
         if event.type() == QEvent.Type.Show:
             self._guard.protect(self)
+            if not event.spontaneous():
+                self._tab.bring()
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.release()
         return super().event(event)
+
+    def minimumSizeHint(self) -> QSize:
+        """At least as wide as reads well."""
+        hint = super().minimumSizeHint()
+        return hint.expandedTo(QSize(self.least_width, 0))
 
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a sentence in one of the tones of the status line."""
@@ -78,6 +91,31 @@ class Dock(QWidget):
         """Say what is wrong, in the dock and as a notification."""
         self.say(message, "error")
         show_error(message)
+
+    def _standing(self) -> tuple[str, str]:
+        """Sentence and tone for when there is nothing else to say."""
+        return "", "plain"
+
+    def _look_again(self, *_: Any) -> None:
+        """Take a complaint back: something has changed that may have been its cause."""
+        if self.status.tone in ("error", "warning"):
+            self.say(*self._standing())
+
+    def _fill(
+        self, *body: Part, head: Sequence[Part] = (), foot: Sequence[Part] = ()
+    ) -> None:
+        """Lay out the parts of the dock.
+
+        Parameters
+        ----------
+        *body : QWidget, QLayout or (QWidget, int)
+            Scrolls where the window is low.
+        head, foot : sequence of the same
+            Always in view. What grows and shrinks with what it says belongs into the
+            head, or on top of the foot, where it moves no button under the mouse.
+        """
+        middle = Scrolling(column_of(*body)), 1
+        stack(self, *head, middle, *foot, margins=None, spacing=6)
 
     def _let_go(self) -> None:
         """Let go of what a dock has beside timers, runners and followed events."""
@@ -103,6 +141,12 @@ class Dock(QWidget):
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             self._follow(event, self._on_layers)
+
+    def _look_again_at_layers(self) -> None:
+        """Take complaints back at once when layers come or go."""
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed):
+            self._follow(event, self._look_again)
 
     def _on_layers(self, event: Any = None) -> None:
         self._layers_timer.start()

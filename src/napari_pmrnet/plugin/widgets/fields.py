@@ -22,6 +22,8 @@ from napari_pmrnet.plugin.widgets.layout import stack, text_label
 
 BEYOND = 1_000_000
 OPEN = -1
+DECIMALS = 2
+"""Of a number that is shown in another unit than pixels."""
 
 
 class Field(QWidget):
@@ -117,30 +119,63 @@ class _OptionalSpin(_DecimalSpin):
 
 
 class OptionalField(Field):
-    """A number that may be left to the program."""
+    """A number of pixels that may be left to the program, shown in any unit."""
 
     decimals = 1
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         super().__init__()
-        low, high = spec["min"], spec["max"]
+        self._spec = spec
+        self._pixels: float | None = None
         self.spin = _OptionalSpin()
         self.spin.setRange(OPEN, BEYOND)
         self.spin.setSpecialValueText("Automatic")
-        self.spin.setDecimals(self.decimals)
-        self.spin.setSuffix(" px")
-        self.spin.setSingleStep(spec.get("step", 1))
-        self.spin.bounds = (low, high)
-        self.spin.start = spec.get("start", low)
+        self.show_in("px", 1.0)
         self.row.addWidget(self.spin)
-        self.spin.valueChanged.connect(self.changed)
+        self.spin.valueChanged.connect(self._on_spin)
 
     def value(self) -> float | None:
-        value = self.spin.value()
-        return None if value == OPEN else round(value, self.decimals)
+        """The number of pixels; None if it is left to the program."""
+        return self._pixels
 
     def set_value(self, value: float | None) -> None:
-        self.spin.setValue(OPEN if value is None else value)
+        pixels = None if value is None else round(float(value), self.decimals)
+        if pixels != self._pixels:
+            self._pixels = pixels
+            self._show()
+            self.changed.emit()
+
+    def show_in(self, unit: str, pixel: float) -> None:
+        """Show the same number of pixels in a unit.
+
+        Parameters
+        ----------
+        unit : str
+            As it is shown.
+        pixel : float
+            Size of a pixel in that unit.
+        """
+        spec, spin = self._spec, self.spin
+        self._pixel = pixel
+        blocked = spin.blockSignals(True)
+        spin.setSuffix(f" {unit}")
+        spin.setDecimals(self.decimals if pixel == 1 else DECIMALS)
+        spin.setSingleStep(spec.get("step", 1) * pixel)
+        spin.bounds = (spec["min"] * pixel, spec["max"] * pixel)
+        spin.start = spec.get("start", spec["min"]) * pixel
+        spin.blockSignals(blocked)
+        self._show()
+
+    def _show(self) -> None:
+        blocked = self.spin.blockSignals(True)
+        pixels = self._pixels
+        self.spin.setValue(OPEN if pixels is None else pixels * self._pixel)
+        self.spin.blockSignals(blocked)
+
+    def _on_spin(self, value: float) -> None:
+        pixels = None if value == OPEN else round(value / self._pixel, self.decimals)
+        self._pixels = pixels
+        self.changed.emit()
 
 
 class OptionalWholeField(OptionalField):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -16,6 +16,13 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from napari_pmrnet.plugin.qt import there
+
+Part: TypeAlias = QWidget | QLayout | tuple[QWidget, int]
+"""Part of a layout; the number is its share of the height that is left over."""
+
+LEAST_HEIGHT = 90
 
 
 def text_label(name: str, text: str = "") -> QLabel:
@@ -32,7 +39,7 @@ def text_label(name: str, text: str = "") -> QLabel:
 
 def stack(
     widget: QWidget,
-    *parts: QWidget | QLayout | tuple[QWidget, int],
+    *parts: Part,
     margins: tuple[int, int, int, int] | None = (0, 0, 0, 0),
     spacing: int | None = None,
 ) -> QVBoxLayout:
@@ -41,8 +48,7 @@ def stack(
     Parameters
     ----------
     widget : QWidget
-    *parts : QWidget, QLayout or (QWidget, int)
-        The number is the share of the height that is left over.
+    *parts : Part
     margins : tuple of int, optional
         Left, top, right and bottom in pixels; None: those of the style.
     spacing : int, optional
@@ -81,21 +87,43 @@ def labelled_row(title: str, widget: QWidget) -> QFormLayout:
     return row
 
 
-def column_of(*parts: QWidget) -> QWidget:
+def column_of(*parts: Part) -> QWidget:
     """Parts of a form one under the other, with room for a scroll bar beside them."""
     widget = QWidget()
-    stack(widget, *parts, margins=(0, 0, 6, 0)).addStretch(1)
+    column = stack(widget, *parts, margins=(0, 0, 6, 0), spacing=6)
+    if not any(isinstance(part, tuple) for part in parts):
+        column.addStretch(1)
     return widget
 
 
+def keep_room(widget: QWidget) -> None:
+    """Give a widget its room while it is hidden, so that none moves when it shows."""
+    policy = widget.sizePolicy()
+    policy.setRetainSizeWhenHidden(True)
+    widget.setSizePolicy(policy)
+
+
 class Scrolling(QScrollArea):
-    """A frame that a widget scrolls in where the window is low."""
+    """A frame that a widget scrolls up and down in where the window is low."""
 
     def __init__(self, content: QWidget) -> None:
         super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(content)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
+        """Follow the content when it grows: Qt keeps the size it began with."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+    def minimumSizeHint(self) -> QSize:
+        """Size below which the content would be cut off at its side."""
+        bar = there(self.verticalScrollBar()).sizeHint().width()
+        least = there(self.widget()).minimumSizeHint().width()
+        return QSize(least + bar, LEAST_HEIGHT)
 
 
 class Notice(QFrame):

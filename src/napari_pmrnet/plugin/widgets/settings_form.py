@@ -81,6 +81,13 @@ class SettingsForm(QObject):
             raise TypeError(f"{name} is no choice")
         return field
 
+    def size(self, name: str) -> OptionalField:
+        """Field of a setting that is a number of pixels."""
+        field = self.fields[name]
+        if not isinstance(field, OptionalField):
+            raise TypeError(f"{name} is no size")
+        return field
+
     def values(self) -> dict[str, Any]:
         """Value of every field, right or wrong."""
         return {name: field.value() for name, field in self.fields.items()}

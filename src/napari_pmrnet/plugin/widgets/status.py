@@ -3,41 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QProgressBar, QPushButton, QSizePolicy, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from napari_pmrnet.plugin.qt import there
-from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
+from napari_pmrnet.plugin.widgets.layout import (
+    Scrolling,
+    keep_room,
+    row_of,
+    stack,
+    text_label,
+)
+
+LINES = 3
+BAR_HEIGHT = 6
 
 
 class StatusLine(QWidget):
     """A sentence, and a bar over it while something takes its time.
 
+    It is as high as `LINES` lines, whatever it says, so that nothing beside it moves:
+    longer sentences scroll, and stand under the mouse as a whole.
+
     Parameters
     ----------
     text : str
         What is said first.
-    lines : int
-        Lines that are kept free, so that parts below do not jump.
     """
 
-    def __init__(self, text: str = "", lines: int = 2) -> None:
+    def __init__(self, text: str = "") -> None:
         super().__init__()
         self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(BAR_HEIGHT)
+        keep_room(self.bar)
         self.text = text_label("status", text)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.text.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
         )
-        if lines > 1:
-            self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
-            self.text.setMinimumHeight(lines * self.text.fontMetrics().height())
-        stack(self, self.bar, self.text, spacing=6)
+        self._lines = _Lines(self.text)
+        stack(self, self.bar, self._lines, spacing=4)
         self.set_busy(False)
+
+    @property
+    def tone(self) -> str:
+        """Tone of what is said: ``plain``, ``good``, ``warning`` or ``error``."""
+        return self.text.property("tone") or "plain"
 
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a sentence: ``plain``, ``good``, a ``warning`` or an ``error``."""
         self.text.setText(text)
+        self.text.setToolTip(f"<span>{escape(text)}</span>" if text else "")
+        there(self._lines.verticalScrollBar()).setValue(0)
         self.text.setProperty("tone", tone)
         # The style sheet is applied again, since the colour depends on the tone.
         style = there(self.text.style())
@@ -62,6 +82,23 @@ class StatusLine(QWidget):
         self.bar.setValue(done if total else 0)
 
 
+class _Lines(Scrolling):
+    """A label of as many lines as a status line has, however long its text."""
+
+    def __init__(self, label: QLabel) -> None:
+        super().__init__(label)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """Height of the lines in the font that the theme gives them."""
+        text = there(self.widget())
+        return QSize(text.sizeHint().width(), LINES * text.fontMetrics().lineSpacing())
+
+    def minimumSizeHint(self) -> QSize:
+        """The same height, and any width."""
+        return QSize(0, self.sizeHint().height())
+
+
 class RunLine(QWidget):
     """Buttons that run and cancel, over the status line of what they do."""
 
@@ -69,7 +106,7 @@ class RunLine(QWidget):
         super().__init__()
         self.run_button, self.cancel_button = QPushButton(run), QPushButton("Cancel")
         self.run_button.setObjectName("run")
-        self.status = StatusLine(text, lines=1)
+        self.status = StatusLine(text)
         stack(
             self,
             row_of((self.run_button, 2), (self.cancel_button, 1)),

@@ -108,7 +108,7 @@ def joined(parts: Iterable[tuple[Row, Path]]) -> Iterator[bytes]:
     yield _written([names])
     for row, path in parts:
         position = position_of(row.file)
-        own = dict(zip(OF_FILE, (row.file, *position), strict=True))
+        own = {"file": row.file, "well": position.well, "field": position.field}
         told = {name: cell(name, value) for name, value in own.items()}
         with suppress(OSError, StopIteration, UnicodeDecodeError, csv.Error):
             lines = _lines(path)
@@ -144,8 +144,8 @@ def _rows_at(
     here = np.ones(len(objects), bool)
     for axis, step in zip(axes, place, strict=True):
         here &= objects[axis].to_numpy() == step
-    rows = objects[here].drop_duplicates("label")
-    return rows.set_index("label")
+    rows = objects.loc[here].set_index("label")
+    return rows.loc[~rows.index.duplicated()]
 
 
 def _channels(stack: Stack, place: tuple[int, ...], name: str) -> dict[str, np.ndarray]:

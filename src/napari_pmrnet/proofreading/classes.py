@@ -40,19 +40,19 @@ class Classes:
 
     def of(self, table: pd.DataFrame) -> pd.Series:
         """Class of every nucleus, empty text where the measurement is missing."""
-        values = pd.to_numeric(table[self.column], errors="coerce").to_numpy(float)
+        values = np.asarray(table[self.column], float)
         names = np.where(values >= self.threshold, self.above, self.below)
         return pd.Series(np.where(np.isnan(values), "", names), table.index)
 
     def counted(self, of: pd.Series) -> str:
         """Count classes in words: ``"12 positive (32 %), 26 negative (68 %)"``."""
-        known = of[of != ""]
-        counts = known.value_counts()
+        names = of.to_numpy()
+        known = int(np.sum(names != ""))
         parts = []
-        for name in (self.above, self.below) if len(known) else ():
-            count = int(counts.get(name, 0))
-            parts.append(f"{count:,} {name} ({100 * count / len(known):.0f} %)")
-        missing = len(of) - len(known)
+        for name in (self.above, self.below) if known else ():
+            count = int(np.sum(names == name))
+            parts.append(f"{count:,} {name} ({100 * count / known:.0f} %)")
+        missing = len(names) - known
         return ", ".join([*parts, *([f"{missing:,} unknown"] if missing else [])])
 
     def added_to(self, table: pd.DataFrame, unit: str = PIXEL) -> pd.DataFrame:

@@ -117,7 +117,7 @@ def measure_steps(
     regions, rows = regionprops(numbered, spacing=tuple(pixel_size)), []
     around = perimeters(numbered, len(names), pixel_size)
     for region in regions:
-        rows.append(_shape(region, around[region.label]))
+        rows.append(_shape(region, float(around[region.label])))
         if len(rows) % _BATCH == 0:
             yield len(rows), len(regions)
     table = pd.DataFrame(

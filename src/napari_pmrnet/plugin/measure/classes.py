@@ -55,7 +55,8 @@ def colour(layer: Labels, of: pd.Series | None, classes: Classes | None) -> None
         _before.pop(layer, None)
         return
     tones = {classes.above: ABOVE, classes.below: BELOW}
-    table = {int(n): tones.get(name, UNKNOWN) for n, name in of.items()}
+    named = zip(of.index, of.to_numpy(), strict=True)
+    table = {int(label): tones.get(name, UNKNOWN) for label, name in named}
     colours = {None: CLEAR, 0: CLEAR, **table}
     made = DirectLabelColormap(color_dict=colours)
     if ours is not None and _alike(ours, made):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtpy.QtWidgets import QCheckBox, QMenu, QToolButton, QWidgetAction
+from qtpy.QtWidgets import QCheckBox, QMenu, QPushButton, QWidgetAction
 
 from napari_pmrnet.plugin.qt import Signal
 
 
-class ColumnButton(QToolButton):
+class ColumnButton(QPushButton):
     """Opens a list of columns to tick, which stays open while they are.
 
     ``chosen`` gives the names that are not ticked.
@@ -18,10 +18,8 @@ class ColumnButton(QToolButton):
     chosen = Signal(set)
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setText("Columns")
+        super().__init__("Columns")
         self.setToolTip("Columns that the table shows and copies; files have all")
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._menu = QMenu(self)
         self.setMenu(self._menu)
         self.boxes: dict[str, QCheckBox] = {}

@@ -68,13 +68,14 @@ class MeasureNuclei(Dock):
         more = QWidget()
         stack(more, self.options, self.classes, margins=(8, 0, 0, 0), spacing=4)
         self.more = Collapsible("Rings, background and classes", more)
-        head = row_of((self.more, 1), (self.columns, 0), (self.copy_button, 0))
+        head = row_of((self.columns, 1), (self.copy_button, 1))
         there(self.panel.layout()).setContentsMargins(0, 0, 0, 0)
         stack(
             self,
             labelled_row("Labels", self.layers),
             labelled_row("Image", self.images),
             self.panel,
+            self.more,
             head,
             (self.table, 1),
             self.status,

@@ -92,7 +92,7 @@ class ClassForm(QWidget):
                 (QLabel("Classes by"), 0),
                 (self.column, 3),
                 (QLabel("from"), 0),
-                (self.threshold, 2),
+                (self.threshold, 3),
             ),
             row_of((self.above, 1), (self.below, 1)),
             self.counts,

@@ -57,6 +57,11 @@ class MeasurementsModel(TableModel):
         """Columns of the measurements, the label first."""
         return list(self._cells)
 
+    def words(self, section: int) -> set[str]:
+        """The words in a column that has words."""
+        cells = list(self._cells.values())[section]
+        return set(map(str, cells)) if cells.dtype == object else set()
+
     def label(self, row: int) -> int:
         """Label of the nucleus in a row."""
         return int(self._cells["label"][self.rows[row]])
@@ -213,11 +218,11 @@ class MeasurementsView(TableView):
         self.choose_row(self._row())
 
     def _fit(self) -> None:
-        """Make columns as wide as their heads."""
-        metrics = self.heads.fontMetrics()
+        """Make columns as wide as their heads, and as the words in them."""
+        width = self.heads.fontMetrics().horizontalAdvance
         for section, column in enumerate(self.measurements.columns):
-            width = metrics.horizontalAdvance(column.title)
-            self.setColumnWidth(section, width + _PADDING)
+            words = {column.title, *self.measurements.words(section)}
+            self.setColumnWidth(section, max(map(width, words)) + _PADDING)
 
     def _on_chosen(self, row: int) -> None:
         self._label = self.measurements.label(row)

@@ -48,7 +48,12 @@ class FakeCore:
         labels, count = ndimage.label(pixels > settings.probability_threshold)
         index = np.arange(1, count + 1)
         certainty = ndimage.mean(pixels, labels, index) if count else np.zeros(0)
-        objects = pd.DataFrame({"label": index, "certainty": certainty})
+        centres = ndimage.center_of_mass(labels > 0, labels, index)
+        objects = pd.DataFrame({"label": index, "certainty": certainty}).assign(
+            area=np.bincount(labels.ravel())[1:],
+            centroid_y=[y for y, _ in centres],
+            centroid_x=[x for _, x in centres],
+        )
         return SimpleNamespace(
             labels=labels, objects=objects, notes=(), device="cpu", diameter=None
         )

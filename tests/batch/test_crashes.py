@@ -34,7 +34,7 @@ LARGE = tuple(
     Settings(diameter=20, probability_threshold=0.5, seed_threshold=0.3, min_area=area)
     for area in (1, 2)
 )
-OVERVIEWS = {"summary.csv", "contact_sheet.html"}
+OVERVIEWS = {"summary.csv", "objects.csv", "contact_sheet.html"}
 
 
 def statuses(inputs: Path, output: Path, settings: Settings) -> dict[str, str]:

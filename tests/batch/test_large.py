@@ -58,6 +58,9 @@ def test_labels_go_to_zarr_with_a_table(
     stack = Stack.of(open_image(path)[0])
     assert (made.image, made.fingerprint) == ("slide.tif", stack.print_of_middle())
     table = pd.read_csv(tmp_path / "out" / "slide_labels.csv")
+    objects = pd.read_csv(report.objects)
+    assert objects["label"].tolist() == table["label"].tolist()
+    assert objects["area [pixel^2]"].tolist() == table["area"].tolist()
     assert table["label"].tolist() == list(range(1, truth.max() + 1))
     assert report.sheet.read_text().count("slide_labels.zarr") >= 1
     left = {p.name for p in (tmp_path / "out").iterdir() if "slide" in p.name}

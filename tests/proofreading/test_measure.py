@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.proofreading.intensities import Options
 from napari_pmrnet.proofreading.measure import (
     at_place,
     count_pixels,
@@ -143,3 +144,72 @@ def test_channels_without_a_mean_are_refused(kind: object) -> None:
     labels = np.ones((4, 5), np.int32)
     with pytest.raises(DataError, match="channel 'odd' has values of type"):
         measure(labels, {"odd": np.zeros((4, 5)).astype(kind)})
+
+
+def bar(angle: float, size: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
+    """A bar of 40 x 8 units, turned counter-clockwise by an angle in degrees."""
+    half = 30
+    y, x = np.meshgrid(
+        np.arange(-half, half, size[0]), np.arange(-half, half, size[1]), indexing="ij"
+    )
+    turn = np.radians(angle)
+    along = x * np.cos(turn) - y * np.sin(turn)
+    across = x * np.sin(turn) + y * np.cos(turn)
+    return ((abs(along) <= 20) & (abs(across) <= 4)).astype(np.int32)
+
+
+@pytest.mark.parametrize("angle", [0, 20, 45, 90, 110, 179])
+@pytest.mark.parametrize("size", [(1.0, 1.0), (0.5, 0.5), (0.5, 1.0)])
+def test_a_turned_bar(angle: float, size: tuple[float, float]) -> None:
+    found = measure(bar(angle, size), pixel_size=size).iloc[0]
+    off = (found["orientation"] - angle + 90) % 180 - 90
+    assert abs(off) < 2 and 0 <= found["orientation"] < 180
+    assert found["feret"] == pytest.approx(np.hypot(40, 8), rel=0.06)
+    assert found["major_axis"] == pytest.approx(4 * 40 / np.sqrt(12), rel=0.06)
+    assert found["minor_axis"] == pytest.approx(4 * 8 / np.sqrt(12), rel=0.2)
+    assert found["perimeter"] == pytest.approx(96, rel=0.1)
+    formed = 4 * np.pi * found["area"] / found["perimeter"] ** 2
+    assert found["circularity"] == pytest.approx(formed)
+
+
+def test_a_disc_is_a_circle_at_any_size() -> None:
+    for radius in (3, 6, 15, 40):
+        y, x = np.ogrid[-50:51, -50:51]
+        disc = (y**2 + x**2 <= (radius + 0.5) ** 2).astype(int)
+        assert measure(disc)["circularity"].item() == pytest.approx(1, abs=0.06)
+
+
+def test_an_orientation_is_as_a_mirrored_layer_shows_it() -> None:
+    table = measure(bar(20))
+    once, twice = at_place(table, (-1, 1), (0, 0)), at_place(table, (-1, -1), (0, 0))
+    assert once["orientation"].item() == pytest.approx(160, abs=1)
+    assert twice["orientation"].item() == pytest.approx(20, abs=1)
+
+
+def test_a_nucleus_of_one_pixel_is_measured() -> None:
+    one = np.zeros((5, 5), int)
+    one[2, 2] = 7
+    found = measure(one, {"DAPI": one * 3.0}, options=Options(ring=1)).loc[7]
+    assert np.isfinite(found.to_numpy(float)).all()
+    assert found["sd intensity DAPI"] == 0 and found["ring 1 px intensity DAPI"] == 0
+
+
+def test_columns_of_before_keep_their_place_and_new_ones_follow() -> None:
+    image = {"DAPI": np.random.default_rng(0).random((30, 40))}
+    table = measure(rectangles(), image, options=Options(2, True))
+    assert list(table)[:6] == [
+        *("area", "diameter", "eccentricity", "solidity"),
+        *("centroid_y", "centroid_x"),
+    ]
+    plain = measure(rectangles(), image)["intensity DAPI"]
+    base = np.median(image["DAPI"][rectangles() == 0])
+    corrected = table["intensity DAPI minus background"]
+    pd.testing.assert_series_equal(corrected, plain - base, check_names=False)
+
+
+def test_every_length_and_angle_has_its_unit_in_the_file(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "a", measure(rectangles()), "um")
+    head = path.read_text().splitlines()[0].split(",")
+    for name in ("perimeter", "major_axis", "minor_axis", "feret"):
+        assert f"{name} [um]" in head
+    assert "orientation [deg]" in head and "circularity" in head

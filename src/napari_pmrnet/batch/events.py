@@ -10,7 +10,7 @@ from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.segmentation.predict import Progress
 
 DONE, UNCHANGED, KEPT, FAILED = "done", "unchanged", "kept", "failed"
-SUMMARY, SHEET = "summary.csv", "contact_sheet.html"
+SUMMARY, OBJECTS, SHEET = "summary.csv", "objects.csv", "contact_sheet.html"
 
 
 class FilesFound(NamedTuple):
@@ -55,9 +55,10 @@ class BatchReport:
     ----------
     output : Path
         The folder.
-    summary, sheet : Path
-        Its table and contact sheet. They have another name than usual where a file
-        that no batch wrote, or that was changed since, has that.
+    summary, objects, sheet : Path
+        Its tables, with a row a file and a row a nucleus, and contact sheet. They have
+        another name than usual where a file that no batch wrote, or that was changed
+        since, has that.
     files : int
         How many were found.
     ended : dict
@@ -79,7 +80,9 @@ class BatchReport:
     stopped: bool = False
     device: str = ""
     summary: Path = field(init=False)
+    objects: Path = field(init=False)
     sheet: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        self.summary, self.sheet = self.output / SUMMARY, self.output / SHEET
+        self.summary, self.objects = self.output / SUMMARY, self.output / OBJECTS
+        self.sheet = self.output / SHEET

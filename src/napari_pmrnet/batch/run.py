@@ -1,4 +1,4 @@
-"""The engine: files in, labels, table and contact sheet out, as a plain generator."""
+"""The engine: files in, labels, tables and contact sheet out, as a plain generator."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from napari_pmrnet.batch.events import (
     DONE,
     FAILED,
     KEPT,
+    OBJECTS,
     SHEET,
     SUMMARY,
     UNCHANGED,
@@ -28,6 +30,7 @@ from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
 from napari_pmrnet.batch.lock import RunLock
+from napari_pmrnet.batch.objects import write_joined
 from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key, made_from
 from napari_pmrnet.batch.summary import Row, as_csv
 from napari_pmrnet.batch.task import Outcome, Task
@@ -60,7 +63,7 @@ def segment_files(
     mask_unreadable: bool = False,
     workers: int = 1,
 ) -> BatchReport:
-    """Segment files and folders and write labels, a table and a contact sheet.
+    """Segment files and folders and write labels, tables and a contact sheet.
 
     Parameters
     ----------
@@ -120,9 +123,9 @@ def batch_steps(
 
     Every file gets labels, written whole or not at all, and a line in the record
     of the output folder. A file that the record knows as finished, with these settings
-    and weights, is not segmented again. ``summary.csv`` and ``contact_sheet.html``
-    tell of all that the folder holds; they are written at the end, and when the run is
-    stopped or the generator closed.
+    and weights, is not segmented again. ``summary.csv``, ``objects.csv`` and
+    ``contact_sheet.html`` tell of all that the folder holds; they are written at the
+    end, and when the run is stopped or the generator closed.
 
     Parameters
     ----------
@@ -269,7 +272,10 @@ class _Batch:
                 self.job.link,
                 self.job.mask_unreadable,
             )
-            if not self.job.overwrite and self.record.is_finished(entry, key):
+            # Runs of earlier versions measured nothing.
+            measured = self.record.nuclei(entry.row.file).is_file()
+            finished = self.record.is_finished(entry, key)
+            if not self.job.overwrite and finished and measured:
                 return UNCHANGED, entry.row
             if self.record.is_kept(entry, permit):
                 return KEPT, replace(entry.row, note=KEPT_NOTE, error="")
@@ -295,9 +301,8 @@ class _Batch:
             raise DataError(row.error)
         if not row.error:
             try:
-                picture = self.record.thumbnail(row.file)
-                content = outcome.picture
-                replace_file(picture, content, True)
+                replace_file(self.record.thumbnail(row.file), outcome.picture, True)
+                replace_file(self.record.nuclei(row.file), outcome.nuclei, True)
             except DataError as error:
                 if disk_is_full(error):
                     raise
@@ -332,9 +337,12 @@ class _Batch:
         self.report.summary = self.record.write_overview(SUMMARY, as_csv(rows))
 
     def _write_overview(self) -> None:
-        """Write the table and the contact sheet of the folder."""
+        """Write the tables and the contact sheet of the folder."""
         rows = self._rows()
         self._write_summary(rows)
+        made = [(row, self.record.nuclei(row.file)) for row in rows if not row.error]
+        content = partial(write_joined, parts=made)
+        self.report.objects = self.record.write_overview(OBJECTS, content)
         about = {
             "Model": f"{Path(self.job.settings.model).stem}, SHA-256 "
             f"{self.weights_hash[:12]}",

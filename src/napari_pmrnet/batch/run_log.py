@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from napari_pmrnet.batch.contact_sheet import TITLE as SHEET_TITLE
 from napari_pmrnet.batch.inputs import LABELS_ENDING, Source
@@ -26,7 +26,7 @@ from napari_pmrnet.io.json_lines import JsonLines
 from napari_pmrnet.io.permit import Permit, parts_of
 from napari_pmrnet.io.provenance import relative_name
 from napari_pmrnet.io.settle import patiently
-from napari_pmrnet.io.write import TEMPORARY, disk_is_full, replace_file
+from napari_pmrnet.io.write import TEMPORARY, Content, disk_is_full, replace_file
 from napari_pmrnet.settings import Settings
 
 FOLDER = ".napari-pmrnet"
@@ -137,7 +137,8 @@ class Record:
         self._taken: set[str] = set()
         self._overviews: set[str] = set()
         try:
-            self.thumbnails.mkdir(exist_ok=True)
+            for folder in (self.thumbnails, self.measured):
+                folder.mkdir(exist_ok=True)
             with self._log.path.open("ab"):
                 pass
             lines = list(self._log.read())
@@ -152,14 +153,22 @@ class Record:
         """Folder of the thumbnails."""
         return self.folder / "thumbnails"
 
+    @property
+    def measured(self) -> Path:
+        """Folder of the tables of nuclei, one a file."""
+        return self.folder / "nuclei"
+
     def name(self, path: Path) -> str:
         """A path as the record names it: relative to the output, with slashes."""
         return relative_name(path, self.output)
 
     def thumbnail(self, file: str) -> Path:
         """Path of the thumbnail of a file."""
-        digest = hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()
-        return self.thumbnails / f"{digest[:24]}.jpg"
+        return self.thumbnails / f"{_digest(file)}.jpg"
+
+    def nuclei(self, file: str) -> Path:
+        """Path of the table of the nuclei of a file."""
+        return self.measured / f"{_digest(file)}.csv"
 
     def claim(self, source: Source, permit: Permit) -> Entry:
         """The entry of a file; a new one gets a name for its labels that is free.
@@ -214,7 +223,8 @@ class Record:
         """Remove temporary files that processes which were killed have left."""
         now = time.time()
         places = {(self.output / e.row.labels).parent for e in self.entries.values()}
-        for place in {self.output, self.folder, self.thumbnails, *places}:
+        ours = self.folder, self.thumbnails, self.measured
+        for place in {self.output, *ours, *places}:
             for path in place.glob(TEMPORARY):
                 with suppress(OSError):
                     if path.is_dir():
@@ -222,7 +232,7 @@ class Record:
                     elif now - path.stat().st_mtime > ABANDONED_SECONDS:
                         path.unlink()
 
-    def write_overview(self, name: str, content: bytes) -> Path:
+    def write_overview(self, name: str, content: Content) -> Path:
         """Write a table or page of the folder, whole or not at all.
 
         Parameters
@@ -230,7 +240,8 @@ class Record:
         name : str
             Where a file has it that no batch wrote, that was changed since or cannot be
             replaced, a number is added.
-        content : bytes
+        content : bytes or callable
+            A callable writes the same to every stream it is given.
 
         Returns
         -------
@@ -242,7 +253,7 @@ class Record:
         DataError
             If it cannot be written.
         """
-        digest = hashlib.sha256(content).hexdigest()
+        digest = _hash_of_content(content)
         if digest not in self._overviews:
             self._add({OVERVIEW: name, "hash": digest}, sync=False)
             self._overviews.add(digest)
@@ -324,6 +335,32 @@ class Record:
         """Take in what came of a file."""
         self.entries[entry.row.file] = entry
         self._taken.add(entry.row.labels.casefold())
+
+
+def _hash_of_content(content: Content) -> str:
+    """SHA-256 of what is to be written."""
+    if not callable(content):
+        return hashlib.sha256(content).hexdigest()
+    sink = _Hashing()
+    content(cast(BinaryIO, sink))
+    return sink.sha256.hexdigest()
+
+
+class _Hashing:
+    """A stream that keeps the hash of what is written to it, and nothing else."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def write(self, content: bytes) -> int:
+        """Take in a piece."""
+        self.sha256.update(content)
+        return len(content)
+
+
+def _digest(file: str) -> str:
+    """Name for what is kept of a file."""
+    return hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
 def make_folder(output: Path) -> Path:

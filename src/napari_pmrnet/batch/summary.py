@@ -90,13 +90,13 @@ def as_csv(rows: Iterable[Row]) -> bytes:
     )
     table.writeheader()
     for row in rows:
-        table.writerow({name: _cell(name, v) for name, v in asdict(row).items()})
+        table.writerow({name: cell(name, v) for name, v in asdict(row).items()})
     # Also of file names that are no text.
     return text.getvalue().encode(errors="backslashreplace")
 
 
-def _cell(column: str, value: Any) -> Any:
-    """A value as it stands in the table, a name that is no formula of a spreadsheet."""
+def cell(column: str, value: Any) -> Any:
+    """A value as it stands in a table, a name that is no formula of a spreadsheet."""
     if isinstance(value, float):
         return f"{value:.{DIGITS}g}"
     if not isinstance(value, str):

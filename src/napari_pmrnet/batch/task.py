@@ -1,8 +1,8 @@
 """One file of a batch: what is to be done with it, the doing, and what came of it.
 
 The same steps run in this process or, as a task, on a worker of a cluster. They write
-the label TIFF and nothing else; record, thumbnails, table and contact sheet are written
-by the one process that leads the batch.
+the label TIFF and nothing else; record, thumbnails, tables and contact sheet are
+written by the one process that leads the batch.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from napari_pmrnet._software import misfit
 from napari_pmrnet.batch.cluster.blocks import RowsOnCluster
 from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker_model
+from napari_pmrnet.batch.objects import measuring
 from napari_pmrnet.batch.run_log import cannot_write, size_of
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.thumbnail import thumbnail
@@ -111,6 +112,8 @@ class Outcome:
         `hash_of` the labels.
     picture : bytes
         The thumbnail, JPEG.
+    nuclei : bytes
+        What `measuring` gives.
     device : str
         Where the network ran.
     ends_run : bool
@@ -120,6 +123,7 @@ class Outcome:
     row: Row
     labels_hash: str = ""
     picture: bytes = b""
+    nuclei: bytes = b""
     device: str = ""
     ends_run: bool = False
 
@@ -159,6 +163,7 @@ def file_steps(
         found = yield from segment_planes(
             stack, task.settings, model, task.path.name, link=task.link, store=store
         )
+        nuclei = yield from measuring(stack, found, image.space, task.path.name)
         if store is None:
             seen = _print_of(stack, task.settings.channel)
             made = replace(task.provenance, fingerprint=seen)
@@ -178,7 +183,7 @@ def file_steps(
     labels = Path(task.row.labels).with_name(target.name).as_posix()
     names = replace(task.row, labels=labels, kind=model.card.label_kind)
     row = _row(names, image, stack, found, [*notes, *found.notes], seconds)
-    return Outcome(row, digest, picture, model.runs_on)
+    return Outcome(row, digest, picture, nuclei, model.runs_on)
 
 
 def segment_file(

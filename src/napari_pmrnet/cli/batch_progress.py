@@ -149,4 +149,5 @@ def _totals(report: BatchReport) -> str:
     }
     parts = [f"{report.ended[s]} {words[s]}" for s in words if report.ended[s]]
     ended = ", ".join(parts) or "nothing done"
-    return f"{report.files} files: {ended}.\n{report.summary}\n{report.sheet}"
+    written = report.summary, report.objects, report.sheet
+    return "\n".join([f"{report.files} files: {ended}.", *map(str, written)])

@@ -38,7 +38,7 @@ def segment(
     ],
     output: Annotated[
         Path,
-        typer.Option(help="Folder for label TIFFs, summary.csv, contact_sheet.html."),
+        typer.Option(help="Folder for label TIFFs, tables and contact_sheet.html."),
     ],
     settings: Settings,
     recursive: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,26 @@ from napari_pmrnet.io.label_numbers import check_countable, number_labels
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import checked_target, replace_file
+from napari_pmrnet.proofreading.crofton import perimeters
+from napari_pmrnet.proofreading.intensities import Options, intensities
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 from napari_pmrnet.segmentation.tiles import Box
 
-INTENSITY = "intensity "
-SHAPE = ("area", "diameter", "eccentricity", "solidity", "centroid_y", "centroid_x")
-_POWERS = {"area": 2, "diameter": 1, "centroid_y": 1, "centroid_x": 1}
+CENTROID = ("centroid_y", "centroid_x")
+LENGTHS = ("diameter", *CENTROID, "perimeter", "major_axis", "minor_axis", "feret")
+SHAPE = (
+    "area",
+    "diameter",
+    "eccentricity",
+    "solidity",
+    *CENTROID,
+    "perimeter",
+    "circularity",
+    "major_axis",
+    "minor_axis",
+    "orientation",
+    "feret",
+)
 _BATCH = 50
 DIGITS = 10
 """Of numbers in tables: less than rounding errors show, more than a centroid needs."""
@@ -32,6 +46,7 @@ def measure(
     channels: Mapping[str, np.ndarray] | None = None,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     review: pd.DataFrame | None = None,
+    options: Options = Options(),  # noqa: B008  frozen
 ) -> pd.DataFrame:
     """Measure shape and intensity of every nucleus with scikit-image.
 
@@ -40,19 +55,26 @@ def measure(
     labels : ndarray of int, shape (H, W)
         0 is background.
     channels : mapping of ndarray, each (H, W), optional
-        Images by name; the mean of each is taken, without NaN and infinity.
+        Images by name; NaN and infinity do not count.
     pixel_size : (float, float)
         Height and width of a pixel, in the unit wanted.
     review : DataFrame, optional
         Indexed by label, with ``certainty``, ``reviewed`` and ``edited``.
+    options : Options
+        Rings, background.
 
     Returns
     -------
     DataFrame
-        Indexed by ``label``: ``area``, ``diameter`` (of the circle of that area) and
-        centroid in units of `pixel_size`, the middle of the first pixel being 0;
-        ``eccentricity``; ``solidity``; ``intensity NAME`` of every channel; and the
-        columns of `review`.
+        Indexed by ``label``. In units of `pixel_size`: ``area``, ``diameter`` (of the
+        circle of that area), centroid, the middle of the first pixel being 0,
+        ``perimeter`` (see `perimeters`), ``major_axis`` and ``minor_axis`` of the
+        ellipse with the same second moments, ``feret`` (the largest distance between
+        two of its points). ``orientation`` of the major axis in degrees, from 0 along
+        x, counter-clockwise as the image is shown, below 180. ``eccentricity``,
+        ``solidity``, ``circularity`` (4 pi area / perimeter^2: 1 for a disc; of few
+        pixels it may be above). Of every channel ``intensity NAME``, the mean, and
+        what else `intensities` gives; and the columns of `review`.
 
     Raises
     ------
@@ -60,7 +82,7 @@ def measure(
         If a channel has another shape than the labels, labels are no whole numbers
         from 0, or the pixel size is not above 0.
     """
-    steps = measure_steps(labels, channels, pixel_size)
+    steps = measure_steps(labels, channels, pixel_size, options=options)
     while True:
         try:
             next(steps)
@@ -73,12 +95,13 @@ def measure_steps(
     channels: Mapping[str, np.ndarray] | None = None,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     name: str = "",
+    options: Options = Options(),  # noqa: B008  frozen
 ) -> Generator[tuple[int, int], None, pd.DataFrame]:
     """Measure as `measure` does, stopping now and then.
 
     Parameters
     ----------
-    labels, channels, pixel_size
+    labels, channels, pixel_size, options
         As for `measure`.
     name : str
         The layer or file of the labels, for messages.
@@ -92,16 +115,9 @@ def measure_steps(
     _check(labels, channels, pixel_size, name)
     numbered, names = number_labels(np.asarray(labels))
     regions, rows = regionprops(numbered, spacing=tuple(pixel_size)), []
+    around = perimeters(numbered, len(names), pixel_size)
     for region in regions:
-        rows.append(
-            (
-                region.area,
-                region.equivalent_diameter_area,
-                region.eccentricity,
-                region.solidity,
-                *region.centroid,
-            )
-        )
+        rows.append(_shape(region, float(around[region.label])))
         if len(rows) % _BATCH == 0:
             yield len(rows), len(regions)
     table = pd.DataFrame(
@@ -109,15 +125,26 @@ def measure_steps(
         columns=list(SHAPE),
         index=pd.Index(names[1:].astype(int), name="label"),
     )
-    owner, count = numbered.ravel(), len(names)
-    for name, image in channels.items():
-        values = np.asarray(image, float).ravel()
-        finite = np.isfinite(values)
-        sums = np.bincount(owner[finite], values[finite], minlength=count)
-        pixels = np.bincount(owner[finite], minlength=count)
-        with np.errstate(invalid="ignore"):  # NaN of nuclei without a number
-            table[f"{INTENSITY}{name}"] = sums[1:] / pixels[1:]
-    return table
+    columns = dict(intensities(numbered, len(names), channels, options))
+    return pd.concat([table, pd.DataFrame(columns, table.index)], axis=1)
+
+
+def _shape(region: Any, perimeter: float) -> tuple[float, ...]:
+    """The measurements `SHAPE` of a region of scikit-image."""
+    return (
+        region.area,
+        region.equivalent_diameter_area,
+        region.eccentricity,
+        region.solidity,
+        *region.centroid,
+        perimeter,
+        4 * np.pi * region.area / perimeter**2,
+        region.axis_major_length,
+        region.axis_minor_length,
+        # scikit-image turns from the rows' axis, which points down.
+        (np.degrees(region.orientation) + 90) % 180,
+        region.feret_diameter_max,
+    )
 
 
 def measure_boxes(
@@ -173,12 +200,14 @@ def at_place(
     Returns
     -------
     DataFrame
-        With the centroids where a viewer shows them.
+        With the centroids where a viewer shows them, and the orientation as it does.
     """
     moved = {
         name: start + np.sign(step) * table[name]
-        for name, step, start in zip(SHAPE[-2:], scale, origin, strict=True)
+        for name, step, start in zip(CENTROID, scale, origin, strict=True)
     }
+    if scale[0] * scale[1] < 0:
+        moved["orientation"] = (180 - table["orientation"]) % 180
     return table.assign(**moved)
 
 
@@ -204,10 +233,8 @@ def count_pixels(labels: np.ndarray, name: str = "") -> pd.Series:
 
 def heads(unit: str = PIXEL) -> dict[str, str]:
     """Heads of the columns that have a unit, such as ``"area [um^2]"``."""
-    return {
-        name: f"{name} [{unit}{'^2' if power == 2 else ''}]"
-        for name, power in _POWERS.items()
-    }
+    lengths = {name: f"{name} [{unit}]" for name in LENGTHS}
+    return {"area": f"area [{unit}^2]", "orientation": "orientation [deg]", **lengths}
 
 
 def _check(
@@ -272,9 +299,9 @@ def totals(table: pd.DataFrame, doubtful: float = DOUBT_LIMIT) -> dict[str, Rang
     }
 
 
-def as_csv(table: pd.DataFrame) -> str:
+def as_csv(table: pd.DataFrame, index: bool = True) -> str:
     """A table with `DIGITS` digits: places on a stage are large, nuclei are small."""
-    return table.to_csv(float_format=f"%.{DIGITS}g", lineterminator="\n")
+    return table.to_csv(float_format=f"%.{DIGITS}g", lineterminator="\n", index=index)
 
 
 def write_table(

@@ -14,12 +14,17 @@ import tifffile
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pmrnet.plugin.layers.axes import camera_of
+from napari_pmrnet.plugin.layers.overlay import rims
+from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.results import Results
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.measure import snapshot
+from napari_pmrnet.plugin.measure.classes import ABOVE, BELOW, classes_of
+from napari_pmrnet.plugin.measure.dock import OUTLINE
 from napari_pmrnet.plugin.measure.export import FORMATS, proposed_path
 from napari_pmrnet.plugin.measure.formatting import head_of, listed, summary
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
@@ -31,6 +36,8 @@ from napari_pmrnet.plugin.measure.snapshot import (
 )
 from napari_pmrnet.plugin.measure.table import MeasurementsView, cell_text
 from napari_pmrnet.proofreading import journal as journal_module
+from napari_pmrnet.proofreading.classes import Classes
+from napari_pmrnet.proofreading.intensities import Options
 from napari_pmrnet.proofreading.measure import Range, measure
 from napari_pmrnet.proofreading.origin import begin_review
 
@@ -493,3 +500,206 @@ def test_choosing_a_row_and_no_file_is_answered(open_dock, qtbot, monkeypatch) -
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     dock.panel.export_button.click()
     assert dock.status.text.text() == "Nothing was written: no file was chosen."
+
+
+def marked(viewer: Any) -> np.ndarray:
+    """The lines that outline a nucleus, sorted."""
+    (layer,) = [one for one in viewer.layers if one.name == OUTLINE]
+    lines = np.asarray(layer.data)
+    return lines[np.lexsort(lines.reshape(-1, 4).T)] if len(lines) else lines
+
+
+def rim_of(label: int) -> np.ndarray:
+    lines = rims(squares() == label, (slice(0, 40), slice(0, 50)))
+    return lines[np.lexsort(lines.reshape(-1, 4).T)]
+
+
+def test_the_nucleus_of_the_selected_row_is_outlined(open_dock, qtbot) -> None:
+    viewer, dock = open_dock(plain_labels)
+    run(dock.panel, qtbot)
+    assert OUTLINE not in [layer.name for layer in viewer.layers]
+    for row, label in enumerate((2, 5)):
+        dock.table.selectRow(row)
+        qtbot.waitUntil(lambda: OUTLINE in [layer.name for layer in viewer.layers])
+        assert np.allclose(marked(viewer), rim_of(label))
+    layer = viewer.layers["cells truth"]
+    assert np.allclose(viewer.layers[OUTLINE].scale, layer.scale)
+    layer.selected_label = 2
+    assert np.allclose(marked(viewer), rim_of(2))
+    layer.selected_label = 77
+    assert len(marked(viewer)) == 0
+    dock.table.selectRow(0)
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: OUTLINE not in [one.name for one in viewer.layers])
+
+
+def test_images_in_other_layers_are_measured_if_they_show_the_same_field(
+    open_dock, qtbot
+) -> None:
+    def fill(viewer: Any) -> None:
+        plain_labels(viewer)
+        viewer.add_image(squares() * 2.0, name="GFP", **MICRON)
+        viewer.add_image(squares() * 2.0, name="aside", translate=(9, 0), **MICRON)
+        viewer.add_image(squares() * 2.0, name="of pixels")
+
+    viewer, dock = open_dock(fill)
+    dock.images.set_value(viewer.layers["cells"])
+    dock.images.activated.emit()
+    run(dock.panel, qtbot)
+    features = viewer.layers["cells truth"].features
+    assert features["intensity GFP"].tolist() == [4, 10]
+    assert not [n for n in features if "aside" in str(n) or "of pixels" in str(n)]
+    assert "mean of cells and GFP" in dock.panel.hint.text()
+
+
+def with_background(viewer: Any) -> None:
+    viewer.add_image(squares() * 10.0 + 3, name="cells", **MICRON)
+    viewer.add_labels(squares(), name="cells truth", **MICRON)
+
+
+def test_rings_and_background_are_measured_if_asked_for(open_dock, qtbot) -> None:
+    viewer, dock = open_dock(with_background)
+    run(dock.panel, qtbot)
+    dock.options.ring.setValue(3)
+    dock.options.background.setChecked(True)
+    assert "measure again" in dock.panel.hint.text()
+    run(dock.panel, qtbot)
+    assert "rings of 3 px, minus background" in dock.panel.hint.text()
+    features = viewer.layers["cells truth"].features
+    assert features["intensity cells minus background"].tolist() == [20, 50]
+    assert features["ring 3 px intensity cells minus background"].tolist() == [0, 0]
+    assert "intensity cells" not in features
+    dock.options.ring.setValue(0)
+    dock.options.background.setChecked(False)
+    run(dock.panel, qtbot)
+    features = viewer.layers["cells truth"].features
+    assert features["intensity cells"].tolist() == [23, 53]
+    assert not [name for name in features if "ring" in str(name)]
+
+
+def choose_column(dock: Any, column: str) -> None:
+    """Take a column for classes, as a user does."""
+    form = dock.classes
+    place = form._columns.index(column)
+    form.column.setCurrentIndex(place)
+    form.column.activated.emit(place)
+
+
+def test_a_threshold_makes_classes_that_are_coloured_counted_and_written(
+    open_dock, qtbot, tmp_path
+) -> None:
+    viewer, dock = open_dock(plain_labels)
+    layer = plain(viewer.layers["cells truth"])
+    before = layer.colormap
+    assert dock.classes._columns == [""]
+    run(dock.panel, qtbot)
+    choose_column(dock, "intensity cells")
+    assert 20 < dock.classes.threshold.value() <= 50, "between the two groups"
+    head = classes_of(layer).head("um")
+    assert layer.features.set_index("index")[head].to_dict() == {
+        2: "negative",
+        5: "positive",
+    }
+    qtbot.waitUntil(lambda: dock.classes.counts.text() != "")
+    assert dock.classes.counts.text() == "1 positive (50 %), 1 negative (50 %)"
+    for label, tone in ((5, ABOVE), (2, BELOW)):
+        shown = np.round(np.asarray(layer.colormap.map(label)).ravel()[:3] * 255)
+        assert tuple(shown) == tuple(int(tone[i : i + 2], 16) for i in (1, 3, 5))
+    assert dock.table.measurements.columns[1].title == "Class"
+
+    dock.classes.above.setText("GFP+")
+    dock.classes.threshold.setValue(15)
+    assert classes_of(layer) == Classes("intensity cells", 15, "GFP+", "negative")
+    qtbot.waitUntil(lambda: "2 GFP+" in dock.classes.counts.text())
+    assert [n for n in layer.features if "class (" in n] == [
+        "class (intensity cells >= 15)"
+    ]
+    dock.panel.export(tmp_path / "a.csv", "table")
+    qtbot.waitUntil(lambda: settled(dock.panel))
+    written = pd.read_csv(tmp_path / "a.csv")
+    assert written["class (intensity cells >= 15)"].tolist() == ["GFP+", "GFP+"]
+    run(dock.panel, qtbot)
+    assert layer.features["class (intensity cells >= 15)"].tolist() == ["GFP+"] * 2
+
+    choose_column(dock, "")
+    assert classes_of(layer) is None
+    qtbot.waitUntil(lambda: layer.colormap is before)
+    assert not [name for name in layer.features if "class (" in name]
+    assert dock.classes.counts.text() == ""
+
+
+def test_classes_go_by_areas_in_their_unit_and_stay_with_the_layer(
+    open_dock, qtbot
+) -> None:
+    viewer, dock = open_dock(plain_labels)
+    layer = viewer.layers["cells truth"]
+    run(dock.panel, qtbot)
+    choose_column(dock, "area")
+    head = classes_of(layer).head("um")
+    assert head.startswith("class (area [um^2] >= ") and head in layer.features
+    other = viewer.add_labels(squares(), name="other")
+    dock.choose(other)
+    qtbot.waitUntil(lambda: settled(dock.panel))
+    assert dock.classes.classes() is None
+    dock.choose(layer)
+    qtbot.waitUntil(lambda: settled(dock.panel))
+    assert dock.classes.classes() == classes_of(layer)
+
+
+def test_columns_of_others_that_look_alike_stay(open_dock, qtbot) -> None:
+    viewer, dock = open_dock(plain_labels)
+    layer = viewer.layers["cells truth"]
+    mine = {"index": [2, 5], "class": ["a", "b"], "max age": [3, 4], "ring": [0, 1]}
+    layer.features = pd.DataFrame(mine)
+    run(dock.panel, qtbot)
+    choose_column(dock, "intensity cells")
+    run(dock.panel, qtbot)
+    for name, values in mine.items():
+        assert layer.features[name].tolist() == values
+
+
+def test_rows_are_copied_with_ctrl_c_and_columns_chosen(open_dock, qtbot) -> None:
+    _, dock = open_dock(plain_labels)
+    assert not dock.columns.isEnabled()
+    run(dock.panel, qtbot)
+    assert not dock.columns.boxes["Feret"].isChecked()
+    dock.columns.boxes["Feret"].click()
+    dock.columns.boxes["Area"].click()
+    qtbot.keyClick(dock.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    head, *rows = QGuiApplication.clipboard().text().splitlines()
+    assert "Feret (µm)" in head and "Area" not in head and len(rows) == 2
+    assert dock.status.text.text() == "Copied 2 rows, as a table."
+    run(dock.panel, qtbot)
+    assert dock.columns.boxes["Feret"].isChecked()
+    dock.table.selectRow(0)
+    dock.copy_button.click()
+    assert dock.status.text.text() == "Copied 1 row, as a table."
+
+
+def test_rings_follow_edits_without_talking_over_them(
+    make_napari_viewer_proxy, manifest, qtbot, aside
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    image = viewer.add_image(found().maps["probability"] * 100, name="c", **MICRON)
+    list(Results(viewer).show(image, "", found()))
+    layer = viewer.layers["c nuclei"]
+    panel = MeasurePanel(viewer)
+    qtbot.addWidget(panel)
+    panel.set_layer(layer)
+    panel.options = options = Options(4, True)
+    qtbot.waitUntil(lambda: settled(panel))
+    run(panel, qtbot)
+    session = ReviewSession(layer, begin_review(layer.data))
+    said = []
+    panel.said.connect(lambda text, tone: said.append(text))
+    session.apply(session.now.delete([1]))
+    qtbot.waitUntil(lambda: settled(panel) and len(layer.features) == 1)
+    kept, _ = measured_of(layer)
+    pixels = {"c": np.asarray(image.data)}
+    fresh = measure(layer.data, pixels, (0.5, 0.5), options=options)
+    pd.testing.assert_frame_equal(
+        kept[list(fresh)], fresh, check_names=False, check_dtype=False
+    )
+    assert said == []
+    session.release()
+    panel.release()

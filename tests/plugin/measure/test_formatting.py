@@ -3,12 +3,14 @@
 import pytest
 
 from napari_pmrnet.plugin.measure.formatting import (
+    USUALLY_HIDDEN,
+    group_of,
     head_of,
     listed,
     shown_unit,
     summary,
 )
-from napari_pmrnet.proofreading.measure import INTENSITY, Range
+from napari_pmrnet.proofreading.measure import SHAPE, Range
 
 
 def totals(count: tuple[int, int, int], area: tuple[float, float, float]) -> dict:
@@ -43,12 +45,37 @@ def test_totals_in_words(count, area, unit: str, known: bool, words: str) -> Non
         ("diameter", "Diameter (µm)"),
         ("eccentricity", "Eccentricity"),
         ("certainty", "Certainty"),
-        (f"{INTENSITY}DAPI", "Mean DAPI"),
+        ("perimeter", "Perimeter (µm)"),
+        ("orientation", "Orientation (°)"),
+        ("circularity", "Circularity"),
+        ("intensity DAPI", "Mean DAPI"),
+        ("sd intensity DAPI", "SD DAPI"),
+        ("ring 5 px intensity DAPI", "Ring DAPI"),
+        ("median intensity DAPI minus background", "Median DAPI - bg"),
+        ("class (intensity DAPI >= 5)", "Class"),
         ("of another program", "of another program"),
     ],
 )
 def test_heads_say_their_unit(column: str, head: str) -> None:
     assert head_of(column, "um")[0] == head
+
+
+def test_what_a_head_means_says_ring_and_background() -> None:
+    meaning = head_of("ring 5 px intensity DAPI minus background", "um")[1]
+    assert "ring of 5 pixels" in meaning and "minus the median" in meaning
+    assert "DAPI >= 5" in head_of("class (intensity DAPI >= 5)", "um")[1]
+
+
+def test_columns_of_before_are_shown_and_channels_chosen_together() -> None:
+    shown = [name for name in SHAPE if group_of(name) not in USUALLY_HIDDEN]
+    assert shown == [
+        *("area", "diameter", "eccentricity", "solidity"),
+        *("centroid_y", "centroid_x", "circularity"),
+    ]
+    assert group_of("intensity DAPI") == group_of("intensity GFP minus background")
+    assert group_of("intensity DAPI") not in USUALLY_HIDDEN
+    assert group_of("max intensity DAPI") in USUALLY_HIDDEN
+    assert group_of("of another program") == "of another program"
 
 
 def test_units_and_lists_as_people_write_them() -> None:

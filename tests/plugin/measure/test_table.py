@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 
-from napari_pmrnet.plugin.measure.table import MeasurementsView, cell_text
+from napari_pmrnet.plugin.measure.table import MeasurementsView, cell_text, plain_text
 
 UP, DOWN = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
 TABLE = pd.DataFrame(
@@ -82,3 +83,91 @@ def test_the_current_nucleus_stays_current_and_is_told_of_once(view, qtbot) -> N
 )
 def test_cells(value, text: str) -> None:
     assert cell_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.True_, "True"),
+        (np.int64(7), "7"),
+        (np.nan, ""),
+        (np.float64(1 / 3), "0.3333333333"),
+        ("positive", "positive"),
+    ],
+)
+def test_cells_for_other_programs(value, text: str) -> None:
+    assert plain_text(value) == text
+
+
+def clipboard() -> list[list[str]]:
+    text = QGuiApplication.clipboard().text()
+    return [line.split("\t") for line in text.splitlines()]
+
+
+def test_the_keyboard_copies_rows_as_a_table(view, qtbot) -> None:
+    told = []
+    view.copied.connect(told.append)
+    view.sortByColumn(1, UP)
+    qtbot.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    head, *rows = clipboard()
+    assert head == ["Label", "Area (µm²)", "Centre y (µm)", "Centre x (µm)", "Edited"]
+    assert rows == [
+        ["5", "10", "3", "7", "False"],
+        ["9", "20", "4", "8", "False"],
+        ["2", "30", "1", "5", "True"],
+        ["3", "", "2", "6", "False"],
+    ]
+    view.selectRow(1)
+    qtbot.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert [row[0] for row in clipboard()[1:]] == ["9"]
+    view.hide_groups({"Centre y", "Centre x", "Edited"})
+    view.selectAll()
+    qtbot.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert clipboard()[0] == ["Label", "Area (µm²)"] and len(clipboard()) == 5
+    assert told == [4, 1, 4]
+
+
+def click(view, qtbot, row: int, key=Qt.KeyboardModifier.NoModifier) -> None:
+    place = view.visualRect(view.measurements.index(row, 0)).center()
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, key, place)
+
+
+def chosen(view) -> list[int]:
+    rows = sorted(index.row() for index in view.selection.selectedRows())
+    return [view.measurements.label(row) for row in rows]
+
+
+def test_several_rows_are_selected_by_mouse_while_a_dock_answers(view, qtbot) -> None:
+    view.chosen.connect(view.choose)  # as the dock does by the layer's label
+    view.show()
+    click(view, qtbot, 0)
+    click(view, qtbot, 2, Qt.KeyboardModifier.ControlModifier)
+    assert chosen(view) == [2, 5] and view.current == 5
+    click(view, qtbot, 3, Qt.KeyboardModifier.ShiftModifier)
+    assert chosen(view) == [2, 5, 9] and view.current == 9
+    view.choose(3)
+    assert chosen(view) == [3] and view.current == 3
+    view.selectAll()
+    view.sortByColumn(1, DOWN)
+    assert chosen(view) == [3], "rows of before are other nuclei now"
+    view.choose(77)
+    assert chosen(view) == [] and view.current is None
+
+
+def test_classes_are_sorted_by_name_with_missing_ones_last(view) -> None:
+    name = "class (area >= 20)"
+    view.show_table(TABLE.assign(**{name: ["positive", "", "negative", "positive"]}))
+    column = view.measurements.names.index(name)
+    view.sortByColumn(column, UP)
+    assert labels(view) == [5, 2, 9, 3]
+    view.sortByColumn(column, DOWN)
+    assert labels(view) == [2, 9, 5, 3]
+
+
+def test_hidden_columns_stay_hidden_for_other_measurements(view) -> None:
+    assert view.groups[:2] == ["Area", "Centre y"], "the label always stays"
+    view.hide_groups({"Area"})
+    for table in (TABLE.drop(columns="edited"), TABLE):
+        view.show_table(table)
+        hidden = [view.isColumnHidden(i) for i in range(len(view.measurements.names))]
+        assert hidden == [name == "area" for name in view.measurements.names]

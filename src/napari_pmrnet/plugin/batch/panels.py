@@ -92,8 +92,9 @@ class FoldersPanel(QGroupBox):
         )
         self.results = PathField("Folder of results", "folder")
         self.results.setToolTip(
-            "<span>Gets a label TIFF for every image, summary.csv and "
-            "contact_sheet.html. What an earlier run finished there with the same "
+            "<span>Gets a label TIFF for every image, summary.csv (a row an image), "
+            "objects.csv (a row a nucleus) and contact_sheet.html. What an earlier run "
+            "finished there with the same "
             "settings is not segmented again.</span>"
         )
         self.recursive = QCheckBox("With subfolders")

@@ -7,19 +7,36 @@ from typing import Any
 import napari.viewer
 import numpy as np
 from napari.layers import Image, Labels
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_pmrnet.plugin.layers.axes import camera_of
+from napari_pmrnet.plugin.layers.overlay import Overlay
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import could_be_of, image_for, tie
+from napari_pmrnet.plugin.layers.spaces import plane_space
+from napari_pmrnet.plugin.measure.classes import classes_of, colour, set_classes
+from napari_pmrnet.plugin.measure.columns import ColumnButton
+from napari_pmrnet.plugin.measure.formatting import head_of
+from napari_pmrnet.plugin.measure.forms import ClassForm, OptionsForm
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
-from napari_pmrnet.plugin.measure.snapshot import labels_on_show, measured_of
+from napari_pmrnet.plugin.measure.snapshot import (
+    FLAGS,
+    classify,
+    labels_on_show,
+    measured_of,
+)
 from napari_pmrnet.plugin.measure.table import MeasurementsView
 from napari_pmrnet.plugin.qt import there
+from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
-from napari_pmrnet.plugin.widgets.layout import labelled_row
+from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of, stack
 from napari_pmrnet.plugin.widgets.status import StatusLine
+from napari_pmrnet.proofreading.classes import is_class_head, proposed_threshold
+from napari_pmrnet.proofreading.measure import CENTROID
+from napari_pmrnet.segmentation.tiles import Box
 
+OUTLINE = "measured nucleus"
 UNKNOWN = "none"
 NO_LABELS = "Segment an image first, or open labels."
 IMAGE_TIP = (
@@ -42,16 +59,26 @@ class MeasureNuclei(Dock):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._layer: Labels | None = None
+        self._outline: Overlay | None = None
         self.layers = LayerChooser(viewer, Labels, topmost_first=True)
         self.images = LayerChooser(viewer, Image, self._could_be_image)
         self.images.combo.setToolTip(IMAGE_TIP)
         self.panel = MeasurePanel(viewer)
         self.table, self.status = MeasurementsView(), StatusLine()
+        self.options, self.classes = OptionsForm(), ClassForm()
+        self.columns, self.copy_button = ColumnButton(), QPushButton("Copy")
+        self.copy_button.setToolTip("Copy the selected rows, or all (Ctrl+C)")
+        more = QWidget()
+        stack(more, self.options, self.classes, margins=(8, 0, 0, 0), spacing=4)
+        self.more = Collapsible("Rings, background and classes", more)
+        head = row_of((self.columns, 1), (self.copy_button, 1))
         there(self.panel.layout()).setContentsMargins(0, 0, 0, 0)
         self._fill(
             labelled_row("Labels", self.layers),
             labelled_row("Image", self.images),
             self.panel,
+            self.more,
+            head,
             (self.table, 1),
             foot=[self.status],
         )
@@ -70,10 +97,14 @@ class MeasureNuclei(Dock):
         before = self._layer
         if self._layer is not None:
             self._layer.events.selected_label.disconnect(self._on_selected)
-        self._layer = layer
+        if self._outline is not None:
+            self._outline.release()
+        self._layer, self._outline = layer, None
+        self.classes.show_classes(None if layer is None else classes_of(layer))
         if layer is not None:
             self.layers.set_value(layer)
             layer.events.selected_label.connect(self._on_selected)
+            self._outline = Overlay(self._viewer, layer, OUTLINE)
         self._show_image()
         self.panel.set_layer(layer)
         if layer is None or layer is not before:
@@ -92,6 +123,15 @@ class MeasureNuclei(Dock):
         self.panel.said.connect(self.say)
         self.panel.refreshed.connect(self._refresh)
         self.table.chosen.connect(self._go)
+        self.table.copied.connect(self._on_copied)
+        self.copy_button.clicked.connect(self.table.copy)
+        self.columns.chosen.connect(self.table.hide_groups)
+        self.options.changed.connect(self._on_options)
+        self.classes.column_chosen.connect(self._on_class_column)
+        self.classes.changed.connect(self._on_classes)
+        # Removing layers moves the sliders; nothing may be added to the viewer then.
+        soon = self._timer(0, self._mark)
+        self._follow(self._viewer.dims.events.current_step, lambda _: soon.start())
         self.layers.activated.connect(self._on_layer)
         self.images.activated.connect(self._on_image)
         self._follow_layers(self._list_layers)
@@ -136,22 +176,102 @@ class MeasureNuclei(Dock):
         known = None if self._layer is None else measured_of(self._layer)
         if known is None:
             self.table.show_table(None)
+            self.classes.offer([])
         else:
             table, unit = known
-            others = [name for name in table if name != "certainty"]
-            self.table.show_table(table.loc[:, ["certainty", *others]], unit)
+            classes = [name for name in table if is_class_head(str(name))]
+            first = [*classes, FLAGS[0]]
+            others = [name for name in table if name not in first]
+            self.table.show_table(table.loc[:, [*first, *others]], unit)
+            numbers = [n for n in others if n not in (*FLAGS, *CENTROID)]
+            columns = [FLAGS[0], *map(str, numbers)]
+            titles = [(name, head_of(name, unit)[0]) for name in columns]
+            if self.classes.offer(titles):
+                self.classes.show_classes(classes_of(there(self._layer)))
+        self.columns.offer(self.table.groups, self.table.hidden)
+        self._show_classes()
+        self._mark()
+
+    def _show_classes(self) -> None:
+        """Count the classes and show them in colour."""
+        known = None if self._layer is None else measured_of(self._layer)
+        if self._layer is None or known is None:
+            self.classes.counts.setText("")
+            return
+        table, classes = known[0], classes_of(self._layer)
+        if classes is None or classes.column not in table:
+            colour(self._layer, None, None)
+            self.classes.counts.setText("")
+            return
+        of = classes.of(table)
+        colour(self._layer, of, classes)
+        self.classes.counts.setText(classes.counted(of))
+
+    def _on_options(self) -> None:
+        self.panel.set_options(self.options.options())
+
+    def _on_class_column(self, column: str) -> None:
+        """Propose a threshold for a column."""
+        known = measured_of(there(self._layer))
+        if known is not None:
+            self.classes.propose(proposed_threshold(known[0].loc[:, column]))
+
+    def _on_classes(self) -> None:
+        """Tell the nuclei apart as the user says."""
+        if self._layer is not None:
+            set_classes(self._layer, self.classes.classes())
+            classify(self._layer)
+
+    def _on_copied(self, rows: int) -> None:
+        self.say(f"Copied {rows} {'row' if rows == 1 else 'rows'}, as a table.", "good")
 
     def _on_selected(self, event: Any = None) -> None:
         self.table.choose(int(there(self._layer).selected_label))
+        self._mark()
+
+    def _mark(self, event: Any = None) -> None:
+        """Outline the nucleus of the current row in the canvas."""
+        if self._layer is None or self._outline is None:
+            return
+        label = self.table.current
+        if label is not None and self._layer in self._viewer.layers:
+            plane = labels_on_show(self._layer, self._viewer.dims.point)
+            place = self._box_of(label, plane.shape)
+            mask = plane.read(place) == label
+            if mask.any():
+                self._outline.outline(mask, place)
+                self._outline.flush()
+                return
+        self._outline.clear("current")
+        self._outline.flush()
+
+    def _box_of(self, label: int, shape: tuple[int, int]) -> Box:
+        """Rows and columns that hold a nucleus: none is farther off than its length."""
+        centre = self._pixel_of(label)
+        length = self.table.measurements.value(label, "feret")
+        if centre is None or length is None:
+            return slice(0, shape[0]), slice(0, shape[1])
+        reach = length / np.array(plane_space(there(self._layer)).pixel_size) + 1
+        low = np.clip(np.floor(centre - reach), 0, shape).astype(int)
+        high = np.clip(np.ceil(centre + reach) + 1, low, shape).astype(int)
+        return slice(low[0], high[0]), slice(low[1], high[1])
+
+    def _pixel_of(self, label: int) -> np.ndarray | None:
+        """Centroid of a nucleus in pixels."""
+        centre = self.table.measurements.centre(label)
+        if centre is None:
+            return None
+        space = plane_space(there(self._layer))
+        return (np.array(centre) - (space.translate or (0, 0))) / space.scale
 
     def _go(self, label: int) -> None:
         """Select a nucleus and bring it to the middle of the canvas."""
-        layer, centre = there(self._layer), self.table.measurements.centre(label)
+        layer, place = there(self._layer), self._pixel_of(label)
         layer.selected_label = label
-        if centre is None:
+        self._mark()
+        if place is None:
             self.say(f"Nucleus {label} is selected; its place was not measured.")
             return
-        place = (np.array(centre) - layer.translate[-2:]) / layer.scale[-2:]
         leading = labels_on_show(layer, self._viewer.dims.point).place
         world = layer.data_to_world((*leading, *place))
         camera = camera_of(self._viewer)

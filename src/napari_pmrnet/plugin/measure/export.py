@@ -16,6 +16,7 @@ from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path, export
 from napari_pmrnet.plugin.measure.snapshot import Specimen
 from napari_pmrnet.plugin.widgets.formats import ExportFormat
+from napari_pmrnet.proofreading.intensities import Options
 from napari_pmrnet.proofreading.measure import heads, write_table
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def exporting(
     whole: Any,
     keywords: dict[str, Any],
     overwrite: Overwrite = False,
+    options: Options = Options(),  # noqa: B008  frozen
 ) -> Generator[tuple[int, int], None, Written]:
     """Steps of an export; runs in a worker thread.
 
@@ -95,6 +97,8 @@ def exporting(
         For `write_labels`.
     overwrite : bool or Permit
         Whether a file that is there may be replaced.
+    options : Options
+        Of the measurements.
     """
     if kind == LABELS:
         keywords = {**keywords, "overwrite": overwrite}
@@ -106,7 +110,7 @@ def exporting(
         return Written(made, None, only)
     if kind == STACK:
         return _write_pages(path, specimen, labels, overwrite, only)
-    table = yield from specimen.measuring(labels)
+    table = yield from specimen.measuring(labels, options)
     if kind == TABLE:
         made = write_table(path, table, specimen.unit, overwrite=overwrite)
         return Written(made, table, only)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from napari_pmrnet.proofreading.measure import INTENSITY, Range
+from napari_pmrnet.proofreading.classes import is_class_head
+from napari_pmrnet.proofreading.intensities import MEAN, RING, SPREAD, Head
+from napari_pmrnet.proofreading.measure import LENGTHS, Range
 
 _UNITS = {"um": "µm", "pixel": "px", "angstrom": "Å"}
 _COARSER = {"nm": ("um", 1e3), "um": ("mm", 1e3), "mm": ("cm", 10.0)}
@@ -24,19 +26,73 @@ _HEADS = {
     "solidity": ("Solidity", "Area over the area of the convex hull"),
     "centroid_y": ("Centre y", "Centroid, from the middle of the first pixel"),
     "centroid_x": ("Centre x", "Centroid, from the middle of the first pixel"),
+    "perimeter": ("Perimeter", "By Crofton's formula in four directions"),
+    "circularity": (
+        "Circularity",
+        "Form factor, 4 pi area over the square of the perimeter: 1 for a disc, less "
+        "for other shapes",
+    ),
+    "major_axis": ("Major axis", "Of the ellipse with the same second moments"),
+    "minor_axis": ("Minor axis", "Of the ellipse with the same second moments"),
+    "orientation": (
+        "Orientation",
+        "Of the major axis, from 0 along x, counter-clockwise",
+    ),
+    "feret": ("Feret", "Largest distance between two points of the nucleus"),
 }
-_SQUARED, _PLAIN = ("area",), ("diameter", "centroid_y", "centroid_x")
+_INTENSITIES = {
+    MEAN: ("Mean", "Mean"),
+    "integrated": ("Integrated", "Sum over the pixels"),
+    "min": ("Min", "Least"),
+    "max": ("Max", "Largest"),
+    "median": ("Median", "Median"),
+    SPREAD: ("SD", "Standard deviation over the pixels"),
+    RING: ("Ring", "Mean"),
+}
+CLASS = "Class"
+_UNITS_OF = {"area": "{}²", "orientation": "°", **dict.fromkeys(LENGTHS, "{}")}
 
 
 def head_of(column: str, unit: str) -> tuple[str, str]:
     """Head of a column of measurements, with its unit, and what it means."""
-    if column.startswith(INTENSITY):
-        name = column.removeprefix(INTENSITY)
-        return f"Mean {name}", f"Mean intensity of {name} in the nucleus"
+    intensity = Head.of(column)
+    if intensity is not None:
+        return _head_of_intensity(intensity)
+    if is_class_head(column):
+        return CLASS, column
     title, meaning = _HEADS.get(column, (column, ""))
-    if column in _SQUARED:
-        return f"{title} ({shown_unit(unit)}²)", meaning
-    return (f"{title} ({shown_unit(unit)})" if column in _PLAIN else title), meaning
+    if column not in _UNITS_OF:
+        return title, meaning
+    return f"{title} ({_UNITS_OF[column].format(shown_unit(unit))})", meaning
+
+
+def _head_of_intensity(head: Head) -> tuple[str, str]:
+    """Head of a column of intensities, and what it means."""
+    title, what = _INTENSITIES[head.kind]
+    where = "in the nucleus"
+    if head.kind == RING:
+        where = f"in a ring of {head.options.ring} pixels around the nucleus"
+    meaning = f"{what} intensity of {head.channel} {where}"
+    if head.options.background:
+        meaning += ", minus the median of the pixels outside all nuclei"
+    corrected = " - bg" if head.options.background else ""
+    return f"{title} {head.channel}{corrected}", meaning
+
+
+def group_of(column: str) -> str:
+    """What a column is chosen by: its title, for intensities that of all channels."""
+    intensity = Head.of(column)
+    if intensity is not None:
+        return f"{_INTENSITIES[intensity.kind][0]} intensity"
+    return CLASS if is_class_head(column) else _HEADS.get(column, (column, ""))[0]
+
+
+_SELDOM = ("perimeter", "major_axis", "minor_axis", "orientation", "feret")
+_SELDOM_OF_CHANNELS = ("integrated", "min", "max", "median", SPREAD)
+USUALLY_HIDDEN = {group_of(column) for column in _SELDOM} | {
+    group_of(Head(kind, "any").text) for kind in _SELDOM_OF_CHANNELS
+}
+"""Groups of columns that the table has only if asked for."""
 
 
 def shown_unit(unit: str) -> str:

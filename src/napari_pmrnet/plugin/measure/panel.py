@@ -55,8 +55,8 @@ from napari_pmrnet.plugin.widgets.layout import (
     text_label,
 )
 from napari_pmrnet.plugin.widgets.worker import Runner
+from napari_pmrnet.proofreading.intensities import MEAN, Head, Options, options_of
 from napari_pmrnet.proofreading.measure import (
-    INTENSITY,
     count_pixels,
     measure_boxes,
     totals,
@@ -88,6 +88,11 @@ class MeasurePanel(QWidget):
     ----------
     viewer : napari.viewer.Viewer
         Viewer that shows it, and the image it is of.
+
+    Attributes
+    ----------
+    options : Options or None
+        What is measured beside the usual; None: what was before.
     """
 
     said = Signal(str, str)
@@ -104,6 +109,8 @@ class MeasurePanel(QWidget):
         self._counted: Any = None
         self._folder: Path | None = None
         self._unkept = ""
+        self.options: Options | None = None
+        self._quiet = False
         self._working, self._counting = Runner(self), Runner(self)
         self._timer = single_shot(self, DELAY, self._follow)
         self._lay_out()
@@ -131,13 +138,19 @@ class MeasurePanel(QWidget):
         if layer is not None:
             self._follow()
 
+    def set_options(self, options: Options) -> None:
+        """Choose what is measured beside the usual, from the next time on."""
+        self.options = options
+        self._show()
+
     def measure(self) -> None:
         """Measure all nuclei anew, in the background; pressed again, stop."""
         if self._working.is_running:
             self._working.cancel()
         elif (specimen := self._snapshot()) is not None:
             plane = f" at {specimen.plane}" if specimen.plane else ""
-            self._start(f"Measuring '{specimen.name}'{plane}", _measured, specimen)
+            task = f"Measuring '{specimen.name}'{plane}"
+            self._start(task, _measured, specimen, self._options())
 
     def ask(self) -> None:
         """Ask for a file and export to it."""
@@ -170,7 +183,7 @@ class MeasurePanel(QWidget):
         specimen = self._snapshot()
         if specimen is not None:
             whole, keywords = export_arguments(there(self._layer))
-            given = path, kind, specimen, whole, keywords, overwrite
+            given = path, kind, specimen, whole, keywords, overwrite, self._options()
             self._start(f"Writing '{path}'", exporting, *given)
 
     def release(self) -> None:
@@ -262,8 +275,16 @@ class MeasurePanel(QWidget):
         self._job, self._unkept = (layer, specimen), unkept(layer)
         return specimen
 
+    def _options(self) -> Options:
+        """What is measured beside the usual: as chosen, or else as before."""
+        if self.options is not None:
+            return self.options
+        known = None if self._layer is None else measured_of(self._layer)
+        return Options() if known is None else options_of(known[0])
+
     def _start(self, task: str, job: Callable[..., Any], *args: Any) -> None:
-        self.said.emit(f"{task}...", "plain")
+        if not self._quiet:
+            self.said.emit(f"{task}...", "plain")
         self.button.setText("Stop")
         self.bar.setRange(0, 0)
         self.bar.show()
@@ -287,7 +308,7 @@ class MeasurePanel(QWidget):
             self.said.emit(text, "good")
         elif not present:
             self.said.emit(f"'{specimen.name}' was removed meanwhile.", "warning")
-        else:
+        elif specimen.fault or not self._quiet:
             # Of other labels than those that are chosen by now, say which.
             of = "" if layer is self._layer else f" of '{layer.name}'"
             text = f"Measured {len(outcome)} nuclei{of}{self._unkept}."
@@ -303,7 +324,7 @@ class MeasurePanel(QWidget):
         keep(layer, table.sort_index(), specimen.unit, specimen.pixel_size)
 
     def _on_finished(self) -> None:
-        self._job = None
+        self._job, self._quiet = None, False
         self.button.setText("Measure")
         self.bar.hide()
         self.export_button.setEnabled(self._layer is not None)
@@ -363,8 +384,11 @@ class MeasurePanel(QWidget):
         if known is None or known[1] != unit_of(layer):
             self._dirty.clear()
             return
-        if len(changed) > MANY:
+        # Rings of neighbours and the background change with every edit.
+        if len(changed) > MANY or options_of(known[0]) != Options():
+            self._quiet = True
             self.measure()
+            self._quiet = self.is_running
             return
         self._dirty.clear()
         specimen = Specimen.of(layer, self._viewer.layers, self._viewer.dims)
@@ -425,14 +449,23 @@ class MeasurePanel(QWidget):
         same = len(table) == len(areas) and bool(near.all())
         if not (same and unit == unit_of(layer)) and not self._dirty:
             return "Not as they were measured: measure again."
-        names = [name.removeprefix(INTENSITY) for name in table if INTENSITY in name]
-        shape = "Measured: shape"
-        return f"{shape}, mean of {listed(names)}." if names else f"{shape}."
+        found = [head for head in map(Head.of, map(str, table)) if head is not None]
+        names = [head.channel for head in found if head.kind == MEAN]
+        if not names:
+            return "Measured: shape."
+        options = options_of(table)
+        if self.options not in (None, options):
+            return "Ring or background is another than was measured: measure again."
+        ring = f", rings of {options.ring} px" if options.ring else ""
+        base = ", minus background" if options.background else ""
+        return f"Measured: shape, mean of {listed(names)}{ring}{base}."
 
 
-def _measured(specimen: Specimen) -> Generator[tuple[int, int], None, pd.DataFrame]:
+def _measured(
+    specimen: Specimen, options: Options
+) -> Generator[tuple[int, int], None, pd.DataFrame]:
     """Steps of measuring a plane; runs in a worker thread."""
-    return (yield from specimen.measuring(specimen.labels.read()))
+    return (yield from specimen.measuring(specimen.labels.read(), options))
 
 
 def _counted(layer: Labels, pixels: Plane) -> tuple[Labels, pd.Series]:

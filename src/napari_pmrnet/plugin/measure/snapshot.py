@@ -13,27 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from napari.layers import Image
 
-from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.units import canonical_unit
-from napari_pmrnet.plugin.layers.axes import axis_names, first_level, shown_plane
-from napari_pmrnet.plugin.layers.on_plane import place_of
-from napari_pmrnet.plugin.layers.pixel_size import (
-    on_same_pixels,
-    pixel_size,
-    pixel_unit,
-)
+from napari_pmrnet.plugin.layers.axes import axis_names, first_level
+from napari_pmrnet.plugin.layers.pixel_size import pixel_size, pixel_unit
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
-from napari_pmrnet.plugin.layers.source_image import (
-    could_be_of,
-    image_for,
-    is_source,
-)
 from napari_pmrnet.plugin.layers.spaces import plane_space
+from napari_pmrnet.plugin.measure.channels import channels_of
+from napari_pmrnet.plugin.measure.classes import classes_of
+from napari_pmrnet.proofreading.classes import is_class_head, without_classes
+from napari_pmrnet.proofreading.intensities import Head, Options
 from napari_pmrnet.proofreading.measure import (
-    INTENSITY,
     SHAPE,
     at_place,
     heads,
@@ -45,11 +36,11 @@ if TYPE_CHECKING:
     from napari.components import Dims
     from napari.layers import Labels
 
-    from napari_pmrnet.plugin.layers.results import Result
+    from napari_pmrnet.proofreading.classes import Classes
 
 FLAGS = ("certainty", "reviewed", "edited")
-_COLOURS = ("red", "green", "blue")
-_HEAD = re.compile(r"(area|diameter|centroid_y|centroid_x) \[(.+?)(\^2)?\]")
+_HEAD = re.compile(rf"({'|'.join(heads())}) \[(.+?)(\^2)?\]")
+_WITHOUT_UNIT = set(SHAPE) - set(heads())
 
 
 @dataclass(frozen=True)
@@ -76,6 +67,8 @@ class Specimen:
         Which plane of a stack of labels this is; empty for a plain one.
     fault : str
         Why there is no channel, if there is none.
+    classes : Classes, optional
+        That the nuclei are told apart by.
     """
 
     name: str
@@ -89,6 +82,7 @@ class Specimen:
     origin: tuple[float, float] = (0.0, 0.0)
     plane: str = ""
     fault: str = ""
+    classes: Classes | None = None
 
     @classmethod
     def of(cls, layer: Labels, layers: Iterable[Any], dims: Dims) -> Specimen:
@@ -105,7 +99,7 @@ class Specimen:
                     name: values[labels.place] if values.ndim > 2 else values
                     for name, values in result.segmentation.maps.items()
                 }
-        channels, fault = _channels(layer, labels.shape, result, list(layers), dims)
+        channels, fault = channels_of(layer, labels.shape, result, list(layers), dims)
         names = axis_names(layer, dims.axis_labels)
         plane = " ".join(
             f"{name or f'axis {axis}'}={step}"
@@ -122,6 +116,7 @@ class Specimen:
             *_place(layer),
             plane,
             fault,
+            classes_of(layer),
         )
 
     def frozen(self) -> Specimen:
@@ -130,14 +125,19 @@ class Specimen:
         return replace(self, labels=self.labels.frozen(), channels=channels)
 
     def measuring(
-        self, labels: np.ndarray
+        self,
+        labels: np.ndarray,
+        options: Options = Options(),  # noqa: B008  frozen
     ) -> Generator[tuple[int, int], None, pd.DataFrame]:
-        """Steps of measuring all nuclei; gives the table with the flags."""
+        """Steps of measuring all nuclei; gives the table with flags and classes."""
         channels = {name: pixels.read() for name, pixels in self.channels.items()}
         table = yield from measure_steps(
-            labels, channels, self.pixel_size, f"'{self.name}'"
+            labels, channels, self.pixel_size, f"'{self.name}'", options
         )
-        return with_flags(self.placed(table), self.flags)
+        table = with_flags(self.placed(table), self.flags)
+        return (
+            table if self.classes is None else self.classes.added_to(table, self.unit)
+        )
 
     def placed(self, table: pd.DataFrame) -> pd.DataFrame:
         """Measurements with the centroids where the viewer shows them."""
@@ -194,18 +194,18 @@ def measured_of(layer: Labels) -> tuple[pd.DataFrame, str] | None:
     Returns
     -------
     (DataFrame, str) or None
-        By label, with the columns of `measure` and `FLAGS`; without the nuclei that
-        were not measured. None if nothing was measured.
+        By label, with the columns of `measure`, classes and `FLAGS`; without the nuclei
+        that were not measured. None if nothing was measured.
     """
     known = _by_label(layer.features)
     found = {head: _HEAD.fullmatch(head) for head in map(str, known.columns)}
     plain = {head: match[1] for head, match in found.items() if match}
     if set(SHAPE[:2]) - set(plain.values()):
         return None
-    unit = next(match[2] for match in found.values() if match)
+    unit = next(match[2] for match in found.values() if match and match[1] == "area")
     table = known.drop(columns="area", errors="ignore").rename(columns=plain)
-    intensities = [name for name in table if str(name).startswith(INTENSITY)]
-    present = [name for name in (*SHAPE, *intensities) if name in table]
+    others = [name for name in table if Head.of(str(name)) or is_class_head(str(name))]
+    present = [name for name in (*SHAPE, *others) if name in table]
     return with_flags(table.loc[:, present], known).dropna(subset=["area"]), unit
 
 
@@ -221,8 +221,8 @@ def keep(
     ----------
     layer : napari.layers.Labels
         Its features get the columns ``index`` (the label, by which napari looks them
-        up), ``certainty``, ``area`` in pixels, ``reviewed``, ``edited``, and those of
-        `measure` under heads that say their unit.
+        up), ``certainty``, ``area`` in pixels, ``reviewed``, ``edited``, those of
+        `measure` under heads that say their unit, and its classes.
     table : DataFrame
         Of `Specimen.measuring`; nuclei that are not in it are dropped, but those that
         may be on other planes of a stack.
@@ -237,7 +237,9 @@ def keep(
     height, width = size
     area = (table["area"] / (height * width)).round().astype(int)
     base.insert(1, "area", area)
-    ours = table.drop(columns=list(FLAGS)).rename(columns=heads(unit))
+    plain, classes = without_classes(table.drop(columns=list(FLAGS))), classes_of(layer)
+    ours = plain if classes is None else classes.added_to(plain, unit)
+    ours = ours.rename(columns=heads(unit))
     others = before.drop(columns=["area", *FLAGS], errors="ignore")
     joined = base.join(ours).join(others)
     if layer.ndim > 2:
@@ -246,78 +248,29 @@ def keep(
     layer.features = joined.rename_axis("index").reset_index()
 
 
+def classify(layer: Labels) -> None:
+    """Tell the nuclei of a layer apart anew by its classes, if they were measured."""
+    measured = measured_of(layer)
+    if measured is None:
+        return
+    table, unit = measured
+    features, classes = without_classes(layer.features), classes_of(layer)
+    if classes is not None and classes.column in table:
+        of = classes.of(table).reindex(_by_label(features).index, fill_value="")
+        features = features.assign(**{classes.head(unit): of.to_numpy()})
+    layer.features = features
+
+
 def _is_ours(head: str) -> bool:
+    """Tell whether a column of features is one of measurements or classes."""
     return (
         _HEAD.fullmatch(head) is not None
-        or head in ("eccentricity", "solidity")
-        or head.startswith(INTENSITY)
+        or head in _WITHOUT_UNIT
+        or Head.of(head) is not None
+        or is_class_head(head)
     )
 
 
 def _by_label(features: pd.DataFrame) -> pd.DataFrame:
     """Features by label; without a column ``index`` napari counts them from 0."""
     return features.set_index("index") if "index" in features else features
-
-
-def _channels(
-    layer: Labels,
-    shape: tuple[int, ...],
-    result: Result | None,
-    layers: list[Any],
-    dims: Dims,
-) -> tuple[dict[str, Plane], str]:
-    """Channels of the image that labels are of, or why there are none."""
-    image = image_for(layer, layers, dims.axis_labels)
-    if image is None:
-        fault = _why_none(layer, shape, layers)
-    else:
-        try:
-            plane = _plane_of(image, result, dims)
-        except ImageError as error:
-            fault = str(error).removesuffix(".")
-        else:
-            if plane.shape == shape:
-                return _channels_of(image, plane, layers), ""
-            fault = f"'{image.name}' has another shape than '{layer.name}'"
-    return {}, f"{fault}, so no intensity is measured."
-
-
-def _why_none(layer: Labels, shape: tuple[int, ...], layers: list[Any]) -> str:
-    """Why labels have no image."""
-    if not any(map(is_source, layers)):
-        return "There is no image layer"
-    if any(could_be_of(layer, other) for other in layers):
-        return (
-            f"It is not certain which image '{layer.name}' is of (choose it in the "
-            "dock Measure nuclei)"
-        )
-    size = " x ".join(map(str, shape))
-    return f"No image layer has the shape of '{layer.name}' ({size})"
-
-
-def _plane_of(image: Image, result: Result | None, dims: Dims) -> Plane:
-    """The plane that a result is of, or else the one on show."""
-    plane = shown_plane(image, dims.point, dims.axis_labels)
-    if result is None or not result.plane:
-        return plane
-    return plane.at(place_of(result.plane))
-
-
-def _channels_of(image: Image, plane: Plane, layers: list[Any]) -> dict[str, Plane]:
-    """Every channel of a plane by name."""
-    if plane.rgb or plane.channel_axis is not None:
-        names = (
-            _COLOURS if plane.rgb else map("channel {}".format, range(plane.channels))
-        )
-        return {name: replace(plane, channel=i) for i, name in enumerate(names)}
-    others = [
-        other
-        for other in on_same_pixels(image, layers)
-        if isinstance(other, Image)
-        and not other.rgb
-        and first_level(other).shape == plane.levels[0].shape
-    ]
-    return {
-        other.name: replace(plane, levels=[first_level(other)], name=other.name)
-        for other in (image, *others)
-    }

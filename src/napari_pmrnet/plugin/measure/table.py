@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtWidgets import QAbstractItemView
 
 from napari_pmrnet.io.units import PIXEL
-from napari_pmrnet.plugin.measure.formatting import head_of
-from napari_pmrnet.plugin.qt import Signal
+from napari_pmrnet.plugin.measure.formatting import (
+    USUALLY_HIDDEN,
+    group_of,
+    head_of,
+)
+from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.widgets.table import (
     CENTRE,
     RIGHT,
@@ -19,8 +27,10 @@ from napari_pmrnet.plugin.widgets.table import (
     TableModel,
     TableView,
 )
+from napari_pmrnet.proofreading.measure import CENTROID, DIGITS
 
 _PADDING = 26
+COPY = QKeySequence.StandardKey.Copy
 
 
 class MeasurementsModel(TableModel):
@@ -42,6 +52,16 @@ class MeasurementsModel(TableModel):
         self.show(self._order(), columns)
         return before != [column.title for column in self.columns]
 
+    @property
+    def names(self) -> list[str]:
+        """Columns of the measurements, the label first."""
+        return list(self._cells)
+
+    def words(self, section: int) -> set[str]:
+        """The words in a column that has words."""
+        cells = list(self._cells.values())[section]
+        return set(map(str, cells)) if cells.dtype == object else set()
+
     def label(self, row: int) -> int:
         """Label of the nucleus in a row."""
         return int(self._cells["label"][self.rows[row]])
@@ -55,12 +75,15 @@ class MeasurementsModel(TableModel):
 
     def centre(self, label: int) -> tuple[float, float] | None:
         """Centroid (y, x) of a nucleus, in the unit of the table."""
+        y, x = (self.value(label, name) for name in CENTROID)
+        return None if y is None or x is None else (y, x)
+
+    def value(self, label: int, name: str) -> float | None:
+        """A measurement of a nucleus, in the unit of the table; None if not known."""
         row = self.row_of(label)
-        if row is None or not {"centroid_y", "centroid_x"} <= set(self._cells):
+        if row is None or name not in self._cells:
             return None
-        nucleus = self.rows[row]
-        y, x = (self._cells[name][nucleus] for name in ("centroid_y", "centroid_x"))
-        return float(y), float(x)
+        return float(self._cells[name][self.rows[row]])
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         """Qt's: sort by a column; missing values come last."""
@@ -75,8 +98,16 @@ class MeasurementsModel(TableModel):
         if not self._cells:
             return []
         cells = list(self._cells.values())
-        values = cells[min(section, len(cells) - 1)].astype(float)
+        values = _sortable(cells[min(section, len(cells) - 1)])
         return np.argsort(values if up else -values, kind="stable").tolist()
+
+
+def _sortable(cells: np.ndarray) -> np.ndarray:
+    """Numbers in the order of the cells; NaN where a cell is empty."""
+    if cells.dtype != object:
+        return cells.astype(float)
+    places, _ = pd.factorize(cells, sort=True)
+    return np.where((cells == "") | (places < 0), np.nan, places)
 
 
 def _column(name: str, unit: str, cells: np.ndarray) -> Column[int]:
@@ -86,44 +117,129 @@ def _column(name: str, unit: str, cells: np.ndarray) -> Column[int]:
 
 
 class MeasurementsView(TableView):
-    """Shows measurements; one nucleus is current."""
+    """Shows measurements; one nucleus is current.
+
+    ``chosen`` tells of a nucleus that the user makes current, ``copied`` how many rows
+    went to the clipboard.
+    """
 
     chosen = Signal(int)
+    copied = Signal(int)
 
     def __init__(self) -> None:
         self.measurements = MeasurementsModel()
         super().__init__(self.measurements)
         self._label: int | None = None
+        self._hidden: set[str] = set(USUALLY_HIDDEN)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.heads.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
-        self.heads.sortIndicatorChanged.connect(lambda *_: self.choose(self._label))
+        self.heads.sortIndicatorChanged.connect(self._on_sorted)
         self.row_chosen.connect(self._on_chosen)
+
+    @property
+    def current(self) -> int | None:
+        """Label of the current nucleus, if the table has it."""
+        known = self._label is not None
+        return self._label if known and self._row() is not None else None
+
+    @property
+    def groups(self) -> list[str]:
+        """What columns can be chosen by, in their order; the label always stays."""
+        return list(dict.fromkeys(map(group_of, self.measurements.names[1:])))
+
+    @property
+    def hidden(self) -> set[str]:
+        """Groups of columns that are not shown."""
+        return self._hidden
+
+    def hide_groups(self, groups: Iterable[str]) -> None:
+        """Show all columns but those of some groups."""
+        self._hidden = set(groups)
+        for section, name in enumerate(self.measurements.names):
+            self.setColumnHidden(section, group_of(name) in self._hidden)
 
     def show_table(self, table: pd.DataFrame | None, unit: str = PIXEL) -> None:
         """Show other measurements; the current nucleus stays if it is still there."""
         if self.measurements.show_table(table, unit):
             self._fit()
-        self.choose(self._label)
+        self.hide_groups(self._hidden)
+        self.choose_row(self._row())
 
     def choose(self, label: int | None) -> None:
-        """Make a nucleus current without telling."""
-        self._label = label
-        self.choose_row(None if label is None else self.measurements.row_of(label))
+        """Make a nucleus current without telling; other rows are no longer selected."""
+        if label != self._label or self.currentIndex().row() != self._row():
+            self._label = label
+            self.choose_row(self._row())
+
+    def copy(self) -> None:
+        """Put the selected rows, or all if there are none, on the clipboard."""
+        rows = sorted(index.row() for index in self.selection.selectedRows())
+        rows = rows or list(range(self.measurements.rowCount()))
+        if rows:
+            there(QGuiApplication.clipboard()).setText(self.text_of(rows))
+            self.copied.emit(len(rows))
+
+    def text_of(self, rows: Iterable[int]) -> str:
+        """Rows under the heads of the columns that are shown, separated by tabs."""
+        columns = [
+            column
+            for section, column in enumerate(self.measurements.columns)
+            if not self.isColumnHidden(section)
+        ]
+        text = io.StringIO(newline="")
+        table = csv.writer(text, delimiter="\t", lineterminator="\n")
+        table.writerow(column.title for column in columns)
+        for row in rows:
+            nucleus = self.measurements.rows[row]
+            table.writerow(plain_text(column.value(nucleus)) for column in columns)
+        return text.getvalue()
+
+    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
+        """Qt's: keep Ctrl+C from shortcuts of the window."""
+        is_ours = event.type() == QEvent.Type.ShortcutOverride
+        if is_ours and isinstance(event, QKeyEvent) and event.matches(COPY):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: e
+        """Qt's: copy on Ctrl+C."""
+        if event.matches(COPY):
+            self.copy()
+        else:
+            super().keyPressEvent(event)
+
+    def _row(self) -> int | None:
+        """Row of the current nucleus."""
+        return None if self._label is None else self.measurements.row_of(self._label)
+
+    def _on_sorted(self, *_: Any) -> None:
+        self.choose_row(self._row())
 
     def _fit(self) -> None:
-        """Make columns as wide as their heads."""
-        metrics = self.heads.fontMetrics()
+        """Make columns as wide as their heads, and as the words in them."""
+        width = self.heads.fontMetrics().horizontalAdvance
         for section, column in enumerate(self.measurements.columns):
-            width = metrics.horizontalAdvance(column.title)
-            self.setColumnWidth(section, width + _PADDING)
+            words = {column.title, *self.measurements.words(section)}
+            self.setColumnWidth(section, max(map(width, words)) + _PADDING)
 
     def _on_chosen(self, row: int) -> None:
         self._label = self.measurements.label(row)
         self.chosen.emit(self._label)
 
 
+def plain_text(value: Any) -> str:
+    """A measurement as text for other programs, a missing one as nothing."""
+    if isinstance(value, (float, np.floating)):
+        return "" if np.isnan(value) else f"{value:.{DIGITS}g}"
+    return str(value)
+
+
 def cell_text(value: Any) -> str:
     """A measurement as text, a missing one as a dash."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else ""
     if isinstance(value, (int, np.integer)):

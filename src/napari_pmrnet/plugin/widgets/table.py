@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from qtpy.QtCore import (
     QAbstractItemModel,
     QAbstractTableModel,
+    QItemSelectionModel,
     QModelIndex,
     QObject,
     Qt,
@@ -27,6 +28,10 @@ LEFT = Qt.AlignmentFlag.AlignLeft | _MIDDLE
 RIGHT = Qt.AlignmentFlag.AlignRight | _MIDDLE
 CENTRE = Qt.AlignmentFlag.AlignHCenter | _MIDDLE
 SORT_ROLE = Qt.ItemDataRole.UserRole
+_ALONE = (
+    QItemSelectionModel.SelectionFlag.ClearAndSelect
+    | QItemSelectionModel.SelectionFlag.Rows
+)
 
 
 @dataclass(frozen=True)
@@ -197,7 +202,8 @@ class TableView(QTableView):
             if row is None:
                 self.clearSelection()
                 return
-            self.selectRow(row)
+            # selectRow would add to the selection while Ctrl is held down.
+            self.selection.setCurrentIndex(there(self.model()).index(row, 0), _ALONE)
             if scroll:
                 self.scrollTo(self.currentIndex())
         finally:

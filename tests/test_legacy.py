@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +39,22 @@ HERE = Path(__file__).with_name("legacy")
 AREAS = {1: 606, 2: 372, 3: 569, 4: 382, 5: 5}
 STATUSES = {("nucleus", 2): "accepted", ("nucleus", 4): "accepted"}
 WEIGHTS = "8263a9430ecd5623f59a77ef7140230a4cab12994aabba34794a0a2ba1fc1f0e"
+BEFORE = Settings(model="dsb18", probability_threshold=0.65)
+"""Settings that users started with then."""
 MADE = {
     "image": "cells",
     "settings": {
         name: value
-        for name, value in Settings(device="cpu", seed_threshold=0.45).as_dict().items()
+        for name, value in replace(BEFORE, device="cpu", seed_threshold=0.45)
+        .as_dict()
+        .items()
         if name not in ("limits", "least_certainty")  # which came later
     },
     "weights_hash": WEIGHTS,
     "device": "cpu with PyTorch",
     "diameter": 21.967197988242077,
 }
-AS_BEFORE = Settings(device="cpu", least_certainty=0)
+AS_BEFORE = replace(BEFORE, device="cpu", least_certainty=0)
 """Labels were made when none was dropped for its certainty."""
 NUCLEI, SERIES = 6, 7
 DATE = 1_700_000_000
@@ -191,7 +196,7 @@ def test_a_model_of_the_library(library: Path) -> None:
     assert model.channels == ("probability", "flow_y", "flow_x")
     maps = model.predict_tiles(np.full((1, 3, 64, 64), 0.5, np.float32))
     assert maps.shape == (1, 5, 64, 64) and np.isfinite(maps).all()
-    assert Settings.for_card(model.card) == Settings()
+    assert Settings.for_card(model.card) == replace(BEFORE, model=Settings.model)
 
 
 def test_an_exported_model(library: Path) -> None:
@@ -208,15 +213,15 @@ def test_the_records_of_a_batch(old: Path, tmp_path: Path) -> None:
     permit = Permit(inputs=Inputs(source.path for source in sources))
     for source in sources:
         entry = log.claim(source, permit)
-        key = file_key(source.path, Settings(least_certainty=0), WEIGHTS, "t")
+        key = file_key(source.path, replace(BEFORE, least_certainty=0), WEIGHTS, "t")
         finished = source.path.name != "spoilt.png"
         assert log.is_finished(entry, key) == finished
         assert not log.is_kept(entry, permit)
-        other = file_key(source.path, Settings(seed_threshold=0.3), WEIGHTS, "t")
+        other = file_key(source.path, replace(BEFORE, seed_threshold=0.3), WEIGHTS, "t")
         assert not log.is_finished(entry, other)
-        dropping = file_key(source.path, Settings(), WEIGHTS, "t")
+        dropping = file_key(source.path, BEFORE, WEIGHTS, "t")
         assert not log.is_finished(entry, dropping)
-    made = made_from(Settings(least_certainty=0), WEIGHTS, "t")
+    made = made_from(replace(BEFORE, least_certainty=0), WEIGHTS, "t")
     rows = log.rows({log.name(source.path) for source in sources}, made)
     assert [row.nuclei for row in rows] == [NUCLEI, SERIES, None]
     assert [row.planes for row in rows] == [1, 2, None]

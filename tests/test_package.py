@@ -23,7 +23,7 @@ import napari_pmrnet
 
 PACKAGE = Path(napari_pmrnet.__file__).parent
 CHECKOUT = Path(__file__).parents[1]
-WEIGHTS = PACKAGE / "models" / "dsb18.safetensors"
+WEIGHTS = PACKAGE / "models" / "nuclei.safetensors"
 VIEWER = ("napari", "magicgui", "qtpy", "superqt", "vispy", "PyQt6", "PySide6")
 
 needs_weights = pytest.mark.skipif(
@@ -178,7 +178,7 @@ def test_wheel_carries_the_package_and_nothing_else(wheel):
 
 LOAD_WEIGHTS = """
 import sys, torch, napari_pmrnet
-model = napari_pmrnet.load_model("dsb18", device="cpu")
+model = napari_pmrnet.load_model("nuclei", device="cpu")
 out = model.predict_tiles(torch.zeros(1, 3, 64, 64))
 print(napari_pmrnet.__file__, model.card.sha256)
 """
@@ -187,8 +187,8 @@ print(napari_pmrnet.__file__, model.card.sha256)
 @needs_weights
 def test_weights_load_from_the_installed_wheel(wheel, tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
-    assert "napari_pmrnet/models/dsb18.safetensors" in names
-    assert "napari_pmrnet/models/dsb18.json" in names
+    assert "napari_pmrnet/models/nuclei.safetensors" in names
+    assert "napari_pmrnet/models/nuclei.json" in names
 
     options = ["--quiet", "--no-deps", "--target", str(tmp_path)]
     command = [sys.executable, "-m", "pip", "install", *options, str(wheel)]

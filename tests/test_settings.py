@@ -32,7 +32,7 @@ def test_thresholds_of_a_card_give_way_to_chosen_ones() -> None:
 
 
 def test_defaults_are_the_thresholds_of_the_shipped_model() -> None:
-    assert Settings.for_card(read_card(find_weights("dsb18"))) == Settings()
+    assert Settings.for_card(read_card(find_weights("nuclei"))) == Settings()
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ WRITERS: dict[str, Writer] = {
     "a.geojson": lambda path, yes: write_geojson(path, LABELS, overwrite=yes),
     "a.csv": lambda path, yes: write_table(path, measure(LABELS), overwrite=yes),
     "a.safetensors": save,
-    "model.zip": lambda path, yes: export_model("dsb18", path, overwrite=yes),
+    "model.zip": lambda path, yes: export_model("nuclei", path, overwrite=yes),
 }
 LATER = {
-    "a.onnx": lambda path: export_model("dsb18", path),
-    "a.bioimageio.zip": lambda path: export_model("dsb18", path),
+    "a.onnx": lambda path: export_model("nuclei", path),
+    "a.bioimageio.zip": lambda path: export_model("nuclei", path),
     "report": lambda path: check_report_place(path.parent, overwrite=False),
 }
 """Writers that take their time: they look before they begin."""
@@ -119,7 +119,7 @@ def test_what_takes_long_looks_first(tmp_path: Path, name: str) -> None:
     "arguments",
     [
         ["benchmark", "--output"],
-        ["models", "export", "dsb18"],
+        ["models", "export", "nuclei"],
         ["data", "check", "dsb18", ".", "--table"],
     ],
 )

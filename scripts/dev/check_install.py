@@ -152,7 +152,7 @@ class Check:
 
     def models(self) -> None:
         """The library of models takes one in, gives it out and lets it go."""
-        expect("dsb18" in self.command("models", "list"), "the shipped weights")
+        expect("nuclei" in self.command("models", "list"), "the shipped weights")
         self.command("models", "import", self.tuned, "--name", "check-install")
         self.command("models", "rename", "check-install", "check-installed")
         self.command("models", "show", "check-installed")

@@ -1,6 +1,6 @@
 """How well the diameter of nuclei is estimated, and how much is looked at for it.
 
-    python scripts/experiments/compare_looks.py dsb18 --data DIR
+    python scripts/experiments/compare_looks.py nuclei --data DIR
 
 Images of a subset as they are, with bright spots within nuclei (chromocentres) and with
 bright debris outside them, each enlarged and shrunk. The estimate is compared with the

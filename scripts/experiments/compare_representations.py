@@ -3,7 +3,7 @@
 One network carries the channels of every candidate. Its maps are predicted once an
 image; each candidate then separates nuclei in its own way.
 
-    python scripts/experiments/compare_representations.py dsb18.ckpt --data DIR
+    python scripts/experiments/compare_representations.py nuclei.ckpt --data DIR
 
 reads the checkpoint of a training run whose channels hold all candidates.
 """

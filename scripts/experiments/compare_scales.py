@@ -1,6 +1,6 @@
 """Worth of the choice of scale: AP as images are, by the estimate, and by truth.
 
-python scripts/experiments/compare_scales.py dsb18 --data DIR
+python scripts/experiments/compare_scales.py nuclei --data DIR
 
 Every image of a subset is also enlarged and shrunk with its truth. The estimated
 diameter is compared with the true median diameter.

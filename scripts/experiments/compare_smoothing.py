@@ -52,7 +52,7 @@ def main() -> None:
     """Print the scores of every number of photons and every sigma."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default="dsb18")
+    parser.add_argument("--model", default="nuclei")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--subset", default="val")
     parser.add_argument("--photons", type=int, nargs="+", default=[30, 100])

@@ -3,7 +3,7 @@
 The network holds global averages, so what it says depends on how much it sees at once.
 Tiles follow from the image; their longest side is two and a half times the card's tile.
 
-    python scripts/experiments/compare_tiles.py dsb18 --data DIR
+    python scripts/experiments/compare_tiles.py nuclei --data DIR
 """
 
 from __future__ import annotations

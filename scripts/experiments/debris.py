@@ -33,7 +33,7 @@ def main() -> None:
     """Print a row an image, and the scores of all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True)
-    parser.add_argument("--model", default="dsb18")
+    parser.add_argument("--model", default="nuclei")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--subset", default="val")
     parser.add_argument("--every", type=int, default=1, help="image, of each folder")

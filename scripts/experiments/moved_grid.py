@@ -1,6 +1,6 @@
 """How far labels depend on the place of the grid of tiles.
 
-    python scripts/experiments/moved_grid.py dsb18 --data DIR
+    python scripts/experiments/moved_grid.py nuclei --data DIR
 
 AP at IoU 0.9 between the labels of the usual grid and of one moved by half a tile.
 """

@@ -1,7 +1,7 @@
 r"""Reach and speed of the gestures of proofreading.
 
 python scripts/experiments/proofreading.py \
-    --data DIR [--model dsb18] [--output curve.csv]
+    --data DIR [--model nuclei] [--output curve.csv]
     [--plot effort.png]
 """
 
@@ -47,7 +47,7 @@ def main() -> None:
     """Print every figure; the curves go to a CSV."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default="dsb18")
+    parser.add_argument("--model", default="nuclei")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--tools-subset", default="val")
     parser.add_argument("--effort-subset", default="test")

@@ -1,7 +1,7 @@
 r"""Fit the certainties of a model again on validation images.
 
-    python scripts/experiments/refit.py --data DIR [--data DIR ...] --model dsb18 \
-        --output DIR/dsb18.safetensors
+    python scripts/experiments/refit.py --data DIR [--data DIR ...] --model nuclei \
+        --output DIR/nuclei.safetensors
 
 For weights that stay while what makes nuclei of their maps has changed, or that were
 trained elsewhere. Thresholds stay, unless with ``--tune``. The copy's card has the new
@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, action="append", required=True)
     parser.add_argument("--tune", action="store_true", help="also the thresholds")
-    parser.add_argument("--model", default="dsb18", help="name or .safetensors file")
+    parser.add_argument("--model", default="nuclei", help="name or .safetensors file")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     keep_freed_memory()

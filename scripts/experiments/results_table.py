@@ -1,7 +1,7 @@
 r"""The table at the head of docs/results.md: every set, of one model or of several.
 
     python scripts/experiments/results_table.py --data DIR \
-        --model before=DIR/before.safetensors --model now=dsb18 > table.md
+        --model before=DIR/before.safetensors --model now=nuclei > table.md
 
 DIR holds the packed data sets of `ROWS`; those that are not there are left out. Beside
 each figure stands its 95 % interval by bootstrap over images.

@@ -24,7 +24,7 @@ def main() -> None:
     """Print AP under every change and the points lost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default="dsb18")
+    parser.add_argument("--model", default="nuclei")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--subset", default="test")
     unchanged, *changes = CHANGES

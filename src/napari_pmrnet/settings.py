@@ -77,14 +77,14 @@ class Settings:
     --------
     >>> settings = Settings(diameter=25, exclude_border=True)
     >>> settings.diameter, settings.probability_threshold
-    (25, 0.65)
+    (25, 0.6)
     >>> Settings(diameter=0)
     Traceback (most recent call last):
     ValueError: Nucleus diameter is 0; it must lie between 2 and 1000.
     """
 
     model: str = _setting(
-        "dsb18", "Model", "Name of a model or path of a .safetensors file."
+        "nuclei", "Model", "Name of a model or path of a .safetensors file."
     )
     device: str = _setting(
         "auto",
@@ -110,7 +110,7 @@ class Settings:
         start=20,
     )
     probability_threshold: float = _setting(
-        0.65,
+        0.6,
         "Probability threshold",
         "A pixel belongs to a nucleus above this probability. Lower it for larger "
         "or fainter nuclei.",

@@ -23,7 +23,7 @@ from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress
 
 WINDOWS = 3
-CARD = read_card(find_weights("dsb18"))
+CARD = read_card(find_weights("nuclei"))
 HASH = CARD.sha256
 
 

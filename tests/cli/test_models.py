@@ -32,28 +32,28 @@ def test_a_model_s_life(weights: Path, library: Path, tmp_path: Path) -> None:
     assert "'untrained' was verified and imported" in run("import", weights)
     run("import", weights, "--name", "second [red]")
     listed = run("list")
-    assert "dsb18" in listed and "shipped" in listed and "second [red]" in listed
+    assert "nuclei" in listed and "shipped" in listed and "second [red]" in listed
     assert f"File: {find_weights('untrained')}" in run("show", "untrained")
     run("rename", "second [red]", "third")
     said = run("export", "third", tmp_path / "third.zip")
     assert str(tmp_path / "third.zip") in said and "belong together" in said
     run("delete", "third", "--yes")
     run("import", tmp_path / "third.zip")
-    assert available_models() == ["dsb18", "third", "untrained"]
+    assert available_models() == ["dsb18", "nuclei", "third", "untrained"]
 
 
 def test_deleting_asks_first(weights: Path, library: Path) -> None:
     import_model(weights, "mine")
     assert "cannot be undone" in run("delete", "mine", typed="n\n", code=1)
-    assert available_models() == ["dsb18", "mine"]
+    assert available_models() == ["dsb18", "nuclei", "mine"]
     run("delete", "mine", typed="y\n")
-    assert available_models() == ["dsb18"]
+    assert available_models() == ["dsb18", "nuclei"]
 
 
 def test_refusals_are_words(weights: Path, library: Path, tmp_path: Path) -> None:
-    assert "comes with the package" in refusal("delete", "dsb18", "--yes")
+    assert "comes with the package" in refusal("delete", "nuclei", "--yes")
     assert "There is no model 'x'" in refusal("rename", "x", "y")
-    assert "choose a name that ends in" in refusal("export", "dsb18", "model.pt")
+    assert "choose a name that ends in" in refusal("export", "nuclei", "model.pt")
     assert "no such file" in refusal("import", tmp_path / "none.zip")
     import_model(weights, "mine")
     card_path(find_weights("mine")).unlink()

@@ -91,8 +91,8 @@ def test_thresholds_of_the_card_give_way_to_those_that_are_given(
 
 
 def test_a_former_name_of_a_model_is_followed(command, monkeypatch):
-    monkeypatch.setitem(RENAMED, "cells 1.0", "dsb18")
-    assert command("--model", "cells 1.0")[1] == Settings(model="dsb18")
+    monkeypatch.setitem(RENAMED, "cells 1.0", "nuclei")
+    assert command("--model", "cells 1.0")[1] == Settings(model="nuclei")
 
 
 @pytest.mark.parametrize("spec", fields(Settings), ids=lambda spec: spec.name)

@@ -56,7 +56,7 @@ def test_a_network_for_comparison_leaves_a_checkpoint(
     config.write_text(json.dumps({**values, "without": ["pgrf"]}))
     command = ("train", "--data", data, "--config", config, "--device", "cpu")
     other = data / "w.safetensors"
-    for more in (("--output", other), ("--output", other, "--start-from", "dsb18")):
+    for more in (("--output", other), ("--output", other, "--start-from", "nuclei")):
         assert run_main(*command, *more, monkeypatch=monkeypatch) == 1
     said = capsys.readouterr().err
     assert "ends in .ckpt" in said and "only the whole PMRNet begins" in said

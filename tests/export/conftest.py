@@ -11,7 +11,7 @@ from napari_pmrnet.models import Model, load_model
 
 @pytest.fixture(scope="session")
 def shipped() -> Model:
-    return load_model("dsb18", "cpu", "pytorch")
+    return load_model("nuclei", "cpu", "pytorch")
 
 
 @pytest.fixture(scope="session")

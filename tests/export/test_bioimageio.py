@@ -24,7 +24,7 @@ def package(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Path:
     path = tmp_path_factory.mktemp("package") / "nuclei.bioimageio.zip"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bioimageio_module, "onnx_bytes", lambda _: content)
-        done = export_model("dsb18", path)
+        done = export_model("nuclei", path)
     assert done.path == path and "its maps are ours" in done.checked
     return path
 

@@ -85,7 +85,7 @@ def test_two_hundred_killed_exports(
 def test_two_exports_to_one_path(
     quick: None, weights: Path, tmp_path: Path, ending: str, rounds: int
 ) -> None:
-    path, names = tmp_path / f"a{ending}", ("dsb18", str(weights))
+    path, names = tmp_path / f"a{ending}", ("nuclei", str(weights))
     wholes = []
     for name in names:
         export_model(name, path, overwrite=True)

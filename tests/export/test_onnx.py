@@ -29,7 +29,7 @@ from napari_pmrnet.segmentation.plane import prepare
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-SHIPPED = "dsb18"
+SHIPPED = "nuclei"
 
 
 @pytest.fixture

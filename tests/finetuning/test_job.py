@@ -170,14 +170,14 @@ def test_running_out_of_memory_is_said() -> None:
 def test_a_job_goes_on_under_the_new_name_of_its_model(
     tmp_path: Path, corrected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(RENAMED, "cells 1.0", "dsb18")
+    monkeypatch.setitem(RENAMED, "cells 1.0", "nuclei")
     job = Job.create(tmp_path / "job", corrected, "cells 1.0", QUICK)
-    assert not job.difference(job.corrections(), "dsb18", QUICK)
+    assert not job.difference(job.corrections(), "nuclei", QUICK)
     assert "model to begin with" in job.difference(job.corrections(), "mine", QUICK)
 
 
 def test_a_line_that_is_not_whole_is_not_read(tmp_path: Path, corrected) -> None:
-    job = Job.create(tmp_path / "job", corrected, "dsb18", QUICK)
+    job = Job.create(tmp_path / "job", corrected, "nuclei", QUICK)
     job.say(EPOCH, epoch=1)
     with (job.folder / "log.jsonl").open("a") as stream:
         stream.write('{"kind": "epo')
@@ -189,9 +189,9 @@ def test_a_folder_in_use_and_nothing_to_learn_are_refused(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="is not empty"):
-        Job.create(tmp_path, corrected, "dsb18")
+        Job.create(tmp_path, corrected, "nuclei")
     with pytest.raises(DataError, match="no corrections"):
-        Job.create(tmp_path / "new", [], "dsb18")
+        Job.create(tmp_path / "new", [], "nuclei")
     with pytest.raises(DataError, match="holds no training"):
         _ = Job(tmp_path).about
     with pytest.raises(DataError, match="Review more"):
@@ -341,7 +341,7 @@ def test_a_job_that_could_not_be_written_leaves_nothing(
 
     monkeypatch.setattr(Job, "write", full)
     with pytest.raises(DataError, match="no room"):
-        Job.create(tmp_path / "job", corrected, "dsb18", QUICK)
+        Job.create(tmp_path / "job", corrected, "nuclei", QUICK)
     assert not (tmp_path / "job").exists()
 
 

@@ -280,7 +280,7 @@ def test_labels_are_written_whole_or_not_at_all(disk: Path) -> None:
 def test_labels_that_fiji_saved_anew_are_labels_still(tmp_path, kind) -> None:
     labels = np.zeros((40, 50), np.int32)
     labels[4:9, 5:13] = 7
-    made = Provenance({"model": "dsb18"}, "f00d", "a.tif", "beef")
+    made = Provenance({"model": "nuclei"}, "f00d", "a.tif", "beef")
     path = write_labels(tmp_path / "a", labels, Space.of_plane((0.5, 0.5), "um"), made)
     with tifffile.TiffFile(path) as tiff:
         kept = {key: tiff.imagej_metadata[key] for key in ("Info", "unit")}

@@ -69,7 +69,7 @@ def test_provenance_is_picked_out_of_what_else_is_said() -> None:
 
 
 def test_what_imagej_keeps_comes_back() -> None:
-    made = Provenance({"model": "dsb18"}, "f00d", "a.tif", "beef")
+    made = Provenance({"model": "nuclei"}, "f00d", "a.tif", "beef")
     assert read_info(info_text(made)) == made
     assert read_info(info_text(made) + "Saved by someone: twice\n") == made
     for other in (None, "", "Labels of nuclei by", info_text(made)[:40], 7, "a\nb"):

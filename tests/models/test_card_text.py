@@ -18,7 +18,7 @@ from napari_pmrnet.models.user_models import import_model
 
 
 def test_the_parent_is_named_where_it_is_here(source: Path, library: Path) -> None:
-    shipped = read_card(find_weights("dsb18")).sha256
+    shipped = read_card(find_weights("nuclei")).sha256
     scores = {"before": {"AP": 0.5, "Dice": 0.8}, "after": {"AP": 0.75, "Dice": 0.9}}
     card = read_card(source).updated(
         parent=shipped,
@@ -30,19 +30,19 @@ def test_the_parent_is_named_where_it_is_here(source: Path, library: Path) -> No
     write_card(source, card, overwrite=True)
     import_model(source, "mine")
     found = entries()
-    assert summary(found[1], found) == {
+    assert summary(found[-1], found) == {
         "name": "mine",
-        "parent": "dsb18",
+        "parent": "nuclei",
         "date": "2026-11-25",
         "images": "5",
         "score": "AP 0.75",
     }
-    rows = dict(describe(found[1].card, found))
+    rows = dict(describe(found[-1].card, found))
     assert rows["Scores before"] == "AP 0.5, Dice 0.8"
     assert rows["Data"] == f"mine, SHA-256 {'ab' * 6}"
     assert rows["Settings"] == "epochs 12"
     assert rows["Licences"] == "code BSD-3-Clause, weights CC0-1.0"
-    assert dict(describe(found[1].card))["Parent"] == f"{shipped[:12]} (not here)"
+    assert dict(describe(found[-1].card))["Parent"] == f"{shipped[:12]} (not here)"
 
 
 CARD = new_card(("probability",), window=64, sha256="12" * 32)

@@ -34,7 +34,7 @@ def put(weights: Path, folder: Path, name: str) -> Path:
 
 def test_looking_makes_no_folder(library: Path) -> None:
     assert user_folder() == library
-    assert available_models() == ["dsb18"]
+    assert available_models() == ["dsb18", "nuclei"]
     with pytest.raises(WeightsError, match="no model 'mine'"):
         find_weights("mine")
     check_name("mine")
@@ -45,11 +45,11 @@ def test_own_models_come_after_the_shipped_one(weights: Path, library: Path) -> 
     paths = {name: put(weights, library, name) for name in ("v1.2", "Alpha", "beta")}
     put(weights, library, "DSB18")
     (library / "notes.txt").write_text("no model")
-    assert available_models() == ["dsb18", "Alpha", "beta", "v1.2"]
+    assert available_models() == ["dsb18", "nuclei", "Alpha", "beta", "v1.2"]
     for name, path in paths.items():
         assert find_weights(name) == path
         assert load_model(name, "cpu").name == name
-    assert find_weights("dsb18").parent != library
+    assert find_weights("nuclei").parent != library
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_own_models_come_after_the_shipped_one(weights: Path, library: Path) -> 
         ("mine.safetensors", "ending"),
         ("mine.JSON", "ending"),
         ("\U0001d15e" * 64, "too long"),
-        ("dsb18", "comes with the package"),
+        ("nuclei", "comes with the package"),
         ("DSB18", "comes with the package"),
         ("mine", "is in the library"),
         ("Mine", "is in the library"),
@@ -102,7 +102,7 @@ def test_whatever_is_allowed_makes_files_that_are_found(
         (folder / "models").mkdir()
         path = folder / "models" / f"{name}{SUFFIX}"
         path.touch()
-        assert available_models() == ["dsb18", name]
+        assert available_models() == ["dsb18", "nuclei", name]
         assert find_weights(name) == path
         with pytest.raises(WeightsError, match="already"):
             check_name(name)
@@ -111,7 +111,7 @@ def test_whatever_is_allowed_makes_files_that_are_found(
 @pytest.fixture
 def renamed(monkeypatch: pytest.MonkeyPatch) -> str:
     """A former name of the shipped model."""
-    monkeypatch.setitem(RENAMED, "cells 1.0", "dsb18")
+    monkeypatch.setitem(RENAMED, "cells 1.0", "nuclei")
     library_module._tell.cache_clear()
     return "cells 1.0"
 
@@ -119,16 +119,16 @@ def renamed(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_former_name_leads_to_the_model_and_says_so_once(
     renamed: str, library: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert find_weights(renamed) == find_weights("dsb18")
-    assert load_model(renamed, "cpu").name == "dsb18"
-    assert shared_model(renamed, "cpu") is shared_model("dsb18", "cpu")
+    assert find_weights(renamed) == find_weights("nuclei")
+    assert load_model(renamed, "cpu").name == "nuclei"
+    assert shared_model(renamed, "cpu") is shared_model("nuclei", "cpu")
     said = [r.getMessage() for r in caplog.records if "called" in r.getMessage()]
     assert said == [
-        "The model 'cells 1.0' is called 'dsb18' now; the old name leads to it."
+        "The model 'cells 1.0' is called 'nuclei' now; the old name leads to it."
     ]
-    assert available_models() == ["dsb18"]
+    assert available_models() == ["dsb18", "nuclei"]
     for change in (lambda: rename_model(renamed, "new"), lambda: delete_model(renamed)):
-        with pytest.raises(WeightsError, match="'dsb18' comes with the package"):
+        with pytest.raises(WeightsError, match="'nuclei' comes with the package"):
             change()
 
 

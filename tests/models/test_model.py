@@ -133,9 +133,9 @@ def test_listing_models_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.skipif("dsb18" not in available_models(), reason="no shipped weights yet")
+@pytest.mark.skipif("nuclei" not in available_models(), reason="no shipped weights yet")
 def test_shipped_weights_load_and_their_card_is_complete() -> None:
-    model = load_model("dsb18", "cpu")
+    model = load_model("nuclei", "cpu")
     assert model.channels[0] == "probability" and "flow_y" in model.channels
     assert {"architecture", "window", "data", "training", "val", "licences"} <= set(
         model.card.document

@@ -78,12 +78,12 @@ def test_logits_alone_carry_no_maps() -> None:
 @pytest.mark.parametrize("make", [make_fluorescence, make_stained])
 def test_shipped_weights_agree_on_pictures(make) -> None:
     tile = torch.from_numpy(prepare(make((256, 256), seed=3)[0]))[None]
-    assert_same(load_model("dsb18", "cpu").network, tile, 1e-4)
+    assert_same(load_model("nuclei", "cpu").network, tile, 1e-4)
 
 
 @pytest.mark.skipif(not DSB18, reason="PMRNET_DSB18 does not name the data")
 def test_shipped_weights_agree_on_real_images() -> None:
-    network, dataset = load_model("dsb18", "cpu").network, PackedDataset(Path(DSB18))
+    network, dataset = load_model("nuclei", "cpu").network, PackedDataset(Path(DSB18))
     for image_id in dataset.ids[::70]:
         image = prepare(dataset.load(image_id)[0])[:, :256, :256]
         missing = [(0, 0), *((0, 256 - n) for n in image.shape[1:])]

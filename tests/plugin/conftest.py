@@ -29,7 +29,7 @@ from napari_pmrnet.settings import Settings
 
 @dataclass(frozen=True)
 class FakeModel:
-    name: str = "dsb18"
+    name: str = "nuclei"
     card: ModelCard = field(
         default_factory=lambda: new_card(("probability",), sha256="0" * 64)
     )

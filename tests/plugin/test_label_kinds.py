@@ -68,7 +68,7 @@ def test_layers_fields_and_words_follow_the_model(dock_with, kind) -> None:
     assert dock.run_panel.run_button.text() == f"Segment {kind}"
     assert dock._box.title() == kind.capitalize()
     assert not words.isHidden() and words.text().startswith(f"Labels {kind}")
-    fields["model"].set_value("dsb18")
+    fields["model"].set_value("nuclei")
     for name in ("diameter", "seed_threshold"):
         assert fields[name].isEnabled() and not fields[name].isHidden()
         assert not dock.form.title(name).isHidden()

@@ -59,7 +59,7 @@ def test_other_shapes_are_refused(labels, maps, shape) -> None:
 
 def test_suggestions_need_flows_and_a_model_that_knows_them(labels, maps) -> None:
     flows = np.ones((2, *labels.shape), np.float32)
-    shipped = read_card(find_weights("dsb18"))
+    shipped = read_card(find_weights("nuclei"))
     bare = new_card(("probability",))
     assert Origin(labels, maps, None, shipped).suggestions() is None
     assert Origin(labels, maps, flows, None).suggestions() is None

@@ -17,7 +17,7 @@ from PIL import Image
 
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.models.model import Model
+from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.training.trainer import Trainer
 
@@ -338,3 +338,22 @@ def test_the_table_of_results_has_a_row_a_set_and_model(
     dice = lines[0][head.index("Dice")]
     assert re.fullmatch(r"0\.\d{3} \(0\.\d{3}-0\.\d{3}\)", dice)
     assert lines[10][head.index("Dice")] == "-"
+
+
+def test_weights_are_averaged_by_their_shares(tmp_path) -> None:
+    name = "average_weights"
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    output = tmp_path / "mean.safetensors"
+    script.average({"dsb18": 0.25, "nuclei": 0.75}, output)
+    first, last, mean = (
+        load_model(which, "cpu", "pytorch") for which in ("dsb18", "nuclei", output)
+    )
+    one, other = (model.network.state_dict() for model in (first, last))
+    for key, value in mean.network.state_dict().items():
+        expected = 0.25 * one[key].float() + 0.75 * other[key].float()
+        torch.testing.assert_close(value, expected.to(value.dtype))
+    assert not mean.card.val and mean.card.thresholds == last.card.thresholds
+    with pytest.raises(SystemExit, match="add up to"):
+        script.average({"dsb18": 0.5, "nuclei": 0.6}, output)

@@ -16,7 +16,7 @@ FOLDER = os.environ.get("PMRNET_DSB18")
 
 pytestmark = [
     pytest.mark.skipif(not FOLDER, reason="PMRNET_DSB18 names no folder"),
-    pytest.mark.skipif("dsb18" not in available_models(), reason="no shipped weights"),
+    pytest.mark.skipif("nuclei" not in available_models(), reason="no shipped weights"),
 ]
 
 

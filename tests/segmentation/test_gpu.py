@@ -30,7 +30,7 @@ def expected() -> list[tuple[np.ndarray, np.ndarray]]:
     if FOLDER:
         dataset = PackedDataset(Path(FOLDER), subset="val")
         images += [dataset.load(image_id)[0] for image_id in dataset.ids[::4]]
-    cpu = load_model("dsb18", "cpu", "pytorch")
+    cpu = load_model("nuclei", "cpu", "pytorch")
     return [(image, segment(image, model=cpu).labels) for image in images]
 
 
@@ -44,7 +44,7 @@ def test_cpu_and_gpu_give_the_same_labels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(HALF_PRECISION, half)
-    gpu = load_model("dsb18", "cuda", backend)
+    gpu = load_model("nuclei", "cuda", backend)
     matches = []
     for image, labels in expected:
         matches += match(labels, segment(image, model=gpu).labels, [0.9])
@@ -55,11 +55,11 @@ def test_cpu_and_gpu_give_the_same_labels(
 
 def test_the_same_maps_give_the_same_labels_in_every_run() -> None:
     image = make_fluorescence((1024, 1024))[0]
-    found = segment(image, model=load_model("dsb18", "cuda"))
+    found = segment(image, model=load_model("nuclei", "cuda"))
     again = found.relabel(found.settings)
     np.testing.assert_array_equal(again.labels, found.labels)
     assert again.objects.equals(found.objects)
-    cpu = load_model("dsb18", "cpu", "pytorch")
+    cpu = load_model("nuclei", "cpu", "pytorch")
     here = replace(found, model=cpu).relabel(found.settings)
     np.testing.assert_array_equal(here.labels, found.labels)
     np.testing.assert_allclose(here.objects, found.objects, atol=SAME_MAPS)

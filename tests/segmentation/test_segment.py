@@ -182,7 +182,7 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
 def test_the_shipped_weights_find_nuclei_of_eight_pixels() -> None:
     image, truth = rescaled(1 / 3)(*make_fluorescence((384, 384), seed=1), None)
     (found,) = match(
-        truth, segment(image, None, load_model("dsb18", "cpu")).labels, [0.5]
+        truth, segment(image, None, load_model("nuclei", "cpu")).labels, [0.5]
     )
     assert found.true_positive >= 0.85 * (found.true_positive + found.false_negative)
     assert found.false_positive <= 2

@@ -29,7 +29,7 @@ def test_the_plugin_is_trained_no_other_network() -> None:
 
 
 def test_a_network_begins_with_the_weights_of_a_trained_one(tmp_path: Path) -> None:
-    parent = load_model("dsb18", "cpu")
+    parent = load_model("nuclei", "cpu")
     network = build_network(TrainConfig()).eval()
     kept = [name for name in CHANNELS if name not in parent.channels]
     at = [CHANNELS.index(name) for name in kept]

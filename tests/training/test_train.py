@@ -68,8 +68,8 @@ def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> Non
 def test_a_run_that_starts_from_a_model_names_it(data: Path, tmp_path: Path) -> None:
     slow = replace(SMALL, epochs=1, finish_epochs=0, learning_rate=1e-9)
     output = tmp_path / "w.safetensors"
-    card = train(*sets(data), output, slow, start_from="dsb18")
-    parent = load_model("dsb18", "cpu")
+    card = train(*sets(data), output, slow, start_from="nuclei")
+    parent = load_model("nuclei", "cpu")
     assert card.parent == parent.card.sha256
     kernels = load_model(output, "cpu").network.state_dict()
     name = "head.2.weight"
@@ -92,7 +92,7 @@ def test_a_training_on_other_images_does_not_resume(data: Path, tmp_path: Path) 
     with pytest.raises(DataError, match="with other training images"):
         train(*sets(data), output, config)
     with pytest.raises(DataError, match="with other .* weights to begin with"):
-        train(*sets(data), output, config, start_from="dsb18")
+        train(*sets(data), output, config, start_from="nuclei")
     assert output.read_bytes() == before
 
 

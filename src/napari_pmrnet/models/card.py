@@ -78,6 +78,8 @@ class ModelCard:
         Hash of the weights that training began with, or empty.
     date : str
         Of the training, or empty.
+    about : str
+        A sentence or two on what the model is for, or empty.
     licences, data, training, val, scores : mapping
         Licences of code and weights; what was trained on, and how; scores on
         validation images, and before and after fine-tuning. Empty if not stated.
@@ -104,6 +106,7 @@ class ModelCard:
     suggestions: Mapping[str, Calibration | None] | None = field(init=False)
     parent: str = field(init=False)
     date: str = field(init=False)
+    about: str = field(init=False)
     licences: Mapping[str, Any] = field(init=False)
     data: Mapping[str, Any] = field(init=False)
     training: Mapping[str, Any] = field(init=False)
@@ -145,6 +148,7 @@ def _read(document: Any) -> dict[str, Any]:
     tile, overlap = read_tile(document, OVERLAP)
     calibrations = ("certainty", "object_certainty", "missed_certainty")
     tables = ("licences", "data", "val", "scores")
+    texts = ("name", "parent", "date", "about")
     return {
         "sha256": read_hash(document.get("sha256")),
         "channels": channels,
@@ -156,7 +160,7 @@ def _read(document: Any) -> dict[str, Any]:
         "working_diameters": read_diameters(document.get("working_diameters")),
         **{name: read_calibration(document, name) for name in calibrations},
         "suggestions": read_suggestions(document.get("suggestions")),
-        **{name: read_text(document, name) for name in ("name", "parent", "date")},
+        **{name: read_text(document, name) for name in texts},
         **{name: read_table(document, name) for name in tables},
         "training": read_table(document, "training")
         or read_table(document, "settings"),

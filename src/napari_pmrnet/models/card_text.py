@@ -88,6 +88,7 @@ def describe(card: ModelCard, others: Iterable[Entry] = ()) -> list[tuple[str, s
     rows = [
         ("Parent", parent_of(card, others)),
         ("Date", _text(card.date)),
+        ("About", card.about),
         ("Data", _data(card.data)),
         ("Images", _images(card.data.get("images"))),
         ("Scores", "" if after else _scores(card.val)),

@@ -344,7 +344,7 @@ def load_model(
     Examples
     --------
     >>> from napari_pmrnet import load_model
-    >>> model = load_model("dsb18", device="cpu")
+    >>> model = load_model("nuclei", device="cpu")
     >>> model.channels
     ('probability', 'flow_y', 'flow_x')
     """

@@ -235,7 +235,7 @@ def segment(
     --------
     >>> from napari_pmrnet import segment
     >>> from napari_pmrnet.datasets.synthetic import make_fluorescence
-    >>> image, _ = make_fluorescence((128, 128), n=4)
+    >>> image, _ = make_fluorescence((128, 128), n=4, seed=1)
     >>> result = segment(image)
     >>> result.labels.shape, len(result.objects)
     ((128, 128), 4)

@@ -171,7 +171,7 @@ def demands_of(folder, **changes):
     (folder / "token").write_text("this run")
     values = {
         "version": __version__,
-        "model": "dsb18",
+        "model": "nuclei",
         "weights_hash": HASH,
         "token": folder / "token",
         "text": "this run",
@@ -299,14 +299,14 @@ def test_a_file_that_a_worker_gave_up_is_given_out_again(cluster, tmp_path):
 def test_a_model_of_ones_own_is_named_by_its_whole_path(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert _seen_by_all("own.safetensors") == str(tmp_path / "own.safetensors")
-    assert _seen_by_all("dsb18") == "dsb18"
+    assert _seen_by_all("nuclei") == "nuclei"
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"version": "9.9"}, "has napari-pmrnet .* pip install"),
-        ({"weights_hash": "0" * 64}, "other weights of the model dsb18"),
+        ({"weights_hash": "0" * 64}, "other weights of the model nuclei"),
         ({"model": "gone.safetensors"}, "gone.safetensors does not exist"),
         ({"text": "another run"}, "does not see the output folder"),
     ],

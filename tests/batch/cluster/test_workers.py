@@ -18,14 +18,14 @@ from napari_pmrnet.errors import ClusterError
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
 
-HASH = read_card(find_weights("dsb18")).sha256
+HASH = read_card(find_weights("nuclei")).sha256
 
 
 @pytest.fixture
 def demands(tmp_path: Path) -> Demands:
     token = tmp_path / "token"
     token.write_text("run 1")
-    return Demands(__version__, "dsb18", HASH, token, "run 1", tmp_path)
+    return Demands(__version__, "nuclei", HASH, token, "run 1", tmp_path)
 
 
 def test_a_worker_like_this_one_has_no_complaint(demands: Demands) -> None:
@@ -38,7 +38,7 @@ def test_a_worker_like_this_one_has_no_complaint(demands: Demands) -> None:
     [
         ({"version": "9.9"}, 'pip install "napari-pmrnet==9.9"'),
         ({"model": "nonesuch"}, "does not have the model"),
-        ({"weights_hash": "0" * 64}, "has other weights of the model dsb18"),
+        ({"weights_hash": "0" * 64}, "has other weights of the model nuclei"),
         ({"text": "run 2"}, "does not see the output folder"),
         ({"image": Path("/nowhere/a.tif")}, "does not see the image"),
     ],

@@ -41,10 +41,10 @@ def test_labels_are_those_of_float32(
 ) -> None:
     dataset = PackedDataset(Path(FOLDER), subset="val")
     monkeypatch.setattr(choose, "fast_dtype", lambda *_: "float32")
-    exact = load_model("dsb18", "cpu", backend)
+    exact = load_model("nuclei", "cpu", backend)
     assert exact.backend.dtype == "float32"
     monkeypatch.setattr(choose, "fast_dtype", lambda *_: dtype)
-    half = load_model("dsb18", "cpu", backend)
+    half = load_model("nuclei", "cpu", backend)
     assert half.backend.dtype == dtype
     matches = []
     for image_id in dataset.ids[::every]:

@@ -73,9 +73,9 @@ def choose(dock: Any, name: str) -> None:
 
 
 def test_models_are_listed_and_the_chosen_one_described(mine, dock) -> None:
-    assert names(dock) == ["dsb18", "mine"]
-    assert dock.table.entry.name == "dsb18"
-    assert "456 train, 70 val" in dock.details.toPlainText()
+    assert names(dock) == ["dsb18", "nuclei", "mine"]
+    assert dock.table.entry.name == "nuclei"
+    assert "594 train, 103 val" in dock.details.toPlainText()
     choose(dock, "mine")
     assert "mine (yours)" in dock.details.toPlainText()
 
@@ -108,14 +108,14 @@ def test_an_import_whose_name_is_taken_asks_for_another(
     finish()
     assert dock.status.text.text() == "Nothing was imported."
     assert [proposed for _, proposed in answers["asked"]] == ["untrained 2"]
-    answers["name"] = "dsb18"
+    answers["name"] = "nuclei"
     dock.import_button.click()
     finish()
     assert "comes with the package" in dock.status.text.text()
     answers["name"] = "second"
     dock.import_button.click()
     finish()
-    assert names(dock) == ["dsb18", "second", "untrained"]
+    assert names(dock) == ["dsb18", "nuclei", "second", "untrained"]
 
 
 def test_a_spoilt_file_is_refused_in_words(dock, answers, finish, tmp_path) -> None:
@@ -126,19 +126,19 @@ def test_a_spoilt_file_is_refused_in_words(dock, answers, finish, tmp_path) -> N
     finish()
     assert f"{path} cannot be imported" in dock.status.text.text()
     assert dock.status.text.property("tone") == "error"
-    assert available_models() == ["dsb18"]
+    assert available_models() == ["dsb18", "nuclei"]
 
 
 def test_a_model_is_renamed_or_the_reason_told(mine, dock, answers) -> None:
     choose(dock, "mine")
     dock.rename_button.click()
-    assert names(dock) == ["dsb18", "mine"]
+    assert names(dock) == ["dsb18", "nuclei", "mine"]
     answers["name"] = "a/b"
     dock.rename_button.click()
     assert "it holds /" in dock.status.text.text()
     answers["name"] = " liver "
     dock.rename_button.click()
-    assert names(dock) == available_models() == ["dsb18", "liver"]
+    assert names(dock) == available_models() == ["dsb18", "nuclei", "liver"]
     assert dock.table.entry.name == "liver"
 
 
@@ -146,10 +146,10 @@ def test_a_model_is_deleted_only_when_that_is_sure(mine, dock, answers) -> None:
     choose(dock, "mine")
     answers["sure"] = NO
     dock.delete_button.click()
-    assert available_models() == ["dsb18", "mine"]
+    assert available_models() == ["dsb18", "nuclei", "mine"]
     answers["sure"] = YES
     dock.delete_button.click()
-    assert names(dock) == available_models() == ["dsb18"]
+    assert names(dock) == available_models() == ["dsb18", "nuclei"]
     assert all("mine" in text for _, text in answers["asked"])
 
 
@@ -196,7 +196,7 @@ def test_a_model_without_card_says_so_and_can_go(mine, dock, answers) -> None:
     choose(dock, "mine")
     assert "has no model card" in dock.details.toPlainText()
     dock.delete_button.click()
-    assert names(dock) == ["dsb18"]
+    assert names(dock) == ["dsb18", "nuclei"]
 
 
 def test_the_segment_dock_offers_what_the_library_holds(
@@ -208,20 +208,20 @@ def test_the_segment_dock_offers_what_the_library_holds(
     def offered() -> list[str]:
         return [field.combo.itemText(i) for i in range(field.combo.count())]
 
-    assert offered() == ["dsb18"]
+    assert offered() == ["dsb18", "nuclei"]
     dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Models")[1]
     for name in ("a", "b"):
         import_model(weights, name)
         model_events.changed.emit("", name)
-    assert offered() == ["dsb18", "a", "b"] and field.value() == "dsb18"
+    assert offered() == ["dsb18", "nuclei", "a", "b"] and field.value() == "nuclei"
     field.set_value("a")
     choose(dock, "a")
     answers["name"] = "c"
     dock.rename_button.click()
-    assert offered() == ["dsb18", "b", "c"] and field.value() == "c"
+    assert offered() == ["dsb18", "nuclei", "b", "c"] and field.value() == "c"
     choose(dock, "c")
     dock.delete_button.click()
-    assert offered() == ["dsb18", "b"] and field.value() == "dsb18"
+    assert offered() == ["dsb18", "nuclei", "b"] and field.value() == "nuclei"
     field.set_value(str(weights))
     model_events.changed.emit("", "")
     assert field.value() == str(weights)
@@ -235,7 +235,7 @@ def test_a_closed_dock_listens_no_more(
     viewer.window.remove_dock_widget(widget)
     import_model(weights, "late")
     model_events.changed.emit("", "late")
-    assert names(dock) == ["dsb18"]
+    assert names(dock) == ["dsb18", "nuclei"]
 
 
 def test_what_was_called_off_is_answered(mine, dock, answers) -> None:
@@ -256,4 +256,4 @@ def test_what_was_called_off_is_answered(mine, dock, answers) -> None:
         "'mine' keeps its name.",
         "'mine' is kept.",
     ]
-    assert names(dock) == ["dsb18", "mine"]
+    assert names(dock) == ["dsb18", "nuclei", "mine"]

@@ -10,7 +10,7 @@ from napari_pmrnet.plugin.models.table import ModelsTable, details_html
 CARD = new_card(
     ("probability",), sha256="ab" * 32, date="2026-11-25", val={"Dice": 0.875}
 )
-SHIPPED = Entry("dsb18", True, CARD)
+SHIPPED = Entry("nuclei", True, CARD)
 MINE = Entry("<mine>", False, CARD.updated(parent="ab" * 32, data={"images": 7}))
 FAULTY = Entry("odd", False, fault="odd.json: is not <JSON>.")
 
@@ -30,8 +30,8 @@ def row(table: ModelsTable, number: int, role=Qt.ItemDataRole.DisplayRole) -> li
 
 def test_a_row_a_model_with_what_its_card_says(table: ModelsTable) -> None:
     table.show_entries([SHIPPED, MINE, FAULTY], "")
-    assert row(table, 0) == ["dsb18", "", "2026-11-25", "", "Dice 0.88"]
-    assert row(table, 1) == ["<mine>", "dsb18", "2026-11-25", "7", "Dice 0.88"]
+    assert row(table, 0) == ["nuclei", "", "2026-11-25", "", "Dice 0.88"]
+    assert row(table, 1) == ["<mine>", "nuclei", "2026-11-25", "7", "Dice 0.88"]
     assert row(table, 2) == ["odd", "", "", "", "faulty"]
     assert table.entries == [SHIPPED, MINE, FAULTY]
 
@@ -53,13 +53,13 @@ def test_the_model_asked_for_is_chosen_or_else_the_first(table, qtbot) -> None:
     assert table.entry == MINE
     table.show_entries([SHIPPED, MINE], "gone")
     assert table.entry == SHIPPED
-    table.show_entries([], "dsb18")
+    table.show_entries([], "nuclei")
     assert table.entry is None
 
 
 def test_details_name_where_a_model_comes_from() -> None:
     assert details_html(None, []) == ""
-    assert "dsb18 (comes with the package)" in details_html(SHIPPED, [SHIPPED])
+    assert "nuclei (comes with the package)" in details_html(SHIPPED, [SHIPPED])
     parent = details_html(MINE, [SHIPPED, MINE])
-    assert "<b>Parent</b></td><td>dsb18</td>" in parent
+    assert "<b>Parent</b></td><td>nuclei</td>" in parent
     assert "(not here)" in details_html(MINE, [])

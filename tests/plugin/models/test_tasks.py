@@ -35,7 +35,7 @@ def test_proposed_names_and_endings(weights: Path, library: Path) -> None:
 def test_the_reason_against_a_name_is_said(library: Path) -> None:
     assert refusal("fine name") == ""
     assert "a/b" in refusal("a/b")
-    assert refusal("dsb18")
+    assert refusal("nuclei")
 
 
 def test_a_model_is_verified_and_exported_as_it_is(

@@ -78,7 +78,7 @@ def test_a_review_of_a_copy_with_the_brightness_of_the_image(subject) -> None:
 def test_a_model_is_found_by_the_hash_of_its_weights(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = read_card(find_weights("dsb18"))
+    shipped = read_card(find_weights("nuclei"))
     assert card_of(shipped.sha256) == shipped
     assert card_of("0" * 64) is None and card_of(None) is None
     library.mkdir(parents=True)

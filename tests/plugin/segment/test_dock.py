@@ -229,7 +229,7 @@ def test_thresholds_follow_the_model_until_they_are_moved(open_dock, tmp_path):
     fields["model"].set_value(str(tmp_path / "one.safetensors"))
     assert fields["probability_threshold"].value() == 0.45
     assert fields["seed_threshold"].value() == default.seed_threshold
-    fields["model"].set_value("dsb18")
+    fields["model"].set_value("nuclei")
     assert fields["probability_threshold"].value() == default.probability_threshold
     fields["probability_threshold"].set_value(0.3)
     fields["model"].set_value(str(tmp_path / "other.safetensors"))

@@ -11,7 +11,7 @@ import napari_pmrnet
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.plugin.segment.dock import SegmentNuclei
 
-WEIGHTS = Path(napari_pmrnet.__file__).parent / "models" / "dsb18.safetensors"
+WEIGHTS = Path(napari_pmrnet.__file__).parent / "models" / "nuclei.safetensors"
 
 
 @pytest.mark.skipif(not WEIGHTS.exists(), reason=f"there is no {WEIGHTS.name} here")

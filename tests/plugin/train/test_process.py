@@ -28,7 +28,7 @@ from napari_pmrnet.plugin.train.process import (
 def job(tmp_path: Path) -> Job:
     labels = np.ones((8, 8), np.int32)
     one = Corrections("a", labels, labels, np.array([1]))
-    return Job.create(tmp_path / "job", [one], "dsb18")
+    return Job.create(tmp_path / "job", [one], "nuclei")
 
 
 def epoch(job: Job, number: int, loss: float, held_back: float | None = None) -> None:

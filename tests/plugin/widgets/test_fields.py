@@ -115,7 +115,7 @@ def test_choices_keep_their_python_values(qtbot):
 
 
 def test_a_file_that_is_not_on_offer_is_added_under_its_name(qtbot):
-    field = added(qtbot, ChoiceField([("dsb18", "dsb18")]))
+    field = added(qtbot, ChoiceField([("nuclei", "nuclei")]))
     field.set_value("/models/mine.safetensors")
     assert field.combo.currentText() == "mine.safetensors"
     assert field.value() == "/models/mine.safetensors"

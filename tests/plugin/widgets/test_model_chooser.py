@@ -38,7 +38,7 @@ def test_the_network_is_loaded_ahead_of_the_first_run(
     asked = []
     monkeypatch.setattr(model_chooser, "warm_up", lambda *args: asked.append(args))
     _, dock = open_dock()
-    qtbot.waitUntil(lambda: asked == [("dsb18", "auto")])
+    qtbot.waitUntil(lambda: asked == [("nuclei", "auto")])
     qtbot.waitUntil(lambda: not dock._listing.is_running)
     assert len(asked) == 1
 

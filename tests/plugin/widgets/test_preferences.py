@@ -39,9 +39,9 @@ def test_settings_are_remembered_without_napari_preferences(
 
 
 def test_a_former_name_of_a_model_is_followed(manifest, monkeypatch):
-    monkeypatch.setitem(RENAMED, "cells 1.0", "dsb18")
+    monkeypatch.setitem(RENAMED, "cells 1.0", "nuclei")
     preferences.remember(Settings(model="cells 1.0"))
-    assert preferences.recall().model == "dsb18"
+    assert preferences.recall().model == "nuclei"
 
 
 def test_the_dock_remembers(open_dock, manifest, qtbot):

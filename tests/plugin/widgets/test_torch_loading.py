@@ -13,7 +13,7 @@ from napari_pmrnet.errors import SoftwareError
 from napari_pmrnet.plugin.widgets import torch_loading
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
 
-WEIGHTS = Path(napari_pmrnet.__file__).parent / "models" / "dsb18.safetensors"
+WEIGHTS = Path(napari_pmrnet.__file__).parent / "models" / "nuclei.safetensors"
 
 
 @pytest.mark.slow

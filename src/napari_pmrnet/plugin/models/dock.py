@@ -39,6 +39,7 @@ from napari_pmrnet.plugin.widgets.formats import FormatBox
 from napari_pmrnet.plugin.widgets.layout import row_of
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import StatusLine
+from napari_pmrnet.settings import Settings
 
 IMPORTED = "Models (*.zip *.safetensors)"
 SHIPPED = "This model comes with the package: it can be neither renamed nor deleted"
@@ -79,9 +80,12 @@ class Models(Dock):
         self.refresh()
 
     def refresh(self, old: str = "", new: str = "") -> None:
-        """List the models anew; one that was renamed or came in is chosen."""
+        """List the models anew; one that was renamed or came in is chosen.
+
+        At first that is the one that new users have.
+        """
         chosen = self.table.entry
-        name = new or ("" if chosen is None else chosen.name)
+        name = new or (Settings.model if chosen is None else chosen.name)
         self.table.show_entries(entries(), name)
         self._on_chosen()
 

@@ -124,7 +124,8 @@ class ModelPanel(QWidget):
         self.browse_button.setToolTip("Use weights of your own (.safetensors)")
         model.row.addWidget(self.browse_button)
         self.used = text_label("hint", "not known before the first run")
-        self.kind, self.advice = text_label("hint"), text_label("advice")
+        self.about, self.kind = text_label("hint"), text_label("hint")
+        self.advice = text_label("advice")
         self.advice.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
         )
@@ -133,6 +134,7 @@ class ModelPanel(QWidget):
         rows = QFormLayout(content)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow(form.labels["model"], model)
+        rows.addRow("", self.about)
         rows.addRow(form.labels["device"], device)
         rows.addRow("Used", self.used)
         rows.addRow("", form.fields["flips"])
@@ -152,10 +154,10 @@ class ModelPanel(QWidget):
         ----------
         old, new : str
             Of a model that was renamed, which is followed, or deleted (`new` is empty),
-            for which the first of those left stands in.
+            for which the one that new users have stands in.
         """
         before, choices = self.model.value(), model_choices()
-        chosen = (new or choices[0][0]) if old and before == old else before
+        chosen = (new or Settings.model) if old and before == old else before
         blocked = self.model.blockSignals(True)
         self.model.set_choices(choices)
         self.model.set_value(chosen)
@@ -188,7 +190,9 @@ class ModelPanel(QWidget):
     def name_kind(self) -> str:
         """Name the form after what the model labels; gives its plural, as "nuclei"."""
         card = self.tuned.card
-        words = words_on(card)
+        words, about = words_on(card), "" if card is None else card.about
+        self.about.setText(about)
+        self.about.setVisible(bool(about))
         self.kind.setText(words)
         self.kind.setVisible(bool(words))
         kind = self.tuned.label_kind

@@ -183,7 +183,7 @@ def test_the_diameter_is_typed_in_pixels_or_in_the_unit_of_the_image(open_dock, 
     panel.image.set_value(viewer.layers["plain"])
     assert field.spin.text() == "24.0 px" and dock.form.settings().diameter == 24
     field.set_value(None)
-    assert field.spin.text() == "Automatic"
+    assert field.spin.text() == "Auto"
 
 
 def test_an_image_of_another_pixel_size_is_framed(open_dock, blobs, qtbot):

@@ -154,6 +154,8 @@ class ImagePanel(QWidget):
         self.pixel_size = PixelSizeField()
         self.size_button = size_button()
         self.diameter = diameter = form.size("diameter")
+        # A unit and a button stand beside it: there is no room for more.
+        diameter.spin.setSpecialValueText("Auto")
         self.diameter_unit = QComboBox()
         self.diameter_unit.setFixedWidth(UNIT_WIDTH)
         self.diameter_unit.addItems(["px"])

@@ -46,7 +46,7 @@ def test_the_package_is_valid_and_its_test_tensors_pass(
     ):
         described = spec.load_model_description(package)
     assert described.validation_summary.status in ("valid-format", "passed")
-    assert described.license == "CC0-1.0"
+    assert described.license == "CC-BY-4.0"
     (given,), (result,) = described.inputs, described.outputs
     assert [axis.id for axis in given.axes] == ["batch", "channel", "y", "x"]
     assert tuple(result.axes[1].channel_names) == shipped.map_names()
@@ -57,6 +57,8 @@ def test_the_package_is_valid_and_its_test_tensors_pass(
         np.load(io.BytesIO(files[f"test_{side}.npy"])) for side in ("input", "output")
     )
     assert tiles.shape == (1, 3, 256, 256) and 0 <= tiles.min() < tiles.max() <= 1
+    told = files["README.md"].decode()
+    assert "- trained on TNBC; Naylor et al., IEEE TMI 38, 2019" in told
     packed = runner(files[described.weights.onnx.source.path.name])
     np.testing.assert_allclose(packed(tiles), maps, atol=TOLERANCE)
     np.testing.assert_array_equal(shipped.predict_tiles(tiles), maps)

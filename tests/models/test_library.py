@@ -16,6 +16,7 @@ from napari_pmrnet.models.library import (
     LONGEST_NAME,
     RENAMED,
     SUFFIX,
+    _tell_hidden,
     check_name,
     current_name,
     find_weights,
@@ -143,3 +144,15 @@ def test_a_model_of_that_name_in_the_library_goes_first(
 @given(st.text(max_size=12))
 def test_other_names_and_paths_stay_as_they_are(name: str) -> None:
     assert current_name(name) == name
+
+
+def test_a_model_that_a_shipped_one_hides_is_named(
+    weights: Path, library: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _tell_hidden.cache_clear()
+    put(weights, library, "Nuclei")
+    for _ in range(2):
+        assert available_models() == ["dsb18", "nuclei"]
+    (record,) = caplog.records
+    assert "Your own model 'Nuclei' is not offered" in record.message
+    assert str(library) in record.message

@@ -281,6 +281,7 @@ Exported from the napari plugin napari-pmrnet. The network was described by B. K
 (CVPR 2026); this is an independent implementation.
 
 Weights: SHA-256 `{sha256}`. Licence of the weights: {licence}.
+{sources}
 
 ## Input: `image`, (batch, 3, y, x), float32 in [0, 1]
 
@@ -324,6 +325,15 @@ on images of your own, annotate some, and compare: `napari-pmrnet evaluate --dat
 """
 
 
+def _sources(card: ModelCard) -> str:
+    """The data sets that a card names, with authors and licences, as a list."""
+    sets = card.data.get("sets")
+    listed = sets if isinstance(sets, list) else []
+    named = [one for one in listed if isinstance(one, Mapping)]
+    lines = ("; ".join(str(value) for value in one.values()) for one in named)
+    return "".join(f"\n- trained on {line}" for line in lines)
+
+
 def readme(model: Model) -> str:
     """Documentation of the package of a model, in Markdown."""
     card = model.card
@@ -335,6 +345,7 @@ def readme(model: Model) -> str:
         name=model.name,
         sha256=card.sha256,
         licence=card.licences.get("weights", "not stated"),
+        sources=_sources(card),
         low=PERCENTILES[0],
         high=PERCENTILES[1],
         smoothing=" and ".join(f"{s:g} above {n:g}" for n, s in SIGMAS.items()),

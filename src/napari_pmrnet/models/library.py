@@ -38,10 +38,15 @@ def shipped_models() -> list[str]:
 def user_models() -> list[str]:
     """Names of the user's own models, sorted.
 
-    A file that has the name of a shipped model is none: the shipped one goes first.
+    A file that has the name of a shipped model is none, since the shipped one goes
+    first; so it is said, once a run.
     """
     shipped = {_same(name) for name in shipped_models()}
-    names = (path.stem for path in user_folder().glob(f"*{SUFFIX}") if path.is_file())
+    folder = user_folder()
+    names = [path.stem for path in folder.glob(f"*{SUFFIX}") if path.is_file()]
+    for name in names:
+        if _same(name) in shipped:
+            _tell_hidden(name, folder)
     return sorted(
         (name for name in names if name and _same(name) not in shipped),
         key=lambda name: (_same(name), name),
@@ -69,6 +74,14 @@ def current_name(name: str) -> str:
 def _tell(former: str, now: str) -> None:
     logger.warning(
         f"The model '{former}' is called '{now}' now; the old name leads to it."
+    )
+
+
+@cache
+def _tell_hidden(name: str, folder: Path) -> None:
+    logger.warning(
+        f"Your own model '{name}' is not offered: a model of that name comes with the "
+        f"package. Rename its two files in {folder}."
     )
 
 

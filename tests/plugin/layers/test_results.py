@@ -149,6 +149,19 @@ def test_a_region_replaces_labels_in_it_and_one_undo_brings_them_back(
     assert result.latest is part and fresh.sum() == (layer.data > 9).sum()
 
 
+def test_labels_of_pixels_that_are_gone_give_way_to_those_of_a_region(
+    viewer, segmentation, blobs
+):
+    results, image = Results(viewer), viewer.layers["cells"]
+    shown(results, image, segmentation)
+    image.data = 255 - blobs
+    part = lower_half(blobs)
+    shown(results, image, part)
+    result = results.find(image, "")
+    np.testing.assert_array_equal(result.labels.data > 0, part.labels > 0)
+    assert result.latest is result.segmentation is part
+
+
 def test_thresholds_after_a_region_act_in_it_alone(viewer, segmentation, blobs):
     results, image = Results(viewer), viewer.layers["cells"]
     shown(results, image, segmentation)

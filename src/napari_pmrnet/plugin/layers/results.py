@@ -208,12 +208,16 @@ class Results:
         Yields
         ------
         str or None
-            After the last step, a sentence about corrections that were kept.
+            After the last step, a sentence on what was kept, or can be brought back.
         """
         result = self.find(image, plane)
         run, kept, written = Run(segmentation), None, False
         built = dict(built or {})
-        part = None if result is None else result.part_run(segmentation)
+        seen = seen or print_of(image)
+        part = None
+        if result is not None and result.seen == seen:
+            # Labels of other pixels that the image had before do not stay.
+            part = result.part_run(segmentation)
         if result is None:
             result = Result(image, plane, History(run))
             self._results.append(result)
@@ -227,7 +231,7 @@ class Results:
         if not written:
             result.history.begin(run)
         result.axes = axes
-        result.seen = seen or print_of(image)
+        result.seen = seen
         for kind in MAP_STYLE:
             if kind in result.segmentation.maps:
                 self._show_map(result, kind, built.get(kind))

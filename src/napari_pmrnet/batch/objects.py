@@ -21,7 +21,13 @@ from napari_pmrnet.batch.plate import position_of
 from napari_pmrnet.batch.summary import Row, cell
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
-from napari_pmrnet.proofreading.measure import as_csv, heads, measure_steps
+from napari_pmrnet.proofreading.measure import (
+    WITHOUT_UNIT,
+    as_csv,
+    heads,
+    measure_steps,
+)
+from napari_pmrnet.segmentation.colours import COLOURS
 from napari_pmrnet.segmentation.predict import Progress
 
 if TYPE_CHECKING:
@@ -30,7 +36,6 @@ if TYPE_CHECKING:
 OF_FILE = ("file", "well", "field")
 """Columns of the table of all that those of single images lack."""
 FIRST = ("label", "certainty")
-_COLOURS = ("red", "green", "blue")
 
 
 def measuring(
@@ -153,7 +158,7 @@ def _channels(stack: Stack, place: tuple[int, ...], name: str) -> dict[str, np.n
     first = stack.plane(place, None, name)
     if first.rgb:
         return dict(
-            zip(_COLOURS, np.moveaxis(first.read()[..., :3], -1, 0), strict=True)
+            zip(COLOURS, np.moveaxis(first.read()[..., :3], -1, 0), strict=True)
         )
     known, count = stack.channel_names, first.channels
     names = [f"channel {number}" for number in range(count)]
@@ -194,12 +199,9 @@ def _as_found(rows: pd.DataFrame, size: tuple[float, float]) -> pd.DataFrame:
 def _in_order(columns: Iterable[str]) -> list[str]:
     """Columns of files, then axes, then the rest, in the order they came in."""
     known = list(dict.fromkeys(columns))
-    measured = [name for name in known if " " in name or name in _UNITLESS]
+    measured = [name for name in known if " " in name or name in WITHOUT_UNIT]
     axes = [n for n in known if n not in (*OF_FILE, *FIRST, *measured)]
     return [*OF_FILE, *axes, *FIRST, *measured]
-
-
-_UNITLESS = ("eccentricity", "solidity", "circularity")
 
 
 def _lines(path: Path) -> Iterator[list[str]]:

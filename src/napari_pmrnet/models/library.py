@@ -43,14 +43,15 @@ def user_models() -> list[str]:
     """
     shipped = {_same(name) for name in shipped_models()}
     folder = user_folder()
-    names = [path.stem for path in folder.glob(f"*{SUFFIX}") if path.is_file()]
-    for name in names:
-        if _same(name) in shipped:
-            _tell_hidden(name, folder)
-    return sorted(
-        (name for name in names if name and _same(name) not in shipped),
-        key=lambda name: (_same(name), name),
-    )
+    names = []
+    for path in folder.glob(f"*{SUFFIX}"):
+        if not path.stem or not path.is_file():
+            continue
+        if _same(path.stem) in shipped:
+            _tell_hidden(path.stem, folder)
+        else:
+            names.append(path.stem)
+    return sorted(names, key=lambda name: (_same(name), name))
 
 
 def available_models() -> list[str]:

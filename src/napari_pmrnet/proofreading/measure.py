@@ -36,6 +36,8 @@ SHAPE = (
     "orientation",
     "feret",
 )
+WITHOUT_UNIT = ("eccentricity", "solidity", "circularity")
+"""Those of `SHAPE` whose heads say no unit."""
 _BATCH = 50
 DIGITS = 10
 """Of numbers in tables: less than rounding errors show, more than a centroid needs."""

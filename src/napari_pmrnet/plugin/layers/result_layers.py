@@ -167,7 +167,7 @@ def build_layer(
             colormap=None if classes else apart(labels),
             **spatial,
         )
-        layer.selected_label = next_free_label(segmentation)
+        layer.selected_label = next_free_label(segmentation, labels)
         return layer
     return map_layer(kind, segmentation.maps[kind], **spatial)
 
@@ -239,9 +239,10 @@ def describe_labels(layer: Labels, segmentation: Labelled, image_name: str) -> N
         **layer.metadata,
         **result_metadata(segmentation, image_name),
     }
-    layer.selected_label = next_free_label(segmentation)
+    labels = np.asarray(layer.data)
+    layer.selected_label = next_free_label(segmentation, labels)
     if not segmentation.model.card.classes:
-        wear(layer, apart(np.asarray(layer.data)))
+        wear(layer, apart(labels))
 
 
 def own_labels(segmentation: Labelled) -> np.ndarray:
@@ -252,16 +253,8 @@ def own_labels(segmentation: Labelled) -> np.ndarray:
     return region.place(segmentation.labels[region.view], region.view)
 
 
-def next_free_label(segmentation: Labelled, labels: np.ndarray | None = None) -> int:
-    """Smallest number above all labels in use; of classes, the first class.
-
-    Parameters
-    ----------
-    segmentation : Segmentation or StackSegmentation
-    labels : ndarray of int, optional
-        Labels on show, if they are not those of the segmentation.
-    """
+def next_free_label(segmentation: Labelled, labels: np.ndarray) -> int:
+    """Smallest number above all labels on show; of classes, the first class."""
     if segmentation.model.card.classes:
         return 1
-    used: Any = segmentation.labels if labels is None else labels
-    return int(used.max(initial=0)) + 1
+    return int(labels.max(initial=0)) + 1

@@ -23,7 +23,6 @@ from napari_pmrnet.plugin.layers.result_layers import (
     MAP_STYLE,
     build_layer,
     describe_labels,
-    next_free_label,
     own_labels,
     place_layer,
     plain,
@@ -274,7 +273,6 @@ class Results:
                 layer.data_setitem(where, labels[where])
         result.history.add(run, where, before, np.asarray(layer.data))
         describe_labels(layer, run.found, result.image.name)
-        layer.selected_label = next_free_label(run.found, labels)
         return "Undo brings back the labels before."
 
     def _set_aside(self, result: Result) -> str:

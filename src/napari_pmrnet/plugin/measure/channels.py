@@ -15,6 +15,7 @@ from napari_pmrnet.plugin.layers.source_image import (
     image_for,
     is_source,
 )
+from napari_pmrnet.segmentation.colours import COLOURS
 
 if TYPE_CHECKING:
     from napari.components import Dims
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from napari_pmrnet.plugin.layers.results import Result
     from napari_pmrnet.segmentation.plane import Plane
-
-_COLOURS = ("red", "green", "blue")
 
 
 def channels_of(
@@ -98,7 +97,7 @@ def _channels_of(plane: Plane, name: str = "{}") -> Iterator[tuple[str, Plane]]:
     """Every channel of a plane by name: of a grey one that of its layer."""
     if plane.rgb or plane.channel_axis is not None:
         names = (
-            _COLOURS if plane.rgb else map("channel {}".format, range(plane.channels))
+            COLOURS if plane.rgb else map("channel {}".format, range(plane.channels))
         )
         for number, channel in enumerate(names):
             yield name.format(channel), replace(plane, channel=number)

@@ -26,6 +26,7 @@ from napari_pmrnet.proofreading.classes import is_class_head, without_classes
 from napari_pmrnet.proofreading.intensities import Head, Options
 from napari_pmrnet.proofreading.measure import (
     SHAPE,
+    WITHOUT_UNIT,
     at_place,
     heads,
     measure_steps,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 FLAGS = ("certainty", "reviewed", "edited")
 _HEAD = re.compile(rf"({'|'.join(heads())}) \[(.+?)(\^2)?\]")
-_WITHOUT_UNIT = set(SHAPE) - set(heads())
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ def _is_ours(head: str) -> bool:
     """Tell whether a column of features is one of measurements or classes."""
     return (
         _HEAD.fullmatch(head) is not None
-        or head in _WITHOUT_UNIT
+        or head in WITHOUT_UNIT
         or Head.of(head) is not None
         or is_class_head(head)
     )

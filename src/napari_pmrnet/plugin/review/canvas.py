@@ -15,6 +15,7 @@ from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
+from napari_pmrnet.segmentation.diameter import median_diameter
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -60,8 +61,8 @@ class ReviewCanvas(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self.session, self._camera = viewer, session, camera
-        areas = session.review.nuclei.table["area"]
-        self._typical = 2 * float(np.sqrt(areas.median() / np.pi)) if len(areas) else 0
+        areas = session.review.nuclei.table["area"].to_numpy()
+        self._typical = median_diameter(areas) or 0.0
         self.marks = Overlay(viewer, session.layer)
         self.tool = ""
         self.current: Place | None = None

@@ -95,6 +95,20 @@ def test_a_model_is_trained_compared_and_kept(reviewed, qtbot, library):
     assert not dock.run.job and dock.outcome.isHidden()
 
 
+def test_training_begins_with_the_model_that_new_users_have(reviewed, monkeypatch):
+    _, dock, _ = reviewed
+    dock.model.clear()
+    for models, chosen, stays in (
+        (["dsb18", "nuclei", "mine"], "", "nuclei"),
+        (["dsb18", "nuclei", "mine"], "mine", "mine"),
+        (["dsb18", "nuclei"], "mine", "nuclei"),
+    ):
+        dock.model.setCurrentText(chosen)
+        monkeypatch.setattr(dock_module, "available_models", lambda m=models: m)
+        dock.offer_models()
+        assert dock.model.currentText() == stays
+
+
 def test_a_training_is_paused_stopped_and_gone_on_with(reviewed, qtbot):
     _, dock, _ = reviewed
     dock.train()

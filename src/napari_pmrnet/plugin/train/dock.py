@@ -32,6 +32,7 @@ from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import StatusLine
+from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     from napari_pmrnet.finetuning.corrections import Corrections
@@ -217,12 +218,16 @@ class TrainOnCorrections(Dock):
         )
 
     def offer_models(self, old: str = "", new: str = "") -> None:
-        """List the models; one that was renamed stays chosen."""
+        """List the models; one that was renamed stays chosen.
+
+        At first, and for one that is gone, that is the one that new users have.
+        """
         chosen = self.model.currentText()
         self.model.clear()
         self.model.addItems(available_models())
         wanted = new if new and chosen == old else chosen
-        self.model.setCurrentIndex(max(0, self.model.findText(wanted)))
+        places = (self.model.findText(name) for name in (wanted, Settings.model))
+        self.model.setCurrentIndex(next((n for n in places if n >= 0), 0))
 
     def _let_go(self) -> None:
         self._end_comparison()

@@ -102,7 +102,7 @@ def test_maps_lie_in_their_planes() -> None:
     for kind in MAPS:
         assert found.maps[kind].dtype == np.float32
         np.testing.assert_allclose(found.maps[kind], series / 255, atol=1e-6)
-    assert Stack(series, tuple("zyx")).map_bytes == sum(
+    assert Stack(series, tuple("zyx")).map_bytes == 2 * sum(
         values.nbytes for values in found.maps.values()
     )
 

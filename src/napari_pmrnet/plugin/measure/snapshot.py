@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.io.units import canonical_unit
-from napari_pmrnet.plugin.layers.axes import axis_names, first_level
+from napari_pmrnet.plugin.layers.axes import axis_names, first_level, plane_on_show
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size, pixel_unit
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
@@ -161,10 +161,7 @@ def labels_on_show(layer: Labels, point: Sequence[float]) -> Plane:
     data = first_level(layer)
     if layer.ndim == 2:
         return Plane([data], name=layer.name)
-    place = np.round(layer.world_to_data(point))[: layer.ndim - 2]
-    last = np.array(data.shape[: layer.ndim - 2]) - 1
-    at = tuple(int(n) for n in np.clip(place, 0, last))
-    return Plane([data], at, rgb=False, name=layer.name)
+    return Plane([data], plane_on_show(layer, point), rgb=False, name=layer.name)
 
 
 def known_flags(layer: Labels) -> pd.DataFrame:

@@ -81,7 +81,7 @@ def segment(
         LinkAxis | None,
         typer.Option(
             help="Link through an axis of stacks, time or depth: a nucleus keeps its "
-            "number where it overlaps from plane to plane.",
+            "number from plane to plane.",
         ),
     ] = None,
 ) -> None:

@@ -8,14 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from napari_pmrnet.io.space import DEPTH, TIME
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, SECONDS, canonical_unit
 from napari_pmrnet.proofreading.intensities import MEAN, Head
 from napari_pmrnet.proofreading.measure import CENTROID
 from napari_pmrnet.proofreading.review import AXIS
-
-_TIME = frozenset({"t", "time", "frame", "frames"})
-_DEPTH = frozenset({"z", "depth", "slice", "slices"})
-
 
 # pandas' own types leave open what a sum or a mean of groups is.
 
@@ -39,12 +36,12 @@ class Axis(NamedTuple):
     @property
     def is_time(self) -> bool:
         """Tell whether its planes are frames."""
-        return self.name.lower() in _TIME
+        return self.name.lower() in TIME
 
     @property
     def is_depth(self) -> bool:
         """Tell whether its planes lie above each other."""
-        return self.name.lower() in _DEPTH
+        return self.name.lower() in DEPTH
 
 
 def tracks(table: pd.DataFrame, axes: Sequence[Axis], unit: str) -> pd.DataFrame:

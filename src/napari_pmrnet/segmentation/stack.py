@@ -14,6 +14,7 @@ import pandas as pd
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import TIME
 from napari_pmrnet.io.tiff import native_order
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation import sizes
@@ -28,6 +29,7 @@ from napari_pmrnet.segmentation.segment import (
     ready_model,
     segment_steps,
 )
+from napari_pmrnet.segmentation.tracking import Tracks
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -318,9 +320,10 @@ def segment_planes(
     name : str
         Of the layer or file, for messages.
     link : str, optional
-        Axis through which nuclei keep their number; see `link_by_overlap`. By default
-        every plane has numbers of its own. An image without that axis has nothing to
-        link, and a note says so if it has others.
+        Axis through which nuclei keep their number: through time by `Tracks`, through
+        others as `link_by_overlap` does. By default every plane has numbers of its own.
+        An image without that axis has nothing to link, and a note says so if it has
+        others.
     maps : bool
         Also keep the maps of all planes, and what `StackSegmentation.relabel_steps`
         needs: `Stack.map_bytes`.
@@ -540,7 +543,9 @@ class _Numbers:
 
     def __init__(self, axes: Sequence[str], link: str | None, classes: bool) -> None:
         self._along = None if link is None else list(axes).index(link)
-        self._links = None if link is None else Links()
+        self._links: Links | Tracks | None = None
+        if link is not None:
+            self._links = Tracks() if link.lower() in TIME else Links()
         self._classes = classes
         self.count = 0
 

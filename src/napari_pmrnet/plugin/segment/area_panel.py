@@ -74,9 +74,9 @@ class AreaRows(QObject):
         self.link = ChoiceField([(None, "Nothing")])
         self.link.setObjectName("link")
         self.link.setToolTip(
-            "<span>Axis through which a nucleus keeps its number from plane to plane, "
-            "where it overlaps with itself. Linked nuclei can be reviewed and measured "
-            "as one.</span>"
+            "<span>Axis through which a nucleus keeps its number from plane to plane: "
+            "through time by its way, else where it overlaps with itself. Linked "
+            "nuclei can be reviewed and measured as one.</span>"
         )
         self.about = text_label("hint")
         self._link_label = QLabel("Link through")

@@ -35,7 +35,6 @@ from napari_pmrnet.plugin.review.on_show import OnShow
 from napari_pmrnet.plugin.review.panels import (
     BulkPanel,
     EditPanel,
-    OfferPanel,
     QueuePanel,
 )
 from napari_pmrnet.plugin.review.shortcuts import (
@@ -49,7 +48,7 @@ from napari_pmrnet.plugin.review.table import PlacesView
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
-from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of
+from napari_pmrnet.plugin.widgets.layout import OfferPanel, labelled_row, row_of
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.queue import DOUBTFUL, Walk, is_open, listed

@@ -20,11 +20,10 @@ from napari_pmrnet.batch import worklist
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.models.card import new_card
 from napari_pmrnet.plugin.batch import dock as dock_module
-from napari_pmrnet.plugin.batch import opening
 from napari_pmrnet.plugin.batch import run as run_module
 from napari_pmrnet.plugin.batch.opening import open_layers
 from napari_pmrnet.plugin.batch.table import COLUMNS, FOUND, FilesModel, FilesOrder
-from napari_pmrnet.plugin.widgets import preferences
+from napari_pmrnet.plugin.widgets import maps, preferences
 from napari_pmrnet.segmentation import stack
 from napari_pmrnet.settings import Settings
 
@@ -43,7 +42,7 @@ def gate(core, blobs, monkeypatch) -> Event:
 
     monkeypatch.setattr(stack, "segment_steps", segment_steps)
     monkeypatch.setattr(run_module, "load_torch", lambda: None)
-    monkeypatch.setattr(opening, "load_torch", lambda: None)
+    monkeypatch.setattr(maps, "load_torch", lambda: None)
     monkeypatch.setattr(worklist, "model_with", lambda _: None)
     monkeypatch.setattr(
         "napari_pmrnet.models.load_model",

@@ -21,10 +21,10 @@ from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import Provenance
-from napari_pmrnet.plugin.batch import opening
 from napari_pmrnet.plugin.batch.table import REVIEWED
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.review.dock import ReviewNuclei
+from napari_pmrnet.plugin.widgets import maps as maps_module
 from napari_pmrnet.proofreading.origin import Origin
 from napari_pmrnet.segmentation.predict import Progress
 
@@ -66,7 +66,7 @@ def hand(make_napari_viewer_proxy, manifest, core, monkeypatch, qtbot, output):
         maps["certainty"] = np.where(labels == 2, 0.4, 0.9).astype(np.float32)
         return Origin(labels, maps, None)
 
-    monkeypatch.setattr(opening, "load_torch", lambda: None)
+    monkeypatch.setattr(maps_module, "load_torch", lambda: None)
     monkeypatch.setattr(worklist_module, "model_with", lambda _: "nuclei")
     monkeypatch.setattr(worklist_module, "origin_steps", origin_steps)
 

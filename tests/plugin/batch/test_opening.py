@@ -17,7 +17,6 @@ from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.plugin.batch import opening
 from napari_pmrnet.plugin.batch.opening import (
-    UNAWAITED,
     Unsaved,
     keep,
     listed_files,
@@ -25,6 +24,8 @@ from napari_pmrnet.plugin.batch.opening import (
     opening_steps,
 )
 from napari_pmrnet.plugin.batch.table import LISTED
+from napari_pmrnet.plugin.widgets import maps
+from napari_pmrnet.plugin.widgets.maps import UNAWAITED
 from napari_pmrnet.proofreading.origin import Origin
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
 
@@ -43,7 +44,7 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     record = Record(place)
     record.add(Entry(Row("../a.png", path.name, 2, 0.8), {"x": 1}, hash_of(path)))
     record.add(Entry(Row("../b.png", "b_labels.tif", error="damaged")))
-    monkeypatch.setattr(opening, "load_torch", lambda: None)
+    monkeypatch.setattr(maps, "load_torch", lambda: None)
     monkeypatch.setattr(worklist_module, "model_with", lambda _: "nuclei")
     return place
 

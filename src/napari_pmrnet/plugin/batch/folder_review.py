@@ -33,8 +33,8 @@ from napari_pmrnet.plugin.batch.opening import (
 )
 from napari_pmrnet.plugin.batch.table import FileState
 from napari_pmrnet.plugin.layers.framing import frame_if_lost
-from napari_pmrnet.plugin.layers.origins import note_origin
-from napari_pmrnet.plugin.layers.result_layers import MAP_STYLE, map_layer, plain
+from napari_pmrnet.plugin.layers.origins import map_layers, note_origin
+from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.spaces import placed
 from napari_pmrnet.plugin.qt import Signal, there
@@ -351,13 +351,7 @@ class FolderReview(QObject):
         made = {METADATA_KEY: opened.made.as_dict()}
         spatial = placed(opened.space)
         name = opened.path.stem
-        maps = [
-            map_layer(
-                kind, origin.maps[kind], name=f"{name} {kind}", metadata=made, **spatial
-            )
-            for kind in MAP_STYLE
-            if kind in origin.maps
-        ]
+        maps = map_layers(name, origin, metadata=made, **spatial)
         labels = Labels(opened.labels.copy(), name=name, metadata=made, **spatial)
         labels.selected_label = int(opened.labels.max(initial=0)) + 1
         statuses = None if opened.state is None else opened.state.statuses

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,22 +13,19 @@ from napari.layers import Layer
 from napari_pmrnet.batch.events import FAILED
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.worklist import ChangedError, Opened, Worklist, maps_of
-from napari_pmrnet.errors import DataError, PMRNetError
+from napari_pmrnet.errors import DataError
 from napari_pmrnet.plugin.batch.table import LISTED, FileState
 from napari_pmrnet.plugin.reader import read_layers
-from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
-from napari_pmrnet.proofreading.origin import Origin
+from napari_pmrnet.plugin.widgets.maps import origin_or_why
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_pmrnet.proofreading.origin import Origin
     from napari_pmrnet.proofreading.review import Place
     from napari_pmrnet.segmentation.predict import Progress
 
-logger = logging.getLogger(__name__)
-
 PLUGIN = "napari-pmrnet"
-UNAWAITED = "Its certainty was not waited for."
 
 
 class Ready(NamedTuple):
@@ -98,26 +95,11 @@ def opening_steps(
     -------
     Ready
     """
-    with quiet_collector():
-        worklist = Worklist(output)
-        opened = worklist.open(row)
-        bare = Origin(opened.found, {}, None)
-        try:
-            load_torch()
-            steps = maps_of(opened, device)
-            while True:
-                if hurried():
-                    steps.close()
-                    return Ready(worklist, opened, bare, UNAWAITED)
-                yield next(steps)
-        except StopIteration as ended:
-            return Ready(worklist, opened, ended.value)
-        except PMRNetError as error:
-            return Ready(worklist, opened, bare, str(error))
-        except Exception as error:  # labels are opened whatever the network does
-            logger.exception("the maps of %s failed", opened.image)
-            why = f"Its certainty could not be made ({error or type(error).__name__})."
-            return Ready(worklist, opened, bare, why)
+    worklist = Worklist(output)
+    opened = worklist.open(row)
+    make = partial(maps_of, opened, device)
+    origin, why = yield from origin_or_why(opened.found, make, hurried)
+    return Ready(worklist, opened, origin, why)
 
 
 def open_layers(viewer: ViewerModel, path: Path) -> list[Any]:

@@ -6,13 +6,13 @@ A dock that opens labels notes it here; the one that reviews them asks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from napari_pmrnet.plugin.layers.result_layers import plain
+from napari_pmrnet.plugin.layers.result_layers import MAP_STYLE, map_layer, plain
 
 if TYPE_CHECKING:
-    from napari.layers import Labels, Layer
+    from napari.layers import Image, Labels, Layer
 
     from napari_pmrnet.proofreading.origin import Origin
     from napari_pmrnet.proofreading.review import Place
@@ -49,3 +49,21 @@ def known_of(layer: Labels) -> Known | None:
     if known is None or known.origin.labels.shape != tuple(layer.data.shape):
         return None
     return known
+
+
+def map_layers(name: str, origin: Origin, **options: Any) -> list[Image]:
+    """Layers of the maps of an origin, hidden until asked for.
+
+    Parameters
+    ----------
+    name : str
+        Of the labels; the layers are called after it.
+    origin : Origin
+    **options
+        Of the layers, such as their place.
+    """
+    return [
+        map_layer(kind, origin.maps[kind], name=f"{name} {kind}", **options)
+        for kind in MAP_STYLE
+        if kind in origin.maps
+    ]

@@ -421,7 +421,9 @@ def _counted(opened: Opened, statuses: Mapping[Place, str], done: bool) -> Revie
         return ReviewState(int((numbers > 0).sum()), done=done)
     review = Review(Nuclei(opened.labels, opened.found), statuses=dict(statuses))
     flags = review.flags()
-    reviewed, edited = int(flags["reviewed"].sum()), int(flags["edited"].sum())
+    reviewed, edited = (
+        int(flags[name].to_numpy(bool).sum()) for name in ("reviewed", "edited")
+    )
     return ReviewState(len(flags), reviewed, edited, done, dict(statuses))
 
 

@@ -56,7 +56,8 @@ def explanation(file: FileState) -> str:
     row = file.row
     said = "" if row is None else row.error or row.note
     review = "" if file.review is None else _told(file.review)
-    parts = (str(file.path), said, _MEANING.get(file.status, ""), review)
+    took = "" if row is None or row.seconds is None else f"{row.seconds:.1f} s"
+    parts = (str(file.path), said, _MEANING.get(file.status, ""), review, took)
     return "\n".join(part for part in parts if part)
 
 
@@ -106,12 +107,6 @@ def _rising(value: float | None) -> tuple[bool, float]:
     return value is None, value or 0
 
 
-def _duration(row: Row) -> str:
-    if row.seconds is None:
-        return ""
-    return f"{row.seconds:.{0 if row.seconds >= 100 else 1}f} s"
-
-
 COLUMNS = (
     _text(
         "File",
@@ -128,7 +123,6 @@ COLUMNS = (
         lambda row: "" if row.certainty is None else f"{row.certainty:.2f}",
         lambda row: _LAST if row is None else worst_first(row),
     ),
-    _number("Time", _duration, lambda row: _rising(row and row.seconds)),
     _text(
         "Status",
         lambda file: _SHOWN.get(file.status, file.status),
@@ -142,7 +136,7 @@ COLUMNS = (
         tone=lambda file: "good" if file.review and file.review.done else "plain",
     ),
 )
-FILE, FOUND, CERTAINTY, TIME, STATUS, REVIEWED = range(len(COLUMNS))
+FILE, FOUND, CERTAINTY, STATUS, REVIEWED = range(len(COLUMNS))
 
 
 class FilesModel(TableModel):

@@ -14,7 +14,7 @@ from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.settings import Settings
 
-SWITCHES = ("recursive", "overwrite", "strict", "mask_unreadable")
+SWITCHES = ("recursive", "overwrite", "strict", "mask_unreadable", "keep_maps")
 LINKED = ("t", "z")
 
 
@@ -47,6 +47,9 @@ class BatchJob:
         rather than refuse the file.
     workers : int
         Processes of this computer that share the files; with 1 this process alone.
+    keep_maps : bool
+        Keep the maps of the files that are segmented, so that a later run with other
+        thresholds needs no network.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class BatchJob:
     link: str | None = None
     mask_unreadable: bool = False
     workers: int = 1
+    keep_maps: bool = False
 
     def __post_init__(self) -> None:
         if self.link not in (None, *LINKED):

@@ -62,6 +62,7 @@ def segment_files(
     scheduler: str | None = None,
     mask_unreadable: bool = False,
     workers: int = 1,
+    keep_maps: bool = False,
 ) -> BatchReport:
     """Segment files and folders and write labels, tables and a contact sheet.
 
@@ -73,7 +74,7 @@ def segment_files(
         Folder of the results; see `batch_steps`.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
-    recursive, overwrite, strict, link, mask_unreadable
+    recursive, overwrite, strict, link, mask_unreadable, keep_maps
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
@@ -110,6 +111,7 @@ def segment_files(
         link=link,
         mask_unreadable=mask_unreadable,
         workers=workers,
+        keep_maps=keep_maps,
     )
     return run_to_end(batch_steps(job, model))
 
@@ -245,6 +247,8 @@ class _Batch:
                     entry.labels_hash
                 ),
                 masked=self.job.mask_unreadable,
+                maps=self.record.maps(entry.row.file),
+                keep_maps=self.job.keep_maps,
             )
             self.workers.submit(task)
         while self.workers.is_busy:

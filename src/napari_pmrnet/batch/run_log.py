@@ -29,7 +29,7 @@ from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.write import TEMPORARY, Content, disk_is_full, replace_file
 from napari_pmrnet.settings import Settings
 
-FOLDER = ".napari-pmrnet"
+FOLDER, MAPS = ".napari-pmrnet", "maps"
 NOT_IN_THE_LABELS = ("model", "device")
 OF_FILE = ("size", "mtime")
 ENDINGS = (".tif", ".zarr", ".csv")
@@ -170,6 +170,10 @@ class Record:
         """Path of the table of the nuclei of a file."""
         return self.measured / f"{digest_of(file)}.csv"
 
+    def maps(self, file: str) -> Path:
+        """Path of the maps of a file that are kept, without what tells planes apart."""
+        return self.folder / MAPS / digest_of(file)
+
     def claim(self, source: Source, permit: Permit) -> Entry:
         """The entry of a file; a new one gets a name for its labels that is free.
 
@@ -223,7 +227,7 @@ class Record:
         """Remove temporary files that processes which were killed have left."""
         now = time.time()
         places = {(self.output / e.row.labels).parent for e in self.entries.values()}
-        ours = self.folder, self.thumbnails, self.measured
+        ours = self.folder, self.thumbnails, self.measured, self.folder / MAPS
         for place in {self.output, *ours, *places}:
             for path in place.glob(TEMPORARY):
                 with suppress(OSError):

@@ -61,6 +61,15 @@ def segment(
             "how many, rather than leave the image out.",
         ),
     ] = False,
+    keep_maps: Annotated[
+        bool,
+        typer.Option(
+            "--keep-maps",
+            help="Keep the maps of the network in the output folder, 12 MB a "
+            "megapixel. Later runs with other thresholds, sizes or certainty then "
+            "need no network, with or without this option.",
+        ),
+    ] = False,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -107,6 +116,7 @@ def segment(
         link=None if link is None else link.value,
         mask_unreadable=mask_unreadable,
         workers=workers,
+        keep_maps=keep_maps,
     )
     status = segment_in_terminal(job, console, complain)
     if status:

@@ -50,6 +50,10 @@ def test_the_network_is_loaded_ahead_of_the_first_run(
         qtbot.waitUntil(lambda: not dock._listing.is_running)
     viewer.add_image(np.zeros((90, 80), np.uint8))
     qtbot.waitUntil(lambda: len(asked) == 3)
+    qtbot.waitUntil(lambda: not dock._listing.is_running)
+    viewer.layers.clear()
+    qtbot.wait(300)
+    assert len(asked) == 3
 
 
 def test_a_run_does_not_load_the_network_again(weights, monkeypatch):

@@ -97,7 +97,7 @@ class SegmentNuclei(Dock):
         self._progress: tuple[int, int, str] = (0, 0, "")
         self._progress_timer = self._timer(PROGRESS_DELAY, self._show_progress)
         self._listed = False
-        self._warm: tuple[object, ...] = ()
+        self._warm: set[tuple[object, ...]] = set()
         self._lay_out()
         self._name_kind()
         self._connect()
@@ -305,10 +305,12 @@ class SegmentNuclei(Dock):
         try:
             shape = height_and_width(self.image_panel.plane())
         except ImageError:
+            if self._warm:  # the image is gone, maybe with the window
+                return
             shape = None
         wanted = chosen.model, chosen.device, shape, chosen.diameter
-        if wanted != self._warm:
-            self._warm = wanted
+        if wanted not in self._warm:
+            self._warm.add(wanted)
             self._listing.start("Loading the network", model_chooser.warm_up, *wanted)
 
     def _remember(self) -> None:

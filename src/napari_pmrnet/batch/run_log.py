@@ -132,7 +132,7 @@ class Record:
     def __init__(self, output: Path) -> None:
         self.output = output
         self.folder = make_folder(output)
-        self._log = JsonLines(self.folder / "record.jsonl")
+        self._log = _log_of(output)
         self.entries: dict[str, Entry] = {}
         self._taken: set[str] = set()
         self._overviews: set[str] = set()
@@ -164,11 +164,11 @@ class Record:
 
     def thumbnail(self, file: str) -> Path:
         """Path of the thumbnail of a file."""
-        return self.thumbnails / f"{_digest(file)}.jpg"
+        return self.thumbnails / f"{digest_of(file)}.jpg"
 
     def nuclei(self, file: str) -> Path:
         """Path of the table of the nuclei of a file."""
-        return self.measured / f"{_digest(file)}.csv"
+        return self.measured / f"{digest_of(file)}.csv"
 
     def claim(self, source: Source, permit: Permit) -> Entry:
         """The entry of a file; a new one gets a name for its labels that is free.
@@ -327,14 +327,42 @@ class Record:
         if OVERVIEW in values:
             self._overviews.add(str(values.get("hash")))
             return
-        with suppress(ValueError, TypeError, AttributeError):
-            row = Row.from_dict(values)
-            self._keep(Entry(row, values.get("key"), values.get("hash", "")))
+        entry = _entry_of(values)
+        if entry is not None:
+            self._keep(entry)
 
     def _keep(self, entry: Entry) -> None:
         """Take in what came of a file."""
         self.entries[entry.row.file] = entry
         self._taken.add(entry.row.labels.casefold())
+
+
+def entries_of(output: Path) -> dict[str, Entry]:
+    """What the record of an output folder says of its files, by their names.
+
+    Nothing is made or changed: a folder without a record has none.
+    """
+    found: dict[str, Entry] = {}
+    with suppress(OSError):
+        for values in _log_of(output).read():
+            entry = None if OVERVIEW in values else _entry_of(values)
+            if entry is not None:
+                found[entry.row.file] = entry
+    return found
+
+
+def _log_of(output: Path) -> JsonLines:
+    """The record of an output folder."""
+    return JsonLines(output / FOLDER / "record.jsonl")
+
+
+def _entry_of(values: Mapping[str, Any]) -> Entry | None:
+    """What a line of the record says of a file; None if it is no such line."""
+    try:
+        row = Row.from_dict(dict(values))
+        return Entry(row, values.get("key"), values.get("hash", ""))
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _hash_of_content(content: Content) -> str:
@@ -358,7 +386,7 @@ class _Hashing:
         return len(content)
 
 
-def _digest(file: str) -> str:
+def digest_of(file: str) -> str:
     """Name for what is kept of a file."""
     return hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()[:24]
 

@@ -2,8 +2,8 @@
 
     python scripts/dev/measure_wheel.py [WHEEL]
 
-Without a wheel one is built of this checkout, with hatchling and its plugins as they are
-installed. A room counts with all that lies in it: code, weights, icons.
+Without a wheel one is built of this checkout, with hatchling and its plugins as they
+are installed. A room counts with all that lies in it but weights.
 """
 
 from __future__ import annotations

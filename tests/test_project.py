@@ -165,3 +165,30 @@ def test_constraints_pin_what_is_declared() -> None:
         for line in read("constraints.txt").splitlines()
     }
     assert {re.sub(r"[-_.]+", "-", name).lower() for name in names} <= pinned
+
+
+def slug(head: str) -> str:
+    """Anchor of a heading, as GitHub and mkdocs make it."""
+    head = re.sub(r"\[([^]]*)\]\([^)]*\)|`", r"\1", head)
+    return re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize(
+    "page",
+    sorted(
+        path.relative_to(CHECKOUT).as_posix()
+        for folder in (CHECKOUT, CHECKOUT / "examples", CHECKOUT / "docs")
+        for path in folder.glob("**/*.md" if folder.name == "docs" else "*.md")
+    ),
+)
+def test_links_lead_to_files_and_headings_that_there_are(page: str) -> None:
+    text = re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith(("https://", "http://")):
+            continue
+        name, _, anchor = link.partition("#")
+        path = (CHECKOUT / page).parent / name if name else CHECKOUT / page
+        assert path.exists(), link
+        if anchor and path.suffix == ".md":
+            heads = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+            assert anchor in map(slug, heads), link

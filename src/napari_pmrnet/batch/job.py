@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
@@ -47,6 +48,9 @@ class BatchJob:
         rather than refuse the file.
     workers : int
         Processes of this computer that share the files; with 1 this process alone.
+    shard : Shard or None
+        Segment this part of the files only, and leave the tables of all to a run
+        without a shard; runs with other shards may go on at the same time.
 
     Raises
     ------
@@ -64,6 +68,7 @@ class BatchJob:
     link: str | None = None
     mask_unreadable: bool = False
     workers: int = 1
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if self.link not in (None, *LINKED):
@@ -86,6 +91,7 @@ class BatchJob:
             words += ["--scheduler", self.scheduler]
         words += ["--link", self.link] if self.link else []
         words += ["--workers", str(self.workers)] if self.workers > 1 else []
+        words += ["--shard", str(self.shard)] if self.shard else []
         return [*words, "--", *self.inputs] if dashed else words
 
     def as_command(self) -> str:
@@ -106,6 +112,7 @@ class BatchJob:
             lines.append(f"    scheduler={self.scheduler!r},")
         lines += [f"    link={self.link!r},"] if self.link else []
         lines += [f"    workers={self.workers},"] if self.workers > 1 else []
+        lines += [f"    shard={str(self.shard)!r},"] if self.shard else []
         return "\n".join(
             [
                 "from napari_pmrnet import Settings",

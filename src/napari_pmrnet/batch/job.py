@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
@@ -50,6 +51,9 @@ class BatchJob:
     keep_maps : bool
         Keep the maps of the files that are segmented, so that a later run with other
         thresholds needs no network.
+    shard : Shard or None
+        Segment this part of the files only, and leave the tables of all to a run
+        without a shard; runs with other shards may go on at the same time.
 
     Raises
     ------
@@ -68,6 +72,7 @@ class BatchJob:
     mask_unreadable: bool = False
     workers: int = 1
     keep_maps: bool = False
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if self.link not in (None, *LINKED):
@@ -90,6 +95,7 @@ class BatchJob:
             words += ["--scheduler", self.scheduler]
         words += ["--link", self.link] if self.link else []
         words += ["--workers", str(self.workers)] if self.workers > 1 else []
+        words += ["--shard", str(self.shard)] if self.shard else []
         return [*words, "--", *self.inputs] if dashed else words
 
     def as_command(self) -> str:
@@ -110,6 +116,7 @@ class BatchJob:
             lines.append(f"    scheduler={self.scheduler!r},")
         lines += [f"    link={self.link!r},"] if self.link else []
         lines += [f"    workers={self.workers},"] if self.workers > 1 else []
+        lines += [f"    shard={str(self.shard)!r},"] if self.shard else []
         return "\n".join(
             [
                 "from napari_pmrnet import Settings",

@@ -86,6 +86,16 @@ def segment(
             min=1,
         ),
     ] = 1,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="Segment only the i-th of n parts of the files, such as 3/8. Each "
+            "part may be a process of its own, at the same time and on other "
+            "computers; when all are through, the command without --shard writes the "
+            "tables.",
+            metavar="I/N",
+        ),
+    ] = None,
     link: Annotated[
         LinkAxis | None,
         typer.Option(
@@ -103,8 +113,13 @@ def segment(
     files whole (exit status 130).
     """
     from napari_pmrnet.batch.job import BatchJob
+    from napari_pmrnet.batch.shard import Shard
     from napari_pmrnet.cli.batch_progress import segment_in_terminal
 
+    try:
+        part = None if shard is None else Shard.parse(shard)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     job = BatchJob(
         tuple(inputs),
         output,
@@ -117,6 +132,7 @@ def segment(
         mask_unreadable=mask_unreadable,
         workers=workers,
         keep_maps=keep_maps,
+        shard=part,
     )
     status = segment_in_terminal(job, console, complain)
     if status:

@@ -563,6 +563,8 @@ LISTED = {
     "models/backends/openvino.py": "its own cache",
     "batch/run.py": "thumbnails of its own record",
     "batch/run_log.py": "tests/batch/test_writers.py",
+    "batch/worklist.py": "tests/batch/test_worklist.py",
+    "batch/kept_maps.py": "its own folder",
     "cli/data.py": "test_commands_look_first",
     "cli/evaluate.py": "test_commands_look_first",
     "cli/finetune.py": "its output",

@@ -96,9 +96,7 @@ class BatchJob:
 
     def as_command(self) -> str:
         """The command that does the same, quoted for this system's shell."""
-        if sys.platform == "win32":
-            return subprocess.list2cmdline(self.as_arguments())
-        return shlex.join(self.as_arguments())
+        return quoted(self.as_arguments())
 
     def as_python(self) -> str:
         """Python that does the same."""
@@ -125,6 +123,13 @@ class BatchJob:
                 ")",
             ]
         )
+
+
+def quoted(words: list[str]) -> str:
+    """Words of a command, quoted for this system's shell."""
+    if sys.platform == "win32":
+        return subprocess.list2cmdline(words)
+    return shlex.join(words)
 
 
 def _setting_options(settings: Settings) -> Iterator[str]:

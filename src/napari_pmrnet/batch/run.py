@@ -372,7 +372,8 @@ class _Batch:
             f"{self.weights_hash[:12]}",
             "Last command": self.job.as_command(),
         }
-        page = as_html(rows, self.record.thumbnail, about, self.report.summary.name)
+        table, folder = self.report.summary.name, self.job.output.absolute()
+        page = as_html(rows, self.record.thumbnail, about, table, folder)
         self.report.sheet = self.record.write_overview(SHEET, page)
 
     def _rows(self) -> list[Row]:

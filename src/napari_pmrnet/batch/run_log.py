@@ -151,7 +151,7 @@ class Record:
                 folder.mkdir(exist_ok=True)
             with self._log.path.open("ab"):
                 pass
-            for log in (self.folder / LOG, *self._logs_of_shards()):
+            for log in (self.folder / LOG, *_logs_of_shards(self.folder)):
                 for values in JsonLines(log).read() if log.is_file() else ():
                     self._read(values)
             if shard is None:
@@ -160,14 +160,9 @@ class Record:
             raise cannot_write(self.output, error) from error
         self._overviews_before = bool(self._overviews)
 
-    def _logs_of_shards(self) -> list[Path]:
-        """Files that shards have written, the latest last."""
-        logs = self.folder.glob(LOGS_OF_SHARDS)
-        return sorted(logs, key=lambda log: log.stat().st_mtime)
-
     def _take_in_shards(self) -> None:
         """Put what shards have done into the record of the folder."""
-        logs = self._logs_of_shards()
+        logs = _logs_of_shards(self.folder)
         told = {str(v.get("file")) for log in logs for v in JsonLines(log).read()}
         files = sorted(told & self.entries.keys())
         for file in files:
@@ -191,11 +186,11 @@ class Record:
 
     def thumbnail(self, file: str) -> Path:
         """Path of the thumbnail of a file."""
-        return self.thumbnails / f"{_digest(file)}.jpg"
+        return self.thumbnails / f"{digest_of(file)}.jpg"
 
     def nuclei(self, file: str) -> Path:
         """Path of the table of the nuclei of a file."""
-        return self.measured / f"{_digest(file)}.csv"
+        return self.measured / f"{digest_of(file)}.csv"
 
     def claim(self, source: Source, permit: Permit, noted: bool = True) -> Entry:
         """The entry of a file; a new one gets a name for its labels that is free.
@@ -364,14 +359,45 @@ class Record:
         if OVERVIEW in values:
             self._overviews.add(str(values.get("hash")))
             return
-        with suppress(ValueError, TypeError, AttributeError):
-            row = Row.from_dict(values)
-            self._keep(Entry(row, values.get("key"), values.get("hash", "")))
+        entry = _entry_of(values)
+        if entry is not None:
+            self._keep(entry)
 
     def _keep(self, entry: Entry) -> None:
         """Take in what came of a file."""
         self.entries[entry.row.file] = entry
         self._taken.add(entry.row.labels.casefold())
+
+
+def entries_of(output: Path) -> dict[str, Entry]:
+    """What the record of an output folder says of its files, by their names.
+
+    Nothing is made or changed: a folder without a record has none.
+    """
+    found: dict[str, Entry] = {}
+    folder = output / FOLDER
+    with suppress(OSError):
+        for log in (folder / LOG, *_logs_of_shards(folder)):
+            for values in JsonLines(log).read() if log.is_file() else ():
+                entry = None if OVERVIEW in values else _entry_of(values)
+                if entry is not None:
+                    found[entry.row.file] = entry
+    return found
+
+
+def _logs_of_shards(folder: Path) -> list[Path]:
+    """Files that shards have written into the folder of a record, the latest last."""
+    logs = folder.glob(LOGS_OF_SHARDS)
+    return sorted(logs, key=lambda log: log.stat().st_mtime)
+
+
+def _entry_of(values: Mapping[str, Any]) -> Entry | None:
+    """What a line of the record says of a file; None if it is no such line."""
+    try:
+        row = Row.from_dict(dict(values))
+        return Entry(row, values.get("key"), values.get("hash", ""))
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _hash_of_content(content: Content) -> str:
@@ -395,7 +421,7 @@ class _Hashing:
         return len(content)
 
 
-def _digest(file: str) -> str:
+def digest_of(file: str) -> str:
     """Name for what is kept of a file."""
     return hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()[:24]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
+from napari_pmrnet.proofreading.classes import Classes
 from napari_pmrnet.settings import Settings
 
 SWITCHES = ("recursive", "overwrite", "strict", "mask_unreadable")
@@ -47,11 +48,15 @@ class BatchJob:
         rather than refuse the file.
     workers : int
         Processes of this computer that share the files; with 1 this process alone.
+    classes : tuple of str
+        Classes that nuclei are told apart by and counted, as `Classes.parse` reads
+        them, with columns named as in ``objects.csv``.
 
     Raises
     ------
     ValueError
-        If there is no such axis to link through, or no such number of workers.
+        If there is no such axis to link through, no such number of workers, or a class
+        cannot be read.
     """
 
     inputs: tuple[str, ...]
@@ -64,6 +69,7 @@ class BatchJob:
     link: str | None = None
     mask_unreadable: bool = False
     workers: int = 1
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.link not in (None, *LINKED):
@@ -72,6 +78,13 @@ class BatchJob:
             raise ValueError(f"workers is {self.workers}; it must be at least 1.")
         if self.workers > 1 and self.scheduler is not None:
             raise ValueError("A cluster has workers of its own: leave workers out.")
+        for text in self.classes:
+            Classes.parse(text)
+
+    @property
+    def told_apart(self) -> tuple[Classes, ...]:
+        """The classes that the texts spell."""
+        return tuple(map(Classes.parse, self.classes))
 
     def as_arguments(self) -> list[str]:
         """The command that does the same, as a list of its words."""
@@ -86,6 +99,7 @@ class BatchJob:
             words += ["--scheduler", self.scheduler]
         words += ["--link", self.link] if self.link else []
         words += ["--workers", str(self.workers)] if self.workers > 1 else []
+        words += [word for text in self.classes for word in ("--class", text)]
         return [*words, "--", *self.inputs] if dashed else words
 
     def as_command(self) -> str:
@@ -108,6 +122,7 @@ class BatchJob:
             lines.append(f"    scheduler={self.scheduler!r},")
         lines += [f"    link={self.link!r},"] if self.link else []
         lines += [f"    workers={self.workers},"] if self.workers > 1 else []
+        lines += [f"    classes={list(self.classes)},"] if self.classes else []
         return "\n".join(
             [
                 "from napari_pmrnet import Settings",

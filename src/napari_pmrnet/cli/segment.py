@@ -84,8 +84,19 @@ def segment(
             "number where it overlaps from plane to plane.",
         ),
     ] = None,
+    classes: Annotated[
+        list[str],
+        typer.Option(
+            "--class",
+            help="Class of nuclei to count in counts.csv and name in objects.csv: "
+            "NAME:COLUMN>=NUMBER or NAME/OTHER:COLUMN>=NUMBER with a column of "
+            "objects.csv, such as 'GFP+/GFP-:intensity GFP>=120'. May be given again.",
+            metavar="CLASS",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006  typer's
 ) -> None:
-    """Segment images and folders: a label TIFF each, a table and a contact sheet.
+    """Segment images and folders: a label TIFF each, tables and a contact sheet.
 
     A file that cannot be segmented is named and the others go on (exit status 1).
 
@@ -96,18 +107,22 @@ def segment(
     from napari_pmrnet.batch.job import BatchJob
     from napari_pmrnet.cli.batch_progress import segment_in_terminal
 
-    job = BatchJob(
-        tuple(inputs),
-        output,
-        settings,
-        recursive,
-        overwrite,
-        strict,
-        scheduler=scheduler,
-        link=None if link is None else link.value,
-        mask_unreadable=mask_unreadable,
-        workers=workers,
-    )
+    try:
+        job = BatchJob(
+            tuple(inputs),
+            output,
+            settings,
+            recursive,
+            overwrite,
+            strict,
+            scheduler=scheduler,
+            link=None if link is None else link.value,
+            mask_unreadable=mask_unreadable,
+            workers=workers,
+            classes=tuple(classes),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     status = segment_in_terminal(job, console, complain)
     if status:
         raise typer.Exit(status)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from napari_pmrnet.batch import BatchJob
+from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.cli import app as app_module
 from napari_pmrnet.cli import batch_progress
 from napari_pmrnet.models.card import new_card
@@ -52,6 +53,7 @@ JOBS = st.builds(
     classes=st.lists(
         st.sampled_from(["GFP+/GFP-:intensity GFP>=120", "-a b:area [um^2]>=-1.5"])
     ).map(tuple),
+    shard=st.none() | st.just(Shard(3, 8)),
 )
 EXAMPLE = BatchJob(
     ("it's here/*.tif", "-dash.png"),

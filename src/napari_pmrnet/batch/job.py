@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
@@ -51,6 +52,9 @@ class BatchJob:
     classes : tuple of str
         Classes that nuclei are told apart by and counted, as `Classes.parse` reads
         them, with columns named as in ``objects.csv``.
+    shard : Shard or None
+        Segment this part of the files only, and leave the tables of all to a run
+        without a shard; runs with other shards may go on at the same time.
 
     Raises
     ------
@@ -70,6 +74,7 @@ class BatchJob:
     mask_unreadable: bool = False
     workers: int = 1
     classes: tuple[str, ...] = ()
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if self.link not in (None, *LINKED):
@@ -100,13 +105,12 @@ class BatchJob:
         words += ["--link", self.link] if self.link else []
         words += ["--workers", str(self.workers)] if self.workers > 1 else []
         words += [word for text in self.classes for word in ("--class", text)]
+        words += ["--shard", str(self.shard)] if self.shard else []
         return [*words, "--", *self.inputs] if dashed else words
 
     def as_command(self) -> str:
         """The command that does the same, quoted for this system's shell."""
-        if sys.platform == "win32":
-            return subprocess.list2cmdline(self.as_arguments())
-        return shlex.join(self.as_arguments())
+        return quoted(self.as_arguments())
 
     def as_python(self) -> str:
         """Python that does the same."""
@@ -123,6 +127,7 @@ class BatchJob:
         lines += [f"    link={self.link!r},"] if self.link else []
         lines += [f"    workers={self.workers},"] if self.workers > 1 else []
         lines += [f"    classes={list(self.classes)},"] if self.classes else []
+        lines += [f"    shard={str(self.shard)!r},"] if self.shard else []
         return "\n".join(
             [
                 "from napari_pmrnet import Settings",
@@ -133,6 +138,13 @@ class BatchJob:
                 ")",
             ]
         )
+
+
+def quoted(words: list[str]) -> str:
+    """Words of a command, quoted for this system's shell."""
+    if sys.platform == "win32":
+        return subprocess.list2cmdline(words)
+    return shlex.join(words)
 
 
 def _setting_options(settings: Settings) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -34,6 +34,7 @@ from napari_pmrnet.batch.local import Ended, InProcess, Workers
 from napari_pmrnet.batch.lock import RunLock
 from napari_pmrnet.batch.objects import counted, write_joined
 from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key, made_from
+from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.batch.summary import Row, as_csv
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
@@ -65,6 +66,7 @@ def segment_files(
     mask_unreadable: bool = False,
     workers: int = 1,
     classes: Iterable[str] = (),
+    shard: str | None = None,
 ) -> BatchReport:
     """Segment files and folders and write labels, tables and a contact sheet.
 
@@ -87,6 +89,8 @@ def segment_files(
         ``if __name__ == "__main__":`` around its call, for each process imports it.
     classes : iterable of str
         See `BatchJob`.
+    shard : str, optional
+        Such as ``"3/8"``: the third of eight parts alone, see `BatchJob`.
 
     Returns
     -------
@@ -116,6 +120,7 @@ def segment_files(
         mask_unreadable=mask_unreadable,
         workers=workers,
         classes=tuple(classes),
+        shard=None if shard is None else Shard.parse(shard),
     )
     return run_to_end(batch_steps(job, model))
 
@@ -131,7 +136,8 @@ def batch_steps(
     of the output folder. A file that the record knows as finished, with these settings
     and weights, is not segmented again. ``summary.csv``, ``objects.csv``,
     ``counts.csv`` and ``contact_sheet.html`` tell of all that the folder holds; they
-    are written at the end, and when the run is stopped or the generator closed.
+    are written at the end, and when the run is stopped or the generator closed, but not
+    of a shard.
 
     Parameters
     ----------
@@ -176,10 +182,11 @@ class _Batch:
         self.job, self.model, self.stop = job, model, stop
         card = read_card(find_weights(job.settings.model))
         self.weights_hash = (model.card if model else card).sha256
-        self.sources = find_sources(
+        self.found = find_sources(
             job.inputs, job.output, job.recursive, job.settings.channel
         )
-        self.inputs = Inputs(source.path for source in self.sources)
+        self.sources = job.shard.of(self.found) if job.shard else self.found
+        self.inputs = Inputs(source.path for source in self.found)
         check_folder(job.output / FOLDER)
         self.record: Record
         self.lock: RunLock
@@ -193,9 +200,9 @@ class _Batch:
     def steps(self) -> Generator[Event, None, BatchReport]:
         """All files, then the overview of the folder."""
         yield FilesFound([source.path for source in self.sources])
-        self.lock = RunLock(self.job.output)
+        self.lock = RunLock(self.job.output, self.job.shard)
         with self.lock:
-            self.record = Record(self.job.output)
+            self.record = Record(self.job.output, self.job.shard)
             self.record.sweep()
             with self._workers() as self.workers:
                 try:
@@ -222,16 +229,13 @@ class _Batch:
 
     def _files(self) -> Generator[Event, None, None]:
         """Give out the files that need it, and end those that do not."""
-        for number, source in enumerate(self.sources):
+        for number, (source, entry, permit) in enumerate(self._claimed()):
             while self.workers.is_full:
                 if self._is_over():
                     return
                 yield from self._follow()
             if self._is_over():
                 return
-            image = source.path.absolute()
-            permit = Permit(self.job.overwrite, self.inputs, image)
-            entry = self.record.claim(source, permit)
             ended = self._look(number, source, entry, permit)
             if ended is not None:
                 yield FileStarted(number, source.path)
@@ -257,6 +261,24 @@ class _Batch:
             if self._is_over():
                 return
             yield from self._follow()
+
+    def _claimed(self) -> Iterable[tuple[Source, Entry, Permit]]:
+        """Files of this run, each with its entry in the record and its permit."""
+        claims = self._claims()
+        if self.job.shard is None:
+            return claims
+        # Names depend on those of all files before, so all are chosen, and at once: the
+        # labels of other shards are looked into where they are there already.
+        return self.job.shard.of(list(claims))
+
+    def _claims(self) -> Iterator[tuple[Source, Entry, Permit]]:
+        """The same of all files, those of other shards too."""
+        shard = self.job.shard
+        own = set(shard.of(range(len(self.found)))) if shard else None
+        for place, source in enumerate(self.found):
+            permit = Permit(self.job.overwrite, self.inputs, source.path.absolute())
+            noted = own is None or place in own
+            yield source, self.record.claim(source, permit, noted), permit
 
     def _is_over(self) -> bool:
         """Tell whether to end before all is done."""
@@ -330,7 +352,8 @@ class _Batch:
 
     def _summarise_now_and_then(self) -> None:
         """Keep the table near to what is done, for a run that is killed."""
-        if time.monotonic() - self._written > SUMMARY_SECONDS:
+        due = time.monotonic() - self._written > SUMMARY_SECONDS
+        if due and self.job.shard is None:
             try:
                 self._write_summary(self._rows())
             except DataError as error:  # open in another program, perhaps
@@ -343,7 +366,9 @@ class _Batch:
         self.report.summary = self.record.write_overview(SUMMARY, as_csv(rows))
 
     def _write_overview(self) -> None:
-        """Write the tables and the contact sheet of the folder."""
+        """Write the tables and the contact sheet of the folder; of a shard none."""
+        if self.job.shard is not None:
+            return
         rows = self._rows()
         self._write_summary(rows)
         made = [(row, self.record.nuclei(row.file)) for row in rows if not row.error]
@@ -360,7 +385,8 @@ class _Batch:
             f"{self.weights_hash[:12]}",
             "Last command": self.job.as_command(),
         }
-        page = as_html(rows, self.record.thumbnail, about, self.report.summary.name)
+        table, folder = self.report.summary.name, self.job.output.absolute()
+        page = as_html(rows, self.record.thumbnail, about, table, folder)
         self.report.sheet = self.record.write_overview(SHEET, page)
 
     def _rows(self) -> list[Row]:

@@ -77,6 +77,16 @@ def segment(
             min=1,
         ),
     ] = 1,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="Segment only the i-th of n parts of the files, such as 3/8. Each "
+            "part may be a process of its own, at the same time and on other "
+            "computers; when all are through, the command without --shard writes the "
+            "tables.",
+            metavar="I/N",
+        ),
+    ] = None,
     link: Annotated[
         LinkAxis | None,
         typer.Option(
@@ -105,6 +115,7 @@ def segment(
     files whole (exit status 130).
     """
     from napari_pmrnet.batch.job import BatchJob
+    from napari_pmrnet.batch.shard import Shard
     from napari_pmrnet.cli.batch_progress import segment_in_terminal
 
     try:
@@ -119,6 +130,7 @@ def segment(
             link=None if link is None else link.value,
             mask_unreadable=mask_unreadable,
             workers=workers,
+            shard=None if shard is None else Shard.parse(shard),
             classes=tuple(classes),
         )
     except ValueError as error:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.batch.cluster.files import on_cluster
 from napari_pmrnet.batch.contact_sheet import as_html
+from napari_pmrnet.batch.counts import counts_csv
 from napari_pmrnet.batch.events import (
+    COUNTS,
     DONE,
     FAILED,
     KEPT,
@@ -30,7 +32,7 @@ from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
 from napari_pmrnet.batch.lock import RunLock
-from napari_pmrnet.batch.objects import write_joined
+from napari_pmrnet.batch.objects import counted, write_joined
 from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key, made_from
 from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.batch.summary import Row, as_csv
@@ -64,6 +66,7 @@ def segment_files(
     mask_unreadable: bool = False,
     workers: int = 1,
     keep_maps: bool = False,
+    classes: Iterable[str] = (),
     shard: str | None = None,
 ) -> BatchReport:
     """Segment files and folders and write labels, tables and a contact sheet.
@@ -85,6 +88,8 @@ def segment_files(
     workers : int
         Processes of this computer, see `BatchJob`. With more than one, a script needs
         ``if __name__ == "__main__":`` around its call, for each process imports it.
+    classes : iterable of str
+        See `BatchJob`.
     shard : str, optional
         Such as ``"3/8"``: the third of eight parts alone, see `BatchJob`.
 
@@ -116,6 +121,7 @@ def segment_files(
         mask_unreadable=mask_unreadable,
         workers=workers,
         keep_maps=keep_maps,
+        classes=tuple(classes),
         shard=None if shard is None else Shard.parse(shard),
     )
     return run_to_end(batch_steps(job, model))
@@ -130,9 +136,10 @@ def batch_steps(
 
     Every file gets labels, written whole or not at all, and a line in the record
     of the output folder. A file that the record knows as finished, with these settings
-    and weights, is not segmented again. ``summary.csv``, ``objects.csv`` and
-    ``contact_sheet.html`` tell of all that the folder holds; they are written at the
-    end, and when the run is stopped or the generator closed, but not of a shard.
+    and weights, is not segmented again. ``summary.csv``, ``objects.csv``,
+    ``counts.csv`` and ``contact_sheet.html`` tell of all that the folder holds; they
+    are written at the end, and when the run is stopped or the generator closed, but not
+    of a shard.
 
     Parameters
     ----------
@@ -369,8 +376,14 @@ class _Batch:
         rows = self._rows()
         self._write_summary(rows)
         made = [(row, self.record.nuclei(row.file)) for row in rows if not row.error]
-        content = partial(write_joined, parts=made)
+        classes = self.job.told_apart
+        content = partial(write_joined, parts=made, classes=classes)
         self.report.objects = self.record.write_overview(OBJECTS, content)
+        counts = counted(made, classes)
+        self.report.counts = self.record.write_overview(
+            COUNTS, counts_csv(counts.table())
+        )
+        self.report.notes = counts.notes()
         about = {
             "Model": f"{Path(self.job.settings.model).stem}, SHA-256 "
             f"{self.weights_hash[:12]}",

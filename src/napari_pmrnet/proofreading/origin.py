@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,17 @@ from napari_pmrnet.proofreading.course import Course, Plane
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
-from napari_pmrnet.segmentation.postprocess import Missed
+from napari_pmrnet.segmentation.postprocess import Missed, missed_of
+from napari_pmrnet.segmentation.segment import segment_steps
 from napari_pmrnet.segmentation.stack import StackSegmentation
 
 if TYPE_CHECKING:
     from napari_pmrnet.models.card import ModelCard
     from napari_pmrnet.segmentation import Segmentation
+    from napari_pmrnet.segmentation.plane import Plane as Pixels
+    from napari_pmrnet.segmentation.predict import Progress
     from napari_pmrnet.segmentation.stack import Labelled
+    from napari_pmrnet.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,44 @@ def origins(labels: np.ndarray) -> dict[Plane, Origin]:
     """Origin of the labels (..., H, W) of each plane of which the maps are gone."""
     planes = np.ndindex(*labels.shape[:-2])
     return {plane: Origin(labels[plane], {}, None) for plane in planes}
+
+
+def origin_steps(
+    labels: np.ndarray, plane: Pixels, settings: Settings
+) -> Generator[Progress, None, Origin]:
+    """Give labels that came without maps those of their image: the network runs.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+        Whoever made them.
+    plane : Plane
+        Their image.
+    settings : Settings
+        Those that made the labels, or the user's own. Thresholds count for what is
+        proposed as missed.
+
+    Yields
+    ------
+    Progress
+        After every batch of tiles.
+
+    Returns
+    -------
+    Origin
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be segmented as it is.
+    WeightsError
+        If the model is missing or altered.
+    """
+    check_labels(labels, plane.name)
+    found = yield from segment_steps(plane, settings)
+    card, maps, flows = found.model.card, found.maps, found.flows
+    missed = missed_of(labels, maps, flows, settings, None, found.diameter, card)
+    return Origin(labels, maps, flows, card, missed)
 
 
 def begin_review(

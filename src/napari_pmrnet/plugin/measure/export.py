@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_pmrnet.batch.counts import write_counts
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.map_stack import write_stack
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.rois import write_geojson, write_rois
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path, export
+from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.snapshot import Specimen, by_place, measuring_all
 from napari_pmrnet.plugin.widgets.formats import ExportFormat
 from napari_pmrnet.proofreading.intensities import Options
@@ -27,8 +29,8 @@ from napari_pmrnet.proofreading.tracks import tracks
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-TABLE, TRACKS, ROIS, GEOJSON = "table", "tracks", "rois", "geojson"
-STACK, LABELS = "stack", "labels"
+TABLE, TRACKS, COUNTS = "table", "tracks", "counts"
+ROIS, GEOJSON, STACK, LABELS = "rois", "geojson", "stack", "labels"
 PAGES = ("certainty", "boundary")
 FORMATS = {
     TABLE: ExportFormat(
@@ -42,6 +44,12 @@ FORMATS = {
         "tracks.csv",
         "Table (*.csv)",
         "Of stacks, one row a number: first and last plane, duration, way, volume",
+    ),
+    COUNTS: ExportFormat(
+        "Counts (CSV)",
+        "counts.csv",
+        "Table (*.csv)",
+        "Nuclei of every measured image on show and of every well, counted by class",
     ),
     ROIS: ExportFormat(
         "ImageJ ROIs (zip)",
@@ -94,6 +102,7 @@ def exporting(
     overwrite: Overwrite = False,
     options: Options = Options(),  # noqa: B008  frozen
     shown: tuple[int, ...] = (),
+    company: Company | None = None,
 ) -> Generator[tuple[int, int], None, Written]:
     """Steps of an export; runs in a worker thread.
 
@@ -114,6 +123,8 @@ def exporting(
         Of the measurements.
     shown : tuple of int
         Place of the plane on show.
+    company : Company, optional
+        Other images that are counted with this one.
 
     Raises
     ------
@@ -143,6 +154,8 @@ def exporting(
     if kind == TABLE:
         named = table.rename(columns=names)
         return Written(write_table(path, named, one.unit, overwrite=overwrite), table)
+    if kind == COUNTS:
+        return _write_counts(path, one, table, overwrite, company)
     made = write_geojson(
         path,
         np.asarray(whole),
@@ -158,6 +171,21 @@ def _by_plane(table: pd.DataFrame, unit: str) -> dict[tuple[int, ...], pd.DataFr
     named, steps = table.rename(columns=heads(unit)), axes_of(table)
     parts = by_place(named)
     return {place: rows.drop(columns=steps) for place, rows in parts.items()}
+
+
+def _write_counts(
+    path: Path,
+    specimen: Specimen,
+    table: pd.DataFrame,
+    overwrite: Overwrite,
+    company: Company | None,
+) -> Written:
+    """Counts of the nuclei of all measured images, by the classes of this one."""
+    classes = [] if specimen.classes is None else [specimen.classes]
+    company = company or Company(specimen.name, {})
+    named = table.rename(columns=heads(specimen.unit))
+    counts = company.counts(named, [one.named(specimen.unit) for one in classes])
+    return Written(write_counts(path, counts.table(), overwrite=overwrite), table)
 
 
 def _write_pages(path: Path, specimen: Specimen, overwrite: Overwrite) -> Written:

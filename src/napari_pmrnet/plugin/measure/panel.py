@@ -32,6 +32,7 @@ from napari_pmrnet.plugin.layers.label_export import (
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.review_session import ReviewSession, session_of
+from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.export import (
     FORMATS,
     TRACKS,
@@ -39,7 +40,7 @@ from napari_pmrnet.plugin.measure.export import (
     exporting,
     proposed_path,
 )
-from napari_pmrnet.plugin.measure.formatting import listed, summary
+from napari_pmrnet.plugin.measure.formatting import listed, shown_unit, summary
 from napari_pmrnet.plugin.measure.snapshot import (
     Specimen,
     by_place,
@@ -187,11 +188,12 @@ class MeasurePanel(QWidget):
         """
         specimens = self._snapshot()
         if specimens is not None:
-            layer = there(self._layer)
+            layer, dims = there(self._layer), self._viewer.dims
             whole, keywords = export_arguments(layer)
             given = path, kind, specimens, whole, keywords, overwrite, self._options()
-            shown = plane_on_show(layer, self._viewer.dims.point)
-            self._start(f"Writing '{path}'", exporting, *given, shown)
+            shown = plane_on_show(layer, dims.point)
+            company = Company.of(layer, list(self._viewer.layers), dims.axis_labels)
+            self._start(f"Writing '{path}'", exporting, *given, shown, company)
 
     def release(self) -> None:
         """Let go of the viewer and of running work."""
@@ -484,10 +486,14 @@ class MeasurePanel(QWidget):
             return "Measured: shape."
         options = options_of(table)
         if self.options not in (None, options):
-            return "Ring or background is another than was measured: measure again."
+            return "Other options than were measured: measure again."
         ring = f", rings of {options.ring} px" if options.ring else ""
         base = ", minus background" if options.background else ""
-        return f"Measured: shape, mean of {listed(names)}{ring}{base}."
+        grain = ""
+        if options.texture is not None:
+            length, unit = options.texture
+            grain = f", texture at {length:g} {shown_unit(unit)}"
+        return f"Measured: shape, mean of {listed(names)}{ring}{base}{grain}."
 
 
 def _counted(layer: Labels, planes: Sequence[Plane]) -> tuple[Labels, pd.Series]:

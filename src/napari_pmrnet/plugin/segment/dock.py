@@ -37,6 +37,7 @@ from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
 from napari_pmrnet.plugin.segment.controller import RELABELLED, Session, report
 from napari_pmrnet.plugin.segment.image_panel import ImagePanel
 from napari_pmrnet.plugin.segment.jobs import lies_at, proposed_path
+from napari_pmrnet.plugin.segment.maps_panel import MapsPanel
 from napari_pmrnet.plugin.segment.run_panel import RunPanel
 from napari_pmrnet.plugin.segment.size_guide import SizeGuide
 from napari_pmrnet.plugin.widgets import (
@@ -47,6 +48,7 @@ from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+from napari_pmrnet.segmentation.predict import height_and_width
 from napari_pmrnet.segmentation.stack import Stack, StackSegmentation
 from napari_pmrnet.settings import Settings
 
@@ -84,6 +86,7 @@ class SegmentNuclei(Dock):
         self.session = Session(viewer, self, gate=self._listing)
         self.image_panel = ImagePanel(viewer, self.form)
         self.model_panel = ModelPanel(self.form)
+        self.maps_panel = MapsPanel()
         self.run_panel = RunPanel()
         self._guide = SizeGuide(viewer)
         self._other: float | None = None
@@ -96,6 +99,7 @@ class SegmentNuclei(Dock):
         self._progress: tuple[int, int, str] = (0, 0, "")
         self._progress_timer = self._timer(PROGRESS_DELAY, self._show_progress)
         self._listed = False
+        self._warm: set[tuple[object, ...]] = set()
         self._lay_out()
         self._name_kind()
         self._connect()
@@ -186,6 +190,15 @@ class SegmentNuclei(Dock):
         self.say("Cancelling...")
         self.session.cancel()
 
+    def show_more_maps(self) -> None:
+        """Compute the maps of the parts of the network, in a worker thread."""
+        try:
+            layer, plane = self.image_panel.chosen(), self.image_panel.plane()
+            self._asked = ref(plain(layer))
+            self.session.show_more_maps(layer, plane)
+        except ImageError as error:
+            self._complain(str(error))
+
     def restore_defaults(self) -> None:
         """Put all that the dock asks back to its default."""
         self.form.set_settings(Settings())
@@ -243,7 +256,8 @@ class SegmentNuclei(Dock):
         self.form.add_to(QFormLayout(self._box), RELABELLED)
         image = QGroupBox("Image")
         stack(image, self.image_panel, margins=None)
-        self._fill(image, self._box, self.model_panel, foot=[self.run_panel])
+        parts = image, self._box, self.model_panel, self.maps_panel
+        self._fill(*parts, foot=[self.run_panel])
 
     def _connect(self) -> None:
         """Wire the parts together."""
@@ -251,6 +265,7 @@ class SegmentNuclei(Dock):
         panel.failed.connect(self._complain)
         panel.described.connect(self._show_size)
         panel.described.connect(self._turn)
+        panel.described.connect(self._warm_up)
         panel.areas.changed.connect(self._look_again)
         self._look_again_at_layers()
         panel.opened.connect(lambda names: self.say(f"Opened {names}.", "good"))
@@ -258,6 +273,7 @@ class SegmentNuclei(Dock):
         panel.size_button.clicked.connect(self._on_size_button)
         panel.pixel_size.committed.connect(self._correct_pixel_size)
         self.form.changed.connect(self._on_setting)
+        self.maps_panel.requested.connect(self.show_more_maps)
         run.run_button.clicked.connect(self.run)
         run.cancel_button.clicked.connect(self.cancel)
         run.export_button.clicked.connect(self.export_labels)
@@ -291,16 +307,24 @@ class SegmentNuclei(Dock):
             self._listed = True
 
     def _warm_up(self) -> None:
-        """Load the network in the background, once torch and devices are there."""
-        if self._listed and not self.session.is_running:
-            self._listed = False
-            chosen = self.form.settings() or Settings()
-            self._listing.start(
-                "Loading the network",
-                model_chooser.warm_up,
-                chosen.model,
-                chosen.device,
-            )
+        """Load the network for the image on show, in the background.
+
+        Not before torch and devices are there, and for images of one size once.
+        """
+        busy = self.session.is_running or self._listing.is_running
+        if not self._listed or busy:
+            return
+        chosen = self.form.settings() or Settings()
+        try:
+            shape = height_and_width(self.image_panel.plane())
+        except ImageError:
+            if self._warm:  # the image is gone, maybe with the window
+                return
+            shape = None
+        wanted = chosen.model, chosen.device, shape, chosen.diameter
+        if wanted not in self._warm:
+            self._warm.add(wanted)
+            self._listing.start("Loading the network", model_chooser.warm_up, *wanted)
 
     def _remember(self) -> None:
         settings = self.form.settings()
@@ -375,6 +399,7 @@ class SegmentNuclei(Dock):
 
     def _on_started(self) -> None:
         self.run_panel.set_running(True)
+        self.maps_panel.maps_button.setEnabled(False)
         self._other = None
         self.run_panel.offer_size(None)
         self.say("Starting...")
@@ -399,6 +424,7 @@ class SegmentNuclei(Dock):
         """Ready again; thresholds may have moved meanwhile."""
         self._progress_timer.stop()
         self.run_panel.set_running(self.session.is_running)
+        self.maps_panel.maps_button.setEnabled(not self.session.is_running)
         self._relabel_timer.start()
         self._show_size()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qtpy.QtWidgets import (
@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
-from napari_pmrnet.plugin.widgets.layout import Notice, row_of, stack
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.proofreading.queue import LISTS
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
@@ -124,26 +124,3 @@ class BulkPanel(QWidget):
         self.bound.setRange(0, 1 if fraction else 1e6)
         self.bound.setSingleStep(0.05 if fraction else 5)
         self.bound.setValue(0.2 if fraction else 20)
-
-
-class OfferPanel(Notice):
-    """A sentence with some ways on from it, other ones each time."""
-
-    def offer(
-        self, text: str, ways: Sequence[tuple[str, Callable[[], Any]]] = ()
-    ) -> None:
-        """Show a sentence and a button for each way on; each hides the panel."""
-        for button in self.buttons():
-            self.ways.removeWidget(button)
-            button.deleteLater()
-        for title, slot in ways:
-            button = QPushButton(title)
-            button.clicked.connect(lambda _=False, slot=slot: (self.hide(), slot()))
-            self.ways.addWidget(button)
-        self.show_text(text)
-
-    def buttons(self) -> list[QPushButton]:
-        """The buttons on show."""
-        parts = (self.ways.itemAt(i) for i in range(self.ways.count()))
-        widgets = (part.widget() for part in parts if part is not None)
-        return [widget for widget in widgets if isinstance(widget, QPushButton)]

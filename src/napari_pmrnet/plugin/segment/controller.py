@@ -248,7 +248,7 @@ class Session(QObject):
         self.results.show_more(result, layers)
         names = [layer.name for layer in result.more_maps()]
         self.said.emit(
-            f"{len(names)} more maps; '{names[0]}' is shown. They go with the labels.",
+            f"{len(names)} more maps, '{names[0]}' on show. They go with their labels.",
             "good",
         )
 

@@ -121,3 +121,7 @@ def clicked(
             }
         )
     return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_pmrnet.datasets.synthetic import make_fluorescence
-from napari_pmrnet.proofreading.candidates import FEATURES
+from napari_pmrnet.proofreading.evidence import FEATURES
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
 

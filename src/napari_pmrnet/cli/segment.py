@@ -103,8 +103,19 @@ def segment(
             "number where it overlaps from plane to plane.",
         ),
     ] = None,
+    classes: Annotated[
+        list[str],
+        typer.Option(
+            "--class",
+            help="Class of nuclei to count in counts.csv and name in objects.csv: "
+            "NAME:COLUMN>=NUMBER or NAME/OTHER:COLUMN>=NUMBER with a column of "
+            "objects.csv, such as 'GFP+/GFP-:intensity GFP>=120'. May be given again.",
+            metavar="CLASS",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006  typer's
 ) -> None:
-    """Segment images and folders: a label TIFF each, a table and a contact sheet.
+    """Segment images and folders: a label TIFF each, tables and a contact sheet.
 
     A file that cannot be segmented is named and the others go on (exit status 1).
 
@@ -117,23 +128,23 @@ def segment(
     from napari_pmrnet.cli.batch_progress import segment_in_terminal
 
     try:
-        part = None if shard is None else Shard.parse(shard)
+        job = BatchJob(
+            tuple(inputs),
+            output,
+            settings,
+            recursive,
+            overwrite,
+            strict,
+            scheduler=scheduler,
+            link=None if link is None else link.value,
+            mask_unreadable=mask_unreadable,
+            workers=workers,
+            keep_maps=keep_maps,
+            shard=None if shard is None else Shard.parse(shard),
+            classes=tuple(classes),
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    job = BatchJob(
-        tuple(inputs),
-        output,
-        settings,
-        recursive,
-        overwrite,
-        strict,
-        scheduler=scheduler,
-        link=None if link is None else link.value,
-        mask_unreadable=mask_unreadable,
-        workers=workers,
-        keep_maps=keep_maps,
-        shard=part,
-    )
     status = segment_in_terminal(job, console, complain)
     if status:
         raise typer.Exit(status)

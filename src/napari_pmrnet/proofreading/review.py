@@ -18,11 +18,13 @@ from scipy import ndimage
 from napari_pmrnet.errors import DataError, EditError
 from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.proofreading import edits
+from napari_pmrnet.proofreading.add import Outlines, outlines_at
 from napari_pmrnet.proofreading.boxes import differing_box, everywhere, union
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.journal import Journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.suggestions import SPLIT, Suggestions
+from napari_pmrnet.segmentation.diameter import median_diameter
 from napari_pmrnet.segmentation.postprocess import Missed
 from napari_pmrnet.segmentation.tiles import Box
 
@@ -290,6 +292,55 @@ class Review:
         """The edit that deletes nuclei."""
         boxes = self.nuclei.boxes(which)
         return edits.joined([edits.delete(self._seen, [n], box) for n, box in boxes])
+
+    def add(self, click: tuple[float, float], across: float | None = None) -> Edit:
+        """The edit that makes the nucleus at a click (y, x); see `outlines`."""
+        found = self.outlines(click, across)
+        mask, origin = found.best(), found.box
+        number = self.nuclei.next_label()
+        return edits.add(self._seen, mask, (origin[0].start, origin[1].start), number)
+
+    def outlines(
+        self, click: tuple[float, float], across: float | None = None
+    ) -> Outlines:
+        """Outlines that the nucleus at a click could have; see `outlines_at`.
+
+        Parameters
+        ----------
+        click : (y, x)
+            In pixels.
+        across : float, optional
+            Its diameter; by default that of a typical nucleus.
+
+        Raises
+        ------
+        EditError
+            If there is no room for a nucleus, or too little is known to find its
+            outline.
+        """
+        typical = across or self._typical()
+        if typical is None:
+            raise EditError(
+                "no nucleus here tells how large they are. Drag over this one, from "
+                "side to side."
+            )
+        return outlines_at(
+            self._seen,
+            click,
+            typical,
+            maps=self.nuclei.maps,
+            flows=self.nuclei.flows,
+            image=self.nuclei.image,
+            proposals=None if self.missed is None else self.missed.labels,
+            dragged=across is not None,
+        )
+
+    def _typical(self) -> float | None:
+        """Diameter of the median nucleus, or else proposal, in pixels."""
+        areas = self.nuclei.table["area"]
+        if not len(areas) and self.missed is not None:
+            areas = self.missed.objects["area"]
+        return median_diameter(areas.to_numpy())
 
     def snap(self, label: int) -> Edit:
         """The edit that moves a rim to the boundary gate; see `edits.snap`.

@@ -32,9 +32,15 @@ HINTS = {
     "merge": "Click the neighbour that belongs to this nucleus; Escape leaves.",
     "join": "Draw a line over all nuclei that are one; Escape leaves.",
     "rectangle": "Draw a box over the nuclei to delete; Escape leaves.",
+    "add": "Click on a nucleus without a label, or drag over it from side to side; "
+    "press Enter to add it, Escape to leave.",
 }
-DRAWING = ("cut", "join", "rectangle")
+DRAWING = ("cut", "join", "rectangle", "add")
+CLICKED = ("add",)
+"""Those of them that a click is for as well; they stay in use after Enter."""
 CLICK_REACH = 4
+LEAST_DRAG = 3.0
+"""Pixels that a drag is taken to be across, at least."""
 
 
 class ReviewCanvas(QObject):
@@ -49,6 +55,7 @@ class ReviewCanvas(QObject):
     """
 
     picked = Signal(object)
+    added = Signal(object)
     said = Signal(str, str)
     tool_changed = Signal(str)
 
@@ -69,12 +76,15 @@ class ReviewCanvas(QObject):
         self._clicks: list[Point] = []
         self._label = 0
         self._edit: Edit | None = None
+        self._answered: Place | None = None
         viewer.mouse_drag_callbacks.append(self._on_mouse)
+        session.changed.connect(self._on_changed)
 
     def release(self) -> None:
         """Let go of the viewer."""
         self.use("")
         self._viewer.mouse_drag_callbacks.remove(self._on_mouse)
+        self.session.changed.disconnect(self._on_changed)
         self.marks.release()
 
     def show(self, place: Place | None, move: bool = False) -> None:
@@ -101,8 +111,7 @@ class ReviewCanvas(QObject):
         """Take up a tool, or none (empty)."""
         if not tool and not self.tool:
             return
-        self.marks.clear("preview", "drawn")
-        self._clicks, self._label, self._edit = [], 0, None
+        self._forget()
         self.tool = tool
         camera_of(self._viewer).mouse_pan = tool not in DRAWING
         self.tool_changed.emit(tool)
@@ -111,17 +120,28 @@ class ReviewCanvas(QObject):
 
     def commit(self) -> None:
         """Do what the preview shows."""
-        edit = self._edit
+        edit, place = self._edit, self._answered
         if edit is None:
             self.said.emit(HINTS.get(self.tool, ""), "plain")
             return
-        self.use("")
-        self._apply(lambda: edit)
+        if self.tool not in CLICKED:
+            self.use("")
+            self._apply(lambda: edit)
+            return
+        self._forget()
+        if self._apply(lambda: edit, place):
+            self.added.emit((NUCLEUS, int(edit.values[0])))
 
     def abandon(self) -> None:
         """Put the tool away and change nothing."""
         self.use("")
         self.said.emit("Put away; nothing was changed.", "plain")
+
+    def _forget(self) -> None:
+        """Take back what was clicked, drawn and previewed."""
+        self.marks.clear("preview", "drawn")
+        self._clicks, self._label, self._edit = [], 0, None
+        self._answered = None
 
     def _own(self) -> int:
         """Number of the nucleus that is current; 0 if there is none."""
@@ -152,9 +172,9 @@ class ReviewCanvas(QObject):
             moved = moved or np.hypot(*np.subtract(event.pos, pressed)) > CLICK_REACH
             if moved and self.tool in DRAWING:
                 path.append(self._point(event))
-                self.marks.line(path if self.tool != "rectangle" else _frame(path))
+                self.marks.line(_shown(path, self.tool))
             yield
-        if self.tool in DRAWING:
+        if self.tool in DRAWING and (moved or self.tool not in CLICKED):
             self._drawn(path)
         elif not moved:
             self._clicked(start, event.modifiers)
@@ -171,6 +191,9 @@ class ReviewCanvas(QObject):
             self.use("split")
         if self.tool == "split":
             self._add_click(point, label)
+        elif self.tool == "add":
+            self.marks.dots([point])
+            self._outline(point)
         elif self.tool == "merge" or "Shift" in modifiers:
             self._merge(label)
         else:
@@ -211,6 +234,10 @@ class ReviewCanvas(QObject):
         elif self.tool == "cut":
             self._label = self._crossed(path)
             self._preview(lambda: self.session.now.cut(self._label, path))
+        elif self.tool == "add":
+            start, end = np.array([path[0], path[-1]])
+            across = float(np.hypot(*(end - start)))
+            self._outline(tuple((start + end) / 2), max(across, LEAST_DRAG))
         elif self.tool == "join":
             self.use("")
             self._apply(lambda: self.session.now.merge_under(path))
@@ -218,6 +245,11 @@ class ReviewCanvas(QObject):
             inside = self.session.now.labels_inside(path[0], path[-1])
             self.use("")
             self._apply(lambda: self.session.now.delete(inside))
+
+    def _outline(self, middle: Point, across: float | None = None) -> None:
+        """Show the nucleus that would be added at a place."""
+        self._label, self._answered = 0, self.session.review.place_at(middle)
+        self._preview(lambda: self.session.now.add(middle, across))
 
     def _crossed(self, path: list[Point]) -> int:
         """The nucleus a line is meant to cut: the current one, or that it crosses."""
@@ -230,10 +262,12 @@ class ReviewCanvas(QObject):
         return next((label for label in met if label not in ends), (met or [0])[0])
 
     def _preview(self, make: Callable[[], Edit]) -> None:
-        """Show what an edit of one nucleus would give."""
+        """Show what an edit of one nucleus would give, or the one that it makes."""
         try:
             edit = make()
-            box = union([edit.box, self.session.review.nuclei.box(self._label)])
+            box = edit.box
+            if self._label:
+                box = union([box, self.session.review.nuclei.box(self._label)])
         except EditError as error:
             self._edit = None
             self.marks.clear("preview")
@@ -241,22 +275,37 @@ class ReviewCanvas(QObject):
             return
         self._edit = edit
         part = self.session.review.labels[box]
-        parts = np.where(part == self._label, 1, 0)
+        parts = np.where((part == self._label) & (part > 0), 1, 0)
         ys, xs = edit.ys - box[0].start, edit.xs - box[1].start
         parts[ys, xs] = 1 + np.unique(edit.values, return_inverse=True)[1] + 1
         self.marks.preview(parts, box)
-        count = len(np.unique(parts[parts > 0]))
-        self.said.emit(f"{count} parts. Enter does it, Escape leaves.", "good")
+        if self._label:
+            told = f"{len(np.unique(parts[parts > 0]))} parts. Enter does it"
+        else:
+            told = f"{len(ys)} pixels. Enter adds it, a drag over it gives its size"
+        self.said.emit(f"{told}, Escape leaves.", "good")
 
-    def _apply(self, make: Callable[[], Edit]) -> None:
+    def _apply(self, make: Callable[[], Edit], place: Place | None = None) -> bool:
+        """Do an edit; tell whether it was done, and say why if not."""
         try:
-            self.session.apply(make())
+            self.session.apply(make(), place=place)
         except EditError as error:
             self.said.emit(_sentence(error), "warning")
+            return False
+        return True
+
+    def _on_changed(self, labels: set[int]) -> None:
+        """Take back a preview of labels that are others by now, as after an undo."""
+        if labels and self._edit is not None:
+            self._forget()
 
 
-def _frame(path: Sequence[Point]) -> list[Point]:
-    """The corners of a box from where a line begins to where it ends."""
+def _shown(path: Sequence[Point], tool: str) -> Sequence[Point]:
+    """What a tool marks of a drawn line: a line or a box between its ends, or all."""
+    if tool in CLICKED:
+        return [path[0], path[-1]]
+    if tool != "rectangle":
+        return path
     (top, left), (bottom, right) = path[0], path[-1]
     return [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
 

@@ -393,6 +393,7 @@ class ReviewNuclei(Dock):
         session = self._open
         self.canvas = ReviewCanvas(self._viewer, session, self._camera, self)
         self.canvas.picked.connect(self._on_picked)
+        self.canvas.added.connect(lambda place: self.go(place, move=False))
         self.canvas.said.connect(self.say)
         self.canvas.tool_changed.connect(self._on_tool)
         session.changed.connect(self._on_changed)

@@ -58,6 +58,8 @@ ACTIONS = tuple(
         ("join", "J", "Join", "Draw a line over all nuclei that are one"),
         ("rectangle", "R", "Delete box", "Draw a box: nuclei whose middle lies in it "
          "are deleted"),
+        ("add", "I", "Click to add", "Click on a nucleus without a label, or drag over "
+         "it from side to side, then press Enter"),
         ("snap", "T", "Snap", "Move the rim to the boundary gate, up to 5 pixels"),
         ("fill", "H", "Fill holes", "Fill the holes of this nucleus"),
         ("smooth", "U", "Smooth", "Smooth the rim of this nucleus"),

@@ -168,7 +168,7 @@ def test_a_review_adds_with_the_next_number_and_by_the_size_it_knows() -> None:
     assert change.made == {number}
     flags = review.flags().loc[number]
     assert flags["reviewed"] and flags["edited"] and 0 < flags["certainty"] < 1
-    assert review.undo().painted
+    assert review.course.undo().painted
 
 
 def test_without_any_nucleus_a_drag_has_to_give_the_size() -> None:

@@ -99,8 +99,8 @@ def segment(
     link: Annotated[
         LinkAxis | None,
         typer.Option(
-            help="Axis of stacks, time or depth, through which a nucleus keeps its "
-            "number where it overlaps from plane to plane.",
+            help="Link through an axis of stacks, time or depth: a nucleus keeps its "
+            "number from plane to plane.",
         ),
     ] = None,
     classes: Annotated[

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-    from napari_pmrnet.segmentation import Segmentation
     from napari_pmrnet.segmentation.stack import Labelled
 
 UNDOABLE = 16_777_216
@@ -295,7 +294,7 @@ class Results:
         yield kept
 
     def relabel(
-        self, result: Result, segmentation: Segmentation, new_layer: bool = False
+        self, result: Result, segmentation: Labelled, new_layer: bool = False
     ) -> str | None:
         """Show other labels of the same maps; gives the sentence about kept edits."""
         kept = None

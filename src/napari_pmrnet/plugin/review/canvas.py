@@ -14,6 +14,7 @@ from napari_pmrnet.plugin.layers.overlay import Overlay
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
+from napari_pmrnet.proofreading.planes import Edits, tables
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
 from napari_pmrnet.segmentation.diameter import median_diameter
 
@@ -68,7 +69,7 @@ class ReviewCanvas(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self.session, self._camera = viewer, session, camera
-        areas = session.review.nuclei.table["area"].to_numpy()
+        areas = tables(session.course)["area"].to_numpy()
         self._typical = median_diameter(areas) or 0.0
         self.marks = Overlay(viewer, session.layer)
         self.tool = ""
@@ -89,6 +90,8 @@ class ReviewCanvas(QObject):
 
     def show(self, place: Place | None, move: bool = False) -> None:
         """Outline a place; with `move` bring it into view."""
+        if place is not None and place[2:] != self.session.review.plane:
+            place = None
         self.current = place
         if place is None:
             self.marks.clear("current")
@@ -225,7 +228,7 @@ class ReviewCanvas(QObject):
             self.said.emit(text, "warning")
             return
         self.use("")
-        self._apply(lambda: self.session.now.merge(into, [label]))
+        self._apply(lambda: self.session.merged(into, [label]))
 
     def _drawn(self, path: list[Point]) -> None:
         """A line or box is complete."""
@@ -240,11 +243,16 @@ class ReviewCanvas(QObject):
             self._outline(tuple((start + end) / 2), max(across, LEAST_DRAG))
         elif self.tool == "join":
             self.use("")
-            self._apply(lambda: self.session.now.merge_under(path))
+            self._apply(lambda: self._joined(path))
         else:
             inside = self.session.now.labels_inside(path[0], path[-1])
             self.use("")
-            self._apply(lambda: self.session.now.delete(inside))
+            self._apply(lambda: self.session.deleted(inside))
+
+    def _joined(self, path: list[Point]) -> Edits:
+        """The edit that makes one of all nuclei under a line."""
+        into, *others = self.session.now.names_under(path)
+        return self.session.merged(into, others)
 
     def _outline(self, middle: Point, across: float | None = None) -> None:
         """Show the nucleus that would be added at a place."""
@@ -285,7 +293,9 @@ class ReviewCanvas(QObject):
             told = f"{len(ys)} pixels. Enter adds it, a drag over it gives its size"
         self.said.emit(f"{told}, Escape leaves.", "good")
 
-    def _apply(self, make: Callable[[], Edit], place: Place | None = None) -> bool:
+    def _apply(
+        self, make: Callable[[], Edit | Edits], place: Place | None = None
+    ) -> bool:
         """Do an edit; tell whether it was done, and say why if not."""
         try:
             self.session.apply(make(), place=place)

@@ -97,7 +97,8 @@ class Session(QObject):
         self._closing = single_shot(self, 0, self.results.close_left)
         self._target: tuple[Image, str, Sequence[int] | None] | None = None
         self._seen: str | None = None
-        self._base: tuple[Result, Segmentation, bool] | None = None
+        self._base: tuple[Result, Labelled, bool] | None = None
+        self._wanted: Settings | None = None
         self._pending: Iterator[str | None] | None = None
         self._kept = False
         self._showing: tuple[Labelled, str, str] | None = None
@@ -258,32 +259,40 @@ class Session(QObject):
         """Label the maps of an image anew if its thresholds have moved.
 
         Corrected labels are left alone and ``withheld`` says so, unless a new layer
-        is asked for. Labels of all planes of a stack are not made anew, since what that
-        takes is not kept; ``said`` tells how.
+        is asked for. All planes of a stack are labelled anew where their maps were
+        kept; else ``said`` tells why not.
         """
         result = self.results.find(image, plane)
-        if result is None or self.is_running or self._relabelling.is_running:
+        if result is None or self.is_running:
             return
         base = result.latest
         moved = {name: getattr(settings, name) for name in RELABELLED}
         wanted = replace(base.settings, **moved)
-        if wanted == base.settings:
+        if self._relabelling.is_running:
+            # Many planes take long; those of thresholds that have moved on are in vain.
+            if wanted != self._wanted:
+                self._relabelling.cancel()
+        elif wanted == base.settings:
             self.withheld.emit("")
-        elif isinstance(base, StackSegmentation):
+        elif isinstance(base, StackSegmentation) and not base.planes:
             name = image.name if result.labels is None else result.labels.name
             _, many = base.model.card.label_kind.nouns
             self.said.emit(
-                f"'{name}' holds all planes, and thresholds act at once on single "
-                f"planes only. Press Segment {many} to use them here, or choose "
-                "'Whole image' to try them on the plane on show.",
+                f"The maps of '{name}' were too large to keep, so thresholds act at "
+                f"once on single planes only. Press Segment {many} to use them here, "
+                "or choose 'Whole image' to try them on the plane on show.",
                 "warning",
             )
         elif not new_layer and result.is_edited():
             self._withhold(result)
         else:
-            self._base = result, base, new_layer
+            self._base, self._wanted = (result, base, new_layer), wanted
             task = f"Labelling '{image.name}'"
-            self._relabelling.start(task, base.relabel, wanted)
+            if isinstance(base, StackSegmentation):
+                self.said.emit(f"{task} on {len(base.planes)} planes...", "plain")
+                self._relabelling.start(task, base.relabel_steps, wanted)
+            else:
+                self._relabelling.start(task, base.relabel, wanted)
 
     def release(self) -> None:
         """Drop running work and the viewer's events."""
@@ -360,7 +369,7 @@ class Session(QObject):
         self._showing = segmentation, plane, kept
         self._turn.start()
 
-    def _on_relabelled(self, segmentation: Segmentation) -> None:
+    def _on_relabelled(self, segmentation: Labelled) -> None:
         """Show new labels, unless the layer changed hands while they were made."""
         if self._base is None:
             return

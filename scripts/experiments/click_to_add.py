@@ -24,7 +24,7 @@ from napari_pmrnet import Settings, load_model, segment
 from napari_pmrnet._runtime import keep_freed_memory
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.models.model import Model
-from napari_pmrnet.proofreading.candidates import FEATURES
+from napari_pmrnet.proofreading.evidence import FEATURES
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.origin import Origin, begin_review
 from napari_pmrnet.proofreading.review import Review
@@ -121,3 +121,7 @@ def clicked(
             }
         )
     return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Parts of click to add: coarser pixels, closed paths, what speaks for an outline."""
+"""Parts of click to add: coarser pixels, closed paths, outlines that come once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from scipy import ndimage
 
 from napari_pmrnet.proofreading.candidates import (
     BEND,
-    FEATURES,
     View,
     _closed_path,
     candidates,
     connected,
-    described,
 )
 
 
@@ -70,7 +68,7 @@ def test_large_ones_are_seen_in_coarser_pixels_and_come_back() -> None:
     image = true * 1.0
     view = View.around(labels, (150, 171), 120.0, {}, None, image)
     assert view.step == 4 and view.across == 30
-    small = view.image > view.image.mean()
+    small = view.image > (view.image.min() + view.image.max()) / 2
     large = view.enlarged(small, labels[view.box].shape)
     inside = true[view.box]
     assert (large & inside).sum() / (large | inside).sum() > 0.9
@@ -84,22 +82,3 @@ def test_every_outline_comes_once_and_holds_the_click() -> None:
     assert len(kept) == len(found) > 10
     assert all(mask[view.at] for mask in found.values())
     assert connected(~disc(9), (40, 42)) is None
-
-
-def test_a_right_outline_has_more_to_speak_for_it() -> None:
-    image = ndimage.gaussian_filter(disc(9) * 10.0, 1)
-    view = view_of(image)
-    masks = {"right": disc(9), "small": disc(4), "large": disc(15)}
-    masks = {name: mask[view.box] for name, mask in masks.items()}
-    table = dict(zip(FEATURES, described(view, masks).T, strict=True))
-    for name in ("contrast", "edge", "along"):
-        right, small, large = table[name]
-        assert right > small and right > large, name
-    assert table["size"] == pytest.approx(2 * np.log([0.9, 0.4, 1.5]), abs=0.15)
-    assert (table["size_dragged"] == 0).all()
-    assert np.abs(table["filled"]).max() < 0.05
-    for name in ("gate", "inside", "fall", "flow"):
-        assert (table[name] == 0).all(), "there are no maps"
-    dragged = view_of(image, dragged=True)
-    table = dict(zip(FEATURES, described(dragged, masks).T, strict=True))
-    assert table["size_dragged"] == pytest.approx(table["size_squared"])

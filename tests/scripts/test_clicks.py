@@ -1,13 +1,22 @@
 """Clicks at missed nuclei: which there are, what is measured, how weights fit."""
 
+import sys
+from pathlib import Path
+from runpy import run_path
+
 import numpy as np
 import pytest
+import tifffile
 from lib.clicks import HAND, SPECK, Trial, fitted, missed_nuclei, trial
+from PIL import Image
 from scipy import ndimage
 
-from napari_pmrnet.proofreading.candidates import FEATURES
+from napari_pmrnet.datasets.synthetic import make_fluorescence
+from napari_pmrnet.proofreading.evidence import FEATURES
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
+
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "experiments"
 
 
 def discs() -> np.ndarray:
@@ -59,3 +68,30 @@ def test_weights_find_what_tells_right_from_wrong() -> None:
     nothing = Trial((), np.zeros((0, 0)), np.zeros(0), 0.0)
     weights = fitted([*trials, nothing], ("a", "b", "c"), 0.01)
     assert weights["b"] > 0.5 > 0.2 > abs(weights["a"]) and weights["c"] < -0.5
+
+
+def test_the_script_prints_shares_and_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    image, truth = make_fluorescence((128, 128), n=4, seed=1)
+    blank = np.argwhere(ndimage.distance_transform_edt(truth == 0) > 12)
+    y, x = blank[len(blank) // 2]
+    ys, xs = np.mgrid[:128, :128]
+    for name, at in (("a", 9), ("b", 5)):
+        marked = np.where(np.hypot(ys - y, xs - x) < at, 40, truth)
+        for folder in ("images", "labels"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "images" / f"{name}.png")
+        tifffile.imwrite(tmp_path / f"labels/{name}.tif", marked.astype(np.uint16))
+    (tmp_path / "split.csv").write_text("image_id,split\na,val\nb,val\n")
+    script = SCRIPTS / "click_to_add.py"
+    words = [str(script), "--data", str(tmp_path), "--device", "cpu", "--fit"]
+    monkeypatch.setattr(sys, "argv", words)
+    run_path(str(script), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[:4]] == [
+        *("one click", "a drag over it", "one click, by the image alone"),
+        "the best outline of a click",
+    ]
+    assert "from 0 px" in lines[0] and "of 2" in lines[0]
+    assert len(lines) == 5 + len(FEATURES)

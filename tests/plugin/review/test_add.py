@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from ..conftest import Found, make_segmentation
-from .conftest import CONTROL, SHIFT, Driver
+from .conftest import ALT, CONTROL, SHIFT, Driver
 
 
 def half_seen() -> Found:
@@ -144,3 +144,18 @@ def test_labels_alone_are_added_to_by_the_image(hands, qtbot) -> None:
     hands.click(45, 57)
     hands.key(Qt.Key.Key_Return)
     assert iou(hands.data == 3, disc()) > 0.7
+
+
+def test_alt_and_a_click_delete_a_nucleus_or_add_one_where_there_is_none(hands) -> None:
+    before, dock = hands.data.copy(), hands.dock
+    hands.click(10, 10, ALT)
+    assert not (hands.data == 1).any() and (hands.data == 2).any()
+    assert "deleted" in dock.status.text.text()
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    assert (hands.data == before).all()
+    hands.click(45, 57, ALT)
+    assert iou(hands.data == 3, disc()) > 0.7 and not previewed(hands)
+    assert "Nucleus 3 added" in dock.status.text.text()
+    assert dock.current == ("nucleus", 3) and dock.canvas.tool == ""
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    assert (hands.data == before).all()

@@ -137,7 +137,7 @@ def test_what_is_off_the_frame_on_show_is_not_edited(open_film, qtbot) -> None:
     qtbot.wait(20)
     assert dock.current is None and not len(marks.data)
     hands.key(Qt.Key.Key_D)
-    assert "Choose a place" in dock.status.text.text()
+    assert "choose one in the table" in dock.status.text.text()
     hands.viewer.dims.set_current_step(0, 0)
     hands.key(Qt.Key.Key_D)
     assert (hands.data == before).all()

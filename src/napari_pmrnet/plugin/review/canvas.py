@@ -132,8 +132,7 @@ class ReviewCanvas(QObject):
             self._apply(lambda: edit)
             return
         self._forget()
-        if self._apply(lambda: edit, place):
-            self.added.emit((NUCLEUS, int(edit.values[0])))
+        self._add(lambda: edit, place)
 
     def abandon(self) -> None:
         """Put the tool away and change nothing."""
@@ -190,6 +189,9 @@ class ReviewCanvas(QObject):
     def _clicked(self, point: Point, modifiers: Sequence[str]) -> None:
         self.session.settle()
         label = self.session.review.label_at(point)
+        if "Alt" in modifiers:
+            self._delete_or_add(point, label)
+            return
         if "Control" in modifiers and self.tool != "split":
             self.use("split")
         if self.tool == "split":
@@ -220,6 +222,27 @@ class ReviewCanvas(QObject):
         self.marks.dots(self._clicks)
         if len(self._clicks) >= 2:
             self._preview(lambda: self.session.now.split(self._label, self._clicks))
+
+    def _delete_or_add(self, point: Point, label: int) -> None:
+        """Delete the nucleus at a place; add one where there is none."""
+        self.use("")
+        if label:
+            self._apply(lambda: self.session.deleted([label]))
+        else:
+            place = self.session.review.place_at(point)
+            self._add(lambda: self.session.now.add(point, None), place)
+
+    def _add(self, make: Callable[[], Edit], place: Place | None) -> None:
+        """Add a nucleus, the answer to a place if there is one, and turn to it."""
+        made: list[Edit] = []
+
+        def edit() -> Edit:
+            made.append(make())
+            return made[0]
+
+        if self._apply(edit, place):
+            plane = self.session.review.plane
+            self.added.emit((NUCLEUS, int(made[0].values[0]), *plane))
 
     def _merge(self, label: int) -> None:
         into = self._own()

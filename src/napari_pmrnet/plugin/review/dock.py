@@ -228,7 +228,9 @@ class ReviewNuclei(Dock):
         """Accept or reject the current place and go on, or back to the queue."""
         place = self.current
         if place is None:
-            self.say("Choose a place in the table first.", "warning")
+            self.say(
+                "Press Next for the first place, or choose one in the table.", "warning"
+            )
             return
         there(self.canvas).use("")
         how(place)

@@ -49,7 +49,8 @@ ACTIONS = tuple(
         ("previous", "Q", "Previous", "Go to the place before that wants a look"),
         ("next", "W", "Next", "Go to the next place that wants a look"),
         ("accept", "A", "Accept", "It is right; or do what is proposed here"),
-        ("reject", "D", "Delete", "Delete this nucleus; or dismiss what is proposed"),
+        ("reject", "D", "Delete", "Delete this nucleus; or dismiss what is proposed. "
+         "Without the key: Alt+click it"),
         ("split", "S", "Split", "Click where the parts are, then press Enter. "
          "Without the key: Ctrl+click each part"),
         ("cut", "K", "Cut", "Draw a line across a nucleus, then press Enter"),

@@ -90,7 +90,7 @@ def test_the_queue_jumps_between_frames(open_film) -> None:
         *(("nucleus", 2, t) for t in range(3)),
         *(("nucleus", 1, t) for t in range(2)),
     ]
-    assert "5 nuclei on 3 planes" in dock.status.text.text()
+    assert "2 nuclei on 3 planes" in dock.status.text.text()
     assert dock.queue.progress.text() == "0 of 5 reviewed, 0 edited"
     assert not dock.table.isColumnHidden(6) and dock.table.isColumnHidden(4)
     hands.click(58, 78)

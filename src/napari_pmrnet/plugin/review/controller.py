@@ -306,7 +306,7 @@ class ReviewDesk(QObject):
                 "and there is no gate to snap to.",
                 "warning",
             )
-        count = sum(len(review.nuclei.table) for review in reviews)
+        count = planes.tables(self._open.course).index.nunique()
         on = f" on {len(reviews)} planes" if len(reviews) > 1 else ""
         return f"{count} nuclei{on}, the least certain first.", "good"
 

@@ -18,7 +18,9 @@ from napari_pmrnet.proofreading.review import MISSED, NUCLEUS
 from napari_pmrnet.proofreading.suggestions import MERGE
 
 NAMES = ("kind", "doubt", "area", "intensity", "at_border", "status", "plane")
-_WIDTHS = (104, 66, 52, 54, 42, 60, 60)
+_WIDTHS = (104, 66, 52, 54, 42, 60, 54)
+_NARROW = 92
+"""Width of the place of a nucleus where its plane stands beside it."""
 _PLANE, _EDGE = NAMES.index("plane"), NAMES.index("at_border")
 
 
@@ -160,6 +162,7 @@ class PlacesView(TableView):
         """Say of places on which plane they are, instead of whether they are cut."""
         self.setColumnHidden(_PLANE, not several)
         self.setColumnHidden(_EDGE, several)
+        self.setColumnWidth(0, _NARROW if several else _WIDTHS[0])
 
     def order(self) -> tuple[str, bool]:
         """Column that is sorted by, and whether upwards in the data."""

@@ -568,8 +568,10 @@ def test_no_module_writes_on_its_own() -> None:
 LISTED = {
     "models/backends/openvino.py": "its own cache",
     "batch/counts.py": "WRITERS",
+    "batch/kept_maps.py": "tests/batch/test_kept_maps.py",
     "batch/run.py": "thumbnails of its own record",
     "batch/run_log.py": "tests/batch/test_writers.py",
+    "batch/worklist.py": "tests/batch/test_worklist.py",
     "cli/data.py": "test_commands_look_first",
     "cli/evaluate.py": "test_commands_look_first",
     "cli/finetune.py": "its output",

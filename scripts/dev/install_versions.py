@@ -1,25 +1,20 @@
-"""Installs this checkout with the newest versions there are, or the lowest declared.
+"""Installs this checkout with the newest versions there are, or the lowest it declares.
 
-PyTorch alone is the pinned one of constraints.txt: other builds are gigabytes. That of
-another environment can be used. Needs uv beside pip in the environment; tox calls it
-(environments newest and lowest).
+PyTorch alone is the pinned one of constraints.txt: other builds are gigabytes. Needs uv
+beside pip in the environment; tox calls it (environments newest and lowest).
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
 RESOLUTIONS = {"newest": "highest", "lowest": "lowest-direct"}
-OF_TORCH = ("torch", "torch-*", "torchgen", "functorch", "nvidia*", "cuda*", "triton*")
-"""Folders of PyTorch and the libraries that are built for it."""
 
 
 def main() -> None:
@@ -31,18 +26,8 @@ def main() -> None:
         default="all,research,test",
         help="of napari-pmrnet; napari and what it needs come with [all] only",
     )
-    parser.add_argument(
-        "--torch-from",
-        type=Path,
-        default=os.environ.get("PMRNET_TORCH_FROM"),
-        metavar="ENVIRONMENT",
-        help="link the PyTorch of this virtual environment, rather than install one; "
-        "by default that of the variable PMRNET_TORCH_FROM",
-    )
     arguments = parser.parse_args()
     torch = pinned("torch")
-    if arguments.torch_from:
-        link_torch(arguments.torch_from)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "torch.txt").write_text(f"{torch}\n", "utf-8")
@@ -57,25 +42,9 @@ def main() -> None:
         # First and by itself, so that a CPU build that pip was pointed to is taken.
         run("pip", "install", "--quiet", torch)
         target = f".[{arguments.extras}]"
-        run(
-            *("uv", "pip", "install", "--quiet", "--python", sys.executable),
-            *("--constraint", versions, "--editable", target),
-        )
+        run("pip", "install", "--quiet", "--constraint", versions, "--editable", target)
     run("pip", "check")
     run("pip", "list", "--format=freeze")
-
-
-def link_torch(environment: Path) -> None:
-    """Make the PyTorch of another environment, of the same Python, one of this one."""
-    here = Path(sysconfig.get_path("purelib"))
-    there = environment / here.relative_to(sys.prefix)
-    found = [path for pattern in OF_TORCH for path in there.glob(pattern)]
-    if not any(path.name == "torch" for path in found):
-        raise SystemExit(f"{there} has no PyTorch of this Python.")
-    for path in found:
-        link = here / path.name
-        if not os.path.lexists(link):
-            link.symlink_to(path.resolve())
 
 
 def pinned(name: str) -> str:

@@ -44,6 +44,7 @@ JOBS = st.builds(
     strict=st.booleans(),
     link=st.sampled_from([None, "t", "z"]),
     mask_unreadable=st.booleans(),
+    keep_maps=st.booleans(),
     scheduler=st.none() | st.just("tcp://10.0.0.5:8786"),
 ) | st.builds(
     BatchJob,

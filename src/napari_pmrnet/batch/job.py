@@ -16,7 +16,7 @@ from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.proofreading.classes import Classes
 from napari_pmrnet.settings import Settings
 
-SWITCHES = ("recursive", "overwrite", "strict", "mask_unreadable")
+SWITCHES = ("recursive", "overwrite", "strict", "mask_unreadable", "keep_maps")
 LINKED = ("t", "z")
 
 
@@ -49,6 +49,9 @@ class BatchJob:
         rather than refuse the file.
     workers : int
         Processes of this computer that share the files; with 1 this process alone.
+    keep_maps : bool
+        Keep the maps of the files that are segmented, so that a later run with other
+        thresholds needs no network.
     classes : tuple of str
         Classes that nuclei are told apart by and counted, as `Classes.parse` reads
         them, with columns named as in ``objects.csv``.
@@ -73,6 +76,7 @@ class BatchJob:
     link: str | None = None
     mask_unreadable: bool = False
     workers: int = 1
+    keep_maps: bool = False
     classes: tuple[str, ...] = ()
     shard: Shard | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -65,6 +65,7 @@ def segment_files(
     scheduler: str | None = None,
     mask_unreadable: bool = False,
     workers: int = 1,
+    keep_maps: bool = False,
     classes: Iterable[str] = (),
     shard: str | None = None,
 ) -> BatchReport:
@@ -78,7 +79,7 @@ def segment_files(
         Folder of the results; see `batch_steps`.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
-    recursive, overwrite, strict, link, mask_unreadable
+    recursive, overwrite, strict, link, mask_unreadable, keep_maps
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
@@ -119,6 +120,7 @@ def segment_files(
         link=link,
         mask_unreadable=mask_unreadable,
         workers=workers,
+        keep_maps=keep_maps,
         classes=tuple(classes),
         shard=None if shard is None else Shard.parse(shard),
     )
@@ -229,13 +231,17 @@ class _Batch:
 
     def _files(self) -> Generator[Event, None, None]:
         """Give out the files that need it, and end those that do not."""
-        for number, (source, entry, permit) in enumerate(self._claimed()):
+        if self.job.shard is not None:
+            self._choose_names(self.job.shard)
+        for number, source in enumerate(self.sources):
             while self.workers.is_full:
                 if self._is_over():
                     return
                 yield from self._follow()
             if self._is_over():
                 return
+            permit = self._permit(source)
+            entry = self.record.claim(source, permit)
             ended = self._look(number, source, entry, permit)
             if ended is not None:
                 yield FileStarted(number, source.path)
@@ -255,6 +261,8 @@ class _Batch:
                     entry.labels_hash
                 ),
                 masked=self.job.mask_unreadable,
+                maps=self.record.maps(entry.row.file),
+                keep_maps=self.job.keep_maps,
             )
             self.workers.submit(task)
         while self.workers.is_busy:
@@ -262,23 +270,19 @@ class _Batch:
                 return
             yield from self._follow()
 
-    def _claimed(self) -> Iterable[tuple[Source, Entry, Permit]]:
-        """Files of this run, each with its entry in the record and its permit."""
-        claims = self._claims()
-        if self.job.shard is None:
-            return claims
-        # Names depend on those of all files before, so all are chosen, and at once: the
-        # labels of other shards are looked into where they are there already.
-        return self.job.shard.of(list(claims))
+    def _choose_names(self, shard: Shard) -> None:
+        """Name the labels of all files, those of other shards too.
 
-    def _claims(self) -> Iterator[tuple[Source, Entry, Permit]]:
-        """The same of all files, those of other shards too."""
-        shard = self.job.shard
-        own = set(shard.of(range(len(self.found)))) if shard else None
+        A name depends on those of all files before. All are chosen at once: the labels
+        of other shards are looked into where they are there already.
+        """
+        own = set(shard.of(range(len(self.found))))
         for place, source in enumerate(self.found):
-            permit = Permit(self.job.overwrite, self.inputs, source.path.absolute())
-            noted = own is None or place in own
-            yield source, self.record.claim(source, permit, noted), permit
+            self.record.claim(source, self._permit(source), place in own)
+
+    def _permit(self, source: Source) -> Permit:
+        """What the labels of a file may replace."""
+        return Permit(self.job.overwrite, self.inputs, source.path.absolute())
 
     def _is_over(self) -> bool:
         """Tell whether to end before all is done."""

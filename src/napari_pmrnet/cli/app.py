@@ -10,6 +10,7 @@ import logging
 import typer
 
 from napari_pmrnet._runtime import keep_freed_memory
+from napari_pmrnet._software import misfit
 from napari_pmrnet.cli.data import app as data_app
 from napari_pmrnet.cli.describe import describe
 from napari_pmrnet.cli.evaluate import benchmark, evaluate
@@ -50,6 +51,9 @@ def main() -> None:
     keep_freed_memory()
     try:
         app()
-    except PMRNetError as error:
-        errors.print(f"Error: {error}", style="red", markup=False, highlight=False)
+    except Exception as error:
+        told = error if isinstance(error, PMRNetError) else misfit(error, "The command")
+        if told is None:
+            raise
+        errors.print(f"Error: {told}", style="red", markup=False, highlight=False)
         raise SystemExit(1) from error

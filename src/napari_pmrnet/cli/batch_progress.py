@@ -82,7 +82,7 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
 
     def note(number: int, frame: Any) -> None:
         stopped.set()
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, note) for number in numbers}

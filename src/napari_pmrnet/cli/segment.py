@@ -61,6 +61,15 @@ def segment(
             "how many, rather than leave the image out.",
         ),
     ] = False,
+    keep_maps: Annotated[
+        bool,
+        typer.Option(
+            "--keep-maps",
+            help="Keep the maps of the network in the output folder, 12 MB a "
+            "megapixel. Later runs with other thresholds, sizes or certainty then "
+            "need no network, with or without this option.",
+        ),
+    ] = False,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -90,8 +99,8 @@ def segment(
     link: Annotated[
         LinkAxis | None,
         typer.Option(
-            help="Axis of stacks, time or depth, through which a nucleus keeps its "
-            "number where it overlaps from plane to plane.",
+            help="Link through an axis of stacks, time or depth: a nucleus keeps its "
+            "number from plane to plane.",
         ),
     ] = None,
     classes: Annotated[
@@ -130,6 +139,7 @@ def segment(
             link=None if link is None else link.value,
             mask_unreadable=mask_unreadable,
             workers=workers,
+            keep_maps=keep_maps,
             shard=None if shard is None else Shard.parse(shard),
             classes=tuple(classes),
         )

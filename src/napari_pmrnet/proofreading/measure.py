@@ -368,7 +368,13 @@ def write_table(
     DataError
         If the file cannot be written.
     """
+    return write_summary(path, table.rename(columns=heads(unit)), overwrite=overwrite)
+
+
+def write_summary(
+    path: str | Path, table: pd.DataFrame, *, overwrite: Overwrite = False
+) -> Path:
+    """Write a table as CSV under the heads that it has; see `write_table`."""
     target = checked_target(path, Format.CSV, overwrite)
-    text = as_csv(table.rename(columns=heads(unit)))
-    replace_file(target, text.encode(), overwrite)
+    replace_file(target, as_csv(table).encode(), overwrite)
     return target

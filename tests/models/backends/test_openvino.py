@@ -1,7 +1,9 @@
 """OpenVINO gives the maps of PyTorch, keeps what it compiled, and mixes nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,3 +117,12 @@ def test_what_is_compiled_is_kept_and_not_believed_when_it_is_damaged(
     by_openvino.backend._compiled.clear()
     by_openvino.predict_tiles(tiles(1, 160, 32))
     assert [p.name[:9] for p in folder.glob("*.compiled")] == ["160-32-1-"]
+
+
+@needs_openvino
+@pytest.mark.parametrize("given", [b"compiled", BytesIO(b"compiled")])
+def test_what_versions_export_is_kept_alike(given: object) -> None:
+    from napari_pmrnet.models.backends.openvino import _exported
+
+    compiled = SimpleNamespace(export_model=lambda: given)
+    assert _exported(compiled) == b"compiled"

@@ -174,7 +174,7 @@ class OpenVINOBackend:
         if self._folder is not None:
             path = self._path(height, width, streams)
             with suppress(PMRNetError, OSError, RuntimeError):  # compiled again then
-                _keep_compiled(path, compiled.export_model().getvalue())
+                _keep_compiled(path, _exported(compiled))
         return compiled
 
     def _kept(self, height: int, width: int, streams: int) -> Any:
@@ -196,6 +196,12 @@ class OpenVINOBackend:
         precision = self._options["INFERENCE_PRECISION_HINT"]
         name = "-".join(map(str, (*key, threads, precision)))
         return (self._folder or Path()) / f"{name}{_COMPILED}"
+
+
+def _exported(compiled: Any) -> bytes:
+    """A compiled model to keep; OpenVINO 2025.0 gives bytes, later ones a stream."""
+    content = compiled.export_model()
+    return content if isinstance(content, bytes) else content.getvalue()
 
 
 class _Compiled(NamedTuple):

@@ -10,7 +10,7 @@ import pandas as pd
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_pmrnet.plugin.layers.axes import camera_of
+from napari_pmrnet.plugin.layers.axes import camera_of, plane_on_show, show_plane
 from napari_pmrnet.plugin.layers.overlay import Overlay
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
@@ -30,6 +30,8 @@ from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.measure.plot_panel import PlotPanel
 from napari_pmrnet.plugin.measure.snapshot import (
     FLAGS,
+    axes_of_planes,
+    by_place,
     classify,
     labels_on_show,
     measured_of,
@@ -49,6 +51,7 @@ from napari_pmrnet.proofreading.classes import (
     proposed_threshold,
 )
 from napari_pmrnet.proofreading.measure import CENTROID, heads
+from napari_pmrnet.proofreading.review import AXIS
 from napari_pmrnet.segmentation.tiles import Box
 
 OUTLINE = "measured nucleus"
@@ -154,7 +157,7 @@ class MeasureNuclei(Dock):
         self.classes.column_chosen.connect(self._on_class_column)
         self.classes.changed.connect(self._on_classes)
         # Removing layers moves the sliders; nothing may be added to the viewer then.
-        soon = self._timer(0, self._mark)
+        soon = self._timer(0, self._on_step)
         self._follow(self._viewer.dims.events.current_step, lambda _: soon.start())
         self.layers.activated.connect(self._on_layer)
         self.images.activated.connect(self._on_image)
@@ -208,9 +211,10 @@ class MeasureNuclei(Dock):
         else:
             table, unit = known
             classes = [name for name in table if is_class_head(str(name))]
-            first = [*classes, FLAGS[0]]
+            axes = self._axes()
+            first = [*axes, *classes, FLAGS[0]]
             others = [name for name in table if name not in first]
-            self.table.show_table(table.loc[:, [*first, *others]], unit)
+            self.table.show_table(table.loc[:, [*first, *others]], unit, axes)
             numbers = [n for n in others if n not in (*FLAGS, *CENTROID)]
             columns = [FLAGS[0], *map(str, numbers)]
             titles = [(name, head_of(name, unit)[0]) for name in columns]
@@ -220,6 +224,11 @@ class MeasureNuclei(Dock):
         self.columns.offer(self.table.groups, self.table.hidden)
         self._show_classes()
         self._mark()
+
+    def _axes(self) -> dict[str, str]:
+        """Columns with the planes of a stack, and their titles."""
+        every = axes_of_planes(there(self._layer), self._viewer.dims.axis_labels)
+        return {AXIS.format(number): axis.name for number, axis in enumerate(every)}
 
     def _show_classes(self) -> None:
         """Count the classes, and show them and the selected nuclei in colour."""
@@ -234,6 +243,10 @@ class MeasureNuclei(Dock):
             if classes is not None:
                 of = classes.of(table)
                 counts = self._counted(table, classes, known[1], of)
+            if layer.ndim > 2:  # a number may be of both classes
+                place = plane_on_show(layer, self._viewer.dims.point)
+                part = by_place(table.assign(of=of)).get(place)
+                of = of.iloc[:0] if part is None else part.loc[:, "of"]
             colour(layer, tones(of, classes, picked if len(picked) > 1 else ()))
         self.classes.counts.setText(counts)
 
@@ -294,10 +307,18 @@ class MeasureNuclei(Dock):
         self.table.choose(int(there(self._layer).selected_label))
         self._mark()
 
+    def _on_step(self) -> None:
+        """Follow the sliders to another plane."""
+        self._mark()
+        if self._layer is not None and self._layer.ndim > 2:
+            self._show_classes()
+
     def _mark(self, event: Any = None) -> None:
         """Outline the nucleus of the current row in the canvas."""
         if self._layer is None or self._outline is None:
             return
+        if self._layer in self._viewer.layers:
+            self.table.turn_to(plane_on_show(self._layer, self._viewer.dims.point))
         label = self.table.current
         if label is not None and self._layer in self._viewer.layers:
             plane = labels_on_show(self._layer, self._viewer.dims.point)
@@ -329,9 +350,11 @@ class MeasureNuclei(Dock):
         space = plane_space(there(self._layer))
         return (np.array(centre) - (space.translate or (0, 0))) / space.scale
 
-    def _go(self, label: int) -> None:
+    def _go(self, label: int, plane: tuple[int, ...] = ()) -> None:
         """Select a nucleus and bring it to the middle of the canvas."""
         layer, place = there(self._layer), self._pixel_of(label)
+        if plane:
+            show_plane(self._viewer, layer, dict(enumerate(plane)))
         layer.selected_label = label
         self._mark()
         if place is None:

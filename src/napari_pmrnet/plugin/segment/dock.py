@@ -40,6 +40,7 @@ from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
 from napari_pmrnet.plugin.segment.controller import RELABELLED, Session, report
 from napari_pmrnet.plugin.segment.image_panel import ImagePanel
 from napari_pmrnet.plugin.segment.jobs import lies_at, proposed_path
+from napari_pmrnet.plugin.segment.maps_panel import MapsPanel
 from napari_pmrnet.plugin.segment.run_panel import RunPanel
 from napari_pmrnet.plugin.segment.size_guide import SizeGuide
 from napari_pmrnet.plugin.widgets import (
@@ -90,7 +91,8 @@ class SegmentNuclei(Dock):
         self.session = Session(viewer, self, gate=self._listing)
         self.image_panel = ImagePanel(viewer, self.form)
         self.model_panel = ModelPanel(self.form)
-        self.presets, self.run_panel = PresetButton(self.form), RunPanel()
+        self.presets, self.maps_panel = PresetButton(self.form), MapsPanel()
+        self.run_panel = RunPanel()
         self._guide = SizeGuide(viewer)
         self._other: float | None = None
         self._subject: tuple[Image | None, str] = (None, "")
@@ -193,6 +195,15 @@ class SegmentNuclei(Dock):
         self.say("Cancelling...")
         self.session.cancel()
 
+    def show_more_maps(self) -> None:
+        """Compute the maps of the parts of the network, in a worker thread."""
+        try:
+            layer, plane = self.image_panel.chosen(), self.image_panel.plane()
+            self._asked = ref(plain(layer))
+            self.session.show_more_maps(layer, plane)
+        except ImageError as error:
+            self._complain(str(error))
+
     def restore_defaults(self) -> None:
         """Put all that the dock asks back to its default."""
         self.form.set_settings(Settings())
@@ -265,7 +276,8 @@ class SegmentNuclei(Dock):
         image = QGroupBox("Image")
         stack(image, self.image_panel, margins=None)
         model = beside(self.model_panel, self.presets)
-        self._fill(image, self._box, model, foot=[self.run_panel])
+        parts = image, self._box, model, self.maps_panel
+        self._fill(*parts, foot=[self.run_panel])
 
     def _connect(self) -> None:
         """Wire the parts together."""
@@ -282,6 +294,7 @@ class SegmentNuclei(Dock):
         panel.pixel_size.committed.connect(self._correct_pixel_size)
         self.form.changed.connect(self._on_setting)
         self.presets.said.connect(self.say)
+        self.maps_panel.requested.connect(self.show_more_maps)
         run.run_button.clicked.connect(self.run)
         run.cancel_button.clicked.connect(self.cancel)
         run.export_button.clicked.connect(self.export_labels)
@@ -408,6 +421,7 @@ class SegmentNuclei(Dock):
 
     def _on_started(self) -> None:
         self.run_panel.set_running(True)
+        self.maps_panel.maps_button.setEnabled(False)
         self._other = None
         self.run_panel.offer_size(None)
         self.say("Starting...")
@@ -432,6 +446,7 @@ class SegmentNuclei(Dock):
         """Ready again; thresholds may have moved meanwhile."""
         self._progress_timer.stop()
         self.run_panel.set_running(self.session.is_running)
+        self.maps_panel.maps_button.setEnabled(not self.session.is_running)
         self._relabel_timer.start()
         self._show_size()
 

@@ -44,6 +44,8 @@ from napari_pmrnet.plugin.reader import _label_zarr_layer
 from napari_pmrnet.proofreading.measure import measure, write_table
 from napari_pmrnet.segmentation import label_store
 from napari_pmrnet.segmentation.label_store import LabelStore, Parts
+from napari_pmrnet.segmentation.presets import write_preset
+from napari_pmrnet.settings import Settings
 
 SOURCE = Path(napari_pmrnet.__file__).parent
 LABELS = np.zeros((24, 30), np.int32)
@@ -80,6 +82,7 @@ WRITERS: dict[str, Writer] = {
     "a.geojson": lambda path, yes: write_geojson(path, LABELS, overwrite=yes),
     "a.csv": lambda path, yes: write_table(path, measure(LABELS), overwrite=yes),
     "counts.csv": lambda path, yes: write_counts(path, Counts().table(), overwrite=yes),
+    "a.pmrnet-preset": lambda path, yes: write_preset(path, Settings(), overwrite=yes),
     "a.safetensors": save,
     "model.zip": lambda path, yes: export_model("nuclei", path, overwrite=yes),
 }
@@ -503,6 +506,7 @@ MAY = {
     "proofreading/record_file.py": "its own journal, a damaged one set aside",
     "proofreading/saved_review.py": "maps of its own review",
     "segmentation/label_store.py": "what it has looked at",
+    "segmentation/presets.py": "WRITERS",
     "segmentation/tiles.py": "its own tiles",
     "cli/finetune.py": "its own folder",
     "finetuning/job.py": "its own folder",
@@ -588,6 +592,7 @@ LISTED = {
     "proofreading/record_file.py": "copies of a damaged journal",
     "proofreading/saved_review.py": "its own folder",
     "segmentation/label_store.py": "store_labels",
+    "segmentation/presets.py": "WRITERS",
     "segmentation/tiles.py": "its own tiles",
     "training/trainer.py": "its own checkpoint",
 }

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from napari_pmrnet.models.card import new_card
 from napari_pmrnet.models.library import RENAMED
 from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.network import PMRNet
+from napari_pmrnet.segmentation.presets import save_preset, write_preset
 from napari_pmrnet.settings import TUNED, Settings
 
 
@@ -111,3 +112,20 @@ def test_a_progress_bar_shows_names_as_they_are(monkeypatch):
         bar.add_task("split = a[/b][red]", total=2)
         bar.refresh()
     assert "split = a[/b][red]" in screen.getvalue()
+
+
+def test_options_go_before_those_of_a_preset(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path)
+    wanted = Settings(diameter=30, flips=True, seed_threshold=0.3, device="cpu")
+    save_preset("mice", wanted)
+    assert command("--preset", "mice") == ("none", wanted)
+    path = write_preset(tmp_path / "other", wanted)
+    both = command("--preset", path, "--diameter", 12, "--no-flips", "--name", "a")
+    assert both == ("a", replace(wanted, diameter=12, flips=False))
+    default = command("--preset", "mice", "--seed-threshold", 0.5, "--device", "auto")
+    assert default[1] == replace(wanted, seed_threshold=0.5, device="auto")
+
+
+def test_a_preset_that_is_not_there_is_named(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path)
+    command("--preset", "mice", code=1)

@@ -59,7 +59,7 @@ def test_other_values_are_no_tag(values: object) -> None:
 
 
 def test_provenance_is_picked_out_of_what_else_is_said() -> None:
-    made = {"image": "a", "weights_hash": "f00d", "diameter": 3.0}
+    made = {"image": "a", "weights_hash": "f00d", "device": "cpu"}
     assert Provenance.from_dict(made) == Provenance(None, "f00d", "a")
     assert Provenance.from_dict({}).as_dict() == {
         "settings": None,
@@ -69,7 +69,7 @@ def test_provenance_is_picked_out_of_what_else_is_said() -> None:
 
 
 def test_what_imagej_keeps_comes_back() -> None:
-    made = Provenance({"model": "nuclei"}, "f00d", "a.tif", "beef")
+    made = Provenance({"model": "nuclei"}, "f00d", "a.tif", "beef", 21.5, software())
     assert read_info(info_text(made)) == made
     assert read_info(info_text(made) + "Saved by someone: twice\n") == made
     for other in (None, "", "Labels of nuclei by", info_text(made)[:40], 7, "a\nb"):

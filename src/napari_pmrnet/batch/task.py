@@ -37,7 +37,7 @@ from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.permit import Permit, hash_of
-from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.provenance import Provenance, software
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import disk_is_full
 from napari_pmrnet.proofreading.journal import fingerprint
@@ -104,7 +104,8 @@ class Task:
     def provenance(self) -> Provenance:
         """Settings, weights and image that the labels will have been made from."""
         settings = self.settings.as_dict()
-        return Provenance(settings, self.weights_hash, self.path.name)
+        name = self.path.name
+        return Provenance(settings, self.weights_hash, name, software=software())
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def file_steps(
         nuclei = yield from measuring(stack, found, image.space, task.path.name)
         if store is None:
             seen = _print_of(stack, task.settings.channel)
-            made = replace(task.provenance, fingerprint=seen)
+            made = replace(task.provenance, fingerprint=seen, diameter=found.diameter)
             write_labels(
                 target,
                 found.labels,

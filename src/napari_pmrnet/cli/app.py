@@ -12,6 +12,7 @@ import typer
 from napari_pmrnet._runtime import keep_freed_memory
 from napari_pmrnet._software import misfit
 from napari_pmrnet.cli.data import app as data_app
+from napari_pmrnet.cli.describe import describe
 from napari_pmrnet.cli.evaluate import benchmark, evaluate
 from napari_pmrnet.cli.finetune import finetune
 from napari_pmrnet.cli.models import app as models_app
@@ -28,7 +29,7 @@ from napari_pmrnet.errors import PMRNetError
 app = typer.Typer(
     help="Segment cell nuclei with PMRNet.", no_args_is_help=True, add_completion=False
 )
-for command in (finetune, segment, review, train, evaluate, benchmark):
+for command in (finetune, segment, review, describe, train, evaluate, benchmark):
     app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")

@@ -80,17 +80,41 @@ def complain(line: str, style: str = "red") -> None:
     sys.stderr.write(printed.get())
 
 
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+_CONTEXT = inspect.Parameter("context", _KEYWORD, annotation=typer.Context)
+_PRESET = inspect.Parameter(
+    "preset",
+    _KEYWORD,
+    default=None,
+    annotation=Annotated[
+        str | None,
+        typer.Option(
+            help="Settings saved in the docks under a name, or a .pmrnet-preset file; "
+            "options given beside it go before.",
+            metavar="NAME|FILE",
+        ),
+    ],
+)
+
+
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for every field of `Settings`.
 
-    The command is called with the `Settings` made from them as ``settings``.
+    The command is called with the `Settings` made from them as ``settings``, over those
+    of a preset if one is named.
     """
     hints = get_type_hints(Settings)
     options = {spec.name: _option(spec, hints[spec.name]) for spec in fields(Settings)}
 
     @wraps(command)
-    def run(**arguments: Any) -> None:
+    def run(context: typer.Context, **arguments: Any) -> None:
+        preset = arguments.pop("preset")
         values = {name: arguments.pop(name) for name in options}
+        if preset is not None:
+            from napari_pmrnet.segmentation.presets import read_preset
+
+            flags = {k: v for k, v in values.items() if _is_given(context, k)}
+            values = {**read_preset(preset).as_dict(), **flags}
         values["model"] = current_name(values["model"])
         given = {k: v for k, v in values.items() if k not in TUNED or v is not None}
         card = read_card(find_weights(values["model"]))
@@ -102,10 +126,16 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     own = inspect.signature(command, eval_str=True).parameters
     kept = [p for name, p in own.items() if name != "settings"]
-    both = [*kept, *options.values()]
+    both = [_CONTEXT, *kept, _PRESET, *options.values()]
     vars(run)["__signature__"] = inspect.Signature(both)
     run.__annotations__ = {p.name: p.annotation for p in both}
     return run
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Tell whether an option was named on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _option(spec: Field[Any], hint: Any) -> inspect.Parameter:

@@ -17,6 +17,7 @@ class Format(Enum):
     CSV = (".csv",)
     ZIP = (".zip",)
     GEOJSON = (".geojson", ".json")
+    PRESET = (".pmrnet-preset",)
     ONNX = (".onnx",)
 
     @property

@@ -36,12 +36,18 @@ class Provenance:
         Name of the image: of its file, or of its layer.
     fingerprint : str, optional
         `proofreading.journal.fingerprint` of the image.
+    diameter : float, optional
+        Of a typical nucleus in pixels, as it was given or estimated.
+    software : str, optional
+        `software` that made the labels.
     """
 
     settings: dict[str, Any] | None = None
     weights_hash: str | None = None
     image: str | None = None
     fingerprint: str | None = None
+    diameter: float | None = None
+    software: str | None = None
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
@@ -50,10 +56,10 @@ class Provenance:
         return cls(**{name: values.get(name) for name in names})
 
     def as_dict(self) -> dict[str, Any]:
-        """Dictionary ready for JSON; the image is left out where it is not known."""
-        told = {"settings": self.settings, "weights_hash": self.weights_hash}
-        image = {"image": self.image, "fingerprint": self.fingerprint}
-        return told | {name: value for name, value in image.items() if value}
+        """Dictionary ready for JSON; but settings and weights only what is known."""
+        told = {one.name: getattr(self, one.name) for one in fields(self)}
+        always = ("settings", "weights_hash")
+        return {name: value for name, value in told.items() if value or name in always}
 
 
 class Tag(NamedTuple):

@@ -140,7 +140,7 @@ def check_name(name: str, instead_of: str | None = None) -> None:
         If it is no legal file name of at most `LONGEST_NAME` characters, or is the
         name of a model that is there already, upper and lower case being the same.
     """
-    wrong = _fault(name)
+    wrong = fault_of_name(name)
     if wrong:
         raise WeightsError(f"{name!r} cannot be the name of a model: {wrong}.")
     for kind, names in (
@@ -175,8 +175,8 @@ def place_for(name: str) -> Path:
     return folder / f"{name}{SUFFIX}"
 
 
-def _fault(name: str) -> str | None:
-    """Reason why a name is not a legal file name everywhere, or None."""
+def fault_of_name(name: str) -> str | None:
+    """Reason why a name is not a legal file name everywhere; None if it is one."""
     if not name:
         return "it is empty"
     if len(name) > LONGEST_NAME:

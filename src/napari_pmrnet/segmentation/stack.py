@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.provenance import Provenance, software
 from napari_pmrnet.io.space import TIME
 from napari_pmrnet.io.tiff import native_order
 from napari_pmrnet.models.label_kind import LabelKind
@@ -447,6 +447,7 @@ class _Making:
                     model.card.sha256,
                     name,
                     stack.print_of_middle(settings.channel),
+                    software=software(),
                 ),
                 stack.axes,
             )

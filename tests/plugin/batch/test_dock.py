@@ -177,6 +177,18 @@ def test_a_dock_that_goes_away_stops_its_run(dock_of, qtbot, gate, tmp_path):
     qtbot.waitUntil(lambda: (tmp_path / "out" / "summary.csv").exists())
 
 
+def test_how_the_folder_was_made_is_copied(dock_of, qtbot, core):
+    _, dock = dock_of()
+    dock.results.describe_button.click()
+    qtbot.waitUntil(lambda: "there is no such" in dock.status.text.text())
+    dock.form.fields["exclude_border"].set_value(True)
+    run(dock, qtbot)
+    dock.form.fields["exclude_border"].set_value(False)
+    dock.results.describe_button.click()
+    qtbot.waitUntil(lambda: "is on the clipboard" in dock.status.text.text())
+    assert "exclude cut nuclei" in QApplication.clipboard().text()
+
+
 def test_settings_and_folders_reach_the_run_and_the_command(dock_of, qtbot, core):
     _, dock = dock_of()
     fields = dock.form.fields

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from napari.layers._source import layer_source
+from napari.layers._source import Source, layer_source
 
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.plugin.layers.results import Results
 from napari_pmrnet.plugin.layers.source_image import (
     could_be_of,
+    folder_of,
     image_for,
     print_of,
     tie,
@@ -218,3 +219,19 @@ def test_the_middle_tells_images_of_other_shapes_and_pixels_apart() -> None:
     assert whole in prints and len({one.print_of_middle() for one in alike}) == 1
     (single,) = {Stack(pixels()[None], ("z", "y", "x")).print_of_middle()}
     assert single == whole
+
+
+def test_dialogs_start_in_the_folder_of_the_image() -> None:
+    viewer = ViewerModel()
+    assert folder_of(None, viewer.layers) == Path.home()
+    image = viewer.add_image(np.zeros((20, 30)), name="cells")
+    labels = viewer.add_labels(np.zeros((20, 30), int), name="cells_labels")
+    assert folder_of(labels, viewer.layers) == Path.home()
+    other = viewer.add_image(np.zeros((9, 9)), name="other")
+    other._set_source(Source(path="/other/a.tif"))
+    assert folder_of(labels, viewer.layers) == Path("/other")
+    labels._set_source(Source(path="/labels/a.tif"))
+    assert folder_of(labels, viewer.layers) == Path("/labels")
+    image._set_source(Source(path="/images/a.tif"))
+    assert folder_of(labels, viewer.layers) == Path("/images")
+    assert folder_of(None, viewer.layers) == Path("/other")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtGui import QGuiApplication
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.models.card import new_card
@@ -234,3 +235,23 @@ def test_thresholds_follow_the_model_until_they_are_moved(open_dock, tmp_path):
     fields["probability_threshold"].set_value(0.3)
     fields["model"].set_value(str(tmp_path / "other.safetensors"))
     assert fields["probability_threshold"].value() == 0.3
+
+
+def test_how_labels_were_made_is_copied_whatever_the_form_says_since(
+    open_dock, run_and_wait, blobs
+) -> None:
+    viewer, dock = open_dock()
+    dock.run_panel.describe_button.click()
+    assert "There are no labels yet" in dock.status.text.text()
+    viewer.add_image(blobs, name="cells")
+    dock.form.fields["flips"].set_value(True)
+    run_and_wait(dock)
+    dock.form.fields["flips"].set_value(False)
+    dock.run_panel.describe_button.click()
+    text = QGuiApplication.clipboard().text()
+    assert "napari-pmrnet" in text and "average over flips" in text
+    assert "is on the clipboard" in dock.status.text.text()
+    mine = viewer.add_labels((blobs > 9).astype(int), name="mine")
+    viewer.layers.selection.active = mine
+    dock.run_panel.describe_button.click()
+    assert "'mine': the labels do not say" in dock.status.text.text()

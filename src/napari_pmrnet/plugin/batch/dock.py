@@ -16,6 +16,7 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication
 
 from napari_pmrnet.batch import BatchJob
+from napari_pmrnet.batch.description import describe_path
 from napari_pmrnet.batch.events import (
     SHEET,
     BatchReport,
@@ -37,8 +38,9 @@ from napari_pmrnet.plugin.batch.table import FOUND, RUNNING, FileState
 from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import OfferPanel
+from napari_pmrnet.plugin.widgets.layout import OfferPanel, beside
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
+from napari_pmrnet.plugin.widgets.presets import PresetButton
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.plugin.widgets.settings_line import SettingsLine
 from napari_pmrnet.plugin.widgets.status import RunLine
@@ -66,6 +68,7 @@ class SegmentFolder(Dock):
         super().__init__(viewer)
         self._segmenting, self._listing = self._runner(), self._runner()
         self._opening, self._saving = self._runner(), self._runner()
+        self._describing = self._runner()
         self._look_timer = self._timer(LOOK_DELAY, self._list)
         self._keys = WindowKeys(self)
         self._stop = threading.Event()
@@ -74,7 +77,10 @@ class SegmentFolder(Dock):
         self.form = SettingsForm(self)
         self.form.set_settings(preferences.recall())
         self.folders = FoldersPanel()
-        self.settings_panel = SettingsPanel(self.form)
+        self.presets, self.settings_panel = (
+            PresetButton(self.form),
+            SettingsPanel(self.form),
+        )
         self.model_panel = ModelPanel(self.form)
         self.in_use = SettingsLine(self.form)
         self._line = RunLine("Start", GREETING)
@@ -142,6 +148,19 @@ class SegmentFolder(Dock):
             there(QApplication.clipboard()).setText(job.as_command())
             self.say("The command is on the clipboard.", "good")
 
+    def describe(self) -> None:
+        """Read how the labels of the folder were made, to copy it."""
+        folder = self._output if self._files else Path(self.folders.results.value())
+        if not self.folders.results.value() and not self._files:
+            self._complain("Choose the folder of the results first.")
+        elif not self._describing.is_running:
+            task = f"Describing '{folder}'"
+            self._describing.start(task, describe_path, folder.expanduser())
+
+    def _on_described(self, text: str) -> None:
+        there(QApplication.clipboard()).setText(text)
+        self.say("How the labels were made is on the clipboard.", "good")
+
     def open_sheet(self) -> None:
         """Open the contact sheet in the browser."""
         folder = self._output if self._files else Path(self.folders.results.value())
@@ -201,7 +220,8 @@ class SegmentFolder(Dock):
 
     def _lay_out(self) -> None:
         """Form and table over the buttons of the run, which are always in view."""
-        form = self.folders, self.settings_panel, self.model_panel
+        model = beside(self.model_panel, self.presets)
+        form = self.folders, self.settings_panel, model
         self._fill(
             *form, (self.results, 1), head=[self.offer], foot=[self.in_use, self._line]
         )
@@ -209,6 +229,7 @@ class SegmentFolder(Dock):
     def _connect(self) -> None:
         """Wire the parts together."""
         self.form.changed.connect(self._on_setting)
+        self.presets.said.connect(self.say)
         for field in (self.folders.images, self.folders.results):
             field.changed.connect(self._look_again)
         self.folders.results.changed.connect(self._look_timer.start)
@@ -218,10 +239,13 @@ class SegmentFolder(Dock):
         self.cancel_button.clicked.connect(self.cancel)
         self.results.opened.connect(self.open_file)
         self.results.copy_button.clicked.connect(self.copy_command)
+        self.results.describe_button.clicked.connect(self.describe)
         self.results.sheet_button.clicked.connect(self.open_sheet)
         self._segmenting.progressed.connect(self._on_event)
         self._segmenting.succeeded.connect(self._on_done)
         self._segmenting.failed.connect(self._complain)
+        self._describing.succeeded.connect(self._on_described)
+        self._describing.failed.connect(self._complain)
         self._segmenting.finished.connect(self._on_finished)
 
     def _connect_review(self) -> None:

@@ -217,12 +217,21 @@ class ResultsPanel(QWidget):
         self.copy_button.setToolTip(
             "<span>Copy the command that does the same in a terminal.</span>"
         )
+        self.describe_button = QPushButton("Describe")
+        self.describe_button.setToolTip(
+            "<span>Copy how the labels of the folder were made, as a paragraph for the "
+            "methods of a paper.</span>"
+        )
         stack(
             self,
             (self.table, 1),
             row_of((self.worst_first, 1), (self.open_button, 1)),
             self.review,
-            row_of((self.sheet_button, 1), (self.copy_button, 1)),
+            row_of(
+                (self.sheet_button, 1),
+                (self.copy_button, 1),
+                (self.describe_button, 1),
+            ),
             spacing=6,
         )
         self.worst_first.toggled.connect(self.order.set_worst_first)

@@ -10,7 +10,7 @@ import pandas as pd
 from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
-from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.io.provenance import METADATA_KEY, software
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.plugin.layers.label_colours import apart, wear
 
@@ -146,6 +146,7 @@ def result_metadata(segmentation: Labelled, image_name: str) -> dict[str, Any]:
             "weights_hash": segmentation.model.card.sha256,
             "device": segmentation.device,
             "diameter": segmentation.diameter,
+            "software": software(),
         }
     }
 

@@ -69,6 +69,30 @@ def image_name_of(labels: Labels) -> str:
     return told if image is None else image.name
 
 
+def folder_of(
+    labels: Labels | None, layers: Iterable[Any], viewer_names: Sequence[str] = ()
+) -> Path:
+    """Folder in which file dialogs about labels start: that of their image.
+
+    Else their own, or that of the topmost layer with a file; at last the home folder.
+
+    Parameters
+    ----------
+    labels : napari.layers.Labels or None
+    layers : iterable of napari.layers.Layer
+        Of the viewer.
+    viewer_names : sequence of str
+        ``viewer.dims.axis_labels``.
+    """
+    layers = list(layers)
+    image = None if labels is None else image_for(labels, layers, viewer_names)
+    for layer in (image, labels, *reversed(layers)):
+        path = None if layer is None else layer.source.path
+        if path:
+            return Path(path).parent
+    return Path.home()
+
+
 def fits(data: Any, shape: tuple[int, ...]) -> bool:
     """Tell whether an image has the pixels of labels."""
     return tuple(data.shape[: len(shape)]) == tuple(shape)

@@ -32,6 +32,7 @@ from napari_pmrnet.plugin.layers.label_export import (
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.review_session import ReviewSession, session_of
+from napari_pmrnet.plugin.layers.source_image import folder_of
 from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.export import (
     FORMATS,
@@ -137,6 +138,8 @@ class MeasurePanel(QWidget):
         """Turn to another layer, or to none."""
         layer = None if layer is None else plain(layer)
         self._listen(layer)
+        if layer is not self._layer:
+            self._folder = None  # the folder of before is of another image
         self._layer, self._areas, self._counted = layer, None, None
         self._dirty.clear()
         self._meet_session()
@@ -163,10 +166,12 @@ class MeasurePanel(QWidget):
         kind = self.format.currentData()
         if self._layer is None or self._working.is_running:
             return
+        layers, names = self._viewer.layers, self._viewer.dims.axis_labels
+        folder = self._folder or folder_of(self._layer, layers, names)
         path, _ = QFileDialog.getSaveFileName(
             self,
             f"Export '{self._layer.name}'",
-            str(proposed_path(self._layer, kind, self._folder)),
+            str(proposed_path(self._layer, kind, folder)),
             FORMATS[kind].files,
         )
         if not path:

@@ -26,6 +26,7 @@ from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.axes import plane_title
 from napari_pmrnet.plugin.layers.result_layers import CLASS
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
+from napari_pmrnet.plugin.layers.source_image import folder_of
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.review.camera import ReviewCamera
@@ -545,15 +546,23 @@ class ReviewNuclei(Dock):
         """Ask for a folder and save the review there."""
         if self.session is not None:
             title = "Save the review to a new or empty folder"
-            folder = QFileDialog.getExistingDirectory(self, title)
+            start = str(self._folder())
+            folder = QFileDialog.getExistingDirectory(self, title, start)
             if folder:
                 self.desk.save(Path(folder))
 
     def open_review(self) -> None:
         """Ask for the folder of a saved review and open it."""
-        folder = QFileDialog.getExistingDirectory(self, "Open a saved review")
+        start, title = str(self._folder()), "Open a saved review"
+        folder = QFileDialog.getExistingDirectory(self, title, start)
         if folder:
             self.desk.open(Path(folder))
+
+    def _folder(self) -> Path:
+        """Folder of the image under review, or of another one on show."""
+        layer = None if self.session is None else self.session.layer
+        names = self._viewer.dims.axis_labels
+        return folder_of(layer, self._viewer.layers, names)
 
     def open_foreign(self) -> None:
         """Ask for a file of another program, and review its labels."""

@@ -15,15 +15,17 @@ from weakref import ref
 import napari.viewer
 from napari.layers import Labels
 from qtpy.QtWidgets import (
+    QApplication,
     QFileDialog,
     QFormLayout,
     QGroupBox,
     QMessageBox,
 )
 
-from napari_pmrnet.errors import ImageError
+from napari_pmrnet.errors import DataError, ImageError
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.label_zarr import is_label_zarr
+from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.plugin.layers.label_export import (
     default_path,
     export,
@@ -33,6 +35,7 @@ from napari_pmrnet.plugin.layers.label_export import (
 )
 from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels, write_size
 from napari_pmrnet.plugin.layers.result_layers import plain
+from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
 from napari_pmrnet.plugin.segment.controller import RELABELLED, Session, report
 from napari_pmrnet.plugin.segment.image_panel import ImagePanel
@@ -45,9 +48,11 @@ from napari_pmrnet.plugin.widgets import (
     preferences,
 )
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import stack
+from napari_pmrnet.plugin.widgets.layout import beside, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
+from napari_pmrnet.plugin.widgets.presets import PresetButton
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+from napari_pmrnet.segmentation.description import describe
 from napari_pmrnet.segmentation.predict import height_and_width
 from napari_pmrnet.segmentation.stack import Stack, StackSegmentation
 from napari_pmrnet.settings import Settings
@@ -86,7 +91,7 @@ class SegmentNuclei(Dock):
         self.session = Session(viewer, self, gate=self._listing)
         self.image_panel = ImagePanel(viewer, self.form)
         self.model_panel = ModelPanel(self.form)
-        self.maps_panel = MapsPanel()
+        self.presets, self.maps_panel = PresetButton(self.form), MapsPanel()
         self.run_panel = RunPanel()
         self._guide = SizeGuide(viewer)
         self._other: float | None = None
@@ -228,6 +233,20 @@ class SegmentNuclei(Dock):
         task = f"Writing '{path}'"
         self._exporting.start(task, export, Path(path), labels, keywords)
 
+    def describe(self) -> None:
+        """Copy how the labels were made, from what they carry themselves."""
+        layer = self.labels_to_export()
+        if layer is None:
+            self._complain("There are no labels yet. Segment an image first.")
+            return
+        made = Provenance.from_dict(layer.metadata.get(METADATA_KEY) or {})
+        try:
+            there(QApplication.clipboard()).setText(describe([made]))
+        except DataError as error:
+            self._complain(f"'{layer.name}': {error}")
+        else:
+            self.say(f"How '{layer.name}' was made is on the clipboard.", "good")
+
     def labels_to_export(self) -> Labels | None:
         """Labels layer that is selected, or else the result of the chosen image."""
         active = self._viewer.layers.selection.active
@@ -256,7 +275,8 @@ class SegmentNuclei(Dock):
         self.form.add_to(QFormLayout(self._box), RELABELLED)
         image = QGroupBox("Image")
         stack(image, self.image_panel, margins=None)
-        parts = image, self._box, self.model_panel, self.maps_panel
+        model = beside(self.model_panel, self.presets)
+        parts = image, self._box, model, self.maps_panel
         self._fill(*parts, foot=[self.run_panel])
 
     def _connect(self) -> None:
@@ -273,11 +293,13 @@ class SegmentNuclei(Dock):
         panel.size_button.clicked.connect(self._on_size_button)
         panel.pixel_size.committed.connect(self._correct_pixel_size)
         self.form.changed.connect(self._on_setting)
+        self.presets.said.connect(self.say)
         self.maps_panel.requested.connect(self.show_more_maps)
         run.run_button.clicked.connect(self.run)
         run.cancel_button.clicked.connect(self.cancel)
         run.export_button.clicked.connect(self.export_labels)
         run.defaults_button.clicked.connect(self.restore_defaults)
+        run.describe_button.clicked.connect(self.describe)
         run.size_button.clicked.connect(self._take_other_size)
         run.relabel_requested.connect(self._relabel_in_new_layer)
         session.started.connect(self._on_started)

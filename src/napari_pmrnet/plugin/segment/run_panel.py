@@ -29,13 +29,22 @@ class RunPanel(QWidget):
         self.size_notice = Notice(self.size_button)
         self.export_button = QPushButton("Export labels...")
         self.defaults_button = QPushButton("Restore defaults")
+        self.describe_button = QPushButton("Describe")
+        self.describe_button.setToolTip(
+            "<span>Copy how these labels were made, as a paragraph for the methods of "
+            "a paper: program, weights, settings, and what to cite</span>"
+        )
         # Notices come and go over the buttons, which stay where they are.
         stack(
             self,
             self.notice,
             self.size_notice,
             self.line,
-            row_of((self.export_button, 1), (self.defaults_button, 1)),
+            row_of(
+                (self.export_button, 3),
+                (self.describe_button, 2),
+                (self.defaults_button, 3),
+            ),
             spacing=6,
         )
         self.relabel_button.clicked.connect(self.relabel_requested)

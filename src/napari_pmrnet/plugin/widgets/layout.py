@@ -80,6 +80,13 @@ def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
     return row
 
 
+def beside(widget: QWidget, button: QWidget) -> QHBoxLayout:
+    """A widget that may grow downwards, and a button that stays at its top right."""
+    row = row_of((widget, 1), (button, 0))
+    row.setAlignment(button, Qt.AlignmentFlag.AlignTop)
+    return row
+
+
 def labelled_row(title: str, widget: QWidget) -> QFormLayout:
     """A widget with its label before it."""
     row = QFormLayout()

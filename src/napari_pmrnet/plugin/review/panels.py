@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -16,7 +17,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin.qt import Signal
-from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
+from napari_pmrnet.plugin.review.shortcuts import ACTIONS, HELD
+from napari_pmrnet.plugin.widgets.keys import Action
 from napari_pmrnet.plugin.widgets.layout import Notice, row_of, stack
 from napari_pmrnet.proofreading.queue import LISTS
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
@@ -67,19 +69,43 @@ class EditPanel(QWidget):
     def __init__(self, slots: Mapping[str, Callable[[], Any]]) -> None:
         super().__init__()
         self.buttons: dict[str, QPushButton] = {}
+        self._texts = {action.name: action.text for action in ACTIONS}
+        self._keys: Mapping[str, str] = {}
         moves, grid = QGridLayout(), QGridLayout()
         for layout in (moves, grid):
             layout.setSpacing(4)
         stack(self, moves, grid, spacing=4)
         place = 0
         for action in ACTIONS:
-            button = self.buttons[action.name] = make_button(action, slots[action.name])
+            button = self.buttons[action.name] = _button(action, slots[action.name])
             if action.name in MOVES:
                 turn = MOVES.index(action.name)
                 moves.addWidget(button, turn // 2, turn % 2)
             else:
                 grid.addWidget(button, place // COLUMNS, place % COLUMNS)
                 place += 1
+
+    def show_keys(self, keys: Mapping[str, str]) -> None:
+        """Name the keys on the buttons, and in what they say of themselves.
+
+        Parameters
+        ----------
+        keys : mapping
+            By the name of the action; empty where it has none.
+        """
+        self._keys = keys
+        for action in ACTIONS:
+            key = keys[action.name] or "it has no key"
+            self.buttons[action.name].setToolTip(
+                f"<span>{action.help} ({key}; Preferences > Shortcuts change it)</span>"
+            )
+            self.set_text(action.name, self._texts[action.name])
+
+    def set_text(self, name: str, text: str) -> None:
+        """Have a button say what it does to the place at hand."""
+        self._texts[name] = text
+        key = self._keys.get(name)
+        self.buttons[name].setText(f"{text} ({key})" if key else text)
 
     def show_tool(self, tool: str) -> None:
         """Mark the button of the tool in use."""
@@ -147,3 +173,12 @@ class OfferPanel(Notice):
         parts = (self.ways.itemAt(i) for i in range(self.ways.count()))
         widgets = (part.widget() for part in parts if part is not None)
         return [widget for widget in widgets if isinstance(widget, QPushButton)]
+
+
+def _button(action: Action, slot: Callable[[], Any]) -> QPushButton:
+    """A button of an action, which leaves the focus where it is."""
+    button = QPushButton()
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    begins = button.pressed if action.name in HELD else button.clicked
+    begins.connect(lambda: slot())
+    return button

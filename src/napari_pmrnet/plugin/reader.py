@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from napari.layers import Layer
+from napari.layers._source import layer_source
 from napari.layers.utils.stack_utils import split_channels
 from napari.utils.notifications import show_warning
 
@@ -22,6 +24,10 @@ from napari_pmrnet.io.provenance import METADATA_KEY, Tag
 from napari_pmrnet.plugin.layers.pixel_size import SERIES
 from napari_pmrnet.plugin.layers.spaces import placed
 
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+PLUGIN = "napari-pmrnet"
 TABLE_COLUMNS = {"label", "certainty", "area"}
 LayerTuple = tuple[Any, dict[str, Any], str]
 Paths = str | Path | Sequence[str]
@@ -86,6 +92,30 @@ def read_layers(path: Paths) -> list[LayerTuple]:
         for note in image.notes:
             show_warning(f"{image.name}: {note}.")
     return [layer for image in images for layer in _layers(image)]
+
+
+def open_layers(viewer: ViewerModel, path: Path) -> list[Any]:
+    """Open a path by this reader, also one that napari would not give to it.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    path : Path
+        What `get_reader` takes.
+
+    Returns
+    -------
+    list of Layer
+        Added to the viewer.
+
+    Raises
+    ------
+    DataError
+        As `read_layers`.
+    """
+    with layer_source(path=str(path), reader_plugin=PLUGIN):
+        made = [Layer.create(*layer) for layer in read_layers(path)]
+    return [viewer.add_layer(layer) for layer in made]
 
 
 def _opened(path: Path) -> list[ImageData]:

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 
 from napari_pmrnet.batch.events import BatchReport
 from napari_pmrnet.batch.summary import Row
-from napari_pmrnet.plugin.batch import run as run_module
+from napari_pmrnet.plugin import reader
 from napari_pmrnet.plugin.batch.run import open_result, report_text
 
 
@@ -54,11 +54,11 @@ def test_labels_are_opened_where_there_are_some(
     (tmp_path / "a_labels.tif").touch()
     opened: list[str] = []
 
-    def open_(_: object, path: str, plugin: str) -> list[str]:
-        opened.append(Path(path).name)
-        return [path]
+    def read(path: Path) -> list[tuple]:
+        opened.append(path.name)
+        return [(np.zeros((4, 5)), {"name": path.stem}, "image")]
 
-    monkeypatch.setattr(ViewerModel, "open", open_)
+    monkeypatch.setattr(reader, "read_layers", read)
     image, viewer = tmp_path / "a.tif", ViewerModel()
     layers = open_result(viewer, image, Row("a.tif", labels), tmp_path)
     there = ["a_labels.tif"] if labels == "a_labels.tif" else []
@@ -66,12 +66,13 @@ def test_labels_are_opened_where_there_are_some(
     assert len(open_result(viewer, image, None, tmp_path)) == 1
 
 
-def test_a_folder_is_opened_by_our_own_reader(
+def test_what_is_opened_knows_where_it_comes_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, viewer = tmp_path / "a.zarr", ViewerModel()
     folder.mkdir()
     layer = (np.zeros((4, 5)), {"name": "a"}, "image")
-    monkeypatch.setattr(run_module, "read_layers", lambda path: [layer])
+    monkeypatch.setattr(reader, "read_layers", lambda path: [layer])
     (made,) = open_result(viewer, folder, None, tmp_path)
     assert made.name == "a" and made in viewer.layers
+    assert made.source.path == str(folder)

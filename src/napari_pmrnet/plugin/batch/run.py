@@ -6,8 +6,6 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Layer
-
 from napari_pmrnet.batch import BatchJob, batch_steps
 from napari_pmrnet.batch.events import (
     DONE,
@@ -17,15 +15,13 @@ from napari_pmrnet.batch.events import (
     BatchReport,
     Event,
 )
-from napari_pmrnet.plugin.reader import read_layers
+from napari_pmrnet.plugin.reader import open_layers
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_pmrnet.batch.summary import Row
-
-PLUGIN = "napari-pmrnet"
 
 
 def run_batch(
@@ -102,14 +98,7 @@ def open_result(
     DataError
         If a file cannot be read.
     """
-    layers = _open(viewer, path)
+    layers = open_layers(viewer, path)
     if row is not None and row.labels and (output / row.labels).exists():
-        layers += _open(viewer, output / row.labels)
+        layers += open_layers(viewer, output / row.labels)
     return layers
-
-
-def _open(viewer: ViewerModel, path: Path) -> list[Any]:
-    """Open a path; a folder, which napari would give to another reader, by itself."""
-    if not path.is_dir():
-        return list(viewer.open(str(path), plugin=PLUGIN))
-    return [viewer.add_layer(Layer.create(*layer)) for layer in read_layers(path)]

@@ -46,6 +46,7 @@ from napari_pmrnet.plugin.widgets import (
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
+from napari_pmrnet.plugin.widgets.reader_choice import ReaderNotice
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.segmentation.stack import Stack, StackSegmentation
 from napari_pmrnet.settings import Settings
@@ -85,6 +86,7 @@ class SegmentNuclei(Dock):
         self.image_panel = ImagePanel(viewer, self.form)
         self.model_panel = ModelPanel(self.form)
         self.run_panel = RunPanel()
+        self.reader_notice = ReaderNotice()
         self._guide = SizeGuide(viewer)
         self._other: float | None = None
         self._subject: tuple[Image | None, str] = (None, "")
@@ -243,12 +245,17 @@ class SegmentNuclei(Dock):
         self.form.add_to(QFormLayout(self._box), RELABELLED)
         image = QGroupBox("Image")
         stack(image, self.image_panel, margins=None)
-        self._fill(image, self._box, self.model_panel, foot=[self.run_panel])
+        self._fill(
+            *(image, self._box, self.model_panel),
+            head=[self.reader_notice],
+            foot=[self.run_panel],
+        )
 
     def _connect(self) -> None:
         """Wire the parts together."""
         panel, run, session = self.image_panel, self.run_panel, self.session
         panel.failed.connect(self._complain)
+        panel.came.connect(self.reader_notice.look_at)
         panel.described.connect(self._show_size)
         panel.described.connect(self._turn)
         panel.areas.changed.connect(self._look_again)

@@ -136,7 +136,7 @@ def test_dsb18_folder_opens_as_image_and_truth(tmp_path):
     assert truth.data.tolist() == [[1] * 4] * 3
 
 
-@pytest.mark.parametrize("name", ["a.czi", "a.txt", "folder", "http://x.org/a.tif"])
+@pytest.mark.parametrize("name", ["a.svs", "a.txt", "folder", "http://x.org/a.tif"])
 def test_what_it_cannot_read_is_left_to_others(tmp_path, name):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.tif").mkdir()

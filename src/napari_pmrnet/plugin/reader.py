@@ -15,7 +15,7 @@ from napari.utils.notifications import show_warning
 
 from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
 from napari_pmrnet.errors import TooLargeError
-from napari_pmrnet.io.formats import IMAGES, Format
+from napari_pmrnet.io.formats import MICROSCOPE, READABLE, Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
@@ -40,7 +40,7 @@ def get_reader(path: Paths) -> Reader | None:
     Parameters
     ----------
     path : str or sequence of str
-        A TIFF, PNG or JPEG file, an OME-Zarr folder, a DSB18 folder
+        A TIFF, PNG, JPEG or microscope's file, an OME-Zarr folder, a DSB18 folder
         ``stage1_train/<id>``, or one such path in a list. Stacks of several files are
         left to napari.
 
@@ -56,7 +56,7 @@ def get_reader(path: Paths) -> Reader | None:
         return read_layers
     if is_zarr(only):
         return read_layers
-    readable = Format.of(only) in IMAGES and not Path(only).is_dir()
+    readable = Format.of(only) in READABLE and not Path(only).is_dir()
     return read_layers if readable else None
 
 
@@ -71,9 +71,9 @@ def read_layers(path: Paths) -> list[LayerTuple]:
     Returns
     -------
     list of (data, metadata, layer type)
-        One image layer a channel, or labels. OME-Zarr, and what memory cannot hold, is
-        opened lazily, a pyramid as a multiscale layer; label Zarrs of this project can
-        be edited, on disk.
+        One image layer a channel, or labels. OME-Zarr, microscopes' files, and what
+        memory cannot hold, are opened lazily, a pyramid as a multiscale layer; label
+        Zarrs of this project can be edited, on disk.
 
     Raises
     ------
@@ -119,8 +119,8 @@ def open_layers(viewer: ViewerModel, path: Path) -> list[Any]:
 
 
 def _opened(path: Path) -> list[ImageData]:
-    """Images of a file; lazy ones of a Zarr folder and of what memory cannot hold."""
-    if is_zarr(path):
+    """Images of a file; lazy ones of Zarr, microscopes, and what memory cannot hold."""
+    if is_zarr(path) or Format.of(path) in MICROSCOPE:
         return open_image(path)
     try:
         return read_image(path)

@@ -14,9 +14,9 @@ from napari_pmrnet.plugin.layers.source_image import is_source
 from napari_pmrnet.plugin.qt import there
 
 if TYPE_CHECKING:
-    from app_model.types import KeyBinding
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
+    from napari.utils.key_bindings import KeyBinding
 
 OUTLINE = 1
 """Thickness of outlines, in pixels within the label; napari adds one outside."""

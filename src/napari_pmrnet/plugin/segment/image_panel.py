@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.io.formats import IMAGE_ENDINGS
+from napari_pmrnet.io.formats import READABLE_ENDINGS
 from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.framing import frame_if_lost
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
     from napari_pmrnet.segmentation.plane import Plane
 
-FILE_FILTER = f"Images (*{' *'.join(IMAGE_ENDINGS)});;All files (*)"
+FILE_FILTER = f"Images (*{' *'.join(READABLE_ENDINGS)});;All files (*)"
 EDIT_WIDTH = 64
 UNIT_WIDTH = 60
 COLOURS = ("Red", "Green", "Blue", "Alpha")

@@ -12,11 +12,14 @@ from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-from app_model.types import KeyBinding
 from napari.components import ViewerModel
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
-from napari.utils.key_bindings import KeymapProvider, coerce_keybinding
+from napari.utils.key_bindings import (
+    KeyBinding,
+    KeymapProvider,
+    coerce_keybinding,
+)
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QWidget

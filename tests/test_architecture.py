@@ -31,6 +31,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "io/permit.py",
     "io/settle.py",
     # Parts of a dock, tried by clicks and keys in its test_dock.py.
+    "plugin/batch/keys.py",
     "plugin/batch/panels.py",
     "plugin/measure/panel.py",
     "plugin/review/canvas.py",

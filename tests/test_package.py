@@ -7,12 +7,16 @@ wheel that carries its weights.
 from __future__ import annotations
 
 import ast
+import email
 import importlib
+import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from email.message import Message
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -114,7 +118,7 @@ def test_every_import_is_declared():
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     requirements = project["dependencies"]
-    for extra in ("all", "cluster", "export", "openvino", "research"):
+    for extra in ("all", "cluster", "export", "openvino", "plots", "research"):
         requirements = requirements + extras[extra]
     declared = {r.split(">")[0].split("[")[0].strip().lower() for r in requirements}
     providers = packages_distributions()
@@ -173,7 +177,44 @@ def test_wheel_carries_the_package_and_nothing_else(wheel):
     assert "napari_pmrnet/napari.yaml" in names
     rooms = {name.split("/")[0] for name in names}
     assert {room.split("-")[0] for room in rooms} == {"napari_pmrnet"}
-    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_wheel_says_its_licences_and_carries_their_texts(wheel):
+    """Of the code, and of each of the weights that come with it."""
+    about = metadata_of(wheel)
+    licences = set(about["License-Expression"].split(" AND "))
+    cards = (PACKAGE / "models").glob("*.json")
+    told = [json.loads(card.read_text("utf-8"))["licences"] for card in cards]
+    assert licences == {licence for card in told for licence in card.values()}
+    texts = {Path(name).stem for name in about.get_all("License-File")}
+    assert texts == {"LICENSE", *(licences - {"BSD-3-Clause"})}
+    names = zipfile.ZipFile(wheel).namelist()
+    for file in about.get_all("License-File"):
+        assert any(name.endswith(f"licenses/{file}") for name in names)
+
+
+def test_links_of_the_page_of_the_package_are_whole(wheel):
+    """It is read on PyPI and the napari hub, far from the files of the checkout."""
+    page = metadata_of(wheel).get_payload()
+    links = re.findall(r"\]\(([^)\s]+)", page)
+    assert any(link.endswith(".png") for link in links)
+    heads = {
+        re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in heads_of(page)
+    }
+    for link in links:
+        assert link.startswith("https://") or link.removeprefix("#") in heads, link
+        assert not (link.endswith(".png") and "/blob/" in link), link
+
+
+def metadata_of(wheel: Path) -> Message:
+    """What a wheel says of itself."""
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+    return email.message_from_string(archive.read(name).decode())
+
+
+def heads_of(page: str) -> list[str]:
+    return re.findall(r"^#+ (.+)$", page, re.MULTILINE)
 
 
 LOAD_WEIGHTS = """

@@ -1,5 +1,7 @@
 """Take the pictures of the review and of measuring that the documentation shows.
 
+Beside them the moving picture of README, from the image to a split nucleus.
+
     python scripts/experiments/review_pictures.py [--output docs/images] [--image FILE]
 
 Without a display, run it under a virtual one (xvfb-run -a).
@@ -20,6 +22,8 @@ from screenshot import PLUGIN, ROOT, wait
 
 SIZE = (1400, 900)
 COLOURS = 255
+FILM_WIDTH, FILM_SECONDS = 1000, 2.0
+SHOWN = ("nuclei", "certainty")
 
 
 def main() -> None:
@@ -40,8 +44,15 @@ def main() -> None:
     else:
         viewer.open(options.image, plugin=PLUGIN)
     wait(lambda: segment.model_panel.device.combo.count() > 1)
+    film = [window_of(viewer)]
     segment.run()
     wait(lambda: segment.run_panel.run_button.isEnabled())
+    film.append(window_of(viewer))
+    name = segment.image_panel.layer.name
+    labels, certainty = (viewer.layers[f"{name} {kind}"] for kind in SHOWN)
+    labels.visible, certainty.visible = False, True
+    film.append(window_of(viewer))
+    labels.visible, certainty.visible = True, False
     dock_widget, dock = viewer.window.add_plugin_dock_widget(
         PLUGIN, "Review nuclei", tabify=True
     )
@@ -51,14 +62,15 @@ def main() -> None:
 
     dock.step(1)
     dock.step(1)
-    save(viewer, options.output / "review.png")
+    film.append(save(viewer, options.output / "review.png"))
 
     label = largest(dock)
     dock.go(("nucleus", label))
     dock.edits.buttons["split"].click()
     for place in ends(dock, label):
         dock.canvas._clicked(place, ())
-    save(viewer, options.output / "review_split.png")
+    film.append(save(viewer, options.output / "review_split.png"))
+    save_film(film, options.output / "demo.gif")
     dock.canvas.abandon()
 
     dock.queue.colour.setChecked(True)
@@ -97,15 +109,40 @@ def ends(dock: object, label: int) -> list[tuple[float, float]]:
     return [(box[0].start + ys[i], box[1].start + xs[i]) for i in picks]
 
 
-def save(viewer: napari.Viewer, path: Path) -> None:
-    """Save the window, in few colours so that the file stays small."""
+def window_of(viewer: napari.Viewer) -> Picture.Image:
+    """The window as it is once it has settled."""
     wait(lambda: False, timeout=1.0, strict=False)
-    pixels = viewer.screenshot(canvas_only=False, flash=False)[..., :3]
-    few = Picture.fromarray(pixels).quantize(
+    return Picture.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+
+
+def save(viewer: napari.Viewer, path: Path) -> Picture.Image:
+    """Save the window, in few colours so that the file stays small."""
+    picture = window_of(viewer)
+    in_few_colours(picture).save(path, optimize=True)
+    print(path)
+    return picture
+
+
+def save_film(pictures: list[Picture.Image], path: Path) -> None:
+    """Save pictures as one that moves, narrower than they are."""
+    height = round(FILM_WIDTH * pictures[0].height / pictures[0].width)
+    first, *others = (in_few_colours(p.resize((FILM_WIDTH, height))) for p in pictures)
+    first.save(
+        path,
+        save_all=True,
+        append_images=others,
+        duration=round(1000 * FILM_SECONDS),
+        loop=0,
+        optimize=True,
+    )
+    print(path)
+
+
+def in_few_colours(picture: Picture.Image) -> Picture.Image:
+    """A picture whose file is small."""
+    return picture.quantize(
         COLOURS, Picture.Quantize.FASTOCTREE, dither=Picture.Dither.NONE
     )
-    few.save(path, optimize=True)
-    print(path)
 
 
 if __name__ == "__main__":

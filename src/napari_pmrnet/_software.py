@@ -17,6 +17,7 @@ from importlib.metadata import (
     requires,
     version,
 )
+from pathlib import Path
 from types import ModuleType, TracebackType
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -42,7 +43,7 @@ _PLAIN = ("builtins", "numpy", "collections", OURS.replace("-", "_"))
 
 @contextmanager
 def needs(extra: str, what: str) -> Iterator[None]:
-    """Turn a failed import into a sentence that says what to install.
+    """Turn a failed import, whatever it raised, into a sentence on what to install.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def needs(extra: str, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except ImportError as error:
+    except Exception as error:
         told = misfit(error, what, extra=extra)
         if told is None:
             raise
@@ -135,10 +136,8 @@ def misfit(
     name = _blamed(error) or (libraries[0] if libraries else None)
     if name is None:
         return None
-    broken = (
-        isinstance(error, ImportError) and not _CANNOT_IMPORT.search(text)
-    ) or _WRONG_BUILD.search(text)
-    return _unfit(name, what, f"{type(error).__name__}: {text[:160]}", bool(broken))
+    why = f"{type(error).__name__}: {text[:160]}"
+    return _unfit(name, what, why, _is_broken(error, text))
 
 
 def is_bug(error: BaseException) -> bool:
@@ -225,7 +224,7 @@ def _is_of_software(error: BaseException, text: str) -> bool:
     """
     if isinstance(error, ImportError) or _WRONG_BUILD.search(text):
         return True
-    if any(frame.f_code.co_name == "<module>" for frame in _frames(error)[1:]):
+    if _is_at_import(error) or _is_of_source(error):
         return True
     if isinstance(error, NameError):
         return not isinstance(error, UnboundLocalError)
@@ -237,9 +236,33 @@ def _is_of_software(error: BaseException, text: str) -> bool:
     return isinstance(error, TypeError) and bool(_WRONG_CALL.search(text))
 
 
+def _is_broken(error: BaseException, text: str) -> bool:
+    """Tell whether a library does not load, rather than being of another version."""
+    if isinstance(error, ImportError):
+        return not _CANNOT_IMPORT.search(text)
+    if _WRONG_BUILD.search(text) or _is_of_source(error):
+        return True
+    # What an import lacks of another library tells of versions.
+    lacks = isinstance(error, AttributeError | NameError | TypeError)
+    return _is_at_import(error) and not lacks
+
+
+def _is_at_import(error: BaseException) -> bool:
+    """Tell whether a module raised an error while it was imported."""
+    return any(frame.f_code.co_name == "<module>" for frame in _frames(error)[1:])
+
+
+def _is_of_source(error: BaseException) -> bool:
+    """Tell whether the source of a module is damaged or of another Python."""
+    return isinstance(error, SyntaxError) and str(error.filename).endswith(".py")
+
+
 def _blamed(error: BaseException) -> str | None:
     """The installed distribution that an error comes from, if that can be told."""
     candidates = []
+    if isinstance(error, SyntaxError) and error.filename:
+        place = Path(error.filename)
+        candidates += [place.stem, *(folder.name for folder in place.parents)]
     if isinstance(error, ImportError) and error.name:
         candidates.append(error.name)
     if isinstance(error, AttributeError) and error.obj is not None:

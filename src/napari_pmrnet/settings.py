@@ -185,6 +185,25 @@ class Settings:
         """Fields and values, ready for JSON."""
         return asdict(self)
 
+    def differing(self, usual: Settings) -> dict[str, str]:
+        """Settings that are not as usual: name to value in words, as for a reader.
+
+        Parameters
+        ----------
+        usual : Settings
+            Such as those that a model has tuned.
+
+        Examples
+        --------
+        >>> Settings(diameter=25, exclude_border=True).differing(Settings())
+        {'diameter': '25', 'exclude_border': 'yes'}
+        """
+        return {
+            spec.name: _in_words(getattr(self, spec.name))
+            for spec in fields(self)
+            if getattr(self, spec.name) != getattr(usual, spec.name)
+        }
+
     @classmethod
     def for_card(cls, card: HasThresholds, **values: Any) -> Settings:
         """Settings with the thresholds of a model card.
@@ -213,3 +232,12 @@ class Settings:
         ``least_certainty``, which is 0 then.
         """
         return cls.from_dict({"least_certainty": 0.0, **values})
+
+
+def _in_words(value: Any) -> str:
+    """A value as it is read: no Python."""
+    if value is None:
+        return "automatic"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return LIMITS.get(value, value) if isinstance(value, str) else f"{value:g}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
@@ -51,6 +53,7 @@ def written(tmp_path):
             lambda file: tmp_path / file,
             {"Last command": "run <this>"},
             "summary.csv",
+            Path("/data/my results"),
         )
         text = page.decode()
         return text, Page(text)
@@ -139,3 +142,24 @@ def test_a_blank_image_has_a_thumbnail():
         ].max()
         < 20
     )
+
+
+def test_every_image_says_how_to_open_it_in_napari(written) -> None:
+    text, _ = written(
+        Row(ODD, "a_labels.tif", 3, 0.8, 0.1), Row("b.png", "", error="x")
+    )
+    (line,) = (line for line in text.splitlines() if 'class="command"' in line)
+    command = unescape(line.split('class="command"')[1].split(">", 1)[1].split("</")[0])
+    assert command == contact_sheet.quoted(
+        ["napari-pmrnet", "review", str(Path("/data/my results")), f"--image={ODD}"]
+    )
+
+
+def test_plates_have_maps_and_other_folders_have_none(written) -> None:
+    plain, _ = written(Row("a.png", "a.tif", 3, 0.8), Row("b.png", "b.tif", 3, 0.8))
+    assert "<svg" not in plain and "Plates" not in plain
+    text, page = written(
+        Row("p/plate_A01_s1_w1.tif", "a.tif", 3, 0.8),
+        Row("p/plate_H12_s1_w1.tif", "b.tif", 5, 0.6),
+    )
+    assert page.tags.count("svg") == 2 and text.index("<svg") < text.index("<main")

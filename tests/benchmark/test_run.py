@@ -27,6 +27,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return []
 
 
+@pytest.mark.slow
 def test_every_table_is_filled_and_what_is_not_installed_is_said(
     weights: Path, small: list[str]
 ) -> None:

@@ -46,3 +46,22 @@ def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(app_module, "app", fail)
     with pytest.raises(ZeroDivisionError):
         app_module.main()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModuleNotFoundError("No module named 'skimage'", name="skimage"), "needs"),
+        (ImportError("libfoo.so: no such file", name="skimage"), "does not load"),
+    ],
+)
+def test_a_base_library_that_does_not_load_is_a_line_too(
+    error, told, monkeypatch, capsys
+):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(app_module, "app", broken)
+    assert run_main(monkeypatch=monkeypatch) == 1
+    said = capsys.readouterr().err
+    assert "scikit-image" in said and told in said and said.count("pip install") == 1

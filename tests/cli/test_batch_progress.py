@@ -68,6 +68,15 @@ def test_status_tells_that_a_file_failed(segment, folder):
     assert status == 1 and "2 segmented" not in said and "Stopped" in said
 
 
+def test_classes_that_cannot_be_counted_are_told(segment, folder):
+    status, said = segment(folder, "--class", "a:intensity GFP>=5")
+    assert status == 0
+    assert "No image has the column 'intensity GFP', so 'a' was not counted" in said
+    assert "counts.csv" in said
+    status, said = segment(folder, "--class", "bright")
+    assert status == 2 and "'bright' is no class" in " ".join(said.split())
+
+
 def test_kept_labels_are_told(segment, folder, tmp_path):
     segment(folder)
     target = tmp_path / "out" / "a_labels.tif"
@@ -77,20 +86,22 @@ def test_kept_labels_are_told(segment, folder, tmp_path):
     assert "3 segmented on cpu, 1 with changed labels kept" in said
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_and_the_same_command_goes_on(
-    segment, folder, core, tmp_path, monkeypatch
+    segment, folder, core, tmp_path, monkeypatch, number
 ):
-    real, before = core.segment_steps, signal.getsignal(signal.SIGINT)
+    """So does what a scheduler sends before it kills."""
+    real, before = core.segment_steps, signal.getsignal(number)
 
     def interrupted(plane, settings, model):
         if plane.name == "c.png":
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         return (yield from real(plane, settings, model))
 
     monkeypatch.setattr(stack, "segment_steps", interrupted)
     status, said = segment(folder)
     assert status == 130 and "The same command goes on from here" in said
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
     assert len(pd.read_csv(tmp_path / "out" / "summary.csv")) == 2
     assert not left_over(tmp_path)
     monkeypatch.setattr(stack, "segment_steps", real)
@@ -121,3 +132,15 @@ def test_paths_are_printed_as_they_were_given(segment, folder, tmp_path, monkeyp
     monkeypatch.chdir(folder)
     _, said = segment(Path("a.png"))
     assert "['a.png']" in said
+
+
+def test_a_shard_says_how_the_tables_are_written(segment, folder, tmp_path):
+    status, said = segment(folder, "--shard", "2/3")
+    assert status == 0 and "1 files of shard 2/3: 1 segmented on cpu." in said
+    whole = f"napari-pmrnet segment {folder} --output {tmp_path / 'out'}"
+    assert whole in said.splitlines()
+    assert not (tmp_path / "out" / "summary.csv").exists()
+    status, said = segment(folder)
+    assert "4 files: 3 segmented on cpu, 1 finished before." in said
+    status, said = segment(folder, "--shard", "4/3")
+    assert status == 2

@@ -83,6 +83,7 @@ def test_frozen_statistics_stay_and_the_rest_learns(job: Job, weights: Path) -> 
     assert not torch.equal(before["stem.0.0.weight"], after["stem.0.0.weight"])
 
 
+@pytest.mark.slow
 def test_a_killed_job_goes_on_to_the_same_weights(
     corrected, weights: Path, tmp_path: Path, quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +281,7 @@ def test_the_command_learns_from_labels(labelled: Labelled) -> None:
     assert load_model(labelled.output, "cpu").card.sha256 == card.sha256
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_with_what_it_is_asked_for_and_nothing_else(
     labelled: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:

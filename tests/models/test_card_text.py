@@ -74,6 +74,7 @@ def test_a_parent_is_found_by_its_hash_or_its_name() -> None:
     [
         ({}, ""),
         ({"val": {"Dice": 0.8125, "AP0.5 pooled": 0.7}}, "AP0.5 0.70"),
+        ({"val": {"AP0.5 pooled": 0.7, "images": 70}}, "AP0.5 0.70 of 70"),
         ({"val": {"Dice": "high"}}, "Dice high"),
         ({"val": {"Dice": 0.9}, "scores": {"after": {"AP": 0.5}}}, "AP 0.50"),
         ({"val": {"of another kind": 1.0}}, ""),

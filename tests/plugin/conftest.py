@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -204,3 +205,13 @@ def run_and_wait(qtbot) -> Callable[[Any], None]:
         qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _quick_collections() -> None:
+    """Leave what is there before a test out of the collections that napari asks for.
+
+    It collects garbage four times a test with a viewer, and looks at every object of
+    torch and napari each time.
+    """
+    gc.freeze()

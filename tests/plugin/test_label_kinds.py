@@ -156,6 +156,7 @@ def test_objects_are_reviewed_and_classes_are_not(dock_with, qtbot) -> None:
     viewer.window.add_plugin_dock_widget("napari-pmrnet", "Measure nuclei")
 
 
+@pytest.mark.slow
 def test_training_on_corrections_wants_a_model_of_nuclei(
     dock_with, qtbot, library, whole_weights
 ) -> None:

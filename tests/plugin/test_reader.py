@@ -265,3 +265,28 @@ def test_a_table_beside_a_label_zarr_is_taken_if_it_is_its_own(
     (layer,) = opened(path).layers
     assert ("certainty" in layer.features) == (of == "these")
     assert bool(warnings) == (of != "these")
+
+
+@pytest.mark.parametrize("name", ["a_labels.tif", "a_cp_masks.png", "a_seg.npy"])
+def test_labels_of_other_programs_open_as_labels(tmp_path, name) -> None:
+    masks = np.zeros((20, 30), np.uint16)
+    masks[2:9, 3:9], masks[11:15, 3:9] = 1, 2
+    path = tmp_path / name
+    if name.endswith("npy"):
+        np.save(path, {"masks": masks})
+    elif name.endswith("png"):
+        Image.fromarray(masks).save(path)
+    else:
+        tifffile.imwrite(path, masks)
+    read = get_reader(str(path))
+    assert read is not None
+    ((data, _, kind),) = read(str(path))
+    assert kind == "labels" and data.dtype == np.int32 and np.array_equal(data, masks)
+
+
+def test_pictures_with_the_name_of_labels_stay_images(tmp_path) -> None:
+    pixels = np.random.default_rng(0).integers(1, 255, (20, 30), np.uint8)
+    tifffile.imwrite(tmp_path / "a_masks.tif", pixels)
+    ((_, _, kind),) = reader.read_layers(tmp_path / "a_masks.tif")
+    assert kind == "image"
+    assert get_reader(str(tmp_path / "other.npy")) is None

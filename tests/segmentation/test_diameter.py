@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from skimage.draw import disk
 from torch import nn
 
-from napari_pmrnet import Settings, segment
+from napari_pmrnet import Settings, load_model, segment
+from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.models import Model
 from napari_pmrnet.network import PMRNetOutput
 from napari_pmrnet.network.pmrnet import Gates
@@ -24,6 +25,7 @@ from napari_pmrnet.segmentation.diameter import (
     DiameterEstimate,
     choose_scale,
     estimate_at,
+    likely_tiles,
     liveliest_boxes,
     overview_of,
     typical_diameter,
@@ -32,6 +34,29 @@ from napari_pmrnet.segmentation.diameter import (
 )
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import predict, run_to_end
+
+
+@pytest.mark.parametrize("side", [100, 700])
+@pytest.mark.parametrize("diameter", [None, 40.0])
+def test_tiles_that_are_made_ready_are_those_that_are_used(side, diameter) -> None:
+    """Of an image whose nuclei have the size that the network works at."""
+
+    class Told(Model):
+        def begin(self, tiles, extra=False, size=None, flips=False):
+            used.append((size, True))
+            return super().begin(tiles, extra, size, flips)
+
+        def predict_tiles(self, tiles, extra=False, size=None, flips=False):
+            used.append((size, False))
+            return super().predict_tiles(tiles, extra, size, flips)
+
+    used: list[object] = []
+    model = load_model("nuclei", "cpu")
+    model = Told(model.name, model.card, model.weights, model.device)
+    image, _ = make_fluorescence((side, side), seed=1)
+    segment(image, Settings(diameter=diameter), model)
+    ready = likely_tiles(model, (side, side), diameter)
+    assert set(used) <= set(ready) and len(ready) <= len(set(used)) + 2
 
 
 @given(st.floats(1, 2000))

@@ -248,6 +248,7 @@ def test_outputs_that_cannot_be_are_refused(
         labelled(Plane([image]), tmp_path / name, PLAIN, reader)
 
 
+@pytest.mark.slow
 def test_shipped_weights_give_what_the_image_in_memory_gives(tmp_path: Path) -> None:
     from napari_pmrnet import load_model
 
@@ -287,6 +288,7 @@ def test_a_large_image_goes_on_when_there_is_room_again(disk: Path, room: int) -
     assert same_partition(open_label_zarr(result.labels, "r")[...], truth)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 1000),

@@ -179,6 +179,7 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
     assert sum(calls) == 4 * once
 
 
+@pytest.mark.slow
 def test_the_shipped_weights_find_nuclei_of_eight_pixels() -> None:
     image, truth = rescaled(1 / 3)(*make_fluorescence((384, 384), seed=1), None)
     (found,) = match(
@@ -280,6 +281,7 @@ def test_nothing_is_found_where_there_are_no_numbers(model: Model, where: str) -
     assert not [note for note in whole.notes if "NaN" in note]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(fails=st.sets(st.integers(0, 30), max_size=12), batch=st.integers(1, 8))
 def test_labels_do_not_depend_on_when_memory_runs_out(

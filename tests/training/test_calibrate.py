@@ -1,5 +1,6 @@
 """Thresholds and certainties fitted after a training."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,9 +10,11 @@ import pytest
 import torch
 
 from napari_pmrnet.datasets.folder import PackedDataset
+from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.models.card import new_card
 from napari_pmrnet.network import PMRNet
-from napari_pmrnet.segmentation import Settings, objects
+from napari_pmrnet.segmentation import Settings, objects, segment
+from napari_pmrnet.segmentation.flow_labels import label_nuclei
 from napari_pmrnet.segmentation.objects import certainty_map
 from napari_pmrnet.training.calibrate import (
     RIDGES,
@@ -24,6 +27,7 @@ from napari_pmrnet.training.calibrate import (
     tune_foreground,
     tune_thresholds,
     used_channels,
+    with_certainties,
 )
 from napari_pmrnet.training.targets import CHANNELS
 
@@ -74,10 +78,27 @@ def test_thresholds_are_those_with_the_best_labels() -> None:
     probability[6:34, 6:34], probability[10:30, 10:30] = 0.52, 0.62
     flows = np.stack(np.mgrid[:40, :40]).astype(np.float32) - 19.5
     flows = -flows / np.maximum(np.hypot(*flows), 1)
-    case = SimpleNamespace(
-        maps={"probability": probability}, flows=flows, diameter=20.0
-    )
+
+    def relabel(settings: Settings) -> SimpleNamespace:
+        assert settings.least_certainty == Settings().least_certainty
+        return SimpleNamespace(labels=label_nuclei(probability, flows, settings, 20.0))
+
+    case = SimpleNamespace(relabel=relabel)
     assert tune_thresholds([(truth, case)])["probability_threshold"] in (0.55, 0.6)
+
+
+def test_thresholds_are_tuned_on_labels_without_those_that_are_dropped() -> None:
+    image, truth = make_fluorescence((96, 96), seed=3)
+    every = segment(image, Settings(diameter=20, least_certainty=0), extra_maps=True)
+    assert every.labels.any()
+    doubt = {"intercept": -9.0, **dict.fromkeys(objects.FEATURES, 0.0)}
+    fitted = {
+        "certainty": dict(every.model.card.certainty or {}),
+        "object_certainty": doubt,
+    }
+    [(_, found)] = with_certainties([(truth, every)], fitted)
+    assert np.array_equal(found.labels, every.labels)
+    assert not found.relabel(replace(every.settings, least_certainty=0.05)).labels.any()
 
 
 def test_pruning_keeps_what_the_kept_channels_said() -> None:

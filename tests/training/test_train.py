@@ -24,6 +24,7 @@ class Killed(Exception):
     """Stands for a process that is killed after an epoch."""
 
 
+@pytest.mark.slow
 def test_resuming_after_a_kill_gives_the_same_weights(
     data: Path, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ def test_card_tells_how_the_weights_were_made(data: Path, tmp_path: Path) -> Non
     assert load_model(output, "cpu").channels == ("probability", "flow_y", "flow_x")
 
 
+@pytest.mark.slow
 def test_a_run_that_starts_from_a_model_names_it(data: Path, tmp_path: Path) -> None:
     slow = replace(SMALL, epochs=1, finish_epochs=0, learning_rate=1e-9)
     output = tmp_path / "w.safetensors"

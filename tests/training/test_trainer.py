@@ -26,6 +26,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
         train(*sets(data), tmp_path / "w.safetensors", SMALL)
 
 
+@pytest.mark.slow
 def test_a_compiled_network_learns_the_same(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

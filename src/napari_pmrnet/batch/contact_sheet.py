@@ -13,6 +13,8 @@ from html import escape
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
+from napari_pmrnet.batch.heat_map import heat_maps, plates_of
+from napari_pmrnet.batch.job import quoted
 from napari_pmrnet.batch.summary import Row, worst_first
 from napari_pmrnet.batch.thumbnail import DOUBTFUL_COLOUR, SURE_COLOUR
 from napari_pmrnet.models.label_kind import LabelKind
@@ -25,6 +27,7 @@ _CHANCE = "Certainty is the estimated probability that a label is right."
 _MEAN = "Certainty is the mean of that of a label's pixels."
 HEAD = '<!doctype html>\n<html lang="en">\n<head>\n'
 TITLE = "<title>Contact sheet: "
+OPENS = "Opens this image and its labels in napari: click, copy, run in a terminal"
 _STYLE = Path(__file__).with_name("contact_sheet.css")
 
 
@@ -33,6 +36,7 @@ def as_html(
     picture: Callable[[str], Path],
     about: Mapping[str, str],
     table: str,
+    folder: Path,
 ) -> bytes:
     """Make the contact sheet.
 
@@ -46,8 +50,10 @@ def as_html(
         How the labels were made, by name.
     table : str
         Name of the table beside the page.
+    folder : Path
+        Where the page lies, for the command that opens an image of it in napari.
     """
-    parts = _page(sorted(rows, key=worst_first), picture, about, table)
+    parts = _page(sorted(rows, key=worst_first), picture, about, table, folder)
     return b"".join(part.encode(errors="backslashreplace") for part in parts)
 
 
@@ -56,6 +62,7 @@ def _page(
     picture: Callable[[str], Path],
     about: Mapping[str, str],
     table: str,
+    folder: Path,
 ) -> Iterator[str]:
     """The page, part by part."""
     failed = [row for row in rows if row.error]
@@ -67,6 +74,9 @@ def _page(
         f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
     )
     yield from _head(shown, len(failed), about, table)
+    if plates_of(rows):
+        yield "<h2>Plates</h2>\n"
+        yield from heat_maps(rows, _nouns(shown))
     if failed:
         yield f"<h2>{_count(len(failed), 'file')} not segmented</h2>\n"
         yield '<table class="failed">\n'
@@ -79,7 +89,7 @@ def _page(
     if shown:
         yield "<h2>Least certain first</h2>\n"
         yield '<main class="cards">\n'
-        yield from (_card(row, picture(row.file)) for row in shown[:MOST])
+        yield from (_card(row, picture(row.file), folder) for row in shown[:MOST])
         yield "</main>\n"
     if len(shown) > MOST:
         rest = _count(len(shown) - MOST, "file")
@@ -94,7 +104,7 @@ def _head(
     """Title, totals, key and how it was made."""
     kinds = {row.kind for row in rows} or {LabelKind.NUCLEI}
     meaning = _CHANCE if kinds == {LabelKind.NUCLEI} else _MEAN
-    one, many = (kinds.pop() if len(kinds) == 1 else LabelKind.OBJECTS).nouns
+    one, many = _nouns(rows)
     nuclei = sum(row.nuclei or 0 for row in rows)
     weighted = sum((row.certainty or 0) * (row.nuclei or 0) for row in rows)
     words = [_count(len(rows), "file"), _count(nuclei, one, many)]
@@ -115,8 +125,8 @@ def _head(
     yield f'<p class="about">{"<br>".join(lines)}</p>\n'
 
 
-def _card(row: Row, picture: Path) -> str:
-    """One file: picture, name, certainty, figures, links."""
+def _card(row: Row, picture: Path, folder: Path) -> str:
+    """One file: picture, name, certainty, figures, links, and how to open it."""
     image = '<span class="small">no picture</span>'
     if picture.is_file():
         data = base64.b64encode(picture.read_bytes()).decode("ascii")
@@ -135,8 +145,21 @@ def _card(row: Row, picture: Path) -> str:
         f'<article class="card"><a class="picture" href="{_href(row.file)}">{image}</a>'
         f'<div class="name" title="{file}">{name}</div>'
         f'{_certainty(row)}<div class="small">{" · ".join(facts)}</div>{note}'
+        f'<code class="command" title="{OPENS}">{escape(_command(row, folder))}</code>'
         "</article>\n"
     )
+
+
+def _command(row: Row, folder: Path) -> str:
+    """The command that opens an image and its labels in napari."""
+    start = ["napari-pmrnet", "review", str(folder)]
+    return quoted([*start, f"--image={row.file}"])
+
+
+def _nouns(rows: Sequence[Row]) -> tuple[str, str]:
+    """What was counted in images: one and many."""
+    kinds = {row.kind for row in rows} or {LabelKind.NUCLEI}
+    return (kinds.pop() if len(kinds) == 1 else LabelKind.OBJECTS).nouns
 
 
 def _certainty(row: Row) -> str:

@@ -47,8 +47,8 @@ _PATTERNS = tuple(
 _OF_ZARR = re.compile(
     r"\.zarr/(?P<row>[A-Z]|A[A-F])/(?P<column>\d{1,2})/(?P<field>\d{1,4})"
 )
-_ROWS = [*string.ascii_uppercase, *(f"A{letter}" for letter in "ABCDEF")]
-"""Of plates of up to 1536 wells."""
+ROWS = [*string.ascii_uppercase, *(f"A{letter}" for letter in "ABCDEF")]
+"""Letters of the rows of plates of up to 1536 wells."""
 _LAST_COLUMN = 48
 
 
@@ -88,4 +88,4 @@ def _row(text: str) -> str:
     """Letters of a row that is named by letters or by its number; empty if none."""
     if not text.isdigit():
         return text.upper()
-    return _ROWS[int(text) - 1] if 1 <= int(text) <= len(_ROWS) else ""
+    return ROWS[int(text) - 1] if 1 <= int(text) <= len(ROWS) else ""

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.batch.cluster.files import on_cluster
 from napari_pmrnet.batch.contact_sheet import as_html
+from napari_pmrnet.batch.counts import counts_csv
 from napari_pmrnet.batch.events import (
+    COUNTS,
     DONE,
     FAILED,
     KEPT,
@@ -30,8 +32,9 @@ from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
 from napari_pmrnet.batch.lock import RunLock
-from napari_pmrnet.batch.objects import write_joined
+from napari_pmrnet.batch.objects import counted, write_joined
 from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key, made_from
+from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.batch.summary import Row, as_csv
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
@@ -62,6 +65,9 @@ def segment_files(
     scheduler: str | None = None,
     mask_unreadable: bool = False,
     workers: int = 1,
+    keep_maps: bool = False,
+    classes: Iterable[str] = (),
+    shard: str | None = None,
 ) -> BatchReport:
     """Segment files and folders and write labels, tables and a contact sheet.
 
@@ -73,7 +79,7 @@ def segment_files(
         Folder of the results; see `batch_steps`.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
-    recursive, overwrite, strict, link, mask_unreadable
+    recursive, overwrite, strict, link, mask_unreadable, keep_maps
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
@@ -82,6 +88,10 @@ def segment_files(
     workers : int
         Processes of this computer, see `BatchJob`. With more than one, a script needs
         ``if __name__ == "__main__":`` around its call, for each process imports it.
+    classes : iterable of str
+        See `BatchJob`.
+    shard : str, optional
+        Such as ``"3/8"``: the third of eight parts alone, see `BatchJob`.
 
     Returns
     -------
@@ -110,6 +120,9 @@ def segment_files(
         link=link,
         mask_unreadable=mask_unreadable,
         workers=workers,
+        keep_maps=keep_maps,
+        classes=tuple(classes),
+        shard=None if shard is None else Shard.parse(shard),
     )
     return run_to_end(batch_steps(job, model))
 
@@ -123,9 +136,10 @@ def batch_steps(
 
     Every file gets labels, written whole or not at all, and a line in the record
     of the output folder. A file that the record knows as finished, with these settings
-    and weights, is not segmented again. ``summary.csv``, ``objects.csv`` and
-    ``contact_sheet.html`` tell of all that the folder holds; they are written at the
-    end, and when the run is stopped or the generator closed.
+    and weights, is not segmented again. ``summary.csv``, ``objects.csv``,
+    ``counts.csv`` and ``contact_sheet.html`` tell of all that the folder holds; they
+    are written at the end, and when the run is stopped or the generator closed, but not
+    of a shard.
 
     Parameters
     ----------
@@ -170,10 +184,11 @@ class _Batch:
         self.job, self.model, self.stop = job, model, stop
         card = read_card(find_weights(job.settings.model))
         self.weights_hash = (model.card if model else card).sha256
-        self.sources = find_sources(
+        self.found = find_sources(
             job.inputs, job.output, job.recursive, job.settings.channel
         )
-        self.inputs = Inputs(source.path for source in self.sources)
+        self.sources = job.shard.of(self.found) if job.shard else self.found
+        self.inputs = Inputs(source.path for source in self.found)
         check_folder(job.output / FOLDER)
         self.record: Record
         self.lock: RunLock
@@ -187,9 +202,9 @@ class _Batch:
     def steps(self) -> Generator[Event, None, BatchReport]:
         """All files, then the overview of the folder."""
         yield FilesFound([source.path for source in self.sources])
-        self.lock = RunLock(self.job.output)
+        self.lock = RunLock(self.job.output, self.job.shard)
         with self.lock:
-            self.record = Record(self.job.output)
+            self.record = Record(self.job.output, self.job.shard)
             self.record.sweep()
             with self._workers() as self.workers:
                 try:
@@ -216,6 +231,8 @@ class _Batch:
 
     def _files(self) -> Generator[Event, None, None]:
         """Give out the files that need it, and end those that do not."""
+        if self.job.shard is not None:
+            self._choose_names(self.job.shard)
         for number, source in enumerate(self.sources):
             while self.workers.is_full:
                 if self._is_over():
@@ -223,8 +240,7 @@ class _Batch:
                 yield from self._follow()
             if self._is_over():
                 return
-            image = source.path.absolute()
-            permit = Permit(self.job.overwrite, self.inputs, image)
+            permit = self._permit(source)
             entry = self.record.claim(source, permit)
             ended = self._look(number, source, entry, permit)
             if ended is not None:
@@ -245,12 +261,28 @@ class _Batch:
                     entry.labels_hash
                 ),
                 masked=self.job.mask_unreadable,
+                maps=self.record.maps(entry.row.file),
+                keep_maps=self.job.keep_maps,
             )
             self.workers.submit(task)
         while self.workers.is_busy:
             if self._is_over():
                 return
             yield from self._follow()
+
+    def _choose_names(self, shard: Shard) -> None:
+        """Name the labels of all files, those of other shards too.
+
+        A name depends on those of all files before. All are chosen at once: the labels
+        of other shards are looked into where they are there already.
+        """
+        own = set(shard.of(range(len(self.found))))
+        for place, source in enumerate(self.found):
+            self.record.claim(source, self._permit(source), place in own)
+
+    def _permit(self, source: Source) -> Permit:
+        """What the labels of a file may replace."""
+        return Permit(self.job.overwrite, self.inputs, source.path.absolute())
 
     def _is_over(self) -> bool:
         """Tell whether to end before all is done."""
@@ -324,7 +356,8 @@ class _Batch:
 
     def _summarise_now_and_then(self) -> None:
         """Keep the table near to what is done, for a run that is killed."""
-        if time.monotonic() - self._written > SUMMARY_SECONDS:
+        due = time.monotonic() - self._written > SUMMARY_SECONDS
+        if due and self.job.shard is None:
             try:
                 self._write_summary(self._rows())
             except DataError as error:  # open in another program, perhaps
@@ -337,18 +370,27 @@ class _Batch:
         self.report.summary = self.record.write_overview(SUMMARY, as_csv(rows))
 
     def _write_overview(self) -> None:
-        """Write the tables and the contact sheet of the folder."""
+        """Write the tables and the contact sheet of the folder; of a shard none."""
+        if self.job.shard is not None:
+            return
         rows = self._rows()
         self._write_summary(rows)
         made = [(row, self.record.nuclei(row.file)) for row in rows if not row.error]
-        content = partial(write_joined, parts=made)
+        classes = self.job.told_apart
+        content = partial(write_joined, parts=made, classes=classes)
         self.report.objects = self.record.write_overview(OBJECTS, content)
+        counts = counted(made, classes)
+        self.report.counts = self.record.write_overview(
+            COUNTS, counts_csv(counts.table())
+        )
+        self.report.notes = counts.notes()
         about = {
             "Model": f"{Path(self.job.settings.model).stem}, SHA-256 "
             f"{self.weights_hash[:12]}",
             "Last command": self.job.as_command(),
         }
-        page = as_html(rows, self.record.thumbnail, about, self.report.summary.name)
+        table, folder = self.report.summary.name, self.job.output.absolute()
+        page = as_html(rows, self.record.thumbnail, about, table, folder)
         self.report.sheet = self.record.write_overview(SHEET, page)
 
     def _rows(self) -> list[Row]:

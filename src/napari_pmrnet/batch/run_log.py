@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from napari_pmrnet.batch.contact_sheet import TITLE as SHEET_TITLE
 from napari_pmrnet.batch.inputs import LABELS_ENDING, Source
+from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.batch.summary import HEAD as SUMMARY_HEAD
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
@@ -29,7 +30,8 @@ from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.write import TEMPORARY, Content, disk_is_full, replace_file
 from napari_pmrnet.settings import Settings
 
-FOLDER = ".napari-pmrnet"
+FOLDER, MAPS = ".napari-pmrnet", "maps"
+LOG, LOGS_OF_SHARDS = "record.jsonl", "record-*-of-*.jsonl"
 NOT_IN_THE_LABELS = ("model", "device")
 OF_FILE = ("size", "mtime")
 ENDINGS = (".tif", ".zarr", ".csv")
@@ -118,10 +120,15 @@ def size_of(path: Path) -> int:
 class Record:
     """The record of an output folder, read when it is opened.
 
+    Every shard writes a file of its own and reads those of all. A run without a shard
+    takes what they hold into the one of the folder, and removes them.
+
     Parameters
     ----------
     output : Path
         Made if it is not there.
+    shard : Shard, optional
+        Part of the files that is worked on.
 
     Raises
     ------
@@ -129,10 +136,13 @@ class Record:
         If the folder cannot be made or written to.
     """
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, shard: Shard | None = None) -> None:
         self.output = output
         self.folder = make_folder(output)
-        self._log = JsonLines(self.folder / "record.jsonl")
+        self._shard = shard
+        self._log = JsonLines(
+            self.folder / (f"record-{shard.name}.jsonl" if shard else LOG)
+        )
         self.entries: dict[str, Entry] = {}
         self._taken: set[str] = set()
         self._overviews: set[str] = set()
@@ -141,12 +151,24 @@ class Record:
                 folder.mkdir(exist_ok=True)
             with self._log.path.open("ab"):
                 pass
-            lines = list(self._log.read())
+            for log in (self.folder / LOG, *_logs_of_shards(self.folder)):
+                for values in JsonLines(log).read() if log.is_file() else ():
+                    self._read(values)
+            if shard is None:
+                self._take_in_shards()
         except OSError as error:
             raise cannot_write(self.output, error) from error
-        for values in lines:
-            self._read(values)
         self._overviews_before = bool(self._overviews)
+
+    def _take_in_shards(self) -> None:
+        """Put what shards have done into the record of the folder."""
+        logs = _logs_of_shards(self.folder)
+        told = {str(v.get("file")) for log in logs for v in JsonLines(log).read()}
+        files = sorted(told & self.entries.keys())
+        for file in files:
+            self.add(self.entries[file], sync=file == files[-1])
+        for log in logs:
+            log.unlink()
 
     @property
     def thumbnails(self) -> Path:
@@ -164,13 +186,17 @@ class Record:
 
     def thumbnail(self, file: str) -> Path:
         """Path of the thumbnail of a file."""
-        return self.thumbnails / f"{_digest(file)}.jpg"
+        return self.thumbnails / f"{digest_of(file)}.jpg"
 
     def nuclei(self, file: str) -> Path:
         """Path of the table of the nuclei of a file."""
-        return self.measured / f"{_digest(file)}.csv"
+        return self.measured / f"{digest_of(file)}.csv"
 
-    def claim(self, source: Source, permit: Permit) -> Entry:
+    def maps(self, file: str) -> Path:
+        """Path of the maps of a file that are kept, without what tells planes apart."""
+        return self.folder / MAPS / digest_of(file)
+
+    def claim(self, source: Source, permit: Permit, noted: bool = True) -> Entry:
         """The entry of a file; a new one gets a name for its labels that is free.
 
         Files keep the name that they once got, so names do not depend on what else is
@@ -181,6 +207,8 @@ class Record:
         source : Source
         permit : Permit
             Tells which names are free, whatever labels and table will be.
+        noted : bool
+            Write it down; not of a file that another shard is to segment.
         """
         file = self.name(source.path)
         if file in self.entries and self.entries[file].row.labels:
@@ -189,7 +217,10 @@ class Record:
         names = ((source.folder / f"{s}{LABELS_ENDING}.tif").as_posix() for s in stems)
         labels = next(name for name in names if self._is_free(name, permit))
         entry = Entry(Row(file, labels))
-        self.add(entry, sync=False)
+        if noted:
+            self.add(entry, sync=False)
+        else:
+            self._keep(entry)
         return entry
 
     def _is_free(self, labels: str, permit: Permit) -> bool:
@@ -220,10 +251,15 @@ class Record:
             raise cannot_write(self.output, error) from error
 
     def sweep(self) -> None:
-        """Remove temporary files that processes which were killed have left."""
+        """Remove temporary files that processes which were killed have left.
+
+        Not while other shards may be writing theirs.
+        """
+        if self._shard is not None:
+            return
         now = time.time()
         places = {(self.output / e.row.labels).parent for e in self.entries.values()}
-        ours = self.folder, self.thumbnails, self.measured
+        ours = self.folder, self.thumbnails, self.measured, self.folder / MAPS
         for place in {self.output, *ours, *places}:
             for path in place.glob(TEMPORARY):
                 with suppress(OSError):
@@ -327,14 +363,45 @@ class Record:
         if OVERVIEW in values:
             self._overviews.add(str(values.get("hash")))
             return
-        with suppress(ValueError, TypeError, AttributeError):
-            row = Row.from_dict(values)
-            self._keep(Entry(row, values.get("key"), values.get("hash", "")))
+        entry = _entry_of(values)
+        if entry is not None:
+            self._keep(entry)
 
     def _keep(self, entry: Entry) -> None:
         """Take in what came of a file."""
         self.entries[entry.row.file] = entry
         self._taken.add(entry.row.labels.casefold())
+
+
+def entries_of(output: Path) -> dict[str, Entry]:
+    """What the record of an output folder says of its files, by their names.
+
+    Nothing is made or changed: a folder without a record has none.
+    """
+    found: dict[str, Entry] = {}
+    folder = output / FOLDER
+    with suppress(OSError):
+        for log in (folder / LOG, *_logs_of_shards(folder)):
+            for values in JsonLines(log).read() if log.is_file() else ():
+                entry = None if OVERVIEW in values else _entry_of(values)
+                if entry is not None:
+                    found[entry.row.file] = entry
+    return found
+
+
+def _logs_of_shards(folder: Path) -> list[Path]:
+    """Files that shards have written into the folder of a record, the latest last."""
+    logs = folder.glob(LOGS_OF_SHARDS)
+    return sorted(logs, key=lambda log: log.stat().st_mtime)
+
+
+def _entry_of(values: Mapping[str, Any]) -> Entry | None:
+    """What a line of the record says of a file; None if it is no such line."""
+    try:
+        row = Row.from_dict(dict(values))
+        return Entry(row, values.get("key"), values.get("hash", ""))
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _hash_of_content(content: Content) -> str:
@@ -358,7 +425,7 @@ class _Hashing:
         return len(content)
 
 
-def _digest(file: str) -> str:
+def digest_of(file: str) -> str:
     """Name for what is kept of a file."""
     return hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()[:24]
 

@@ -10,10 +10,12 @@ import logging
 import typer
 
 from napari_pmrnet._runtime import keep_freed_memory
+from napari_pmrnet._software import misfit
 from napari_pmrnet.cli.data import app as data_app
 from napari_pmrnet.cli.evaluate import benchmark, evaluate
 from napari_pmrnet.cli.finetune import finetune
 from napari_pmrnet.cli.models import app as models_app
+from napari_pmrnet.cli.review import review
 from napari_pmrnet.cli.segment import segment
 from napari_pmrnet.cli.shared import (
     complain,
@@ -26,7 +28,7 @@ from napari_pmrnet.errors import PMRNetError
 app = typer.Typer(
     help="Segment cell nuclei with PMRNet.", no_args_is_help=True, add_completion=False
 )
-for command in (finetune, segment, train, evaluate, benchmark):
+for command in (finetune, segment, review, train, evaluate, benchmark):
     app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
@@ -48,6 +50,9 @@ def main() -> None:
     keep_freed_memory()
     try:
         app()
-    except PMRNetError as error:
-        errors.print(f"Error: {error}", style="red", markup=False, highlight=False)
+    except Exception as error:
+        told = error if isinstance(error, PMRNetError) else misfit(error, "The command")
+        if told is None:
+            raise
+        errors.print(f"Error: {told}", style="red", markup=False, highlight=False)
         raise SystemExit(1) from error

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -57,7 +58,9 @@ def segment_in_terminal(
     with stop_on_interrupt() as stopped, _progress(console) as bar:
         steps = batch_steps(job, stop=stopped.is_set)
         report = _follow(steps, bar, complain)
-    console.print(_totals(report), markup=False, highlight=False)
+    console.print(_totals(report, job), markup=False, highlight=False)
+    for note in report.notes:
+        complain(f"{note[:1].upper()}{note[1:]}.")
     if report.stopped:
         complain("Stopped. The same command goes on from here.")
     console.print(f"\nThe same in Python:\n\n{job.as_python()}", markup=False)
@@ -68,7 +71,10 @@ def segment_in_terminal(
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[threading.Event]:
-    """An event that the first Ctrl+C sets; the second one interrupts as usual."""
+    """An event that the first Ctrl+C sets; the second one interrupts as usual.
+
+    So does the signal by which schedulers of clusters end what takes too long.
+    """
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped
@@ -76,13 +82,15 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
 
     def note(number: int, frame: Any) -> None:
         stopped.set()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[signal.Signals(number)])
 
-    before = signal.signal(signal.SIGINT, note)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield stopped
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in numbers:
+            signal.signal(number, before[number])
 
 
 def _progress(console: Console) -> Progress:
@@ -138,7 +146,7 @@ def _tell(event: FileEnded, console: Console, complain: Callable[[str], None]) -
         console.print(line, markup=False, highlight=False)
 
 
-def _totals(report: BatchReport) -> str:
+def _totals(report: BatchReport, job: BatchJob) -> str:
     """Sum up what came of all files, and where it is."""
     where = f" on {report.device}" if report.device else ""
     words = {
@@ -149,5 +157,11 @@ def _totals(report: BatchReport) -> str:
     }
     parts = [f"{report.ended[s]} {words[s]}" for s in words if report.ended[s]]
     ended = ", ".join(parts) or "nothing done"
-    written = report.summary, report.objects, report.sheet
+    if job.shard is not None:
+        whole = replace(job, shard=None).as_command()
+        return (
+            f"{report.files} files of shard {job.shard}: {ended}.\n"
+            f"When all shards are through, write the tables with:\n{whole}"
+        )
+    written = report.summary, report.objects, report.counts, report.sheet
     return "\n".join([f"{report.files} files: {ended}.", *map(str, written)])

@@ -62,6 +62,15 @@ def segment(
             "how many, rather than leave the image out.",
         ),
     ] = False,
+    keep_maps: Annotated[
+        bool,
+        typer.Option(
+            "--keep-maps",
+            help="Keep the maps of the network in the output folder, 12 MB a "
+            "megapixel. Later runs with other thresholds, sizes or certainty then "
+            "need no network, with or without this option.",
+        ),
+    ] = False,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -78,6 +87,16 @@ def segment(
             min=1,
         ),
     ] = 1,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="Segment only the i-th of n parts of the files, such as 3/8. Each "
+            "part may be a process of its own, at the same time and on other "
+            "computers; when all are through, the command without --shard writes the "
+            "tables.",
+            metavar="I/N",
+        ),
+    ] = None,
     link: Annotated[
         LinkAxis | None,
         typer.Option(
@@ -85,8 +104,19 @@ def segment(
             "number where it overlaps from plane to plane.",
         ),
     ] = None,
+    classes: Annotated[
+        list[str],
+        typer.Option(
+            "--class",
+            help="Class of nuclei to count in counts.csv and name in objects.csv: "
+            "NAME:COLUMN>=NUMBER or NAME/OTHER:COLUMN>=NUMBER with a column of "
+            "objects.csv, such as 'GFP+/GFP-:intensity GFP>=120'. May be given again.",
+            metavar="CLASS",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006  typer's
 ) -> None:
-    """Segment images and folders: a label TIFF each, a table and a contact sheet.
+    """Segment images and folders: a label TIFF each, tables and a contact sheet.
 
     A file that cannot be segmented is named and the others go on (exit status 1).
 
@@ -95,20 +125,27 @@ def segment(
     files whole (exit status 130).
     """
     from napari_pmrnet.batch.job import BatchJob
+    from napari_pmrnet.batch.shard import Shard
     from napari_pmrnet.cli.batch_progress import segment_in_terminal
 
-    job = BatchJob(
-        tuple(inputs),
-        output,
-        settings,
-        recursive,
-        overwrite,
-        strict,
-        scheduler=scheduler,
-        link=None if link is None else link.value,
-        mask_unreadable=mask_unreadable,
-        workers=workers,
-    )
+    try:
+        job = BatchJob(
+            tuple(inputs),
+            output,
+            settings,
+            recursive,
+            overwrite,
+            strict,
+            scheduler=scheduler,
+            link=None if link is None else link.value,
+            mask_unreadable=mask_unreadable,
+            workers=workers,
+            keep_maps=keep_maps,
+            shard=None if shard is None else Shard.parse(shard),
+            classes=tuple(classes),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     status = segment_in_terminal(job, console, complain)
     if status:
         raise typer.Exit(status)

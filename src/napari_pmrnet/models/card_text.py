@@ -126,13 +126,15 @@ def _before_and_after(card: ModelCard) -> tuple[Mapping[str, Any], Mapping[str, 
 
 
 def _score(card: ModelCard) -> str:
-    """The score that stands for a model."""
+    """The score that stands for a model, with the images that it is of."""
     scores = _before_and_after(card)[1] or card.val
     for name in _SCORES:
         if name in scores:
             value = scores[name]
             short = f"{value:.2f}" if isinstance(value, float) else _text(value)
-            return f"{name.split(' ')[0]} {short}"
+            images = scores.get("images")
+            of = f" of {images}" if isinstance(images, int) else ""
+            return f"{name.split(' ')[0]} {short}{of}"
     return ""
 
 

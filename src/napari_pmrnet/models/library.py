@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.models.card import read_card
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +110,18 @@ def find_weights(name: str | Path) -> Path:
         f"{', '.join(available_models()) or 'none'}; or give the path of a "
         f"{SUFFIX} file. Other formats can run code when loaded and are refused."
     )
+
+
+def model_with(weights_hash: str | None) -> str | None:
+    """Name of a model here whose weights have a SHA-256; None if there is none."""
+    for name in available_models():
+        try:
+            card = read_card(find_weights(name))
+        except WeightsError:
+            continue
+        if card.sha256 == weights_hash:
+            return name
+    return None
 
 
 def check_name(name: str, instead_of: str | None = None) -> None:

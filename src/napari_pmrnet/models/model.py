@@ -225,6 +225,22 @@ class Model:
         """
         return self._begin(tiles, extra, size, flips, beside=True)
 
+    def prepare(self, size: tuple[int, int], beside: bool = False) -> None:
+        """Do ahead what the backend does when it first meets tiles of a size.
+
+        Parameters
+        ----------
+        size : tuple of int
+            Height and width at which the network will see them; multiples of 8.
+        beside : bool
+            Whether `begin` is to be called for them, rather than `predict_tiles`.
+        """
+        backend = self.backend
+        try:
+            backend.prepare(*size, beside)
+        except BackendError as error:
+            self._instead_of(backend, error).prepare(*size, beside)
+
     def _begin(
         self,
         tiles: np.ndarray | Tensor,

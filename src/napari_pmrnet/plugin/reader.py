@@ -12,22 +12,29 @@ from napari.layers import Layer
 from napari.layers._source import layer_source
 from napari.layers.utils.stack_utils import split_channels
 from napari.utils.notifications import show_warning
+from npe2 import PluginManager
 
 from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
 from napari_pmrnet.errors import TooLargeError
+from napari_pmrnet.io.foreign_labels import read_masks
 from napari_pmrnet.io.formats import MICROSCOPE, READABLE, Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
+from napari_pmrnet.io.label_numbers import looks_like_a_picture
 from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import METADATA_KEY, Tag
 from napari_pmrnet.plugin.layers.pixel_size import SERIES
+from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.spaces import placed
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 PLUGIN = "napari-pmrnet"
+OF_CELLPOSE = "_seg.npy"
+NAMES_OF_LABELS = ("_labels", "_label", "_masks", "_mask", "_object identities")
+"""Endings of the names that Cellpose, StarDist, QuPath and ilastik give to labels."""
 TABLE_COLUMNS = {"label", "certainty", "area"}
 LayerTuple = tuple[Any, dict[str, Any], str]
 Paths = str | Path | Sequence[str]
@@ -40,9 +47,9 @@ def get_reader(path: Paths) -> Reader | None:
     Parameters
     ----------
     path : str or sequence of str
-        A TIFF, PNG, JPEG or microscope's file, an OME-Zarr folder, a DSB18 folder
-        ``stage1_train/<id>``, or one such path in a list. Stacks of several files are
-        left to napari.
+        A TIFF, PNG, JPEG or microscope's file, an OME-Zarr folder, ``_seg.npy`` of
+        Cellpose, a DSB18 folder ``stage1_train/<id>``, or one such path in a list.
+        Stacks of several files are left to napari.
 
     Returns
     -------
@@ -54,7 +61,7 @@ def get_reader(path: Paths) -> Reader | None:
         return None
     if is_stage1_folder(only):
         return read_layers
-    if is_zarr(only):
+    if is_zarr(only) or only.lower().endswith(OF_CELLPOSE):
         return read_layers
     readable = Format.of(only) in READABLE and not Path(only).is_dir()
     return read_layers if readable else None
@@ -87,6 +94,9 @@ def read_layers(path: Paths) -> list[LayerTuple]:
         return _stage1_layers(Path(only))
     if is_label_zarr(only):
         return [_label_zarr_layer(Path(only))]
+    if only.lower().endswith(OF_CELLPOSE):
+        path = Path(only)
+        return [(read_masks(path).astype(np.int32), {"name": path.stem}, "labels")]
     images = _opened(Path(only))
     for image in images:
         for note in image.notes:
@@ -113,9 +123,12 @@ def open_layers(viewer: ViewerModel, path: Path) -> list[Any]:
     DataError
         As `read_layers`.
     """
+    readers = PluginManager.instance().iter_compatible_readers(path)
+    if not path.is_dir() and PLUGIN in {one.plugin_name for one in readers}:
+        return list(viewer.open(str(path), plugin=PLUGIN))
     with layer_source(path=str(path), reader_plugin=PLUGIN):
         made = [Layer.create(*layer) for layer in read_layers(path)]
-    return [viewer.add_layer(layer) for layer in made]
+    return [plain(viewer).add_layer(layer) for layer in made]
 
 
 def _opened(path: Path) -> list[ImageData]:
@@ -142,7 +155,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
         **placed(image.space),
         "metadata": image.metadata,
     }
-    if image.is_labels:
+    if image.is_labels or _is_named_labels(image):
         return [(_editable(np.asarray(image.data)), meta, "labels")]
     meta["metadata"] = {**image.metadata, SERIES: image.name}
     meta["rgb"] = image.rgb
@@ -152,6 +165,15 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     meta["name"] = _channel_names(image, int(image.data.shape[image.channel_axis]))
     channels: Any = split_channels(data, image.channel_axis, **meta)
     return channels
+
+
+def _is_named_labels(image: ImageData) -> bool:
+    """Tell whether a file of another program has the name of labels and holds some."""
+    data, name = image.data, image.name.lower()
+    if not (isinstance(data, np.ndarray) and name.endswith(NAMES_OF_LABELS)):
+        return False
+    plain = not image.rgb and image.channel_axis is None
+    return plain and data.dtype.kind in "iu" and not looks_like_a_picture(data)
 
 
 def _label_zarr_layer(path: Path) -> LayerTuple:

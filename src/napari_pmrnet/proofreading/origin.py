@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,15 @@ from napari_pmrnet.io.label_numbers import check_labels, number_labels
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
-from napari_pmrnet.segmentation.postprocess import Missed
+from napari_pmrnet.segmentation.postprocess import Missed, missed_of
+from napari_pmrnet.segmentation.segment import segment_steps
 
 if TYPE_CHECKING:
     from napari_pmrnet.models.card import ModelCard
     from napari_pmrnet.segmentation import Segmentation
+    from napari_pmrnet.segmentation.plane import Plane
+    from napari_pmrnet.segmentation.predict import Progress
+    from napari_pmrnet.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,44 @@ class Origin:
             name: names[found.table[name].to_numpy(int)] for name in ("label", "other")
         }
         return Suggestions(found.table.assign(**named), found.parts)
+
+
+def origin_steps(
+    labels: np.ndarray, plane: Plane, settings: Settings
+) -> Generator[Progress, None, Origin]:
+    """Give labels that came without maps those of their image: the network runs.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+        Whoever made them.
+    plane : Plane
+        Their image.
+    settings : Settings
+        Those that made the labels, or the user's own. Thresholds count for what is
+        proposed as missed.
+
+    Yields
+    ------
+    Progress
+        After every batch of tiles.
+
+    Returns
+    -------
+    Origin
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be segmented as it is.
+    WeightsError
+        If the model is missing or altered.
+    """
+    check_labels(labels, plane.name)
+    found = yield from segment_steps(plane, settings)
+    card, maps, flows = found.model.card, found.maps, found.flows
+    missed = missed_of(labels, maps, flows, settings, None, found.diameter, card)
+    return Origin(labels, maps, flows, card, missed)
 
 
 def begin_review(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,9 +22,11 @@ from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import (
     Prediction,
     Progress,
+    grid_for,
     height_and_width,
     predict,
     run_to_end,
+    runs_beside,
     take_flows,
 )
 from napari_pmrnet.segmentation.tiles import Box, TileGrid, block_mean, box_of
@@ -194,11 +196,7 @@ def estimate_diameter(
     small, large = model.card.working_diameters or (SMALL, LARGE)
     small, large = KNOWN_LEAST * small, KNOWN_MOST * large
     eye = _Eye(model, image, {} if whole is None else whole)
-    parts = {
-        scale: eye.parts_at(scale)
-        for scale in LOOKS
-        if max(eye.shape) * scale >= SMALLEST_LOOK or scale >= 1
-    }
+    parts = {scale: eye.parts_at(scale) for scale in _looks(eye.shape)}
     for _ in range(MOST_PARTS):
         for scale, boxes in parts.items():
             box = next(boxes, None)
@@ -268,6 +266,52 @@ def _another(believed: DiameterEstimate, known: list[DiameterEstimate]) -> float
     return max(unlike, key=lambda look: look.trust).diameter if unlike else None
 
 
+def likely_tiles(
+    model: Model, shape: tuple[int, int], diameter: float | None
+) -> list[tuple[tuple[int, int], bool]]:
+    """Sizes of the tiles that the network will probably see of an image.
+
+    Those of the looks that have to be taken, and those of the image at the scale for
+    the diameter; at its own, which is the likeliest, where no diameter is known.
+
+    Parameters
+    ----------
+    model : Model
+    shape : tuple of int
+        Height and width of the image, in pixels.
+    diameter : float or None
+        Of a typical nucleus, in pixels.
+
+    Returns
+    -------
+    list of ((int, int), bool)
+        Height and width as the network sees them, and whether several are under way
+        at once; see `Model.prepare`.
+    """
+    sizes = []
+    if needs_estimate(model, diameter):
+        for scale in _looks(shape):
+            if scale > 1:  # rarely needed
+                continue
+            part = [min(n, round(LOOK_SIDE * model.tile / scale)) for n in shape]
+            side = _coarseness(scale, part)
+            seen, _ = grid_for(model, (part[0] // side, part[1] // side), scale * side)
+            sizes.append((seen, False))
+    seen, grid = grid_for(model, shape, scale_for(model, diameter))
+    sizes.append((seen, runs_beside(model, seen, len(grid.boxes()))))
+    return list(dict.fromkeys(sizes))
+
+
+def _looks(shape: tuple[int, int]) -> list[float]:
+    """Scales at which an image is large enough to be looked at."""
+    return [s for s in LOOKS if max(shape) * s >= SMALLEST_LOOK or s >= 1]
+
+
+def _coarseness(scale: float, shape: Sequence[int]) -> int:
+    """Side of the squares whose means are looked at, in pixels of the image."""
+    return min(max(1, int(1 / (FINENESS * scale))), *shape)
+
+
 class DiameterEstimate(NamedTuple):
     """Mean trust of the nuclei at one scale, typical diameter or None, and maps.
 
@@ -286,7 +330,7 @@ def estimate_at(model: Model, planes: np.ndarray, scale: float) -> DiameterEstim
     A nucleus is trusted as far as its pixels are clearly foreground, and its flows are
     long and lead to its centre. The diameter is a weighted median, see `EVENNESS`.
     """
-    side = min(max(1, int(1 / (FINENESS * scale))), *planes.shape[1:])
+    side = _coarseness(scale, planes.shape[1:])
     planes, seen_at = block_mean(planes, side), scale * side
     prediction = run_to_end(predict(model, planes, scale=seen_at))
     maps = dict(prediction.maps)

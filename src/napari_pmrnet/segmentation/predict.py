@@ -123,12 +123,12 @@ def predict(
     pending = grid.boxes()
     cut = _cutting(image, grid, pending)
     total, done = len(pending), 0
-    batch_size = max(1, model.batch_size * model.tile**2 // (seen[0] * seen[1]))
+    batch_size = batch_for(model, seen)
     notes: list[str] = []
     store = store or TileStore()
     asked, where = model, model.runs_on if model.device.type == "cpu" else ""
     how = extra_maps, seen, flips
-    beside = model.at_once > 1 and total > batch_size
+    beside = runs_beside(model, seen, total)
     ahead = model.at_once + 1 if beside else 1
     begun: deque[tuple[list[Box], int, Callable[[], Iterator[np.ndarray]]]] = deque()
     while pending or begun:
@@ -195,6 +195,16 @@ def _begin(
         return (nothing if is_so else next(found) for is_so in empty)
 
     return maps
+
+
+def batch_for(model: Model, seen: tuple[int, int]) -> int:
+    """Tiles of a height and width that the network sees at once."""
+    return max(1, model.batch_size * model.tile**2 // (seen[0] * seen[1]))
+
+
+def runs_beside(model: Model, seen: tuple[int, int], total: int) -> bool:
+    """Tell whether several batches are under way at once, of so many tiles."""
+    return model.at_once > 1 and total > batch_for(model, seen)
 
 
 def grid_for(

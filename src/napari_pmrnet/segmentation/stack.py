@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -238,6 +238,18 @@ Labelled = Segmentation | StackSegmentation
 """Results that the viewer shows: labels of one plane, or of all."""
 
 
+class MapKeeper(Protocol):
+    """Keeps what the network gave for planes, and gives it back."""
+
+    def take(self, place: tuple[int, ...]) -> Segmentation | None:
+        """What would be found in a plane; None if nothing was kept of it."""
+        ...
+
+    def keep(self, place: tuple[int, ...], found: Segmentation) -> None:
+        """Keep what was found in a plane."""
+        ...
+
+
 def segment_planes(
     stack: Stack,
     settings: Settings,
@@ -247,6 +259,7 @@ def segment_planes(
     link: str | None = None,
     maps: bool = False,
     store: LabelStore | None = None,
+    keeper: MapKeeper | None = None,
 ) -> Generator[Progress, None, StackSegmentation]:
     """Segment every plane of an image.
 
@@ -271,6 +284,8 @@ def segment_planes(
     store : LabelStore, optional
         Takes the labels, for images that are too large: those with large planes need
         it. It is finished here. Nuclei of large planes are not linked.
+    keeper : MapKeeper, optional
+        Asked before the network is, and told what that gave; not of large planes.
 
     Yields
     ------
@@ -292,7 +307,7 @@ def segment_planes(
         If the model is missing or altered.
     """
     with nullcontext() if store is None else store:
-        steps = _planes_of(stack, settings, model, name, link, maps, store)
+        steps = _planes_of(stack, settings, model, name, link, maps, store, keeper)
         return (yield from steps)
 
 
@@ -304,6 +319,7 @@ def _planes_of(
     link: str | None,
     maps: bool,
     store: LabelStore | None,
+    keeper: MapKeeper | None,
 ) -> Generator[Progress, None, StackSegmentation]:
     """Steps of `segment_planes`."""
     started = time.perf_counter()
@@ -323,8 +339,12 @@ def _planes_of(
             found = yield from _within(steps, number, stack.count, plane.title)
             made.add_large(place, plane, found)
         else:
-            steps = segment_steps(plane, settings, model)
-            result = yield from _within(steps, number, stack.count, plane.title)
+            result = None if keeper is None else keeper.take(place)
+            if result is None:
+                steps = segment_steps(plane, settings, model)
+                result = yield from _within(steps, number, stack.count, plane.title)
+                if keeper is not None:
+                    keeper.keep(place, result)
             made.add(place, plane, result)
     found = made.result(time.perf_counter() - started)
     if store is not None:

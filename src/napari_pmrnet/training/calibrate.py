@@ -30,7 +30,6 @@ from napari_pmrnet.models.model import Model
 from napari_pmrnet.proofreading.suggestions import FEATURES as PAIR_FEATURES
 from napari_pmrnet.proofreading.suggestions import MERGE, SPLIT, suggest
 from napari_pmrnet.segmentation import Segmentation, Settings, segment
-from napari_pmrnet.segmentation.flow_labels import label_nuclei
 from napari_pmrnet.segmentation.objects import (
     FEATURES,
     PIXEL_FEATURES,
@@ -99,27 +98,46 @@ def segment_all(model: Model, dataset: OpenedDataset) -> Cases:
     return cases
 
 
+def with_certainties(cases: Cases, fitted: dict[str, Any]) -> Cases:
+    """The same images, with certainties as a card with other coefficients gives them.
+
+    Labels stay as they are until they are made anew; then uncertain ones are dropped.
+
+    Parameters
+    ----------
+    cases : list of (ndarray, Segmentation)
+        Of `segment_all`.
+    fitted : dict
+        Of `fit_certainties`.
+    """
+    calibrated = []
+    for truth, result in cases:
+        certainty = certainty_map(result.maps, fitted["certainty"])
+        model = replace(result.model, card=result.model.card.updated(**fitted))
+        maps = {**result.maps, "certainty": certainty}
+        calibrated.append((truth, replace(result, model=model, maps=maps)))
+    return calibrated
+
+
 def tune_thresholds(cases: Cases) -> dict[str, float]:
     """Choose the thresholds with the highest AP on labelled images.
 
     Parameters
     ----------
     cases : list of (ndarray, Segmentation)
-        Of `segment_all`.
+        Of `with_certainties`, so that uncertain nuclei are dropped as they are later.
 
     Returns
     -------
     dict
         A value for each key of `THRESHOLD_GRID`. The score is the mean of AP at IoU 0.5
-        and 0.75, pooled and per image, before uncertain nuclei are dropped.
+        and 0.75, pooled and per image.
     """
 
     def score(thresholds: dict[str, float]) -> float:
         settings, matches = replace(Settings(), **thresholds), []
         for truth, result in cases:
-            labels = label_nuclei(
-                result.maps["probability"], result.flows, settings, result.diameter
-            )
+            labels = result.relabel(settings).labels
             matches.append(match(truth, labels, TUNED_AT))
         return float(np.mean([*map(average_precision, zip(*matches, strict=True))]))
 

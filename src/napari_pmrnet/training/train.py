@@ -35,6 +35,7 @@ from napari_pmrnet.training.calibrate import (
     tune_foreground,
     tune_thresholds,
     used_channels,
+    with_certainties,
 )
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.data import (
@@ -338,8 +339,12 @@ def finish(
     model = load_model(weights, "cpu")
     cases = segment_all(model, val_set)
     whole = model.card.label_kind.sees_whole
-    tune = tune_foreground if whole else tune_thresholds
-    thresholds = thresholds or tune(cases)
+    if thresholds is None and whole:
+        thresholds = tune_foreground(cases)
+    elif thresholds is None:
+        # Uncertain nuclei are dropped later: a threshold that only prevents them loses
+        # right ones for nothing. So there have to be certainties first.
+        thresholds = tune_thresholds(with_certainties(cases, fit_certainties(cases)))
     settings = Settings.from_dict(thresholds)
     if whole:
         fitted = {"certainty": fit_pixels(cases)}

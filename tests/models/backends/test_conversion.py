@@ -55,6 +55,7 @@ def test_a_conversion_is_kept_and_one_that_broke_is_made_anew(
         np.testing.assert_array_equal(anew, expected)
 
 
+@pytest.mark.slow
 def test_processes_that_convert_at_once_agree(
     weights: Path, tmp_path: Path, by_openvino: Model
 ) -> None:

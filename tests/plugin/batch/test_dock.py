@@ -16,12 +16,14 @@ from PIL import Image as Picture
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_pmrnet.batch import worklist
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.models.card import new_card
 from napari_pmrnet.plugin.batch import dock as dock_module
 from napari_pmrnet.plugin.batch import run as run_module
 from napari_pmrnet.plugin.batch.table import COLUMNS, FOUND, FilesModel, FilesOrder
-from napari_pmrnet.plugin.widgets import preferences
+from napari_pmrnet.plugin.reader import open_layers
+from napari_pmrnet.plugin.widgets import maps, preferences
 from napari_pmrnet.segmentation import stack
 from napari_pmrnet.settings import Settings
 
@@ -40,6 +42,8 @@ def gate(core, blobs, monkeypatch) -> Event:
 
     monkeypatch.setattr(stack, "segment_steps", segment_steps)
     monkeypatch.setattr(run_module, "load_torch", lambda: None)
+    monkeypatch.setattr(maps, "load_torch", lambda: None)
+    monkeypatch.setattr(worklist, "model_with", lambda _: None)
     monkeypatch.setattr(
         "napari_pmrnet.models.load_model",
         lambda *_: SimpleNamespace(
@@ -117,6 +121,7 @@ def test_open_in_viewer_shows_image_and_labels(dock_of, qtbot, blobs):
     dock.results.worst_first.setChecked(True)
     dock.results.table.selectRow(1)
     dock.results.open_button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     image, labels = viewer.layers
     assert isinstance(image, Image) and image.name == "b"
     assert isinstance(labels, Labels) and labels.name == "b_labels"
@@ -137,8 +142,7 @@ def test_a_zarr_folder_opens_with_its_pixel_size(make_napari_viewer_proxy, tmp_p
     about = {"multiscales": [{"axes": axes, "datasets": [level]}]}
     group.attrs["ome"] = about
     viewer = make_napari_viewer_proxy()
-    row = Row("a.zarr", "gone_labels.tif", 1)
-    (layer,) = run_module.open_result(viewer, tmp_path / "a.zarr", row, tmp_path)
+    (layer,) = open_layers(viewer, tmp_path / "a.zarr")
     assert tuple(layer.scale) == (0.5, 0.5) and layer in viewer.layers
 
 
@@ -252,7 +256,7 @@ def test_stacks_are_opened_with_their_axes(
     data = np.zeros((3, 8, 9), np.uint8)
     tifffile.imwrite(tmp_path / "z.tif", data, imagej=True, metadata={"axes": "ZYX"})
     viewer = make_napari_viewer_proxy()
-    (layer,) = run_module.open_result(viewer, tmp_path / "z.tif", None, tmp_path)
+    (layer,) = open_layers(viewer, tmp_path / "z.tif")
     assert tuple(layer.axis_labels) == ("z", "y", "x")
 
 
@@ -293,7 +297,20 @@ def test_opening_a_result_is_answered(dock_of, folder, qtbot, monkeypatch) -> No
     dock.results.table.selectRow(0)
     dock.results.open_button.click()
     name = dock.results.chosen().path.name
-    assert dock.status.text.text() == f"Opened '{name}' and its labels."
+    qtbot.waitUntil(lambda: "and its labels" in dock.status.text.text())
+    text = dock.status.text.text()
+    assert text.startswith(f"Opened '{name}' and its labels.")
+    assert "weights that made these labels are not here" in text
     monkeypatch.setattr(dock_module.QDesktopServices, "openUrl", lambda _: True)
     dock.results.sheet_button.click()
     assert dock.status.text.text() == "The contact sheet opens in the browser."
+
+
+def test_a_setting_folded_out_of_sight_is_shown_before_the_run(dock_of) -> None:
+    preferences.remember(Settings(flips=True, least_certainty=0.3))
+    _, dock = dock_of()
+    told = dock.in_use.text.text()
+    assert "Average over flips" in told and "Least certainty 0.3" in told
+    assert not dock.settings_panel.button.isChecked()
+    dock.form.fields["flips"].set_value(False)
+    assert "flips" not in dock.in_use.text.text()

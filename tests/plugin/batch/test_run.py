@@ -1,15 +1,11 @@
-"""What came of a batch in words, and its results in the viewer."""
+"""What came of a batch, in words."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from napari.components import ViewerModel
 
 from napari_pmrnet.batch.events import BatchReport
-from napari_pmrnet.batch.summary import Row
-from napari_pmrnet.plugin import reader
-from napari_pmrnet.plugin.batch.run import open_result, report_text
+from napari_pmrnet.plugin.batch.run import report_text
 
 
 def report(files: int, stopped: bool = False, device: str = "", **ended: int):
@@ -45,34 +41,3 @@ def report(files: int, stopped: bool = False, device: str = "", **ended: int):
 )
 def test_a_batch_in_words(made: BatchReport, text: str, tone: str) -> None:
     assert report_text(made) == (text, tone)
-
-
-@pytest.mark.parametrize("labels", ["", "gone.tif", "a_labels.tif"])
-def test_labels_are_opened_where_there_are_some(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str
-) -> None:
-    (tmp_path / "a_labels.tif").touch()
-    opened: list[str] = []
-
-    def read(path: Path) -> list[tuple]:
-        opened.append(path.name)
-        return [(np.zeros((4, 5)), {"name": path.stem}, "image")]
-
-    monkeypatch.setattr(reader, "read_layers", read)
-    image, viewer = tmp_path / "a.tif", ViewerModel()
-    layers = open_result(viewer, image, Row("a.tif", labels), tmp_path)
-    there = ["a_labels.tif"] if labels == "a_labels.tif" else []
-    assert opened == ["a.tif", *there] and len(layers) == 1 + len(there)
-    assert len(open_result(viewer, image, None, tmp_path)) == 1
-
-
-def test_what_is_opened_knows_where_it_comes_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, viewer = tmp_path / "a.zarr", ViewerModel()
-    folder.mkdir()
-    layer = (np.zeros((4, 5)), {"name": "a"}, "image")
-    monkeypatch.setattr(reader, "read_layers", lambda path: [layer])
-    (made,) = open_result(viewer, folder, None, tmp_path)
-    assert made.name == "a" and made in viewer.layers
-    assert made.source.path == str(folder)

@@ -6,9 +6,12 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.batch.worklist import ReviewState
 from napari_pmrnet.plugin.batch.table import (
     FOUND,
+    REVIEWED,
     RUNNING,
+    STATUS,
     FilesModel,
     FilesOrder,
     FileState,
@@ -34,22 +37,22 @@ def names(order: FilesOrder) -> list[str]:
 
 
 def test_a_row_says_how_far_its_file_is(model) -> None:
-    assert row(model, 0) == ["B.tif", "", "", "", "waiting"]
+    assert row(model, 0) == ["B.tif", "", "", "waiting", ""]
     model.update_file(0, RUNNING)
-    assert row(model, 0)[-1] == "running"
+    assert row(model, 0)[STATUS] == "running"
     model.update_file(0, "done", Row("B.tif", "l", 12, 0.876, 0.1, 2.34))
-    assert row(model, 0) == ["B.tif", "12", "0.88", "2.3 s", "done"]
+    assert row(model, 0) == ["B.tif", "12", "0.88", "done", ""]
     model.update_file(1, "unchanged", Row("a.tif", "l", 3, 0.5, 0.1, 123.4))
-    assert row(model, 1) == ["a.tif", "3", "0.50", "123 s", "earlier"]
+    assert row(model, 1) == ["a.tif", "3", "0.50", "earlier", ""]
     model.update_file(2, "failed", Row("c.tif", "l", 3, error="damaged"))
-    assert row(model, 2) == ["c.tif", "", "", "", "failed"]
+    assert row(model, 2) == ["c.tif", "", "", "failed", ""]
 
 
 def test_nothing_runs_once_the_batch_has_stopped(model) -> None:
     model.update_file(0, "done", Row("B.tif"))
     model.update_file(1, RUNNING)
     model.stop_waiting()
-    assert [row(model, n)[-1] for n in (0, 1, 2)] == ["done", "waiting", "waiting"]
+    assert [row(model, n)[STATUS] for n in (0, 1, 2)] == ["done", "waiting", "waiting"]
 
 
 def test_the_worst_come_first_and_then_the_order_of_the_batch(model) -> None:
@@ -68,6 +71,24 @@ def test_the_worst_come_first_and_then_the_order_of_the_batch(model) -> None:
     assert names(order)[:2] == ["B.tif", "a.tif"], "as numbers"
 
 
+def test_a_row_says_how_far_its_review_has_come(model) -> None:
+    for number, name in enumerate(("B", "a", "c")):
+        model.update_file(number, "done", Row(f"{name}.tif", "l", 5))
+    reviews = {"B.tif": ReviewState(5, 5, 1), "a.tif": ReviewState(5, 2, 0, True)}
+    model.show_reviews({**reviews, "other.tif": ReviewState(1)})
+    assert [row(model, n)[REVIEWED] for n in range(4)] == ["5/5", "\u2713 2/5", "", ""]
+    told = model.data(model.index(0, REVIEWED), Qt.ItemDataRole.ToolTipRole)
+    assert "Review begun: 5 of 5 reviewed, 1 edited." in told
+    order = FilesOrder()
+    order.setSourceModel(model)
+    order.sort(REVIEWED)
+    assert names(order)[-2:] == ["B.tif", "a.tif"], "what is done comes last"
+    model.update_file(0, "done", Row("B.tif", "l", 5))
+    assert row(model, 0)[REVIEWED] == "5/5"
+    model.show_reviews({"B.tif": None})
+    assert row(model, 0)[REVIEWED] == ""
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [
@@ -77,11 +98,14 @@ def test_the_worst_come_first_and_then_the_order_of_the_batch(model) -> None:
             [str(FILES[0]), "damaged"],
         ),
         (
-            FileState(FILES[0], "unchanged", Row("B.tif", note="2 images")),
+            FileState(
+                FILES[0], "unchanged", Row("B.tif", note="2 images", seconds=2.34)
+            ),
             [
                 str(FILES[0]),
                 "2 images",
                 "Finished by an earlier run with the same settings and weights.",
+                "2.3 s",
             ],
         ),
     ],

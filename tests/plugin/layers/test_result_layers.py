@@ -60,7 +60,12 @@ def test_maps_show_doubt_with_a_legend_and_the_gate_as_lines(segmentation):
     assert clear[3] == 0 and glowing[3] == 1
     assert gate.colormap.map(np.array([0.3]))[0, 3] == 0
     if hasattr(certainty, "colorbar"):
+        assert not certainty.colorbar.visible
+        certainty.visible = gate.visible = True
         assert certainty.colorbar.visible and not gate.colorbar.visible
+        certainty.colorbar.visible = certainty.visible = False
+        certainty.visible = True
+        assert not certainty.colorbar.visible  # as the user had it
 
 
 def test_a_new_result_keeps_neighbours_apart_and_the_colours_of_the_user(segmentation):

@@ -9,7 +9,9 @@ import pytest
 import tifffile
 from napari.layers import Labels
 
+from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.export import (
+    COUNTS,
     FORMATS,
     LABELS,
     ROIS,
@@ -19,7 +21,10 @@ from napari_pmrnet.plugin.measure.export import (
     proposed_path,
 )
 from napari_pmrnet.plugin.measure.snapshot import Specimen
+from napari_pmrnet.proofreading.classes import Classes
+from napari_pmrnet.proofreading.intensities import Options
 from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.predict import run_to_end
 
 
 @pytest.fixture
@@ -56,6 +61,23 @@ def test_a_table_has_units_in_its_heads(specimen: Specimen, tmp_path: Path) -> N
     table = pd.read_csv(done.path)
     assert table["area [um^2]"].tolist() == [5.0, 3.0]
     assert table["certainty"].tolist() == [0.25, 0.75]
+
+
+def test_counts_have_a_row_an_image_and_a_well(
+    specimen: Specimen, tmp_path: Path
+) -> None:
+    told = replace(specimen, classes=Classes("area", 4.0, "large", "small"))
+    other = pd.DataFrame({"area [um^2]": [9.0], "certainty": [0.9]})
+    company = Company("p_A01_s1.tif", {"p_A01_s2.tif": other})
+    steps = exporting(
+        tmp_path / "c.csv", COUNTS, told, None, {}, False, Options(), company
+    )
+    done = run_to_end(steps)
+    table = pd.read_csv(done.path)
+    assert table["of"].tolist() == ["image", "image", "well"]
+    assert table["nuclei"].tolist() == [2, 1, 3]
+    assert table["large (area [um^2] >= 4)"].tolist() == [1, 1, 2]
+    assert table["doubtful"].tolist() == [1, 0, 1]
 
 
 def test_maps_that_are_not_known_are_left_out_and_said(

@@ -9,8 +9,7 @@ from napari.layers import Image
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.card import read_card
-from napari_pmrnet.models.library import find_weights
-from napari_pmrnet.plugin.review import persistence
+from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.review.persistence import (
     Subject,
     card_of,
@@ -76,14 +75,14 @@ def test_a_review_of_a_copy_with_the_brightness_of_the_image(subject) -> None:
 
 
 def test_a_model_is_found_by_the_hash_of_its_weights(
-    library: Path, monkeypatch: pytest.MonkeyPatch
+    library: Path,
 ) -> None:
     shipped = read_card(find_weights("nuclei"))
     assert card_of(shipped.sha256) == shipped
     assert card_of("0" * 64) is None and card_of(None) is None
     library.mkdir(parents=True)
     (library / "aaa.safetensors").touch()
-    assert "aaa" in persistence.available_models()
+    assert "aaa" in available_models()
     assert card_of("0" * 64) is None, "a model without a card hides no other"
 
 

@@ -109,6 +109,7 @@ def test_training_begins_with_the_model_that_new_users_have(reviewed, monkeypatc
         assert dock.model.currentText() == stays
 
 
+@pytest.mark.slow
 def test_a_training_is_paused_stopped_and_gone_on_with(reviewed, qtbot):
     _, dock, _ = reviewed
     dock.train()
@@ -127,6 +128,7 @@ def test_a_training_is_paused_stopped_and_gone_on_with(reviewed, qtbot):
     assert epochs == sorted(set(epochs))
 
 
+@pytest.mark.slow
 def test_a_training_left_behind_is_offered(reviewed, qtbot):
     viewer, dock, _ = reviewed
     dock.train()
@@ -170,6 +172,7 @@ def test_a_finished_model_stays_until_it_is_kept_or_discarded(
     assert not process.trainings() and dock.outcome.isHidden()
 
 
+@pytest.mark.slow
 def test_a_training_of_another_window_is_followed_and_left_alone(reviewed, qtbot):
     viewer, dock, _ = reviewed
     dock.train()
@@ -246,6 +249,7 @@ def test_a_model_for_these_images_only_keeps_less_of_the_old_one(reviewed):
     assert kept == [KEPT, KEPT_FOR_THESE] and KEPT_FOR_THESE < KEPT
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_said(reviewed, qtbot):
     _, dock, _ = reviewed
     dock.train()

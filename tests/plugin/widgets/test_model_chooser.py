@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from napari_pmrnet import models
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.plugin.widgets import model_chooser
@@ -37,20 +39,31 @@ def test_the_network_is_loaded_ahead_of_the_first_run(
 ):
     asked = []
     monkeypatch.setattr(model_chooser, "warm_up", lambda *args: asked.append(args))
-    _, dock = open_dock()
-    qtbot.waitUntil(lambda: asked == [("nuclei", "auto")])
+    viewer, dock = open_dock()
+    qtbot.waitUntil(lambda: asked == [("nuclei", "auto", None, None)])
     qtbot.waitUntil(lambda: not dock._listing.is_running)
     assert len(asked) == 1
+    for _ in range(2):
+        viewer.add_image(np.zeros((70, 80), np.uint8))
+        qtbot.waitUntil(lambda: len(asked) == 2)
+        assert asked[1] == ("nuclei", "auto", (70, 80), None)
+        qtbot.waitUntil(lambda: not dock._listing.is_running)
+    viewer.add_image(np.zeros((90, 80), np.uint8))
+    qtbot.waitUntil(lambda: len(asked) == 3)
+    qtbot.waitUntil(lambda: not dock._listing.is_running)
+    viewer.layers.clear()
+    qtbot.wait(300)
+    assert len(asked) == 3
 
 
 def test_a_run_does_not_load_the_network_again(weights, monkeypatch):
-    model_chooser.warm_up(str(weights), "cpu")
+    model_chooser.warm_up(str(weights), "cpu", (70, 80), None)
     monkeypatch.setattr(models, "load_model", None)
     assert models.shared_model(str(weights), "cpu").name == "untrained"
 
 
 def test_weights_that_are_gone_are_not_a_matter_of_the_start(tmp_path):
-    model_chooser.warm_up(str(tmp_path / "gone.safetensors"), "cpu")
+    model_chooser.warm_up(str(tmp_path / "gone.safetensors"), "cpu", None, None)
 
 
 def test_notes_on_a_result_are_sentences_after_the_device(open_dock):

@@ -152,3 +152,14 @@ def test_a_picture_that_napari_reads_is_opened_by_ours_where_we_choose(
     Picture.new("L", (8, 9)).save(tmp_path / "a.PNG")
     (layer,) = open_layers(ViewerModel(), tmp_path / "a.PNG")
     assert (layer.name, layer.source.reader_plugin) == ("a", OURS)
+
+
+def test_a_folder_that_is_opened_knows_where_it_comes_from(tmp_path) -> None:
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.create_array("0", data=np.zeros((8, 9), np.uint8))
+    described = {"version": "0.3", "axes": ["y", "x"], "datasets": [{"path": "0"}]}
+    group.attrs["multiscales"] = [described]
+    viewer = ViewerModel()
+    (layer,) = open_layers(viewer, tmp_path / "a.zarr")
+    assert layer in viewer.layers and layer.source.path == str(tmp_path / "a.zarr")

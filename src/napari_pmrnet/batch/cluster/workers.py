@@ -125,9 +125,9 @@ def local_cluster(workers: int) -> Iterator[str]:
     SoftwareError
         If `distributed` is missing or does not fit.
     """
-    with needs("cluster", "Several workers"):
+    with needs("cluster", "A run with workers"):
         from distributed import LocalCluster
-    require("distributed", "Several workers")
+    require("distributed", "A run with workers")
     threads = max(1, (os.cpu_count() or 1) // workers)
     # Set before a worker starts, as in its own environment; without it each has one.
     environment = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))

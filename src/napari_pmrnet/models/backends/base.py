@@ -103,3 +103,20 @@ class Backend(Protocol):
             If the backend fails, not the tiles; so may what is returned.
         """
         ...
+
+    def prepare(self, height: int, width: int, beside: bool = False) -> None:
+        """Do ahead what `begin` does when it first meets tiles of a size, if anything.
+
+        Parameters
+        ----------
+        height, width : int
+            Multiples of 8.
+        beside : bool
+            As for `begin`.
+
+        Raises
+        ------
+        BackendError
+            As `begin`.
+        """
+        ...

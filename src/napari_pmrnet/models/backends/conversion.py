@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _FILE, _WEIGHTS, _SUM = "network.xml", "network.bin", "sha256"
 SECONDS = 120.0
 """Longest time to wait for another process that converts the same weights."""
-FAILURES = (AttributeError, OSError, RuntimeError, TypeError)
+FAILURES = (AttributeError, OSError, RuntimeError, SyntaxError, TypeError)
 """Errors of an OpenVINO that is broken, of another version or on a poor machine."""
 
 logger = logging.getLogger(__name__)

@@ -98,6 +98,9 @@ class TorchBackend:
         """See `Backend`; tiles go through the network when their maps are asked for."""
         return partial(self, tiles)
 
+    def prepare(self, height: int, width: int, beside: bool = False) -> None:
+        """See `Backend`; there is nothing to do."""
+
     @torch.inference_mode()
     def __call__(self, tiles: Tensor) -> Maps:
         return in_float32(self._network(tiles.to(self._type), maps=True))

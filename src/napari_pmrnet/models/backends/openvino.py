@@ -130,6 +130,12 @@ class OpenVINOBackend:
 
         return maps
 
+    def prepare(self, height: int, width: int, beside: bool = False) -> None:
+        """See `Backend`."""
+        check_size(height, width)
+        with _told():
+            self._compiled_for(height, width, self.at_once if beside else 1)
+
     def _model(self) -> Any:
         """The model to compile, read or made when first needed."""
         if self._converted is None:

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
-from napari.layers import Image, Labels
-from qtpy.QtCore import QUrl
+from qtpy.QtCore import QEvent, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import (
-    QApplication,
-)
+from qtpy.QtWidgets import QApplication
 
 from napari_pmrnet.batch import BatchJob
 from napari_pmrnet.batch.events import (
@@ -27,23 +24,29 @@ from napari_pmrnet.batch.events import (
     FileProgress,
     FilesFound,
 )
+from napari_pmrnet.plugin.batch.folder_review import FolderReview
+from napari_pmrnet.plugin.batch.keys import WindowKeys
+from napari_pmrnet.plugin.batch.opening import listed_files
 from napari_pmrnet.plugin.batch.panels import (
     FoldersPanel,
     ResultsPanel,
     SettingsPanel,
 )
-from napari_pmrnet.plugin.batch.run import open_result, report_text, run_batch
+from napari_pmrnet.plugin.batch.run import report_text, run_batch
 from napari_pmrnet.plugin.batch.table import FOUND, RUNNING, FileState
-from napari_pmrnet.plugin.layers.framing import frame_if_lost
 from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.layout import OfferPanel
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+from napari_pmrnet.plugin.widgets.settings_line import SettingsLine
 from napari_pmrnet.plugin.widgets.status import RunLine
 from napari_pmrnet.plugin.widgets.theme import tones
+from napari_pmrnet.segmentation.predict import Progress
 
 FILE_STEPS = 100
+LOOK_DELAY = 300
 GREETING = "Choose a folder and press Start."
 
 
@@ -61,19 +64,24 @@ class SegmentFolder(Dock):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
-        self._segmenting = self._runner()
+        self._segmenting, self._listing = self._runner(), self._runner()
+        self._opening, self._saving = self._runner(), self._runner()
+        self._look_timer = self._timer(LOOK_DELAY, self._list)
+        self._keys = WindowKeys(viewer, self)
         self._stop = threading.Event()
         self._output = Path()
-        self._files = 0
+        self._files, self._wanted = 0, ""
         self.form = SettingsForm(self)
         self.form.set_settings(preferences.recall())
         self.folders = FoldersPanel()
         self.settings_panel = SettingsPanel(self.form)
         self.model_panel = ModelPanel(self.form)
+        self.in_use = SettingsLine(self.form)
         self._line = RunLine("Start", GREETING)
         self.start_button, self.status = self._line.run_button, self._line.status
         self.cancel_button = self._line.cancel_button
-        self.results = ResultsPanel()
+        self.results, self.offer = ResultsPanel(), OfferPanel()
+        self.review = FolderReview(viewer, self._opening, self._saving, self)
         self._lay_out()
         self._name_kind()
         self._connect()
@@ -96,6 +104,7 @@ class SegmentFolder(Dock):
             settings,
             recursive=folders.recursive.isChecked(),
             overwrite=folders.overwrite.isChecked(),
+            keep_maps=folders.keep_maps.isChecked(),
         )
 
     def start(self) -> None:
@@ -104,6 +113,8 @@ class SegmentFolder(Dock):
         if job is None or self._segmenting.is_running:
             return
         preferences.remember(job.settings)
+        self._look_timer.stop()
+        self._listing.shut_down()
         self._stop = threading.Event()
         self._output = job.output
         self._line.set_running(True)
@@ -113,8 +124,14 @@ class SegmentFolder(Dock):
         )
 
     def cancel(self) -> None:
-        """Stop after the batch of tiles at hand; finished files stay."""
+        """Stop after the batch of tiles at hand; finished files stay.
+
+        While an image is being opened, go on without its certainty.
+        """
         self.cancel_button.setEnabled(False)
+        if not self._segmenting.is_running:
+            self.review.hurry()
+            return
         self.say("Cancelling...")
         self._stop.set()
 
@@ -136,35 +153,67 @@ class SegmentFolder(Dock):
         else:
             self._complain(f"No browser could be started. Open {sheet} yourself.")
 
+    def show_results(self, output: Path, image: str = "") -> None:
+        """List what a folder of results holds, and open one of its images.
+
+        Parameters
+        ----------
+        output : Path
+        image : str
+            Its file as the record names it; empty: none is opened.
+        """
+        self._wanted = image
+        self.folders.results.set_value(str(output))
+        self._look_timer.stop()
+        self._list()
+
     def open_file(self, file: FileState) -> None:
-        """Open an image and its labels in the viewer."""
-        before = [la for la in self._viewer.layers if isinstance(la, Image)]
-        try:
-            layers = open_result(self._viewer, file.path, file.row, self._output)
-        except Exception as error:  # noqa: BLE001  any reader may raise anything
-            told = str(file.path) in str(error)
-            name = "" if told else f"'{file.path.name}' could not be opened: "
-            self._complain(f"{name}{error}")
+        """Open an image and its labels in the viewer, and their review."""
+        self.review.open(file, self._output, preferences.recall().device)
+
+    def step(self, way: int) -> None:
+        """Open the next image of the table (1) or the one before (-1)."""
+        shown = self.review.shown
+        file = self.results.chosen() if shown is None else shown.file
+        found = None if file is None else self.results.beside(file, way)
+        if found is None:
+            where = "after" if way > 0 else "before"
+            self.say(f"The table has no image with labels {where} this one.")
             return
-        if before and isinstance(layers[0], Image):
-            frame_if_lost(self._viewer, layers[0], before)
-        found = any(isinstance(layer, Labels) for layer in layers)
-        and_labels = "and its labels" if found else "without labels"
-        self.say(f"Opened '{file.path.name}' {and_labels}.", "good")
+        self.results.choose(found)
+        self.open_file(found)
+
+    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
+        """Give the window the keys for going on, once the dock is in it."""
+        if event.type() == QEvent.Type.Show:
+            self._keys.follow(self)
+        return super().event(event)
+
+    def _on_key(self, way: int) -> None:
+        """Go on by key, while an image of the folder is on show."""
+        if self.review.shown is not None:
+            self.step(way)
 
     def _let_go(self) -> None:
         self._stop.set()
+        self._keys.release()
+        self.review.release()
 
     def _lay_out(self) -> None:
         """Form and table over the buttons of the run, which are always in view."""
         form = self.folders, self.settings_panel, self.model_panel
-        self._fill(*form, (self.results, 1), foot=[self._line])
+        self._fill(
+            *form, (self.results, 1), head=[self.offer], foot=[self.in_use, self._line]
+        )
 
     def _connect(self) -> None:
         """Wire the parts together."""
         self.form.changed.connect(self._on_setting)
         for field in (self.folders.images, self.folders.results):
             field.changed.connect(self._look_again)
+        self.folders.results.changed.connect(self._look_timer.start)
+        self._listing.succeeded.connect(self._on_listed)
+        self._connect_review()
         self.start_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.cancel)
         self.results.opened.connect(self.open_file)
@@ -174,6 +223,22 @@ class SegmentFolder(Dock):
         self._segmenting.succeeded.connect(self._on_done)
         self._segmenting.failed.connect(self._complain)
         self._segmenting.finished.connect(self._on_finished)
+
+    def _connect_review(self) -> None:
+        """Wire the parts that open images and save corrections."""
+        review, panel = self.review, self.results.review
+        review.said.connect(self._on_said)
+        review.offered.connect(self.offer.offer)
+        review.progressed.connect(self._on_opening)
+        review.opened.connect(self._on_opened)
+        review.saved.connect(self._on_reviewed)
+        panel.previous_button.clicked.connect(lambda: self.step(-1))
+        panel.next_button.clicked.connect(lambda: self.step(1))
+        panel.save_button.clicked.connect(review.save)
+        panel.done.toggled.connect(review.set_done)
+        self._keys.pressed.connect(self._on_key)
+        self._keys.named.connect(panel.show_keys)
+        self._keys.closing.connect(review.save_at_once)
 
     def _restyle(self, event: Any = None) -> None:
         super()._restyle()
@@ -191,6 +256,7 @@ class SegmentFolder(Dock):
     def _name_kind(self) -> None:
         """Name what the model labels."""
         many = self.model_panel.name_kind()
+        self.in_use.set_card(self.model_panel.tuned.card)
         self.results.model.entitle(FOUND, many.capitalize())
         self.settings_panel.set_title(f"{many.capitalize()} settings")
 
@@ -214,6 +280,61 @@ class SegmentFolder(Dock):
         else:
             model.update_file(event.number, RUNNING)
 
+    def _list(self) -> None:
+        """List what the folder of results holds, unless a run fills the table."""
+        if self._segmenting.is_running:
+            return
+        named = self.folders.results.value()
+        self._output = Path(named).expanduser()
+        self._files = 0
+        if not named:
+            self.results.model.show_files([])
+            return
+        self._listing.shut_down()
+        self._listing.start(f"Reading '{named}'", listed_files, self._output)
+
+    def _on_listed(self, files: list[FileState]) -> None:
+        """Show what a folder holds, or how far the reviews of a run's files are."""
+        model = self.results.model
+        if not self._files:
+            model.show(files)
+            wanted, self._wanted = self._wanted, ""
+            for file in files:
+                if file.row is not None and file.row.file == wanted:
+                    self.results.choose(file)
+                    self.open_file(file)
+            return
+        model.show_reviews({f.row.file: f.review for f in files if f.row is not None})
+
+    def _on_said(self, text: str, tone: str) -> None:
+        """Say what came of opening and saving; what went wrong, wherever one looks."""
+        if tone == "error":
+            self._complain(text)
+        else:
+            self.say(text, tone)
+
+    def _on_opening(self, progress: Progress) -> None:
+        """Follow the network that makes maps again."""
+        if self._segmenting.is_running:
+            return
+        self.cancel_button.setEnabled(True)
+        self.status.set_busy(True)
+        self.status.set_progress(progress.done, progress.total)
+        self.say(f"Making certainty: {progress.message}")
+
+    def _on_opened(self, file: FileState | None) -> None:
+        """Show what can be done with the image on show."""
+        shown = self.review.shown
+        labelled = shown is not None and shown.labels is not None
+        self.results.review.follow(labelled, labelled and there(shown).done)
+        if not self._segmenting.is_running:
+            self.cancel_button.setEnabled(False)
+            self.status.set_busy(False)
+
+    def _on_reviewed(self, file: FileState) -> None:
+        """Mark in the table how far a review has come."""
+        self.results.model.show_reviews({there(file.row).file: file.review})
+
     def _move_bar(self, steps: int) -> None:
         self.status.set_progress(steps, FILE_STEPS * self._files)
 
@@ -226,3 +347,5 @@ class SegmentFolder(Dock):
     def _on_finished(self) -> None:
         self.results.model.stop_waiting()
         self._line.set_running(False)
+        self._listing.shut_down()
+        self._listing.start("Reading the reviews", listed_files, self._output)

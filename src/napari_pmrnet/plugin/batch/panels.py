@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pmrnet.plugin.batch.keys import FOLDER
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import Field
+from napari_pmrnet.plugin.widgets.keys import name_key
 from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.plugin.widgets.table import TableView
 from napari_pmrnet.settings import AUTOMATIC, LIMITS, PERCENTILES
@@ -103,10 +106,18 @@ class FoldersPanel(QGroupBox):
             "<span>Segment finished images again, and replace labels that were "
             "corrected since or made elsewhere.</span>"
         )
+        self.keep_maps = QCheckBox("Keep maps")
+        self.keep_maps.setToolTip(
+            "<span>Keep the maps of the network in the folder of results, 12 MB a "
+            "megapixel: later runs with other thresholds, sizes or certainty need no "
+            "network then.</span>"
+        )
         rows = QFormLayout(self)
         rows.addRow("Images", self.images)
         rows.addRow("Results", self.results)
-        rows.addRow("", row_of((self.recursive, 1), (self.overwrite, 1)))
+        rows.addRow(
+            row_of((self.recursive, 1), (self.overwrite, 1), (self.keep_maps, 1))
+        )
         self._proposed = ""
         self.images.changed.connect(self._propose)
 
@@ -141,6 +152,46 @@ class SettingsPanel(Collapsible):
         super().__init__("Nuclei settings", content)
 
 
+class ReviewPanel(QWidget):
+    """Ways through the folder, image by image, and what becomes of corrections."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.previous_button, self.next_button = QPushButton(), QPushButton()
+        self.show_keys({one.name: one.key for one in FOLDER.each})
+        self.done = QCheckBox("Reviewed")
+        self.done.setToolTip(
+            "<span>Nothing is left to do in the image on show. It is written down, and "
+            "the table marks it.</span>"
+        )
+        self.save_button = QPushButton("Save corrections")
+        self.save_button.setToolTip(
+            "<span>Write the labels on show into the label file of the run. The labels "
+            "as they were found are kept beside it once.</span>"
+        )
+        stack(
+            self,
+            row_of((self.previous_button, 1), (self.next_button, 1)),
+            row_of((self.done, 1), (self.save_button, 1)),
+            spacing=6,
+        )
+        self.follow(False)
+
+    def show_keys(self, keys: Mapping[str, str]) -> None:
+        """Name the keys, by the name of the action, on the buttons."""
+        buttons = self.previous_button, self.next_button
+        for action, button in zip(FOLDER.each, buttons, strict=True):
+            name_key(button, action, action.text, keys[action.name])
+
+    def follow(self, labelled: bool, done: bool = False) -> None:
+        """Show what can be done with what is on show."""
+        for part in (self.done, self.save_button):
+            part.setEnabled(labelled)
+        blocked = self.done.blockSignals(True)
+        self.done.setChecked(done)
+        self.done.blockSignals(blocked)
+
+
 class ResultsPanel(QWidget):
     """The table of files, and what can be done with a row of it."""
 
@@ -158,6 +209,11 @@ class ResultsPanel(QWidget):
             "certainty.</span>"
         )
         self.open_button = QPushButton("Open in viewer")
+        self.open_button.setToolTip(
+            "<span>Open the image of the selected row with its labels, their certainty "
+            "and its review, in the place of the one before.</span>"
+        )
+        self.review = ReviewPanel()
         self.sheet_button = QPushButton("Contact sheet")
         self.sheet_button.setToolTip("Open the contact sheet in the browser")
         self.copy_button = QPushButton("Copy command")
@@ -168,6 +224,7 @@ class ResultsPanel(QWidget):
             self,
             (self.table, 1),
             row_of((self.worst_first, 1), (self.open_button, 1)),
+            self.review,
             row_of((self.sheet_button, 1), (self.copy_button, 1)),
             spacing=6,
         )
@@ -183,6 +240,31 @@ class ResultsPanel(QWidget):
         row = self.table.chosen_row()
         if row is None:
             return None
+        return self._file_at(row)
+
+    def beside(self, file: FileState, way: int) -> FileState | None:
+        """The next (1) or previous (-1) file that has labels, as the table is sorted.
+
+        Where the file itself is not listed any more, the first or the last one.
+        """
+        count = self.order.rowCount()
+        files = [self._file_at(row) for row in range(count)]
+        names = [None if one.row is None else one.row.file for one in files]
+        name = None if file.row is None else file.row.file
+        start = names.index(name) if name is not None and name in names else None
+        if start is None:
+            start = -1 if way > 0 else count
+        rows = range(start + way, count if way > 0 else -1, way)
+        return next((files[row] for row in rows if files[row].has_labels), None)
+
+    def choose(self, file: FileState) -> None:
+        """Select the row of a file."""
+        for row in range(self.order.rowCount()):
+            if self._file_at(row).path == file.path:
+                self.table.choose_row(row)
+
+    def _file_at(self, row: int) -> FileState:
+        """The file of a row, as the table is sorted."""
         return self.model.rows[self.order.mapToSource(self.order.index(row, 0)).row()]
 
     def _open(self) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.batch import BatchJob, batch_steps
 from napari_pmrnet.batch.events import (
@@ -15,13 +13,7 @@ from napari_pmrnet.batch.events import (
     BatchReport,
     Event,
 )
-from napari_pmrnet.plugin.reader import open_layers
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-
-    from napari_pmrnet.batch.summary import Row
 
 
 def run_batch(
@@ -71,34 +63,3 @@ def report_text(report: BatchReport) -> tuple[str, str]:
     if ended[FAILED] == report.files:
         tone = "error"
     return f"{text}.", tone
-
-
-def open_result(
-    viewer: ViewerModel, path: Path, row: Row | None, output: Path
-) -> list[Any]:
-    """Open an image and its labels as layers, with the plugin's own reader.
-
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-    path : Path
-        The image.
-    row : Row or None
-        What came of it; without labels the image is opened alone.
-    output : Path
-        Folder of the results.
-
-    Returns
-    -------
-    list of Layer
-        Added to the viewer.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be read.
-    """
-    layers = open_layers(viewer, path)
-    if row is not None and row.labels and (output / row.labels).exists():
-        layers += open_layers(viewer, output / row.labels)
-    return layers

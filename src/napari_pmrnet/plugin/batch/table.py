@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from qtpy.QtCore import QModelIndex, QObject, QSortFilterProxyModel
 
 from napari_pmrnet.batch.events import FAILED, KEPT, UNCHANGED
 from napari_pmrnet.batch.summary import Row, worst_first
+from napari_pmrnet.batch.worklist import ReviewState
 from napari_pmrnet.plugin.widgets.table import (
     LEFT,
     RIGHT,
@@ -18,29 +19,66 @@ from napari_pmrnet.plugin.widgets.table import (
     TableModel,
 )
 
-WAITING, RUNNING = "waiting", "running"
-_SHOWN = {UNCHANGED: "earlier"}
+WAITING, RUNNING, LISTED = "waiting", "running", "listed"
+_SHOWN = {UNCHANGED: "earlier", LISTED: "earlier"}
 _MEANING = {
     UNCHANGED: "Finished by an earlier run with the same settings and weights.",
+    LISTED: "Finished by an earlier run.",
 }
-_TONES = {FAILED: "error", KEPT: "warning", UNCHANGED: "hint", WAITING: "hint"}
+_TONES = {
+    FAILED: "error",
+    KEPT: "warning",
+    UNCHANGED: "hint",
+    LISTED: "hint",
+    WAITING: "hint",
+}
 _LAST = (9, 0.0)
+DONE_MARK = "\u2713 "
 
 
 class FileState(NamedTuple):
-    """A file, how far it is, and what came of it."""
+    """A file, how far it is, what came of it, and how far its review has come."""
 
     path: Path
     status: str = WAITING
     row: Row | None = None
+    review: ReviewState | None = None
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether there are labels that can be reviewed."""
+        row = self.row
+        return row is not None and bool(row.labels) and not row.error
 
 
 def explanation(file: FileState) -> str:
     """The whole path, and what there is to say."""
     row = file.row
     said = "" if row is None else row.error or row.note
-    parts = (str(file.path), said, _MEANING.get(file.status, ""))
+    review = "" if file.review is None else _told(file.review)
+    took = "" if row is None or row.seconds is None else f"{row.seconds:.1f} s"
+    parts = (str(file.path), said, _MEANING.get(file.status, ""), review, took)
     return "\n".join(part for part in parts if part)
+
+
+def _told(review: ReviewState) -> str:
+    """How far a review has come, in words."""
+    done = "Review done" if review.done else "Review begun"
+    counts = f"{review.reviewed} of {review.nuclei} reviewed, {review.edited} edited"
+    return f"{done}: {counts}."
+
+
+def _short(review: ReviewState) -> str:
+    """How far a review has come, in a cell."""
+    return f"{DONE_MARK if review.done else ''}{review.reviewed}/{review.nuclei}"
+
+
+def _how_far(file: FileState) -> tuple[int, float]:
+    """Sorting key: what was not begun, then what is begun, then what is done."""
+    review = file.review
+    if review is None:
+        return 0, 0.0
+    return 1 + review.done, review.reviewed / max(review.nuclei, 1)
 
 
 def _text(
@@ -69,12 +107,6 @@ def _rising(value: float | None) -> tuple[bool, float]:
     return value is None, value or 0
 
 
-def _duration(row: Row) -> str:
-    if row.seconds is None:
-        return ""
-    return f"{row.seconds:.{0 if row.seconds >= 100 else 1}f} s"
-
-
 COLUMNS = (
     _text(
         "File",
@@ -91,15 +123,20 @@ COLUMNS = (
         lambda row: "" if row.certainty is None else f"{row.certainty:.2f}",
         lambda row: _LAST if row is None else worst_first(row),
     ),
-    _number("Time", _duration, lambda row: _rising(row and row.seconds)),
     _text(
         "Status",
         lambda file: _SHOWN.get(file.status, file.status),
         key=lambda file: file.status,
         tone=lambda file: _TONES.get(file.status, "good"),
     ),
+    _text(
+        "Reviewed",
+        lambda file: "" if file.review is None else _short(file.review),
+        key=_how_far,
+        tone=lambda file: "good" if file.review and file.review.done else "plain",
+    ),
 )
-FILE, FOUND, CERTAINTY, TIME, STATUS = range(len(COLUMNS))
+FILE, FOUND, CERTAINTY, STATUS, REVIEWED = range(len(COLUMNS))
 
 
 class FilesModel(TableModel):
@@ -114,7 +151,17 @@ class FilesModel(TableModel):
 
     def update_file(self, number: int, status: str, row: Row | None = None) -> None:
         """Tell what is or has become of a file."""
-        self.replace(number, FileState(self.rows[number].path, status, row))
+        self.replace(number, self.rows[number]._replace(status=status, row=row))
+
+    def show_reviews(self, reviews: Mapping[str, ReviewState | None]) -> None:
+        """Tell how far reviews have come, by the names of files in the record."""
+        self.rows = [
+            file._replace(review=reviews[file.row.file])
+            if file.row is not None and file.row.file in reviews
+            else file
+            for file in self.rows
+        ]
+        self._repaint(0, len(self.rows) - 1)
 
     def stop_waiting(self) -> None:
         """No file is running any more."""

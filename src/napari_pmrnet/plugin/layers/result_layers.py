@@ -192,8 +192,17 @@ def map_layer(kind: str, data: Any, **options: Any) -> Image:
         **options,
     )
     if kind in WITH_LEGEND and hasattr(layer, "colorbar"):
-        layer.colorbar.visible = True
+        # napari draws the bar of a hidden layer too, which takes half a second.
+        layer.events.visible.connect(_show_legend)
     return layer
+
+
+def _show_legend(event: Any) -> None:
+    """Give a layer its colour bar when it is shown for the first time."""
+    layer = event.source
+    if layer.visible:
+        layer.colorbar.visible = True
+        layer.events.visible.disconnect(_show_legend)
 
 
 def place_layer(

@@ -231,13 +231,14 @@ class Results:
             result.history.begin(run)
         result.axes = axes
         result.seen = seen
-        for kind in MAP_STYLE:
-            if kind in result.segmentation.maps:
-                self._show_map(result, kind, built.get(kind))
-                yield None
         if not written:
             self._fill_labels(result, built.get("nuclei"))
         self._present(result)
+        for kind in MAP_STYLE:
+            if kind in result.segmentation.maps:
+                yield None
+                self._show_map(result, kind, built.get(kind))
+                self._present(result)
         yield kept
 
     def relabel(
@@ -311,6 +312,9 @@ class Results:
         segmentation, image, plane = result.segmentation, result.image, result.plane
         place_layer(layer, segmentation, image, kind, plane, result.axes)
         result.layers[kind] = self._viewer.add_layer(layer)
+        if kind != "nuclei" and result.labels is not None:
+            layers = self._viewer.layers
+            layers.move(layers.index(result.layers[kind]), layers.index(result.labels))
         keep_to_plane(self._viewer, layer, image, plane)
 
 

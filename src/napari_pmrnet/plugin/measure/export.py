@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from napari_pmrnet.batch.counts import write_counts
 from napari_pmrnet.io.map_stack import write_stack
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.rois import write_geojson, write_rois
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin.layers.label_export import default_path, export
+from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.snapshot import Specimen
 from napari_pmrnet.plugin.widgets.formats import ExportFormat
 from napari_pmrnet.proofreading.intensities import Options
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 TABLE, ROIS, GEOJSON, STACK, LABELS = "table", "rois", "geojson", "stack", "labels"
+COUNTS = "counts"
 PAGES = ("certainty", "boundary")
 FORMATS = {
     TABLE: ExportFormat(
@@ -30,6 +33,12 @@ FORMATS = {
         "nuclei.csv",
         "Table (*.csv)",
         "All measurements, one row a nucleus, units in the heads",
+    ),
+    COUNTS: ExportFormat(
+        "Counts (CSV)",
+        "counts.csv",
+        "Table (*.csv)",
+        "Nuclei of every measured image on show and of every well, counted by class",
     ),
     ROIS: ExportFormat(
         "ImageJ ROIs (zip)",
@@ -81,6 +90,7 @@ def exporting(
     keywords: dict[str, Any],
     overwrite: Overwrite = False,
     options: Options = Options(),  # noqa: B008  frozen
+    company: Company | None = None,
 ) -> Generator[tuple[int, int], None, Written]:
     """Steps of an export; runs in a worker thread.
 
@@ -99,6 +109,8 @@ def exporting(
         Whether a file that is there may be replaced.
     options : Options
         Of the measurements.
+    company : Company, optional
+        Other images that are counted with this one.
     """
     if kind == LABELS:
         keywords = {**keywords, "overwrite": overwrite}
@@ -115,8 +127,27 @@ def exporting(
         made = write_table(path, table, specimen.unit, overwrite=overwrite)
         return Written(made, table, only)
     named = table.rename(columns=heads(specimen.unit))
+    if kind == COUNTS:
+        return _write_counts(path, specimen, table, named, overwrite, company)
     made = write_geojson(path, labels, named, overwrite=overwrite)
     return Written(made, table, only)
+
+
+def _write_counts(
+    path: Path,
+    specimen: Specimen,
+    table: pd.DataFrame,
+    named: pd.DataFrame,
+    overwrite: Overwrite,
+    company: Company | None,
+) -> Written:
+    """Counts of the nuclei of all measured images, by the classes of this one."""
+    classes = [] if specimen.classes is None else [specimen.classes]
+    company = company or Company(specimen.name, {})
+    counts = company.counts(named, [one.named(specimen.unit) for one in classes])
+    target = write_counts(path, counts.table(), overwrite=overwrite)
+    only = f" for the plane {specimen.plane} alone" if specimen.plane else ""
+    return Written(target, table, only)
 
 
 def _write_pages(

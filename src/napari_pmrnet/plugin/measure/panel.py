@@ -30,13 +30,14 @@ from napari_pmrnet.plugin.layers.label_export import (
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.review_session import ReviewSession, session_of
+from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.export import (
     FORMATS,
     Written,
     exporting,
     proposed_path,
 )
-from napari_pmrnet.plugin.measure.formatting import listed, summary
+from napari_pmrnet.plugin.measure.formatting import listed, shown_unit, summary
 from napari_pmrnet.plugin.measure.snapshot import (
     Specimen,
     keep,
@@ -184,7 +185,9 @@ class MeasurePanel(QWidget):
         if specimen is not None:
             whole, keywords = export_arguments(there(self._layer))
             given = path, kind, specimen, whole, keywords, overwrite, self._options()
-            self._start(f"Writing '{path}'", exporting, *given)
+            layers, names = self._viewer.layers, self._viewer.dims.axis_labels
+            company = Company.of(there(self._layer), list(layers), names)
+            self._start(f"Writing '{path}'", exporting, *given, company)
 
     def release(self) -> None:
         """Let go of the viewer and of running work."""
@@ -455,10 +458,14 @@ class MeasurePanel(QWidget):
             return "Measured: shape."
         options = options_of(table)
         if self.options not in (None, options):
-            return "Ring or background is another than was measured: measure again."
+            return "Other options than were measured: measure again."
         ring = f", rings of {options.ring} px" if options.ring else ""
         base = ", minus background" if options.background else ""
-        return f"Measured: shape, mean of {listed(names)}{ring}{base}."
+        grain = ""
+        if options.texture is not None:
+            length, unit = options.texture
+            grain = f", texture at {length:g} {shown_unit(unit)}"
+        return f"Measured: shape, mean of {listed(names)}{ring}{base}{grain}."
 
 
 def _measured(

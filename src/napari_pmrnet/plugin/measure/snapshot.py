@@ -131,6 +131,8 @@ class Specimen:
     ) -> Generator[tuple[int, int], None, pd.DataFrame]:
         """Steps of measuring all nuclei; gives the table with flags and classes."""
         channels = {name: pixels.read() for name, pixels in self.channels.items()}
+        if options.texture is not None:
+            options = replace(options, texture=options.texture.in_unit(self.unit))
         table = yield from measure_steps(
             labels, channels, self.pixel_size, f"'{self.name}'", options
         )

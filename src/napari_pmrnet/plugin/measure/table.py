@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import (
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QItemSelectionRange,
+    Qt,
+)
 from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView
 
@@ -73,6 +79,12 @@ class MeasurementsModel(TableModel):
         rows = np.flatnonzero(self._cells["label"][self.rows] == label)
         return int(rows[0]) if len(rows) else None
 
+    def rows_of(self, labels: Iterable[int]) -> np.ndarray:
+        """Rows of nuclei, in their order."""
+        if not self._cells:
+            return np.zeros(0, int)
+        return np.flatnonzero(np.isin(self._cells["label"][self.rows], list(labels)))
+
     def centre(self, label: int) -> tuple[float, float] | None:
         """Centroid (y, x) of a nucleus, in the unit of the table."""
         y, x = (self.value(label, name) for name in CENTROID)
@@ -117,25 +129,34 @@ def _column(name: str, unit: str, cells: np.ndarray) -> Column[int]:
 
 
 class MeasurementsView(TableView):
-    """Shows measurements; one nucleus is current.
+    """Shows measurements; one nucleus is current, several may be selected.
 
-    ``chosen`` tells of a nucleus that the user makes current, ``copied`` how many rows
-    went to the clipboard.
+    ``chosen`` tells of a nucleus that the user makes current, ``selected`` of every
+    change of the nuclei whose rows are selected, ``copied`` how many rows went to the
+    clipboard.
     """
 
     chosen = Signal(int)
+    selected = Signal()
     copied = Signal(int)
 
     def __init__(self) -> None:
         self.measurements = MeasurementsModel()
         super().__init__(self.measurements)
         self._label: int | None = None
+        self._labels: frozenset[int] = frozenset()
         self._hidden: set[str] = set(USUALLY_HIDDEN)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.heads.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
         self.heads.sortIndicatorChanged.connect(self._on_sorted)
         self.row_chosen.connect(self._on_chosen)
+        self.selection.selectionChanged.connect(self._on_selection)
+
+    @property
+    def labels(self) -> frozenset[int]:
+        """Labels of the nuclei whose rows are selected."""
+        return self._labels
 
     @property
     def current(self) -> int | None:
@@ -164,7 +185,25 @@ class MeasurementsView(TableView):
         if self.measurements.show_table(table, unit):
             self._fit()
         self.hide_groups(self._hidden)
+        self.select(self._labels)
+
+    def select(self, labels: Iterable[int]) -> None:
+        """Select the rows of nuclei without telling; one of them is current then."""
+        wanted, model = frozenset(labels), self.measurements
+        rows, last = model.rows_of(wanted), len(model.columns) - 1
+        if len(rows) and self._label not in wanted:
+            self._label = model.label(int(rows[0]))
+        blocked = self.blockSignals(True)
         self.choose_row(self._row())
+        if len(rows):
+            ranges = QItemSelection()
+            for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+                ends = model.index(int(run[0]), 0), model.index(int(run[-1]), last)
+                ranges.append(QItemSelectionRange(*ends))
+            only = QItemSelectionModel.SelectionFlag.ClearAndSelect
+            self.selection.select(ranges, only)
+        self._on_selection()  # Qt does not tell of rows that are gone
+        self.blockSignals(blocked)
 
     def choose(self, label: int | None) -> None:
         """Make a nucleus current without telling; other rows are no longer selected."""
@@ -215,7 +254,15 @@ class MeasurementsView(TableView):
         return None if self._label is None else self.measurements.row_of(self._label)
 
     def _on_sorted(self, *_: Any) -> None:
-        self.choose_row(self._row())
+        self.select(self._labels)
+
+    def _on_selection(self, *_: Any) -> None:
+        """Tell of other nuclei, not of other rows of the same."""
+        rows = self.selection.selectedRows()
+        labels = frozenset(self.measurements.label(row.row()) for row in rows)
+        if labels != self._labels:
+            self._labels = labels
+            self.selected.emit()
 
     def _fit(self) -> None:
         """Make columns as wide as their heads, and as the words in them."""

@@ -16,7 +16,11 @@ _HEADS = {
     "parent": ("Parent", "The model whose weights the training began with"),
     "date": ("Date", "When it was trained"),
     "images": ("Images", "Images that it was trained on"),
-    "score": ("Score", "On validation images: average precision or Dice"),
+    "score": (
+        "Score",
+        "On so many validation images of its own data: average precision or Dice. "
+        "Scores of models with other images do not compare",
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.label_colours import wear
+from napari_pmrnet.plugin.layers.origins import known_of
 from napari_pmrnet.plugin.layers.result_layers import (
     spatial_metadata,
 )
@@ -151,8 +152,10 @@ class ReviewDesk(QObject):
             return
         if self._preparing.is_running:
             self._preparing.shut_down()
+        result, known = result_of(layer), known_of(layer)
+        if origin is None and result is None and known is not None:
+            origin, statuses = known.origin, {**known.statuses, **(statuses or {})}
         self._wanted = layer, statuses or {}
-        result = result_of(layer)
         dims = self._viewer.dims
         self._image = image_for(layer, self._viewer.layers, dims.axis_labels)
         if self._image is None and ask:
@@ -393,7 +396,7 @@ class ReviewDesk(QObject):
             return
         layer, statuses = self._wanted
         origin = None
-        if result_of(layer) is None:
+        if result_of(layer) is None and known_of(layer) is None:
             origin = Origin(self._open.review.nuclei.original, {}, None)
         self._goes_on = True
         self.begin(layer, origin, statuses)

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import EditError
+from napari_pmrnet.io.foreign_labels import ENDINGS
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.result_layers import CLASS
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
@@ -30,12 +31,12 @@ from napari_pmrnet.plugin.review.camera import ReviewCamera
 from napari_pmrnet.plugin.review.canvas import ReviewCanvas
 from napari_pmrnet.plugin.review.colormap import ReviewColours
 from napari_pmrnet.plugin.review.controller import ReviewDesk
+from napari_pmrnet.plugin.review.foreign import ForeignLabels
 from napari_pmrnet.plugin.review.looks import ImageAlone, turn_look
 from napari_pmrnet.plugin.review.on_show import OnShow
 from napari_pmrnet.plugin.review.panels import (
     BulkPanel,
     EditPanel,
-    OfferPanel,
     QueuePanel,
 )
 from napari_pmrnet.plugin.review.shortcuts import (
@@ -46,10 +47,11 @@ from napari_pmrnet.plugin.review.shortcuts import (
     ReviewKeys,
 )
 from napari_pmrnet.plugin.review.table import PlacesView
+from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
-from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of
+from napari_pmrnet.plugin.widgets.layout import OfferPanel, labelled_row, row_of
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.queue import DOUBTFUL, Walk, is_open, listed
@@ -83,6 +85,7 @@ class ReviewNuclei(Dock):
         self._camera = ReviewCamera(viewer, self._room)
         self._alone = ImageAlone(viewer, self)
         self.desk = ReviewDesk(viewer, self)
+        self.foreign = ForeignLabels(viewer, self._runner(), self)
         self._does = slots = self._slots()
         self.layers = LayerChooser(viewer, Labels, topmost_first=True)
         self.offer, self.pause = OfferPanel(), OfferPanel()
@@ -292,6 +295,12 @@ class ReviewNuclei(Dock):
         save, open_ = QPushButton("Save review..."), QPushButton("Open review...")
         save.clicked.connect(self.save_review)
         open_.clicked.connect(self.open_review)
+        foreign = QPushButton("Open labels of another program...")
+        foreign.setToolTip(
+            "<span>Label images, ImageJ ROIs, GeoJSON of QuPath and _seg.npy of "
+            "Cellpose, over the image that is selected.</span>"
+        )
+        foreign.clicked.connect(self.open_foreign)
         self._parts = (
             self.queue,
             self.table,
@@ -302,7 +311,7 @@ class ReviewNuclei(Dock):
         self._fill(
             *((part, 1 if part is self.table else 0) for part in self._parts),
             head=[labelled_row("Labels", self.layers), self.offer, self.pause],
-            foot=[self.status, row_of((save, 1), (open_, 1))],
+            foot=[self.status, row_of((save, 1), (open_, 1)), foreign],
         )
         self._save = save
 
@@ -313,6 +322,9 @@ class ReviewNuclei(Dock):
         desk.offered.connect(self.offer.offer)
         desk.said.connect(self.say)
         desk.busy.connect(self.status.set_busy)
+        self.foreign.said.connect(self.say)
+        self.foreign.offered.connect(self.offer.offer)
+        self.foreign.opened.connect(self.begin)
         self.measure.said.connect(self.say)
         self._keys.changed.connect(self._show_keys)
         self._show_keys()
@@ -507,6 +519,25 @@ class ReviewNuclei(Dock):
         folder = QFileDialog.getExistingDirectory(self, "Open a saved review")
         if folder:
             self.desk.open(Path(folder))
+
+    def open_foreign(self) -> None:
+        """Ask for a file of another program, and review its labels."""
+        try:
+            before = None if self.session is None else self.desk.image
+            image = self.foreign.image(before)
+        except EditError as error:
+            self.say(str(error), "warning")
+            return
+        own = image.source.path
+        patterns = " ".join(f"*{ending}" for ending in ENDINGS)
+        path, _ = QFileDialog.getOpenFileName(
+            self,
+            f"Labels of '{image.name}'",
+            str(Path.home() if own is None else Path(own).parent),
+            f"Labels and outlines ({patterns})",
+        )
+        if path:
+            self.foreign.open(Path(path), image, preferences.recall())
 
 
 def _turned(layer: Labels, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, HELD
-from napari_pmrnet.plugin.widgets.keys import Action
-from napari_pmrnet.plugin.widgets.layout import Notice, row_of, stack
+from napari_pmrnet.plugin.widgets.keys import Action, name_key
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.proofreading.queue import LISTS
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
@@ -95,17 +95,13 @@ class EditPanel(QWidget):
         """
         self._keys = keys
         for action in ACTIONS:
-            key = keys[action.name] or "it has no key"
-            self.buttons[action.name].setToolTip(
-                f"<span>{action.help} ({key}; Preferences > Shortcuts change it)</span>"
-            )
             self.set_text(action.name, self._texts[action.name])
 
     def set_text(self, name: str, text: str) -> None:
         """Have a button say what it does to the place at hand."""
         self._texts[name] = text
-        key = self._keys.get(name)
-        self.buttons[name].setText(f"{text} ({key})" if key else text)
+        action = next(one for one in ACTIONS if one.name == name)
+        name_key(self.buttons[name], action, text, self._keys.get(name, ""))
 
     def show_tool(self, tool: str) -> None:
         """Mark the button of the tool in use."""
@@ -150,29 +146,6 @@ class BulkPanel(QWidget):
         self.bound.setRange(0, 1 if fraction else 1e6)
         self.bound.setSingleStep(0.05 if fraction else 5)
         self.bound.setValue(0.2 if fraction else 20)
-
-
-class OfferPanel(Notice):
-    """A sentence with some ways on from it, other ones each time."""
-
-    def offer(
-        self, text: str, ways: Sequence[tuple[str, Callable[[], Any]]] = ()
-    ) -> None:
-        """Show a sentence and a button for each way on; each hides the panel."""
-        for button in self.buttons():
-            self.ways.removeWidget(button)
-            button.deleteLater()
-        for title, slot in ways:
-            button = QPushButton(title)
-            button.clicked.connect(lambda _=False, slot=slot: (self.hide(), slot()))
-            self.ways.addWidget(button)
-        self.show_text(text)
-
-    def buttons(self) -> list[QPushButton]:
-        """The buttons on show."""
-        parts = (self.ways.itemAt(i) for i in range(self.ways.count()))
-        widgets = (part.widget() for part in parts if part is not None)
-        return [widget for widget in widgets if isinstance(widget, QPushButton)]
 
 
 def _button(action: Action, slot: Callable[[], Any]) -> QPushButton:

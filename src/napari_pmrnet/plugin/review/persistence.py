@@ -16,11 +16,11 @@ import pandas as pd
 from napari.layers import Image, Labels
 from napari.utils.colormaps import CyclicLabelColormap
 
-from napari_pmrnet.errors import JournalError, PMRNetError
+from napari_pmrnet.errors import JournalError
 from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.models.card import ModelCard, read_card
-from napari_pmrnet.models.library import available_models, find_weights
+from napari_pmrnet.models.library import find_weights, model_with
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.label_colours import apart
 from napari_pmrnet.plugin.layers.result_layers import (
@@ -309,11 +309,5 @@ def _origin(
 
 def card_of(weights_hash: str | None) -> ModelCard | None:
     """Card of the model here that has these weights; None if there is none."""
-    for name in available_models():
-        try:
-            card = read_card(find_weights(name))
-        except PMRNetError:
-            continue
-        if card.sha256 == weights_hash:
-            return card
-    return None
+    name = model_with(weights_hash)
+    return None if name is None else read_card(find_weights(name))

@@ -48,6 +48,7 @@ from napari_pmrnet.plugin.widgets.layout import stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.reader_choice import ReaderNotice
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
+from napari_pmrnet.segmentation.predict import height_and_width
 from napari_pmrnet.segmentation.stack import Stack, StackSegmentation
 from napari_pmrnet.settings import Settings
 
@@ -98,6 +99,7 @@ class SegmentNuclei(Dock):
         self._progress: tuple[int, int, str] = (0, 0, "")
         self._progress_timer = self._timer(PROGRESS_DELAY, self._show_progress)
         self._listed = False
+        self._warm: set[tuple[object, ...]] = set()
         self._lay_out()
         self._name_kind()
         self._connect()
@@ -258,6 +260,7 @@ class SegmentNuclei(Dock):
         panel.came.connect(self.reader_notice.look_at)
         panel.described.connect(self._show_size)
         panel.described.connect(self._turn)
+        panel.described.connect(self._warm_up)
         panel.areas.changed.connect(self._look_again)
         self._look_again_at_layers()
         panel.opened.connect(lambda names: self.say(f"Opened {names}.", "good"))
@@ -298,16 +301,24 @@ class SegmentNuclei(Dock):
             self._listed = True
 
     def _warm_up(self) -> None:
-        """Load the network in the background, once torch and devices are there."""
-        if self._listed and not self.session.is_running:
-            self._listed = False
-            chosen = self.form.settings() or Settings()
-            self._listing.start(
-                "Loading the network",
-                model_chooser.warm_up,
-                chosen.model,
-                chosen.device,
-            )
+        """Load the network for the image on show, in the background.
+
+        Not before torch and devices are there, and for images of one size once.
+        """
+        busy = self.session.is_running or self._listing.is_running
+        if not self._listed or busy:
+            return
+        chosen = self.form.settings() or Settings()
+        try:
+            shape = height_and_width(self.image_panel.plane())
+        except ImageError:
+            if self._warm:  # the image is gone, maybe with the window
+                return
+            shape = None
+        wanted = chosen.model, chosen.device, shape, chosen.diameter
+        if wanted not in self._warm:
+            self._warm.add(wanted)
+            self._listing.start("Loading the network", model_chooser.warm_up, *wanted)
 
     def _remember(self) -> None:
         settings = self.form.settings()

@@ -22,7 +22,7 @@ from napari.utils.key_bindings import (
 )
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.qt import Signal
@@ -102,6 +102,7 @@ class Keys(QObject):
         self._widget, self._actions, self._slots = widget, actions, slots
         self._commands = {one.name: _register(actions, one) for one in actions.each}
         self._shortcuts: list[QShortcut] = []
+        self._bound: dict[str, list[KeyBinding]] = {}
         self._lent: list[Callable[[], Any]] | None = None
         _in_use.add(self)
         # A window that is closed takes its docks with it.
@@ -113,6 +114,7 @@ class Keys(QObject):
     def release(self) -> None:
         """Let go of the viewer and of napari's settings."""
         self.take_back()
+        self._drop()
         _in_use.discard(self)
 
     def of(self, name: str) -> Sequence[KeyBinding]:
@@ -146,16 +148,25 @@ class Keys(QObject):
             self._slots[name]()
 
     def renew(self) -> None:
-        """Take up the keys that the user has chosen."""
+        """Take up the keys that the user has chosen, if they are others."""
+        keys = {one.name: list(self.of(one.name)) for one in self._actions.each}
+        if keys == self._bound:
+            return
+        self._bound = keys
         if self._lent is not None:
             self.lend()
         self._bind_in_dock()
         self.changed.emit()
 
-    def _bind_in_dock(self) -> None:
+    def _drop(self) -> None:
+        """Take the keys from the dock."""
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
+        self._shortcuts = []
+
+    def _bind_in_dock(self) -> None:
+        self._drop()
         self._shortcuts = [
             self._shortcut(action, key)
             for action in self._actions.each
@@ -190,6 +201,25 @@ def lend(
     """
     had = owner.bind_key(key, press, overwrite=True)
     return partial(owner.bind_key, key, had, overwrite=True)
+
+
+def name_key(button: QPushButton, action: Action, text: str, key: str) -> None:
+    """Have a button, and its tooltip, say what it does and by which key.
+
+    Parameters
+    ----------
+    button : QPushButton
+    action : Action
+    text : str
+        What it does to what is at hand.
+    key : str
+        As people write it; empty where there is none.
+    """
+    button.setText(f"{text} ({key})" if key else text)
+    named = key or "it has no key"
+    button.setToolTip(
+        f"<span>{action.help} ({named}; Preferences > Shortcuts change it)</span>"
+    )
 
 
 _in_use: WeakSet[Keys] = WeakSet()

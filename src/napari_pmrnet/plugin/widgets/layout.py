@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from qtpy.QtCore import QEvent, QSize, Qt
@@ -143,3 +144,26 @@ class Notice(QFrame):
         """Show a sentence; an empty one hides the notice."""
         self.text.setText(text)
         self.setVisible(bool(text))
+
+
+class OfferPanel(Notice):
+    """A sentence with some ways on from it, other ones each time."""
+
+    def offer(
+        self, text: str, ways: Sequence[tuple[str, Callable[[], Any]]] = ()
+    ) -> None:
+        """Show a sentence and a button for each way on; each hides the panel."""
+        for button in self.buttons():
+            self.ways.removeWidget(button)
+            button.deleteLater()
+        for title, slot in ways:
+            button = QPushButton(title)
+            button.clicked.connect(lambda _=False, slot=slot: (self.hide(), slot()))
+            self.ways.addWidget(button)
+        self.show_text(text)
+
+    def buttons(self) -> list[QPushButton]:
+        """The buttons on show."""
+        parts = (self.ways.itemAt(i) for i in range(self.ways.count()))
+        widgets = (part.widget() for part in parts if part is not None)
+        return [widget for widget in widgets if isinstance(widget, QPushButton)]

@@ -227,20 +227,34 @@ def list_devices() -> DeviceReport:
         return DeviceReport(list(available_devices()), device_advice())
 
 
-def warm_up(model: str, device: str) -> None:
-    """Load the network and run one tile, so that the first press need not wait.
+def warm_up(
+    model: str, device: str, shape: tuple[int, int] | None, diameter: float | None
+) -> None:
+    """Load the network and what it needs for an image, so that a press need not wait.
 
     What cannot be loaded is said when the button is pressed.
+
+    Parameters
+    ----------
+    model, device : str
+    shape : tuple of int or None
+        Height and width of the image, in pixels. None if there is none.
+    diameter : float or None
+        Of a typical nucleus, in pixels.
     """
     with quiet_collector():
         load_torch()
         import numpy as np
 
         from napari_pmrnet.models import shared_model
+        from napari_pmrnet.segmentation.diameter import likely_tiles
 
         try:
             loaded = shared_model(model, device)
-            shape = (1, 3, loaded.tile, loaded.tile)
-            loaded.predict_tiles(np.zeros(shape, np.float32))
+            tile = (1, 3, loaded.tile, loaded.tile)
+            loaded.predict_tiles(np.zeros(tile, np.float32))
+            sizes = [] if shape is None else likely_tiles(loaded, shape, diameter)
+            for size, beside in sizes:
+                loaded.prepare(size, beside)
         except (PMRNetError, RuntimeError) as error:
             logger.debug("the network was not loaded ahead: %s", error)

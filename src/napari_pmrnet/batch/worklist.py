@@ -1,0 +1,485 @@
+"""An output folder as a worklist: labels to review, and how far each review has come.
+
+Corrections go back into the label file that the run wrote. Beside it the labels as they
+were found are kept once, and in the folder of the record stands what was said of the
+nuclei, of which labels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from napari_pmrnet.batch.inputs import LABELS_ENDING
+from napari_pmrnet.batch.run_log import (
+    FOLDER,
+    Entry,
+    digest_of,
+    entries_of,
+    make_folder,
+)
+from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.images import read_image
+from napari_pmrnet.io.label_numbers import check_labels
+from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.permit import Permit, hash_of
+from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.io.space import Space
+from napari_pmrnet.io.write import replace_file
+from napari_pmrnet.models.label_kind import LabelKind
+from napari_pmrnet.models.library import model_with
+from napari_pmrnet.proofreading.nuclei import Nuclei
+from napari_pmrnet.proofreading.origin import Origin, origin_steps
+from napari_pmrnet.proofreading.review import Place, Review
+from napari_pmrnet.segmentation.predict import Progress
+from napari_pmrnet.segmentation.stack import Stack
+from napari_pmrnet.settings import Settings
+
+REVIEWS = "reviews"
+VERSION = 1
+_COUNTS = ("nuclei", "reviewed", "edited", "done")
+
+
+class ChangedError(DataError):
+    """A label file that is not as it was when it was opened."""
+
+
+@dataclass(frozen=True)
+class ReviewState:
+    """How far the review of an image has come.
+
+    Attributes
+    ----------
+    nuclei, reviewed, edited : int
+        How many there are, were accepted or edited, and were edited.
+    done : bool
+        Whether the user said that nothing is left to do.
+    statuses : mapping
+        Status of places; see `Review`.
+    """
+
+    nuclei: int
+    reviewed: int = 0
+    edited: int = 0
+    done: bool = False
+    statuses: Mapping[Place, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """Labels of an image as they are on disk, and what is known of them.
+
+    Attributes
+    ----------
+    row : Row
+        What the run said of the image.
+    image, path : Path
+        The image and its labels.
+    labels, found : ndarray of int32
+        As they are, and as they were found, before any correction.
+    space : Space
+    made : Provenance
+    digest : str
+        `hash_of` the label file.
+    state : ReviewState or None
+        None for labels that were not reviewed.
+    original : tuple of str
+        Name and `hash_of` the copy of the labels as they were found, and the hash of
+        those that the last run wrote; empty: none yet.
+    """
+
+    row: Row
+    image: Path
+    path: Path
+    labels: np.ndarray
+    found: np.ndarray
+    space: Space
+    made: Provenance
+    digest: str
+    state: ReviewState | None = None
+    original: tuple[str, ...] = ()
+
+    @property
+    def is_reviewed_nucleus_by_nucleus(self) -> bool:
+        """Tell whether these are nuclei or objects of one plane."""
+        return self.labels.ndim == 2 and self.row.kind is not LabelKind.CLASSES
+
+
+class _Kept(NamedTuple):
+    """What is kept of the review of an image."""
+
+    state: ReviewState | None
+    digest: str
+    stamp: tuple[int, ...]
+    original: tuple[str, ...]
+
+
+class Worklist:
+    """The images of an output folder that have labels, and their reviews.
+
+    Parameters
+    ----------
+    output : str or Path
+        Of a batch; nothing is made in it before something is saved.
+    """
+
+    def __init__(self, output: str | Path) -> None:
+        self.output = Path(os.path.realpath(output))
+        self._entries = entries_of(self.output)
+
+    def rows(self) -> list[Row]:
+        """Rows of the images that have labels or failed, sorted by file."""
+        entries = (self._entries[file] for file in sorted(self._entries))
+        return [e.row for e in entries if e.row.error or self._has_labels(e)]
+
+    def first(self) -> str:
+        """File of the first image that has labels.
+
+        Raises
+        ------
+        DataError
+            If the folder holds no labels of a batch.
+        """
+        for row in self.rows():
+            if not row.error:
+                return row.file
+        raise DataError(
+            f"{self.output}: holds no labels of a batch. Name the folder that was "
+            "given to --output."
+        )
+
+    def file_named(self, name: str) -> str:
+        """File of the image that has a name, or a path as the summary has it.
+
+        Raises
+        ------
+        DataError
+            If there is no such image, or there are several.
+        """
+        self.first()
+        rows = [row for row in self.rows() if not row.error]
+        files = [row.file for row in rows if name == row.file]
+        files = files or [row.file for row in rows if name == row.name]
+        if len(files) == 1:
+            return files[0]
+        which = f": {', '.join(files)}" if files else ""
+        there = f"{len(files)} images have" if files else "no image has"
+        raise DataError(
+            f"{name}: {there} this name and labels in {self.output}{which}. Name one "
+            "as the column file of summary.csv does."
+        )
+
+    def image(self, row: Row) -> Path:
+        """Path of the image of a row."""
+        return Path(os.path.normpath(self.output / row.file))
+
+    def state(self, row: Row) -> ReviewState | None:
+        """How far a review has come; None if these labels were not reviewed."""
+        return self._state(self._kept(row), self.output / row.labels)
+
+    def open(self, row: Row) -> Opened:
+        """Read the labels of an image.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read, lie in a Zarr, where they are edited in place, or
+            are no labels.
+        """
+        path = self.output / row.labels
+        if Format.of(path) is not Format.TIFF:
+            raise DataError(f"{path}: is no label TIFF.")
+        digest = _hash(path)
+        labels, space, made = _read(path)
+        if _hash(path) != digest:
+            raise DataError(f"{path}: is being written. Open it when that is done.")
+        kept = self._kept(row)
+        original = () if kept is None else kept.original
+        found = self._found(row, original)
+        if found is None or found.shape != labels.shape:
+            found, original = labels, ()
+        state, image = self._state(kept, path), self.image(row)
+        return Opened(
+            row, image, path, labels, found, space, made, digest, state, original
+        )
+
+    def save(
+        self,
+        opened: Opened,
+        labels: np.ndarray,
+        statuses: Mapping[Place, str],
+        done: bool = False,
+    ) -> Opened:
+        """Write corrected labels into their file, and down how far their review is.
+
+        Where the labels are as they were opened the file stays as it is.
+
+        Parameters
+        ----------
+        opened : Opened
+        labels : ndarray of int
+        statuses : mapping
+            Of places; see `Review`.
+        done : bool
+            Whether nothing is left to do.
+
+        Returns
+        -------
+        Opened
+            The same with the labels as they are now.
+
+        Raises
+        ------
+        ChangedError
+            If the label file is not as it was when it was opened, or gone.
+        DataError
+            If the labels or what is said of them cannot be written.
+        """
+        path, row = opened.path, opened.row
+        labels = np.array(labels)
+        check_labels(labels, str(path))
+        labels = labels.astype(np.int32, copy=False)
+        if not np.array_equal(labels, opened.labels):
+            opened = self._with_original(opened)
+            # Known before the labels change: the copy is found after a crash too.
+            self._keep(row, opened, opened.state)
+            opened = replace(opened, labels=labels, digest=_written(opened, labels))
+        elif _hash(path) != opened.digest:
+            raise _changed(path)
+        state = _counted(opened, statuses, done)
+        self._keep(row, opened, state)
+        return replace(opened, state=state)
+
+    def save_copy(self, opened: Opened, labels: np.ndarray) -> Path:
+        """Write labels beside their file, under a name that nothing has.
+
+        Returns
+        -------
+        Path
+            The file written.
+
+        Raises
+        ------
+        DataError
+            If they cannot be written.
+        """
+        names = _names_beside(opened.path, "corrected")
+        path = next(name for name in names if not os.path.lexists(name))
+        return write_labels(path, labels, opened.space, opened.made)
+
+    def _has_labels(self, entry: Entry) -> bool:
+        """Tell whether there are labels of a file."""
+        return bool(entry.key) and os.path.exists(self.output / entry.row.labels)
+
+    def _found(self, row: Row, original: tuple[str, ...]) -> np.ndarray | None:
+        """Labels as they were found, if what was kept is of the last run."""
+        if not original or original[2] != self._run_hash(row):
+            return None
+        path = self.output / original[0]
+        try:
+            return _read(path)[0] if _hash(path) == original[1] else None
+        except DataError:
+            return None
+
+    def _with_original(self, opened: Opened) -> Opened:
+        """Keep the labels as they were found, unless they are kept already."""
+        if opened.original:
+            return opened
+        path = opened.path
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise _changed(path) from error
+        if sha256(content).hexdigest() != opened.digest:
+            raise _changed(path)
+        permit = Permit(known=frozenset({opened.digest}))
+        copy = next(p for p in _names_beside(path, "original") if permit.allows(p))
+        replace_file(copy, content, permit)
+        name = copy.relative_to(self.output).as_posix()
+        original = name, opened.digest, self._run_hash(opened.row)
+        return replace(opened, original=original)
+
+    def _run_hash(self, row: Row) -> str:
+        """`hash_of` the labels that the last run wrote of an image."""
+        entry = self._entries.get(row.file)
+        return "" if entry is None else entry.labels_hash
+
+    def _place(self, row: Row) -> Path:
+        """File with what is kept of a review."""
+        return make_folder(self.output) / REVIEWS / f"{digest_of(row.file)}.json"
+
+    def _keep(self, row: Row, opened: Opened, state: ReviewState | None) -> None:
+        """Write down a review, and of which labels it is."""
+        values: dict[str, Any] = {
+            "version": VERSION,
+            "hash": opened.digest,
+            "stamp": _stamp(opened.path),
+            "original": opened.original,
+        }
+        if state is not None:
+            told = asdict(state)
+            values |= {name: told[name] for name in _COUNTS}
+            values["statuses"] = [[*p, status] for p, status in state.statuses.items()]
+        place = self._place(row)
+        try:
+            place.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"{place.parent}: cannot be made ({error.strerror or error}). Make "
+                "room, or give yourself the right to write there."
+            ) from error
+        replace_file(place, json.dumps(values).encode(), True)
+
+    def _kept(self, row: Row) -> _Kept | None:
+        """What was written down of a review; None if there is nothing that is whole."""
+        try:
+            values = json.loads(
+                (
+                    self.output / FOLDER / REVIEWS / f"{digest_of(row.file)}.json"
+                ).read_bytes()
+            )
+            given = {(str(k), int(n)): str(s) for k, n, s in values.get("statuses", ())}
+            counts = {name: values[name] for name in _COUNTS if name in values}
+            state = ReviewState(**counts, statuses=given) if counts else None
+            stamp, original = tuple(values["stamp"]), tuple(values["original"])
+            if len(original) not in (0, 3):
+                return None
+            return _Kept(state, str(values["hash"]), stamp, original)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _state(self, kept: _Kept | None, labels: Path) -> ReviewState | None:
+        """The state of a review, if it is of the labels that are there."""
+        if kept is None or kept.state is None:
+            return None
+        # Time and size say that nobody touched them; copies have other times.
+        same = _stamp(labels) == kept.stamp or _hash(labels) == kept.digest
+        return kept.state if same else None
+
+
+def maps_of(opened: Opened, device: str = "auto") -> Generator[Progress, None, Origin]:
+    """Find out where labels come from: the network makes their maps again.
+
+    Parameters
+    ----------
+    opened : Opened
+    device : str
+        Where the network runs.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Origin
+
+    Raises
+    ------
+    DataError
+        If labels do not say how they were made, are not of one plane, or the image
+        cannot be read or is not that of the labels.
+    PMRNetError
+        If their weights are not here, or the image cannot be segmented.
+    """
+    made, name = opened.made, opened.path.name
+    if not opened.is_reviewed_nucleus_by_nucleus:
+        raise DataError(f"{name}: only labels of one plane of nuclei have certainties.")
+    model = model_with(made.weights_hash)
+    if model is None or made.settings is None:
+        raise DataError(
+            f"{name}: the weights that made these labels are not here, so their "
+            "certainty is not known."
+        )
+    settings = replace(Settings.of_record(made.settings), model=model, device=device)
+    yield Progress(0, 0, "reading the image")
+    stack = Stack.of(read_image(opened.image)[0])
+    if stack.shape[-2:] != opened.found.shape or stack.count != 1:
+        raise DataError(
+            f"{opened.image}: has {stack.shape} pixels, its labels "
+            f"{opened.found.shape}. It was changed since they were made."
+        )
+    place = (0,) * (len(stack.shape) - 2)
+    plane = stack.plane(place, settings.channel, opened.image.name)
+    return (yield from origin_steps(opened.found, plane, settings))
+
+
+def _counted(opened: Opened, statuses: Mapping[Place, str], done: bool) -> ReviewState:
+    """State of a review of labels as they are now."""
+    if not opened.is_reviewed_nucleus_by_nucleus:
+        numbers = np.unique(opened.labels)
+        return ReviewState(int((numbers > 0).sum()), done=done)
+    review = Review(Nuclei(opened.labels, opened.found), statuses=dict(statuses))
+    flags = review.flags()
+    reviewed, edited = (
+        int(flags[name].to_numpy(bool).sum()) for name in ("reviewed", "edited")
+    )
+    return ReviewState(len(flags), reviewed, edited, done, dict(statuses))
+
+
+def _written(opened: Opened, labels: np.ndarray) -> str:
+    """Write labels in the place of those that were opened; gives their hash."""
+    permit = Permit(known=frozenset({opened.digest}))
+    if not os.path.lexists(opened.path):
+        raise _changed(opened.path)
+    try:
+        write_labels(opened.path, labels, opened.space, opened.made, overwrite=permit)
+    except DataError as error:
+        if _hash(opened.path) != opened.digest:
+            raise _changed(opened.path) from error
+        raise
+    return _hash(opened.path)
+
+
+def _changed(path: Path) -> ChangedError:
+    """The error to raise where another program was at the labels."""
+    return ChangedError(
+        f"{path}: another program has changed or removed it since it was opened, so "
+        "corrections are not written over it. Save a copy beside it, and open it again."
+    )
+
+
+def _read(path: Path) -> tuple[np.ndarray, Space, Provenance]:
+    """Labels of a file as int32, where they lie and what made them."""
+    image = read_image(path)[0]
+    labels = np.asarray(image.data)
+    check_labels(labels, str(path))
+    if image.rgb or image.channel_axis is not None:
+        raise DataError(f"{path}: holds colours or channels, not labels.")
+    made = Provenance.from_dict(image.metadata.get(METADATA_KEY) or {})
+    return labels.astype(np.int32), image.space, made
+
+
+def _names_beside(path: Path, word: str) -> Iterator[Path]:
+    """Names for further labels beside labels, which no run takes for an image."""
+    stem = path.stem.removesuffix(LABELS_ENDING)
+    for number in count(1):
+        more = f"-{number}" if number > 1 else ""
+        yield path.with_name(f"{stem}_{word}{more}{LABELS_ENDING}{path.suffix}")
+
+
+def _hash(path: Path) -> str:
+    """`hash_of` a file; nothing if it cannot be read."""
+    try:
+        return hash_of(path)
+    except OSError:
+        return ""
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Size and time of the last change of a file; nothing if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns

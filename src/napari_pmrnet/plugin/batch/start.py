@@ -1,0 +1,27 @@
+"""Start of napari with the results of a folder, for the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import napari
+
+from napari_pmrnet.plugin.reader import PLUGIN
+
+DOCK = "Segment a folder"
+
+
+def review_in_napari(output: Path, image: str = "") -> None:
+    """Open a window with the results of a folder, and wait until it is closed.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the results.
+    image : str
+        Image to begin with, as the record names it; empty: none.
+    """
+    viewer = napari.Viewer()
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+    dock.show_results(output, image)
+    napari.run()

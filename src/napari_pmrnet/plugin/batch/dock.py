@@ -67,7 +67,7 @@ class SegmentFolder(Dock):
         self._segmenting, self._listing = self._runner(), self._runner()
         self._opening, self._saving = self._runner(), self._runner()
         self._look_timer = self._timer(LOOK_DELAY, self._list)
-        self._keys = WindowKeys(viewer, self)
+        self._keys = WindowKeys(self)
         self._stop = threading.Event()
         self._output = Path()
         self._files, self._wanted = 0, ""
@@ -237,7 +237,6 @@ class SegmentFolder(Dock):
         panel.save_button.clicked.connect(review.save)
         panel.done.toggled.connect(review.set_done)
         self._keys.pressed.connect(self._on_key)
-        self._keys.named.connect(panel.show_keys)
         self._keys.closing.connect(review.save_at_once)
 
     def _restyle(self, event: Any = None) -> None:

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qtpy.QtCore import QEvent, QObject
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QMainWindow, QWidget
 
-from napari_pmrnet.plugin.qt import Signal, there
-from napari_pmrnet.plugin.widgets.keys import Action, Actions, Keys
+from napari_pmrnet.plugin.qt import Signal
 
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-
-_HELP = (
-    "Save what was corrected and open another image of the table, as it is sorted. The "
-    "key works in all of the window"
-)
-FOLDER = Actions(
-    "folder",
-    "Segment a folder",
-    (
-        Action("previous", ",", "Previous image", _HELP),
-        Action("next", ".", "Next image", _HELP),
-    ),
-)
+PREVIOUS_KEY, NEXT_KEY = ",", "."
 """Keys that napari and the review give to nothing else."""
 
 
@@ -35,7 +19,6 @@ class WindowKeys(QObject):
 
     Parameters
     ----------
-    viewer : napari.components.ViewerModel
     dock : QWidget
         In the window, once it is shown.
 
@@ -43,21 +26,17 @@ class WindowKeys(QObject):
     ----------
     pressed : Signal
         The way to go: 1 to the next image, -1 to the one before.
-    named : Signal
-        Keys as people write them, by the name of the action.
     closing : Signal
         The window is about to close.
     """
 
     pressed = Signal(int)
-    named = Signal(dict)
     closing = Signal()
 
-    def __init__(self, viewer: ViewerModel, dock: QWidget) -> None:
+    def __init__(self, dock: QWidget) -> None:
         super().__init__(dock)
-        self._viewer = viewer
         self._window: QMainWindow | None = None
-        self._keys: Keys | None = None
+        self._shortcuts: list[QShortcut] = []
 
     def follow(self, dock: QWidget) -> None:
         """Take the keys in the window that a dock is in now."""
@@ -69,23 +48,19 @@ class WindowKeys(QObject):
         self.release()
         self._window = window
         window.installEventFilter(self)
-        slots = {
-            "previous": lambda: self.pressed.emit(-1),
-            "next": lambda: self.pressed.emit(1),
-        }
-        self._keys = Keys(self._viewer, window, FOLDER, slots)
-        self._keys.changed.connect(self._name)
-        self._name()
-
-    def _name(self) -> None:
-        keys = there(self._keys)
-        self.named.emit({one.name: keys.spelled(one.name) for one in FOLDER.each})
+        for key, way in ((PREVIOUS_KEY, -1), (NEXT_KEY, 1)):
+            shortcut = QShortcut(QKeySequence(key), window)
+            # As in the review: a key that is held down acts once.
+            shortcut.setAutoRepeat(False)
+            shortcut.activated.connect(lambda way=way: self.pressed.emit(way))
+            self._shortcuts.append(shortcut)
 
     def release(self) -> None:
         """Give the keys back."""
-        if self._keys is not None:
-            self._keys.release()
-            self._keys = None
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self._shortcuts.clear()
         if self._window is not None:
             self._window.removeEventFilter(self)
             self._window = None

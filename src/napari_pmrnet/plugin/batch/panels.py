@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +17,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pmrnet.plugin.batch.keys import FOLDER
+from napari_pmrnet.plugin.batch.keys import NEXT_KEY, PREVIOUS_KEY
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import Field
-from napari_pmrnet.plugin.widgets.keys import name_key
 from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.plugin.widgets.table import TableView
 from napari_pmrnet.settings import AUTOMATIC, LIMITS, PERCENTILES
@@ -157,8 +155,13 @@ class ReviewPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.previous_button, self.next_button = QPushButton(), QPushButton()
-        self.show_keys({one.name: one.key for one in FOLDER.each})
+        self.previous_button = QPushButton(f"Previous image ({PREVIOUS_KEY})")
+        self.next_button = QPushButton(f"Next image ({NEXT_KEY})")
+        for button in (self.previous_button, self.next_button):
+            button.setToolTip(
+                "<span>Save what was corrected and open another image of the table, as "
+                "it is sorted. The key works in all of the window.</span>"
+            )
         self.done = QCheckBox("Reviewed")
         self.done.setToolTip(
             "<span>Nothing is left to do in the image on show. It is written down, and "
@@ -176,12 +179,6 @@ class ReviewPanel(QWidget):
             spacing=6,
         )
         self.follow(False)
-
-    def show_keys(self, keys: Mapping[str, str]) -> None:
-        """Name the keys, by the name of the action, on the buttons."""
-        buttons = self.previous_button, self.next_button
-        for action, button in zip(FOLDER.each, buttons, strict=True):
-            name_key(button, action, action.text, keys[action.name])
 
     def follow(self, labelled: bool, done: bool = False) -> None:
         """Show what can be done with what is on show."""

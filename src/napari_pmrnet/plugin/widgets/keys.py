@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
-from weakref import WeakSet
+from weakref import ReferenceType, WeakSet, ref
 
 from napari.components import ViewerModel
 from napari.settings import get_settings
@@ -98,24 +98,29 @@ class Keys(QObject):
         slots: Mapping[str, Callable[[], Any]],
     ) -> None:
         super().__init__(widget)
-        self._viewer: ViewerModel = plain(viewer)
-        self._widget, self._actions, self._slots = widget, actions, slots
+        self._viewer: Any = plain(viewer)
+        self._actions, self._slots = actions, slots
         self._commands = {one.name: _register(actions, one) for one in actions.each}
         self._shortcuts: list[QShortcut] = []
         self._bound: dict[str, list[KeyBinding]] = {}
         self._lent: list[Callable[[], Any]] | None = None
         _in_use.add(self)
         # A window that is closed takes its docks with it.
-        self.destroyed.connect(partial(_in_use.discard, self))
+        self.destroyed.connect(partial(_forget, ref(self)))
         # Before napari writes the settings to disk; a second time it does nothing.
         get_settings().shortcuts.events.shortcuts.connect(_follow, position="first")
         _follow()
 
     def release(self) -> None:
         """Let go of the viewer and of napari's settings."""
+        if self not in _in_use:
+            return
         self.take_back()
         self._drop()
         _in_use.discard(self)
+        # It may outlive the dock: its parent can be the window.
+        self._viewer, self._slots = None, {}
+        self.deleteLater()
 
     def of(self, name: str) -> Sequence[KeyBinding]:
         """Keys of an action; there may be none, or several."""
@@ -174,7 +179,8 @@ class Keys(QObject):
         ]
 
     def _shortcut(self, action: Action, key: KeyBinding) -> QShortcut:
-        shortcut = QShortcut(QKeySequence(str(key)), self._widget)
+        widget: Any = self.parent()
+        shortcut = QShortcut(QKeySequence(str(key)), widget)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         # As in napari's canvas.
         shortcut.setAutoRepeat(action.repeats)
@@ -225,6 +231,13 @@ def name_key(button: QPushButton, action: Action, text: str, key: str) -> None:
 _in_use: WeakSet[Keys] = WeakSet()
 _own: dict[str, list[KeyBinding]] = {}
 """Our keys of all that was ever registered, also by docks that are gone."""
+
+
+def _forget(keys: ReferenceType[Keys]) -> None:
+    """Ask no more of keys that Qt has taken apart."""
+    gone = keys()
+    if gone is not None:
+        _in_use.discard(gone)
 
 
 def _id(actions: Actions, name: str) -> str:

@@ -303,7 +303,7 @@ def _distribution(module: str) -> str:
     """Name of the distribution that brings a module."""
     top = _top(module)
     known = _DISTRIBUTIONS.get(top) or next(iter(_provided().get(top, ())), None)
-    return known or top
+    return known or top.replace("_", "-")
 
 
 @cache

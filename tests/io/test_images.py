@@ -240,5 +240,5 @@ def test_absent_file(tmp_path, name):
 
 
 def test_unknown_ending(tmp_path):
-    with pytest.raises(DataError, match=r"a.czi.*Convert it"):
-        read_image(tmp_path / "a.czi")
+    with pytest.raises(DataError, match=r"a.svs.*Convert it"):
+        read_image(tmp_path / "a.svs")

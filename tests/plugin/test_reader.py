@@ -136,7 +136,7 @@ def test_dsb18_folder_opens_as_image_and_truth(tmp_path):
     assert truth.data.tolist() == [[1] * 4] * 3
 
 
-@pytest.mark.parametrize("name", ["a.czi", "a.txt", "folder", "http://x.org/a.tif"])
+@pytest.mark.parametrize("name", ["a.svs", "a.txt", "folder", "http://x.org/a.tif"])
 def test_what_it_cannot_read_is_left_to_others(tmp_path, name):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.tif").mkdir()
@@ -168,10 +168,10 @@ def test_napari_opens_files_and_folders_with_it(tmp_path, npe2pm, our_manifest):
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
         Image.new("L", (4, 3), 255).save(folder / name / "x.png")
-    Image.new("L", (8, 9)).save(tmp_path / "A.PNG")
+    tifffile.imwrite(tmp_path / "A.TIF", np.zeros((9, 8), np.uint8))
     viewer = ViewerModel()
     with npe2pm.tmp_plugin(manifest=our_manifest):
-        viewer.open(tmp_path / "A.PNG", plugin="napari-pmrnet")
+        viewer.open(tmp_path / "A.TIF", plugin="napari-pmrnet")
         viewer.open(folder, plugin="napari-pmrnet")
     assert [layer.name for layer in viewer.layers] == ["A", "abc", "abc truth"]
 

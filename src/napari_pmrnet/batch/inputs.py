@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
+from napari_pmrnet.io.formats import (
+    READABLE,
+    READABLE_ENDINGS,
+    Format,
+    image_name,
+)
 from napari_pmrnet.io.label_numbers import looks_like_a_picture
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.ome_set import OwnImage, parts_of_set
@@ -89,7 +94,7 @@ def _refuse_none(found: list[Source], what: str, more: str = "") -> None:
     """Complain where nothing was found."""
     if not found:
         raise DataError(
-            f"{what} ({', '.join(IMAGE_ENDINGS)} or OME-Zarr).{more} Name another."
+            f"{what} ({', '.join(READABLE_ENDINGS)} or OME-Zarr).{more} Name another."
         )
 
 
@@ -218,7 +223,7 @@ def _is_image(path: Path) -> bool:
     so that they are reported.
     """
     kind = Format.of(path)
-    if path.name.startswith(".") or kind not in IMAGES or os.path.isdir(path):
+    if path.name.startswith(".") or kind not in READABLE or os.path.isdir(path):
         return False
     labels = kind is Format.TIFF and path.stem.lower().endswith(LABELS_ENDING)
     return not (labels and os.path.isfile(path) and _is_labels(path))
@@ -235,7 +240,7 @@ def _is_labels(path: Path) -> bool:
             if labels_said(tiff) is not None:
                 return True
         stem = path.stem[: -len(LABELS_ENDING)]
-        endings = ("", *IMAGE_ENDINGS, *Format.ZARR.value)
+        endings = ("", *READABLE_ENDINGS, *Format.ZARR.value)
         names = (f"{stem}{ome}{e}" for e in endings for ome in ("", ".ome"))
         if not any(os.path.exists(path.with_name(name)) for name in names):
             return False

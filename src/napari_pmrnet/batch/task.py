@@ -32,8 +32,8 @@ from napari_pmrnet.errors import (
     TooLargeError,
     WeightsError,
 )
-from napari_pmrnet.io.formats import Format
-from napari_pmrnet.io.images import ImageData, open_image, read_image
+from napari_pmrnet.io.formats import MICROSCOPE, Format
+from napari_pmrnet.io.images import ImageData, loaded, open_image, read_image
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.permit import Permit, hash_of
@@ -284,7 +284,13 @@ def _only_image(path: Path, masked: bool) -> tuple[ImageData, list[str]]:
 
 
 def _images(path: Path, masked: bool) -> list[ImageData]:
-    """Images of a file: lazy ones if they are too large to be read."""
+    """Images of a file: lazy ones if they are too large to be read.
+
+    Of a microscope's file, which may hold hundreds, the first alone is read.
+    """
+    if Format.of(path) in MICROSCOPE:
+        first, *others = open_image(path)
+        return [first if Stack.of(first).is_large else loaded(first, path), *others]
     if size_of(path) > LARGE_FILE:
         with suppress(DataError):  # said again when the file is read
             images = open_image(path, masked=masked)

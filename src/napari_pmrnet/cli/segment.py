@@ -30,7 +30,8 @@ def segment(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="TIFF, PNG, JPEG or OME-Zarr images, folders of them, and patterns "
+            help="Images: TIFF, PNG, JPEG, OME-Zarr, CZI, ND2, LIF and other formats "
+            "of microscopes, folders of them, and patterns "
             "such as 'plate/*.tif'.",
             metavar="INPUT",
             show_default=False,

@@ -14,6 +14,11 @@ class Format(Enum):
     JPEG = (".jpg", ".jpeg")
     BMP = (".bmp",)
     ZARR = (".zarr",)
+    CZI = (".czi",)
+    ND2 = (".nd2",)
+    LIF = (".lif",)
+    DV = (".dv", ".r3d")
+    OLYMPUS = (".oir", ".oib", ".vsi")
     CSV = (".csv",)
     ZIP = (".zip",)
     GEOJSON = (".geojson", ".json")
@@ -40,7 +45,11 @@ class Format(Enum):
 
 IMAGES = (Format.TIFF, Format.PNG, Format.JPEG)
 """Formats of image files, beside OME-Zarr folders, that are known by their content."""
+MICROSCOPE = (Format.CZI, Format.ND2, Format.LIF, Format.DV, Format.OLYMPUS)
+"""Formats of microscopes, that the extra "formats" reads."""
 IMAGE_ENDINGS = tuple(ending for one in IMAGES for ending in one.value)
+READABLE = (*IMAGES, *MICROSCOPE)
+READABLE_ENDINGS = tuple(ending for one in READABLE for ending in one.value)
 
 
 def image_name(path: Path) -> str:

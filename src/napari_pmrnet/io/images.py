@@ -19,8 +19,15 @@ from napari_pmrnet.io.calibration import (
     plain_calibration,
 )
 from napari_pmrnet.io.chunks import absent_notes, lazy_array, unreadable_notes
-from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format, image_name
+from napari_pmrnet.io.formats import (
+    IMAGES,
+    MICROSCOPE,
+    READABLE_ENDINGS,
+    Format,
+    image_name,
+)
 from napari_pmrnet.io.memory import check_room
+from napari_pmrnet.io.microscope import intact, open_scenes
 from napari_pmrnet.io.ome_set import OwnImage, PageArray, own_images
 from napari_pmrnet.io.ome_zarr import (
     import_zarr,
@@ -98,13 +105,14 @@ class ImageData:
 
 
 def read_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
-    """Read every image of a TIFF, PNG or JPEG file, or of an OME-Zarr folder.
+    """Read every image of a TIFF, PNG, JPEG or microscope's file, or OME-Zarr folder.
 
     Parameters
     ----------
     path : str or Path
-        ImageJ, OME or plain TIFF, PNG, JPEG or OME-Zarr. Of a pyramid the finest level
-        is read; of a file that is one of a set, what lies in that file.
+        ImageJ, OME or plain TIFF, PNG, JPEG, OME-Zarr, or one of the `MICROSCOPE`
+        formats. Of a pyramid the finest level is read; of a file that is one of a set,
+        what lies in that file.
     masked : bool
         Mask chunks of TIFF and OME-Zarr that cannot be read, and count them in a note,
         rather than refuse the image.
@@ -136,16 +144,16 @@ def read_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
     path = Path(path)
     kind = Format.of(path)
     if masked and (kind is Format.TIFF or is_zarr(path)):
-        return [_in_memory(image, path) for image in open_image(path, masked=True)]
+        return [loaded(image, path) for image in open_image(path, masked=True)]
     if kind is Format.TIFF:
         return _read_tiff(path)
     if kind in IMAGES:
         return [_read_picture(path)]
-    if is_zarr(path):
-        return [_in_memory(image, path) for image in _open_zarr(path)]
+    if is_zarr(path) or kind in MICROSCOPE:
+        return [loaded(image, path) for image in open_image(path)]
     raise DataError(
         f"{path}: files ending in '{path.suffix}' cannot be read. Convert it to one of "
-        f"{', '.join(IMAGE_ENDINGS)}."
+        f"{', '.join(READABLE_ENDINGS)}."
     )
 
 
@@ -187,6 +195,8 @@ def open_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
         return list(_open_zarr(path, masked))
     if Format.of(path) is Format.TIFF:
         return _read_tiff(path, lazy=True, masked=masked)
+    if Format.of(path) in MICROSCOPE:
+        return _open_scenes(path)
     return read_image(path)
 
 
@@ -197,11 +207,35 @@ def _open_zarr(path: Path, masked: bool = False) -> Iterator[ImageData]:
         yield replace(found, notes=image.notes)
 
 
-def _in_memory(image: ImageData, path: Path) -> ImageData:
-    """An image that was opened lazily, read."""
+def _open_scenes(path: Path) -> list[ImageData]:
+    """Every scene of a microscope's file, lazily."""
+    scenes = open_scenes(path)
+    names = _series_names([scene.name for scene in scenes], image_name(path))
+    return [
+        _oriented([scene.data], scene.letters, scene.calibration, name, scene.rgb)
+        for scene, name in zip(scenes, names, strict=True)
+    ]
+
+
+def loaded(image: ImageData, path: Path) -> ImageData:
+    """Read an image that `open_image` opened.
+
+    Parameters
+    ----------
+    image : ImageData
+    path : Path
+        Of its file, for messages.
+
+    Raises
+    ------
+    TooLargeError
+        If it is larger than the free memory.
+    DataError
+        If it is damaged.
+    """
     pixels = math.prod(map(int, image.data.shape))
     check_room(path, pixels * image.data.dtype.itemsize)
-    with readable(path):
+    with intact(path) if Format.of(path) in MICROSCOPE else readable(path):
         data: Any = image.data
         data = data.compute() if hasattr(data, "compute") else data
         if not isinstance(data, np.ma.MaskedArray):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from napari.layers import Layer
+from napari.layers._source import layer_source
 from napari.layers.utils.stack_utils import split_channels
 from napari.utils.notifications import show_warning
+from npe2 import PluginManager
 
 from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
 from napari_pmrnet.errors import TooLargeError
 from napari_pmrnet.io.foreign_labels import read_masks
-from napari_pmrnet.io.formats import IMAGES, Format
+from napari_pmrnet.io.formats import MICROSCOPE, READABLE, Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_numbers import looks_like_a_picture
 from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zarr
@@ -22,8 +25,13 @@ from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import METADATA_KEY, Tag
 from napari_pmrnet.plugin.layers.pixel_size import SERIES
+from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.spaces import placed
 
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+PLUGIN = "napari-pmrnet"
 OF_CELLPOSE = "_seg.npy"
 NAMES_OF_LABELS = ("_labels", "_label", "_masks", "_mask", "_object identities")
 """Endings of the names that Cellpose, StarDist, QuPath and ilastik give to labels."""
@@ -39,9 +47,9 @@ def get_reader(path: Paths) -> Reader | None:
     Parameters
     ----------
     path : str or sequence of str
-        A TIFF, PNG or JPEG file, an OME-Zarr folder, ``_seg.npy`` of Cellpose, a DSB18
-        folder ``stage1_train/<id>``, or one such path in a list. Stacks of several
-        files are left to napari.
+        A TIFF, PNG, JPEG or microscope's file, an OME-Zarr folder, ``_seg.npy`` of
+        Cellpose, a DSB18 folder ``stage1_train/<id>``, or one such path in a list.
+        Stacks of several files are left to napari.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def get_reader(path: Paths) -> Reader | None:
         return read_layers
     if is_zarr(only) or only.lower().endswith(OF_CELLPOSE):
         return read_layers
-    readable = Format.of(only) in IMAGES and not Path(only).is_dir()
+    readable = Format.of(only) in READABLE and not Path(only).is_dir()
     return read_layers if readable else None
 
 
@@ -70,9 +78,9 @@ def read_layers(path: Paths) -> list[LayerTuple]:
     Returns
     -------
     list of (data, metadata, layer type)
-        One image layer a channel, or labels. OME-Zarr, and what memory cannot hold, is
-        opened lazily, a pyramid as a multiscale layer; label Zarrs of this project can
-        be edited, on disk.
+        One image layer a channel, or labels. OME-Zarr, microscopes' files, and what
+        memory cannot hold, are opened lazily, a pyramid as a multiscale layer; label
+        Zarrs of this project can be edited, on disk.
 
     Raises
     ------
@@ -96,9 +104,36 @@ def read_layers(path: Paths) -> list[LayerTuple]:
     return [layer for image in images for layer in _layers(image)]
 
 
+def open_layers(viewer: ViewerModel, path: Path) -> list[Any]:
+    """Open a path by this reader, also one that napari would not give to it.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    path : Path
+        What `get_reader` takes.
+
+    Returns
+    -------
+    list of Layer
+        Added to the viewer.
+
+    Raises
+    ------
+    DataError
+        As `read_layers`.
+    """
+    readers = PluginManager.instance().iter_compatible_readers(path)
+    if not path.is_dir() and PLUGIN in {one.plugin_name for one in readers}:
+        return list(viewer.open(str(path), plugin=PLUGIN))
+    with layer_source(path=str(path), reader_plugin=PLUGIN):
+        made = [Layer.create(*layer) for layer in read_layers(path)]
+    return [plain(viewer).add_layer(layer) for layer in made]
+
+
 def _opened(path: Path) -> list[ImageData]:
-    """Images of a file; lazy ones of a Zarr folder and of what memory cannot hold."""
-    if is_zarr(path):
+    """Images of a file; lazy ones of Zarr, microscopes, and what memory cannot hold."""
+    if is_zarr(path) or Format.of(path) in MICROSCOPE:
         return open_image(path)
     try:
         return read_image(path)

@@ -21,8 +21,8 @@ from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.models.card import new_card
 from napari_pmrnet.plugin.batch import dock as dock_module
 from napari_pmrnet.plugin.batch import run as run_module
-from napari_pmrnet.plugin.batch.opening import open_layers
 from napari_pmrnet.plugin.batch.table import COLUMNS, FOUND, FilesModel, FilesOrder
+from napari_pmrnet.plugin.reader import open_layers
 from napari_pmrnet.plugin.widgets import maps, preferences
 from napari_pmrnet.segmentation import stack
 from napari_pmrnet.settings import Settings

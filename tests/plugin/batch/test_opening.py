@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from PIL import Image
 
 from napari_pmrnet.batch import worklist as worklist_module
@@ -15,12 +14,10 @@ from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import Provenance
-from napari_pmrnet.plugin.batch import opening
 from napari_pmrnet.plugin.batch.opening import (
     Unsaved,
     keep,
     listed_files,
-    open_layers,
     opening_steps,
 )
 from napari_pmrnet.plugin.batch.table import LISTED
@@ -102,12 +99,3 @@ def test_labels_that_are_not_saved_say_why(output: Path) -> None:
     assert "a_labels.tif" in outcome.reason
     outcome = keep(listed, opened, -FOUND, {}, False)
     assert isinstance(outcome, Unsaved) and not outcome.changed
-
-
-def test_a_folder_is_opened_by_our_own_reader(tmp_path: Path, monkeypatch) -> None:
-    folder, viewer = tmp_path / "a.zarr", ViewerModel()
-    folder.mkdir()
-    layer = (np.zeros((4, 5)), {"name": "a"}, "image")
-    monkeypatch.setattr(opening, "read_layers", lambda path: [layer])
-    (made,) = open_layers(viewer, folder)
-    assert made.name == "a" and made in viewer.layers

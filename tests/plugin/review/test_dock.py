@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import napari.settings
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.utils.action_manager import action_manager
+from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.layers.review_session import session_of
@@ -28,13 +31,50 @@ from .conftest import CONTROL, SHIFT, found
 
 
 def test_no_key_is_one_of_naparis() -> None:
-    ours = {action.spelled for action in ACTIONS}
+    ours = {str(coerce_keybinding(action.key)) for action in ACTIONS}
     bound = {ViewerModel: set(), Labels: set(), Image: set()}
     for name, action in action_manager._actions.items():
         keys = map(str, default_shortcuts.get(name, ()))
         bound.get(action.keymapprovider, set()).update(keys)
     assert "P" in bound[Labels] and bound[Image] and "Ctrl+R" in bound[ViewerModel]
     assert not ours & set().union(*bound.values()) and len(ours) == len(ACTIONS)
+
+
+def test_keys_of_the_users_own_work_and_are_named(open_review, qtbot) -> None:
+    hands = open_review()
+    dock, shortcuts = hands.dock, napari.settings.get_settings().shortcuts
+    buttons = dock.edits.buttons
+    assert buttons["accept"].text() == "Accept (A)"
+    for button in buttons.values():
+        assert button.focusPolicy() == Qt.FocusPolicy.NoFocus
+    mine = {"accept": ["Y"], "snap": [], "alone": ["Shift-V"], "undo": ["Ctrl-U"]}
+    mine = {f"napari-pmrnet:review_{name}": keys for name, keys in mine.items()}
+    shortcuts.shortcuts = {**shortcuts.shortcuts, **mine}
+    assert buttons["accept"].text() == "Accept (Y)"
+    assert "(Y;" in buttons["accept"].toolTip()
+    assert buttons["snap"].text() == "Snap" and "no key" in buttons["snap"].toolTip()
+    hands.click(12, 10)
+    hands.key(Qt.Key.Key_A)
+    assert dock.session.review.statuses == {}
+    hands.key(Qt.Key.Key_Y)
+    assert dock.session.review.statuses == {("nucleus", 1): "accepted"}
+    hands.key(Qt.Key.Key_U, CONTROL)
+    assert dock.session.review.statuses == {}
+    hands.key(Qt.Key.Key_Y)
+    hands.key(Qt.Key.Key_Z, CONTROL)
+    assert dock.session.review.statuses == {}, "the layer's own undo is the review's"
+    layer, image = dock.session.layer, hands.viewer.__wrapped__.layers["c"]
+    QTest.keyPress(hands.canvas, Qt.Key.Key_V, SHIFT)
+    assert layer.opacity == 0 and image.opacity == 1
+    QTest.keyRelease(hands.canvas, Qt.Key.Key_W)
+    assert layer.opacity == 0
+    QTest.keyRelease(hands.canvas, Qt.Key.Key_V)
+    assert layer.opacity > 0
+    hands.key(Qt.Key.Key_N)
+    assert "click Snap" in dock.status.text.text()
+    dock.desk.end()
+    hands.key(Qt.Key.Key_Y)
+    assert dock.session is None
 
 
 def test_the_queue_leads_through_the_nuclei(open_review) -> None:

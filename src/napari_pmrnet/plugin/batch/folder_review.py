@@ -24,11 +24,9 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format, image_name
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.batch.opening import (
-    PLUGIN,
     Ready,
     Unsaved,
     keep,
-    open_layers,
     opening_steps,
 )
 from napari_pmrnet.plugin.batch.table import FileState
@@ -38,6 +36,7 @@ from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.spaces import placed
 from napari_pmrnet.plugin.qt import Signal, there
+from napari_pmrnet.plugin.reader import PLUGIN, open_layers
 from napari_pmrnet.plugin.widgets.worker import Runner
 
 if TYPE_CHECKING:

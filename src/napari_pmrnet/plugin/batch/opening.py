@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from napari.layers import Layer
 
 from napari_pmrnet.batch.events import FAILED
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.worklist import ChangedError, Opened, Worklist, maps_of
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.plugin.batch.table import LISTED, FileState
-from napari_pmrnet.plugin.reader import read_layers
 from napari_pmrnet.plugin.widgets.maps import origin_or_why
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
-
     from napari_pmrnet.proofreading.origin import Origin
     from napari_pmrnet.proofreading.review import Place
     from napari_pmrnet.segmentation.predict import Progress
-
-PLUGIN = "napari-pmrnet"
 
 
 class Ready(NamedTuple):
@@ -100,16 +94,3 @@ def opening_steps(
     make = partial(maps_of, opened, device)
     origin, why = yield from origin_or_why(opened.found, make, hurried)
     return Ready(worklist, opened, origin, why)
-
-
-def open_layers(viewer: ViewerModel, path: Path) -> list[Any]:
-    """Open a file by the plugin's own reader, a folder too.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
-    """
-    if not path.is_dir():
-        return list(viewer.open(str(path), plugin=PLUGIN))
-    return [viewer.add_layer(Layer.create(*layer)) for layer in read_layers(path)]

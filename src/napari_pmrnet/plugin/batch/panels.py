@@ -88,8 +88,8 @@ class FoldersPanel(QGroupBox):
         super().__init__("Folders")
         self.images = PathField("Folder of images", "folder, file or pattern")
         self.images.setToolTip(
-            "<span>A folder of TIFF, PNG, JPEG or OME-Zarr images, one such file, or a "
-            "pattern such as plate/*.tif.</span>"
+            "<span>A folder of images (TIFF, PNG, JPEG, OME-Zarr, CZI, ND2, LIF and "
+            "others), one such file, or a pattern such as plate/*.tif.</span>"
         )
         self.results = PathField("Folder of results", "folder")
         self.results.setToolTip(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import napari
 
-from napari_pmrnet.plugin.batch.folder_review import PLUGIN
+from napari_pmrnet.plugin.reader import PLUGIN
 
 DOCK = "Segment a folder"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_pmrnet.io.formats import IMAGES, Format
+from napari_pmrnet.io.formats import READABLE, Format
 from napari_pmrnet.io.permit import Inputs, Permit
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.plugin.layers.source_image import image_name_of
@@ -37,7 +37,7 @@ def default_path(layer: Labels | Image, folder: str | Path | None = None) -> Pat
     if not isinstance(layer, Image):
         name = image_name_of(layer) or name
     stem = _FORBIDDEN.sub("_", name).strip(" .") or "image"
-    if Format.of(stem) in IMAGES:
+    if Format.of(stem) in READABLE:
         stem = Path(stem).stem
     return Path(folder or Path.home()) / f"{stem}_labels.tif"
 

@@ -16,7 +16,7 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import PMRNetError
-from napari_pmrnet.io.formats import IMAGES, Format, image_name
+from napari_pmrnet.io.formats import READABLE, Format, image_name
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.plugin.layers.axes import (
     CHANNEL_NAMES,
@@ -278,7 +278,7 @@ def _image_names(image: Image) -> set[str]:
 
 def _alone(name: str) -> list[str]:
     """A name, and without the ending of an image file if it has one."""
-    return [name, image_name(Path(name))] if Format.of(name) in IMAGES else [name]
+    return [name, image_name(Path(name))] if Format.of(name) in READABLE else [name]
 
 
 def _folder(layer: Layer) -> Path | None:

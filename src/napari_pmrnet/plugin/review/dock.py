@@ -46,7 +46,7 @@ from napari_pmrnet.plugin.review.shortcuts import (
     LOOKS,
     MOVES,
     ON_THE_LAYER,
-    Keys,
+    ReviewKeys,
 )
 from napari_pmrnet.plugin.review.table import PlacesView
 from napari_pmrnet.plugin.widgets import preferences
@@ -97,7 +97,7 @@ class ReviewNuclei(Dock):
         self.table = PlacesView(self._labels_at, self._title_of)
         self.bulk, self.status = BulkPanel(), StatusLine()
         self.measure = MeasurePanel(viewer)
-        self._keys = Keys(viewer, self, slots)
+        self._keys = ReviewKeys(viewer, self, slots)
         self._colour_timer = self._timer(COLOUR_DELAY, self._colour)
         self._lay_out()
         self._connect()
@@ -128,8 +128,8 @@ class ReviewNuclei(Dock):
             self._open.layer.selected_label = place[1]
         kind = NUCLEUS if place is None else place[0]
         verb = "Delete" if kind == NUCLEUS else "Dismiss"
-        self.edits.buttons["accept"].setText(f"{_ACCEPTS.get(kind, 'Split')} (A)")
-        self.edits.buttons["reject"].setText(f"{verb} (D)")
+        self.edits.set_text("accept", _ACCEPTS.get(kind, "Split"))
+        self.edits.set_text("reject", verb)
 
     def step(self, way: int) -> None:
         """Go to the next place of the queue (1) or that before (-1) to be looked at."""
@@ -146,6 +146,7 @@ class ReviewNuclei(Dock):
     def _let_go(self) -> None:
         self._alone.end()
         self.desk.release()
+        self._keys.release()
         self._camera.release()
         self.measure.release()
         self.layers.release()
@@ -164,7 +165,7 @@ class ReviewNuclei(Dock):
             "undo": lambda: self._open.undo(),
             "redo": lambda: self._open.redo(),
             "look": lambda: self.say(turn_look(self._open.layer)),
-            "alone": lambda: self._alone.begin(self.desk.image),
+            "alone": self._show_alone,
         }
         tools = (name for action in ACTIONS if (name := action.name) not in does)
         does |= {tool: partial(self._take_up, tool) for tool in tools}
@@ -196,7 +197,15 @@ class ReviewNuclei(Dock):
         self._viewer.layers.selection.active = layer
         layer.selected_label = number
         layer.mode = "paint"
-        self.say("Paint the nucleus roughly, then press T to snap its rim.")
+        key = self._keys.spelled("snap")
+        snap = f"press {key}" if key else "click Snap"
+        self.say(f"Paint the nucleus roughly, then {snap} to snap its rim.")
+
+    def _show_alone(self) -> None:
+        self._alone.begin(self.desk.image, self._keys.of("alone"))
+
+    def _show_keys(self) -> None:
+        self.edits.show_keys({name: self._keys.spelled(name) for name in self._does})
 
     def _take_up(self, tool: str) -> None:
         """Take up a tool; pressed again, put it away."""
@@ -351,6 +360,8 @@ class ReviewNuclei(Dock):
         self.foreign.offered.connect(self.offer.offer)
         self.foreign.opened.connect(self.begin)
         self.measure.said.connect(self.say)
+        self._keys.changed.connect(self._show_keys)
+        self._show_keys()
         self.edits.buttons["alone"].released.connect(self._alone.end)
         self.table.chosen.connect(self._on_chosen)
         self.table.sorting.connect(self._refresh)

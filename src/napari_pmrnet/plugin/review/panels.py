@@ -17,7 +17,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin.qt import Signal, there
-from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
+from napari_pmrnet.plugin.review.shortcuts import ACTIONS, HELD
+from napari_pmrnet.plugin.widgets.keys import Action, name_key
 from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.proofreading.queue import LISTS
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
@@ -68,13 +69,15 @@ class EditPanel(QWidget):
     def __init__(self, slots: Mapping[str, Callable[[], Any]]) -> None:
         super().__init__()
         self.buttons: dict[str, QPushButton] = {}
+        self._texts = {action.name: action.text for action in ACTIONS}
+        self._keys: Mapping[str, str] = {}
         moves, grid = QGridLayout(), QGridLayout()
         for layout in (moves, grid):
             layout.setSpacing(4)
         stack(self, moves, grid, spacing=4)
         place = 0
         for action in ACTIONS:
-            button = self.buttons[action.name] = make_button(action, slots[action.name])
+            button = self.buttons[action.name] = _button(action, slots[action.name])
             if action.name in MOVES:
                 turn = MOVES.index(action.name)
                 moves.addWidget(button, turn // 2, turn % 2)
@@ -89,6 +92,24 @@ class EditPanel(QWidget):
         )
         self.through.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         there(self.layout()).addWidget(self.through)
+
+    def show_keys(self, keys: Mapping[str, str]) -> None:
+        """Name the keys on the buttons, and in what they say of themselves.
+
+        Parameters
+        ----------
+        keys : mapping
+            By the name of the action; empty where it has none.
+        """
+        self._keys = keys
+        for action in ACTIONS:
+            self.set_text(action.name, self._texts[action.name])
+
+    def set_text(self, name: str, text: str) -> None:
+        """Have a button say what it does to the place at hand."""
+        self._texts[name] = text
+        action = next(one for one in ACTIONS if one.name == name)
+        name_key(self.buttons[name], action, text, self._keys.get(name, ""))
 
     def show_tool(self, tool: str) -> None:
         """Mark the button of the tool in use."""
@@ -133,3 +154,12 @@ class BulkPanel(QWidget):
         self.bound.setRange(0, 1 if fraction else 1e6)
         self.bound.setSingleStep(0.05 if fraction else 5)
         self.bound.setValue(0.2 if fraction else 20)
+
+
+def _button(action: Action, slot: Callable[[], Any]) -> QPushButton:
+    """A button of an action, which leaves the focus where it is."""
+    button = QPushButton()
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    begins = button.pressed if action.name in HELD else button.clicked
+    begins.connect(lambda: slot())
+    return button

@@ -8,43 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
+
+from napari_pmrnet.plugin.layers.result_layers import plain
+from napari_pmrnet.plugin.widgets.keys import Action, Actions, Keys, lend
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels
 
-
-class Action(NamedTuple):
-    """An action of the review.
-
-    Attributes
-    ----------
-    name : str
-    key : str
-        As napari and Qt both spell it.
-    text : str
-        On its button.
-    help : str
-    """
-
-    name: str
-    key: str
-    text: str
-    help: str
-
-    @property
-    def spelled(self) -> str:
-        """The key as people write it."""
-        return self.key.replace("Control", "Ctrl").replace("-", "+")
-
+MOVES = ("previous", "next")
+LOOKS = ("look", "alone")
+HELD = ("alone",)
+"""Actions that last as long as their key or button is held."""
+ON_THE_LAYER = ("undo", "redo")
+"""Actions whose keys a Labels layer has too, and does not let change."""
+COMMIT, ABANDON = "Enter", "Escape"
 
 ACTIONS = tuple(
-    Action(*row)
+    Action(*row, repeats=row[0] in MOVES)
     for row in (
         ("previous", "Q", "Previous", "Go to the place before that wants a look"),
         ("next", "W", "Next", "Go to the next place that wants a look"),
@@ -73,16 +57,12 @@ ACTIONS = tuple(
          "long as the key or the button is held"),
     )
 )  # fmt: skip
-ON_THE_LAYER = ("undo", "redo")
-MOVES = ("previous", "next")
-LOOKS = ("look", "alone")
-HELD = ("alone",)
-"""Actions that last as long as their key or button is held."""
-COMMIT, ABANDON = "Enter", "Escape"
+REVIEW = Actions("review", "Review nuclei", ACTIONS)
+_OF_THE_LAYER = {one.name: one.key for one in ACTIONS if one.name in ON_THE_LAYER}
 
 
-class Keys:
-    """The keys of the actions, in the viewer and in a dock.
+class ReviewKeys(Keys):
+    """The keys of a review, and those of the layers that it must not leave to napari.
 
     Parameters
     ----------
@@ -99,39 +79,25 @@ class Keys:
         widget: QWidget,
         slots: Mapping[str, Callable[[], Any]],
     ) -> None:
-        self._viewer, self._slots = viewer, slots
+        super().__init__(viewer, widget, REVIEW, slots)
         self._layer: Labels | None = None
-        self._other: Labels | None = None
-        for action in ACTIONS:
-            sequence = QKeySequence(
-                action.key.replace("Control", "Ctrl").replace("-", "+")
-            )
-            shortcut = QShortcut(sequence, widget)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            # As in napari's canvas: a key held down acts once, but for going on.
-            shortcut.setAutoRepeat(action.name in MOVES)
-            shortcut.activated.connect(slots[action.name])
+        self._to_layer: list[Callable[[], Any]] = []
+        self._to_other: list[Callable[[], Any]] = []
+        self._to_tool: list[Callable[[], Any]] = []
 
     def bind(self, layer: Labels) -> None:
         """Give the keys to the viewer, and undo and redo to the layer too."""
         self.unbind()
-        self._layer = layer
-        for action in ACTIONS:
-            press = _pressed(self._slots[action.name])
-            self._viewer.bind_key(action.key, press, overwrite=True)
-            if action.name in ON_THE_LAYER:
-                layer.bind_key(action.key, press, overwrite=True)
+        self._layer = plain(layer)
+        self.lend()
+        self._to_layer = _undoing(self._layer, lambda name: self._slots[name]())
 
     def unbind(self) -> None:
         """Take the keys away again."""
-        if self._layer is None:
-            return
-        for action in ACTIONS:
-            self._viewer.bind_key(action.key, None)
-            if action.name in ON_THE_LAYER:
-                self._layer.bind_key(action.key, None)
         self.bind_preview(None, None)
         self.bind_other(None, lambda name: None)
+        _give_back(self._to_layer)
+        self.take_back()
         self._layer = None
 
     def bind_other(self, layer: Labels | None, undo: Callable[[str], Any]) -> None:
@@ -143,36 +109,37 @@ class Keys:
         undo : callable
             Called with ``"undo"`` or ``"redo"``.
         """
-        for action in ACTIONS:
-            if action.name not in ON_THE_LAYER:
-                continue
-            if self._other is not None:
-                self._other.bind_key(action.key, None)
-            if layer is not None:
-                press = _pressed(partial(undo, action.name))
-                layer.bind_key(action.key, press, overwrite=True)
-        self._other = layer
+        _give_back(self._to_other)
+        if layer is not None:
+            self._to_other = _undoing(plain(layer), undo)
 
     def bind_preview(
         self, commit: Callable[[], Any] | None, abandon: Callable[[], Any] | None
     ) -> None:
         """Give Enter and Escape to a tool that is in use; None takes them away."""
+        _give_back(self._to_tool)
         if self._layer is None:
             return
-        for key, slot in ((COMMIT, commit), (ABANDON, abandon)):
-            press = None if slot is None else _pressed(slot)
-            for owner in (self._viewer, self._layer):
-                owner.bind_key(key, press, overwrite=True)
+        self._to_tool = [
+            lend(owner, key, _pressed(slot))
+            for key, slot in ((COMMIT, commit), (ABANDON, abandon))
+            for owner in (self._viewer, self._layer)
+            if slot is not None
+        ]
 
 
-def make_button(action: Action, slot: Callable[[], Any]) -> QPushButton:
-    """A button of an action that names its key."""
-    button = QPushButton(f"{action.text} ({action.spelled})")
-    button.setToolTip(f"<span>{action.help}</span>")
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    begins = button.pressed if action.name in HELD else button.clicked
-    begins.connect(lambda: slot())
-    return button
+def _undoing(layer: Labels, undo: Callable[[str], Any]) -> list[Callable[[], Any]]:
+    """Lend a layer its own keys of undo and redo, for those of a review."""
+    return [
+        lend(layer, key, _pressed(partial(undo, name)))
+        for name, key in _OF_THE_LAYER.items()
+    ]
+
+
+def _give_back(lent: list[Callable[[], Any]]) -> None:
+    """Take keys back that were lent."""
+    while lent:
+        lent.pop()()
 
 
 def _pressed(slot: Callable[[], Any]) -> Callable[[Any], None]:

@@ -51,6 +51,7 @@ from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import beside, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.presets import PresetButton
+from napari_pmrnet.plugin.widgets.reader_choice import ReaderNotice
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.segmentation.description import describe
 from napari_pmrnet.segmentation.predict import height_and_width
@@ -93,6 +94,7 @@ class SegmentNuclei(Dock):
         self.model_panel = ModelPanel(self.form)
         self.presets, self.maps_panel = PresetButton(self.form), MapsPanel()
         self.run_panel = RunPanel()
+        self.reader_notice = ReaderNotice()
         self._guide = SizeGuide(viewer)
         self._other: float | None = None
         self._subject: tuple[Image | None, str] = (None, "")
@@ -276,13 +278,17 @@ class SegmentNuclei(Dock):
         image = QGroupBox("Image")
         stack(image, self.image_panel, margins=None)
         model = beside(self.model_panel, self.presets)
-        parts = image, self._box, model, self.maps_panel
-        self._fill(*parts, foot=[self.run_panel])
+        self._fill(
+            *(image, self._box, model, self.maps_panel),
+            head=[self.reader_notice],
+            foot=[self.run_panel],
+        )
 
     def _connect(self) -> None:
         """Wire the parts together."""
         panel, run, session = self.image_panel, self.run_panel, self.session
         panel.failed.connect(self._complain)
+        panel.came.connect(self.reader_notice.look_at)
         panel.described.connect(self._show_size)
         panel.described.connect(self._turn)
         panel.described.connect(self._warm_up)

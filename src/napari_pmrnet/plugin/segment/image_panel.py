@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.io.formats import IMAGE_ENDINGS, IMAGES, Format
+from napari_pmrnet.io.formats import READABLE_ENDINGS
 from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.framing import frame_if_lost
@@ -30,6 +30,7 @@ from napari_pmrnet.plugin.layers.pixel_size import (
 )
 from napari_pmrnet.plugin.layers.source_image import is_source
 from napari_pmrnet.plugin.qt import Signal, single_shot
+from napari_pmrnet.plugin.reader import get_reader, open_layers
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.segment.size_guide import size_button
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
@@ -44,8 +45,7 @@ if TYPE_CHECKING:
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
     from napari_pmrnet.segmentation.plane import Plane
 
-PLUGIN = "napari-pmrnet"
-FILE_FILTER = f"Images (*{' *'.join(IMAGE_ENDINGS)});;All files (*)"
+FILE_FILTER = f"Images (*{' *'.join(READABLE_ENDINGS)});;All files (*)"
 EDIT_WIDTH = 64
 UNIT_WIDTH = 60
 COLOURS = ("Red", "Green", "Blue", "Alpha")
@@ -134,12 +134,15 @@ class ImagePanel(QWidget):
     described = Signal()
     opened = Signal(str)
     failed = Signal(str)
+    came = Signal(list)
+    """Images that were opened otherwise than by the button."""
 
     def __init__(self, viewer: ViewerModel, form: SettingsForm) -> None:
         super().__init__()
         self._viewer = viewer
         self._watched: Any = None
         self._named: Any = None
+        self._ours = False
         self._before: list[Layer] = []
         self._newest: Layer | None = None
         # Layers that come select themselves, one after the other.
@@ -221,12 +224,16 @@ class ImagePanel(QWidget):
         """Open files, ours with our reader because it knows the pixel size."""
         names, faults = [], []
         for path in paths:
-            ours = Format.of(path) in IMAGES
+            self._ours = True
             try:
-                layers = self._viewer.open(path, plugin=PLUGIN if ours else None)
+                ours = get_reader(path) is not None
+                layers = open_layers(self._viewer, Path(path)) if ours else None
+                layers = layers or self._viewer.open(path)
             except Exception as error:  # noqa: BLE001  any reader may raise anything
                 faults.append(f"'{Path(path).name}' could not be opened: {error}")
                 continue
+            finally:
+                self._ours = False
             names += [f"'{layer.name}'" for layer in layers]
             images = [layer for layer in layers if isinstance(layer, Image)]
             if images:
@@ -278,6 +285,8 @@ class ImagePanel(QWidget):
         if not is_source(new):
             return
         self._newest = new
+        if not self._ours:
+            self.came.emit([new])
         path = new.source.path
         if chosen is None or path is None or path != chosen.source.path:
             self.image.set_value(new)

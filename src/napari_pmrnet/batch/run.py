@@ -222,13 +222,15 @@ class _Batch:
 
     def _files(self) -> Generator[Event, None, None]:
         """Give out the files that need it, and end those that do not."""
-        for number, (source, entry, permit) in enumerate(self._claimed()):
+        claimed = iter(self._claimed())
+        for number in range(len(self.sources)):
             while self.workers.is_full:
                 if self._is_over():
                     return
                 yield from self._follow()
             if self._is_over():
                 return
+            source, entry, permit = next(claimed)
             ended = self._look(number, source, entry, permit)
             if ended is not None:
                 yield FileStarted(number, source.path)

@@ -32,6 +32,8 @@ from napari_pmrnet.plugin.train.process import State
 from napari_pmrnet.plugin.widgets.preferences import PLUGIN, recall
 from napari_pmrnet.proofreading.journal import Journal, fingerprint, read_journal
 from napari_pmrnet.proofreading.origin import Origin, begin_review
+from napari_pmrnet.proofreading.planes import keep
+from napari_pmrnet.proofreading.queue import progress
 from napari_pmrnet.proofreading.saved_review import load_review
 from napari_pmrnet.settings import Settings
 
@@ -132,9 +134,9 @@ def test_a_journal(old: Path) -> None:
     # It is gone on with.
     review = begin_review(there.labels.copy(), Origin(there.found, {}, None), image)
     review.statuses.update(there.statuses)
-    assert review.progress() == "5 of 5 reviewed, 3 edited"
+    assert progress(review.places()) == "5 of 5 reviewed, 3 edited"
     journal = Journal(path, there.found, there.image)
-    review.keep(journal, there.labels, there.statuses)
+    keep(review.course, journal, there.labels, there.statuses)
     review.accept([1])
     assert journal.close()
     again = read_journal(path)
@@ -175,9 +177,9 @@ def test_a_saved_review(old: Path) -> None:
         "cells boundary",
         "cells certainty",
     ]
-    review = begin_review(saved.labels.copy(), opened.origin)
+    review = begin_review(saved.labels.copy(), opened.origins[()])
     review.statuses.update(saved.statuses)
-    assert review.progress() == "5 of 5 reviewed, 3 edited"
+    assert progress(review.places()) == "5 of 5 reviewed, 3 edited"
     places = review.places()
     assert set(places["number"][places["kind"] == "nucleus"]) == set(AREAS)
 

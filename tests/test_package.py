@@ -118,7 +118,7 @@ def test_every_import_is_declared():
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     requirements = project["dependencies"]
-    for extra in ("all", "cluster", "export", "openvino", "research"):
+    for extra in ("all", "cluster", "export", "openvino", "plots", "research"):
         requirements = requirements + extras[extra]
     declared = {r.split(">")[0].split("[")[0].strip().lower() for r in requirements}
     providers = packages_distributions()

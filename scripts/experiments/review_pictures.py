@@ -73,6 +73,15 @@ def main() -> None:
     save_film(film, options.output / "demo.gif")
     dock.canvas.abandon()
 
+    middle = dock.session.review.nuclei.table.loc[label, ["centroid_y", "centroid_x"]]
+    dock.edits.buttons["reject"].click()
+    dock.edits.buttons["add"].click()
+    dock.canvas._clicked(tuple(middle), ())
+    dock.canvas.bring(dock.canvas._edit.box)
+    save(viewer, options.output / "review_add.png")
+    dock.canvas.abandon()
+    dock.edits.buttons["undo"].click()
+
     dock.queue.colour.setChecked(True)
     dock.queue.doubt.setValue(0.9)
     dock.queue.which.setCurrentIndex(dock.queue.which.findData("doubtful"))

@@ -44,12 +44,16 @@ JOBS = st.builds(
     strict=st.booleans(),
     link=st.sampled_from([None, "t", "z"]),
     mask_unreadable=st.booleans(),
+    keep_maps=st.booleans(),
     scheduler=st.none() | st.just("tcp://10.0.0.5:8786"),
 ) | st.builds(
     BatchJob,
     inputs=st.just(("plate",)),
     output=st.just(Path("labels")),
     workers=st.integers(1, 64),
+    classes=st.lists(
+        st.sampled_from(["GFP+/GFP-:intensity GFP>=120", "-a b:area [um^2]>=-1.5"])
+    ).map(tuple),
     shard=st.none() | st.just(Shard(3, 8)),
 )
 EXAMPLE = BatchJob(
@@ -59,6 +63,7 @@ EXAMPLE = BatchJob(
     recursive=True,
     link="t",
     scheduler="tcp://10.0.0.5:8786",
+    classes=("a/b:area [um^2]>=5",),
 )
 
 
@@ -128,8 +133,12 @@ def test_the_printed_python_runs_and_asks_for_the_same():
 
 @pytest.mark.parametrize(
     ("asked", "words"),
-    [({"workers": 0}, "at least 1"), ({"workers": 2, "scheduler": "tcp://a"}, "own")],
+    [
+        ({"workers": 0}, "at least 1"),
+        ({"workers": 2, "scheduler": "tcp://a"}, "own"),
+        ({"classes": ("a",)}, "'a' is no class of nuclei"),
+    ],
 )
-def test_numbers_of_workers_that_cannot_be(asked: dict, words: str) -> None:
+def test_what_cannot_be_is_refused(asked: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         BatchJob(("plate",), Path("labels"), **asked)

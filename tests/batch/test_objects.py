@@ -199,6 +199,36 @@ def test_labels_on_disk_have_what_was_found_on_the_way() -> None:
     ]
 
 
+def test_classes_are_named_and_counted_without_segmenting_again(
+    run, core, folder, tmp_path
+):
+    for field in (1, 2):
+        name = folder / f"p_E03_s{field}.tif"
+        tifffile.imwrite(name, blobs(1 + field), imagej=True, **MICRONS)
+    report, _ = run(folder)
+    counts = pd.read_csv(report.counts)
+    assert counts["nuclei"].tolist() == [1, 2, 3, 4, 2, 3, 5]
+    assert counts.iloc[-1][["of", "well", "images"]].tolist() == ["well", "E03", 2]
+    seen = len(core.names)
+    text = "bright/dim:intensity channel 0>=249.5"
+    report, statuses = run(folder, classes=(text,))
+    assert set(statuses.values()) == {"unchanged"} and len(core.names) == seen
+    table, counts = table_of(report), pd.read_csv(report.counts)
+    head = "(intensity channel 0 >= 249.5)"
+    means = table["intensity channel 0"]
+    expected = np.where(means >= 249.5, "bright", "dim")
+    assert list(table)[-1] == f"class {head}"
+    assert table[f"class {head}"].tolist() == expected.tolist()
+    by_file = table.groupby("file")[f"class {head}"].value_counts().unstack()
+    images = counts[counts["of"] == "image"].set_index("file")
+    assert images[f"bright {head}"].tolist() == by_file["bright"].tolist()
+    assert images[f"dim {head}"].sum() == (expected == "dim").sum()
+    assert report.notes == []
+    report, _ = run(folder, classes=("a:intensity GFP>=1",))
+    assert "no image has the column 'intensity GFP'" in report.notes[0]
+
+
 def test_tables_say_where_they_are(run, folder, tmp_path):
     report, _ = run(folder)
     assert report.objects == Path(tmp_path / "out" / "objects.csv")
+    assert report.counts == Path(tmp_path / "out" / "counts.csv")

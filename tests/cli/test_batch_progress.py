@@ -68,6 +68,15 @@ def test_status_tells_that_a_file_failed(segment, folder):
     assert status == 1 and "2 segmented" not in said and "Stopped" in said
 
 
+def test_classes_that_cannot_be_counted_are_told(segment, folder):
+    status, said = segment(folder, "--class", "a:intensity GFP>=5")
+    assert status == 0
+    assert "No image has the column 'intensity GFP', so 'a' was not counted" in said
+    assert "counts.csv" in said
+    status, said = segment(folder, "--class", "bright")
+    assert status == 2 and "'bright' is no class" in " ".join(said.split())
+
+
 def test_kept_labels_are_told(segment, folder, tmp_path):
     segment(folder)
     target = tmp_path / "out" / "a_labels.tif"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
-from napari_pmrnet.datasets.synthetic import make_fluorescence, make_stained
+from napari_pmrnet.datasets.synthetic import make_fluorescence, make_movie, make_stained
 
 MAKERS = pytest.mark.parametrize("make", [make_fluorescence, make_stained])
 
@@ -63,3 +63,20 @@ def test_no_nuclei_and_one_pixel(make):
     assert make((1, 1))[1].shape == (1, 1)
     with pytest.raises(ValueError, match="1 or more"):
         make((0, 5))
+
+
+def test_a_movie_has_its_tracks_and_divisions() -> None:
+    options = {"frames": 10, "n": 14, "seed": 3, "jitter": 0.3}
+    image, labels, mothers = make_movie((160, 180), divisions=0.05, **options)
+    assert image.shape == labels.shape == (10, 160, 180)
+    assert image.dtype == np.uint8 and labels.dtype == np.int32
+    again = make_movie((160, 180), divisions=0.05, **options)
+    assert (again[0] == image).all() and again[2] == mothers
+    assert mothers and all(child > mother for child, mother in mothers.items())
+    there = [set(np.unique(frame)) for frame in labels]
+    for child, mother in mothers.items():
+        frames = [t for t, names in enumerate(there) if child in names]
+        assert not any(mother in there[t] for t in frames)
+    assert image[labels > 0].mean() > 2 * image[labels == 0].mean()
+    _, still, none = make_movie((160, 180), drift=0, divisions=0, **options)
+    assert none == {} and (still[0] > 0)[still[-1] > 0].mean() > 0.85

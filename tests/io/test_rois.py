@@ -100,6 +100,45 @@ def test_geojson_filled_again_is_the_labels(tmp_path: Path) -> None:
     assert len({feature["id"] for feature in features}) == 5
 
 
+@pytest.mark.parametrize(
+    ("axes", "shape", "places"),
+    [
+        (("t", "y", "x"), (2,), [(0, {"t": 0}), (1, {"t": 1})]),
+        (("t", "z", "y", "x"), (2, 2), [((0, 1), {"t": 0, "z": 1})]),
+        ((), (3,), [(2, {"z": 2})]),
+    ],
+)
+def test_nuclei_of_a_stack_have_their_plane(
+    tmp_path: Path, axes, shape, places
+) -> None:
+    labels = np.zeros((*shape, *nuclei().shape), np.int32)
+    for place, _ in places:
+        labels[place] = nuclei()
+    rois = roiread(write_rois(tmp_path / "a.zip", labels, axes=axes))
+    names = [0, *np.unique(nuclei())[1:]]
+    assert len(rois) == len(places) * (len(names) - 1)
+    assert len({roi.name for roi in rois}) == len(rois)
+    stacked = [(r.t_position - 1, r.z_position - 1, r.c_position) for r in rois]
+    expected = [(at.get("t", 0), at.get("z", 0), 1) for _, at in places]
+    assert stacked == [at for at in expected for _ in names[1:]]
+    single = [roi.position for roi in rois]
+    assert set(single) == ({0} if len(shape) > 1 else {p + 1 for p, _ in places})
+    table = pd.DataFrame({"area": [9.0]}, index=[3])
+    planes = [tuple(np.atleast_1d(place)) for place, _ in places]
+    path = write_geojson(
+        tmp_path / "a", labels, dict.fromkeys(planes[:1], table), axes=axes
+    )
+    features = json.loads(path.read_text())["features"]
+    at = [f["geometry"]["plane"] for f in features]
+    assert at == [{"c": -1, "z": z, "t": t} for t, z, _ in stacked]
+    assert len({f["id"] for f in features}) == len(features)
+    named = [f["properties"] for f in features if f["properties"]["name"] == "3"]
+    assert [bool(p["measurements"]) for p in named] == [
+        True,
+        *(False,) * (len(named) - 1),
+    ]
+
+
 def test_labels_without_background(tmp_path: Path) -> None:
     labels = np.array([[4, 4], [9, 4]], np.uint16)
     assert [found.label for found in outlines(labels)] == [4, 9]
@@ -111,8 +150,8 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
         write_rois(tmp_path / "a.zip", np.zeros((4, 4), int))
     with pytest.raises(DataError, match="folder"):
         write_geojson(tmp_path / "b" / "a.geojson", nuclei())
-    with pytest.raises(DataError, match="3 axes"):
-        write_geojson(tmp_path / "a.geojson", np.ones((2, 4, 4), int))
+    with pytest.raises(DataError, match="more than"):
+        write_geojson(tmp_path / "a.geojson", np.ones((2, 1, 1, 1, 4, 4), int))
     wide = np.zeros((2, 40000), np.uint8)
     wide[0, 39999] = 1
     with pytest.raises(DataError, match="GeoJSON"):

@@ -44,6 +44,28 @@ def test_the_head_says_how_classes_were_made_and_there_is_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("GFP+/GFP-:intensity GFP>=120", ("intensity GFP", 120, "GFP+", "GFP-")),
+        (" large : area [um^2] >= 1e2 ", ("area [um^2]", 100, "large", "not large")),
+        ("a:ratio a/b: c>=-0.5", ("ratio a/b: c", -0.5, "a", "not a")),
+    ],
+)
+def test_classes_are_read_from_text(text, classes) -> None:
+    assert Classes.parse(text) == Classes(*classes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "a:area", "a:area>5", "a:>=5", ":area>=5", "a:area>=x", "a/a:area>=5"]
+    + ["a:area>=nan", "a:area>=inf", "a/b/c:area>=5"],
+)
+def test_other_text_is_refused_with_an_example(text) -> None:
+    with pytest.raises(ValueError, match="such as"):
+        Classes.parse(text)
+
+
+@pytest.mark.parametrize(
     ("values", "low", "high"),
     [
         ([1, 2, 1, 9, 10, np.nan], 2, 9),

@@ -14,7 +14,6 @@ from napari_pmrnet.proofreading.edits import (
     fill_holes,
     labels_under,
     merge,
-    number_sequentially,
     smooth,
     snap,
     split,
@@ -191,12 +190,6 @@ def test_adding_takes_no_pixel_from_others() -> None:
     assert (edited[3, :3] == 9).all() and edited[4].tolist()[:3] == [9, 5, 9]
     with pytest.raises(EditError, match="cover"):
         add(BAR, np.ones((1, 2), bool), (1, 2), 9)
-
-
-def test_numbering_closes_the_gaps() -> None:
-    edited = number_sequentially(BAR).applied_to(BAR)
-    assert sorted(np.unique(edited)) == [0, 1, 2, 3]
-    assert len(number_sequentially(edited).values) == 0
 
 
 @given(st.data())

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from napari_pmrnet.errors import EditError
+from napari_pmrnet.proofreading.course import Course
 from napari_pmrnet.proofreading.edits import delete
 from napari_pmrnet.proofreading.journal import Journal, read_journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
+from napari_pmrnet.proofreading.queue import progress
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions
 from napari_pmrnet.segmentation.postprocess import Missed
@@ -38,7 +40,7 @@ def a_review(journal: Journal | None = None) -> Review:
     labels = squares()
     certainty = np.where(labels == 4, 0.1, 0.95).astype(np.float32)
     nuclei = Nuclei(labels, labels.copy(), {"certainty": certainty})
-    return Review(nuclei, proposals(), journal=journal)
+    return Review(nuclei, proposals(), course=Course(journal))
 
 
 def test_the_most_doubtful_come_first() -> None:
@@ -61,7 +63,7 @@ def test_painting_is_followed() -> None:
     change = review.follow()
     assert change.labels == {4, 5}
     assert change.box == (slice(12, 14), slice(2, 9))
-    assert review.progress() == "2 of 9 reviewed, 2 edited"
+    assert progress(review.places()) == "2 of 9 reviewed, 2 edited"
     review.nuclei.labels[0, 0] = 77
     assert review.follow((slice(20, 30), slice(0, 30))) is None
     assert review.follow((slice(0, 2), slice(0, 2))).labels == {77}
@@ -74,20 +76,22 @@ def test_accepting_and_painting_are_taken_back_in_their_order() -> None:
     labels[0, 0] = 77
     review.follow()
     review.dismiss([("missed", 1)])
-    assert not review.undo().painted and ("missed", 1) not in review.statuses
-    assert review.undo().painted
+    assert not review.course.undo().painted and ("missed", 1) not in review.statuses
+    assert review.course.undo().painted
     labels[:] = before
     review.follow(step=False)
-    assert review.progress() == "2 of 9 reviewed, 0 edited"
-    assert not review.undo().painted and not review.statuses
-    assert review.undo() is None
-    assert not review.redo().painted
-    assert review.progress() == "2 of 9 reviewed, 0 edited"
-    assert review.redo().painted
+    assert progress(review.places()) == "2 of 9 reviewed, 0 edited"
+    assert not review.course.undo().painted and not review.statuses
+    assert review.course.undo() is None
+    assert not review.course.redo().painted
+    assert progress(review.places()) == "2 of 9 reviewed, 0 edited"
+    assert review.course.redo().painted
     review.follow(step=False)
-    assert not review.redo().painted and review.statuses["missed", 1] == "dismissed"
+    assert (
+        not review.course.redo().painted and review.statuses["missed", 1] == "dismissed"
+    )
     review.accept([7])
-    assert review.redo() is None and len(review.statuses) == 4
+    assert review.course.redo() is None and len(review.statuses) == 4
 
 
 def test_an_added_proposal_leaves_the_queue_and_comes_back_when_undone() -> None:
@@ -114,7 +118,7 @@ def test_a_change_says_what_was_made_and_what_is_gone() -> None:
     labels[12:14, 12:14] = 70
     change = review.follow(place=("nucleus", 1))
     assert (change.made, change.gone, change.kept) == ({70}, {1}, {5})
-    assert review.undo().place == ("nucleus", 1)
+    assert review.course.undo().place == ("nucleus", 1)
 
 
 def test_a_place_is_there_as_long_as_it_can_be_looked_at() -> None:
@@ -137,7 +141,7 @@ def test_the_journal_is_told(tmp_path: Path) -> None:
     review.nuclei.labels[edit.ys, edit.xs] = 0
     review.follow()
     review.accept([1, 2])
-    review.undo()
+    review.course.undo()
     review.dismiss([("missed", 2)])
     journal.close()
     there = read_journal(tmp_path / "a")
@@ -209,11 +213,11 @@ class AnyReview(RuleBasedStateMachine):
 
     @rule()
     def undo(self) -> None:
-        self._turn(self.review.undo, self.past, self.future)
+        self._turn(self.review.course.undo, self.past, self.future)
 
     @rule()
     def redo(self) -> None:
-        self._turn(self.review.redo, self.future, self.past)
+        self._turn(self.review.course.redo, self.future, self.past)
 
     def _turn(self, turn, taken: list, given: list) -> None:
         step = turn()

@@ -87,6 +87,21 @@ def test_a_right_segmentation_takes_one_gesture_a_place() -> None:
     assert (reviewer.reviews[0].nuclei.labels == truth).all()
 
 
+@pytest.mark.parametrize("adds", ["click", "brush"])
+def test_nuclei_that_nothing_proposes_are_added_after_the_queue(adds: str) -> None:
+    truth = true_nuclei()
+    labels = np.where(truth == 4, 0, truth).astype(np.int32)
+    here = found(labels, truth)
+    here.missed = lambda: None
+    here.maps["probability"] = np.where(truth > 0, 0.4, 0).astype(np.float32)
+    without = list(Reviewer([(truth, here)]).work(Reviewer([(truth, here)]).places()))
+    reviewer = Reviewer([(truth, here)], adds=adds)
+    curve = list(reviewer.work(reviewer.places()))
+    assert without[-1].precision == pytest.approx(5 / 6)
+    assert curve[-1].precision == 1 and curve[-1].places == without[-1].places + 1
+    assert curve[-1].gestures - without[-1].gestures in (2, 3)
+
+
 def test_share_of_the_places_needed() -> None:
     curve = [SimpleNamespace(precision=v) for v in (0.5, 0.6, 0.9, 1.0, 1.0)]
     assert places_needed(curve) == 0.5

@@ -19,7 +19,7 @@ from napari_pmrnet.segmentation import diameter as diameter_module
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import run_to_end
 from napari_pmrnet.segmentation.region import Region
-from napari_pmrnet.segmentation.segment import EXTRA_MAPS
+from napari_pmrnet.segmentation.segment import EXTRA_MAPS, more_maps_steps
 from napari_pmrnet.segmentation.tiles import longest_side
 
 NATIVE = Settings(diameter=25)
@@ -49,6 +49,26 @@ def test_extra_maps_on_request(image: np.ndarray, model: Model) -> None:
     extra = segment(image, NATIVE, model, extra_maps=True)
     assert set(extra.maps) == MAPS | set(EXTRA_MAPS)
     np.testing.assert_array_equal(extra.labels, plain.labels)
+
+
+@pytest.mark.parametrize("of_region", [False, True])
+def test_more_maps_are_those_of_the_same_run(
+    image: np.ndarray, model: Model, of_region: bool
+) -> None:
+    image = image.astype(float)
+    image[60:, 100:] = np.nan
+    region = None
+    if of_region:
+        region = np.zeros(image.shape, bool)
+        region[20:60, 30:80] = True
+    fine = replace(LOOSE, diameter=None, limits="percentiles")
+    plain = segment(image, fine, model, region=region)
+    extra = segment(image, fine, model, region=region, extra_maps=True)
+    maps = run_to_end(more_maps_steps(Plane([image]), plain))
+    assert set(maps) == set(EXTRA_MAPS)
+    for name, values in maps.items():
+        assert values.dtype == np.float32 and values.shape == image.shape
+        np.testing.assert_array_equal(values, extra.maps[name])
 
 
 def test_steps_yield_once_a_window_and_end_with_the_same(

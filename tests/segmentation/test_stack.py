@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,9 +92,40 @@ def test_linked_nuclei_have_a_row_a_plane_under_one_number() -> None:
     series = np.stack([blobs(2), blobs(2, 3), blobs(0), blobs(2, 3)])
     found = segmented(series, "tyx", link="t")
     numbers = [sorted(set(frame[frame > 0])) for frame in found.labels]
-    assert numbers == [[1, 2], [1, 2], [], [3, 4]]
-    assert found.objects["label"].tolist() == [1, 2, 1, 2, 3, 4]
+    assert numbers == [[1, 2], [1, 2], [], [1, 2]]
+    assert found.objects["label"].tolist() == [1, 2, 1, 2, 1, 2]
     assert found.notes == ("1 of 4 planes are blank",)
+    stacked = segmented(series, "zyx", link="z")
+    numbers = [sorted(set(plane[plane > 0])) for plane in stacked.labels]
+    assert numbers == [[1, 2], [1, 2], [], [3, 4]], (
+        "nothing links through an empty plane"
+    )
+
+
+@pytest.mark.parametrize("link", [None, "t"])
+def test_planes_are_labelled_anew_for_other_thresholds(
+    monkeypatch: pytest.MonkeyPatch, link: str | None
+) -> None:
+    def of_area(part: Segmentation, settings: Settings) -> Segmentation:
+        keep = part.objects["label"] <= settings.min_area
+        labels = np.where(part.labels <= settings.min_area, part.labels, 0)
+        objects = part.objects[keep].reset_index(drop=True)
+        return replace(part, labels=labels, objects=objects, settings=settings)
+
+    monkeypatch.setattr(Segmentation, "relabel", of_area)
+    series = np.stack([blobs(2), blobs(0), blobs(3)])
+    found = segmented(series, "tyx", link=link, maps=True)
+    assert list(found.planes) == [(0,), (2,)] and found.link == link
+    assert found.planes[2,].maps["certainty"].base is found.maps["certainty"]
+    every = run_to_end(found.relabel_steps(replace(found.settings, min_area=9)))
+    assert (every.labels == found.labels).all()
+    assert every.objects.equals(found.objects)
+    fewer = run_to_end(found.relabel_steps(replace(found.settings, min_area=1)))
+    expected = [1, 1] if link else [1, 2]
+    assert fewer.objects["label"].tolist() == expected
+    assert fewer.labels.max(axis=(1, 2)).tolist() == [expected[0], 0, expected[1]]
+    with pytest.raises(ValueError, match="not kept"):
+        run_to_end(segmented(series, "tyx").relabel_steps(found.settings))
 
 
 def test_maps_lie_in_their_planes() -> None:
@@ -102,7 +134,7 @@ def test_maps_lie_in_their_planes() -> None:
     for kind in MAPS:
         assert found.maps[kind].dtype == np.float32
         np.testing.assert_allclose(found.maps[kind], series / 255, atol=1e-6)
-    assert Stack(series, tuple("zyx")).map_bytes == sum(
+    assert Stack(series, tuple("zyx")).map_bytes == 2 * sum(
         values.nbytes for values in found.maps.values()
     )
 

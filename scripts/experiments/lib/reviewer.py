@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from lib.clicks import Missed, missed_nuclei
 from scipy import ndimage
 from skimage.morphology import disk
 
@@ -128,10 +129,14 @@ class Reviewer:
         True labels and what was found.
     seed : int
         Of the unsteady hand.
+    adds : str
+        How nuclei are added that are neither labelled nor proposed, once the queue is
+        done: by ``click``, by ``brush``, or not at all (empty).
     """
 
     cases: Sequence[tuple[np.ndarray, Segmentation]]
     seed: int = 0
+    adds: str = ""
     reviews: list[Review] = field(init=False)
     gestures: int = field(init=False, default=0)
 
@@ -166,6 +171,41 @@ class Reviewer:
             if self._look(int(image), (kind, int(number))):
                 self._matches[image] = self._match(image)
             yield self._step(done)
+        for image, missed in self._missed() if self.adds else ():
+            done += 1
+            if self._add_missed(image, missed):
+                self._matches[image] = self._match(image)
+            yield self._step(done)
+
+    def _missed(self) -> Iterator[tuple[int, Missed]]:
+        """True nuclei without a label, in the order of the images."""
+        for image, (truth, _) in enumerate(self.cases):
+            labels = self.reviews[image].labels
+            yield from ((image, one) for one in missed_nuclei(truth, labels, self.seed))
+
+    def _add_missed(self, image: int, missed: Missed) -> bool:
+        """Add a true nucleus: by a click, else by a drag, else by the brush.
+
+        A click or a drag is a gesture and so is Enter; the brush takes the key of a new
+        nucleus, a stroke, and the key that snaps its rim.
+        """
+        truth, found = self.cases[image]
+        review = self.reviews[image]
+        true = truth == missed.number
+        for across in (None, missed.across) if self.adds == "click" else ():
+            self.gestures += 1
+            try:
+                edit = review.add(missed.click, across)
+            except EditError:
+                continue
+            mask = np.zeros(truth.shape, bool)
+            mask[edit.ys, edit.xs] = True
+            if _iou(mask, true) >= RIGHT_IOU:
+                return self._apply(review, edit)
+        label = review.nuclei.next_label()
+        return self._apply(
+            review, self._repaint(review.labels, label, true, found.maps["boundary"])
+        )
 
     def _step(self, done: int) -> Step:
         pooled, _ = average_precision(self._matches)

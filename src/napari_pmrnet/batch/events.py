@@ -11,6 +11,7 @@ from napari_pmrnet.segmentation.predict import Progress
 
 DONE, UNCHANGED, KEPT, FAILED = "done", "unchanged", "kept", "failed"
 SUMMARY, OBJECTS, SHEET = "summary.csv", "objects.csv", "contact_sheet.html"
+COUNTS = "counts.csv"
 
 
 class FilesFound(NamedTuple):
@@ -55,10 +56,10 @@ class BatchReport:
     ----------
     output : Path
         The folder.
-    summary, objects, sheet : Path
-        Its tables, with a row a file and a row a nucleus, and contact sheet. They have
-        another name than usual where a file that no batch wrote, or that was changed
-        since, has that.
+    summary, objects, counts, sheet : Path
+        Its tables, with a row a file, a row a nucleus, and the counts of images and
+        wells, and contact sheet. They have another name than usual where a file that no
+        batch wrote, or that was changed since, has that.
     files : int
         How many were found.
     ended : dict
@@ -69,6 +70,8 @@ class BatchReport:
         Whether the run was stopped before its last file.
     device : str
         Where the network ran; empty if nothing was segmented.
+    notes : list of str
+        What the user should know of the folder.
     """
 
     output: Path
@@ -79,10 +82,12 @@ class BatchReport:
     rows: list[Row] = field(default_factory=list)
     stopped: bool = False
     device: str = ""
+    notes: list[str] = field(default_factory=list)
     summary: Path = field(init=False)
     objects: Path = field(init=False)
+    counts: Path = field(init=False)
     sheet: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self.summary, self.objects = self.output / SUMMARY, self.output / OBJECTS
-        self.sheet = self.output / SHEET
+        self.counts, self.sheet = self.output / COUNTS, self.output / SHEET

@@ -13,9 +13,10 @@ from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
+from napari_pmrnet.proofreading.classes import Classes
 from napari_pmrnet.settings import Settings
 
-SWITCHES = ("recursive", "overwrite", "strict", "mask_unreadable")
+SWITCHES = ("recursive", "overwrite", "strict", "mask_unreadable", "keep_maps")
 LINKED = ("t", "z")
 
 
@@ -48,6 +49,12 @@ class BatchJob:
         rather than refuse the file.
     workers : int
         Processes of this computer that share the files; with 1 this process alone.
+    keep_maps : bool
+        Keep the maps of the files that are segmented, so that a later run with other
+        thresholds needs no network.
+    classes : tuple of str
+        Classes that nuclei are told apart by and counted, as `Classes.parse` reads
+        them, with columns named as in ``objects.csv``.
     shard : Shard or None
         Segment this part of the files only, and leave the tables of all to a run
         without a shard; runs with other shards may go on at the same time.
@@ -55,7 +62,8 @@ class BatchJob:
     Raises
     ------
     ValueError
-        If there is no such axis to link through, or no such number of workers.
+        If there is no such axis to link through, no such number of workers, or a class
+        cannot be read.
     """
 
     inputs: tuple[str, ...]
@@ -68,6 +76,8 @@ class BatchJob:
     link: str | None = None
     mask_unreadable: bool = False
     workers: int = 1
+    keep_maps: bool = False
+    classes: tuple[str, ...] = ()
     shard: Shard | None = None
 
     def __post_init__(self) -> None:
@@ -77,6 +87,13 @@ class BatchJob:
             raise ValueError(f"workers is {self.workers}; it must be at least 1.")
         if self.workers > 1 and self.scheduler is not None:
             raise ValueError("A cluster has workers of its own: leave workers out.")
+        for text in self.classes:
+            Classes.parse(text)
+
+    @property
+    def told_apart(self) -> tuple[Classes, ...]:
+        """The classes that the texts spell."""
+        return tuple(map(Classes.parse, self.classes))
 
     def as_arguments(self) -> list[str]:
         """The command that does the same, as a list of its words."""
@@ -91,6 +108,7 @@ class BatchJob:
             words += ["--scheduler", self.scheduler]
         words += ["--link", self.link] if self.link else []
         words += ["--workers", str(self.workers)] if self.workers > 1 else []
+        words += [word for text in self.classes for word in ("--class", text)]
         words += ["--shard", str(self.shard)] if self.shard else []
         return [*words, "--", *self.inputs] if dashed else words
 
@@ -112,6 +130,7 @@ class BatchJob:
             lines.append(f"    scheduler={self.scheduler!r},")
         lines += [f"    link={self.link!r},"] if self.link else []
         lines += [f"    workers={self.workers},"] if self.workers > 1 else []
+        lines += [f"    classes={list(self.classes)},"] if self.classes else []
         lines += [f"    shard={str(self.shard)!r},"] if self.shard else []
         return "\n".join(
             [

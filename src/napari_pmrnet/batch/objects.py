@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import pandas as pd
 
+from napari_pmrnet.batch.counts import Counts
 from napari_pmrnet.batch.plate import position_of
 from napari_pmrnet.batch.summary import Row, cell
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
+from napari_pmrnet.proofreading.classes import Classes
 from napari_pmrnet.proofreading.measure import (
     WITHOUT_UNIT,
     as_csv,
@@ -89,7 +91,9 @@ def measuring(
     return as_csv(whole, index=False).encode(errors="backslashreplace")
 
 
-def joined(parts: Iterable[tuple[Row, Path]]) -> Iterator[bytes]:
+def joined(
+    parts: Iterable[tuple[Row, Path]], classes: Sequence[Classes] = ()
+) -> Iterator[bytes]:
     """The table of all images, piece by piece.
 
     Parameters
@@ -97,6 +101,8 @@ def joined(parts: Iterable[tuple[Row, Path]]) -> Iterator[bytes]:
     parts : iterable of (Row, Path)
         Rows of the summary, and the table that was kept of each; one that is not there
         or damaged has no nuclei. They are read twice.
+    classes : sequence of Classes
+        Each gets a column, last.
 
     Yields
     ------
@@ -109,7 +115,7 @@ def joined(parts: Iterable[tuple[Row, Path]]) -> Iterator[bytes]:
     for _, path in parts:
         with suppress(OSError, StopIteration, UnicodeDecodeError, csv.Error):
             columns.update(dict.fromkeys(next(_lines(path))))
-    names = _in_order(columns)
+    names = [*_in_order(columns), *(one.head() for one in classes)]
     yield _written([names])
     for row, path in parts:
         position = position_of(row.file)
@@ -118,19 +124,45 @@ def joined(parts: Iterable[tuple[Row, Path]]) -> Iterator[bytes]:
         with suppress(OSError, StopIteration, UnicodeDecodeError, csv.Error):
             lines = _lines(path)
             head = next(lines)
-            yield _written(
-                [
-                    {**dict(zip(head, line, strict=False)), **told}.get(n, "")
-                    for n in names
-                ]
-                for line in lines
-            )
+            rows = ({**dict(zip(head, line, strict=False)), **told} for line in lines)
+            rows = (row | _classified(row, classes) for row in rows)
+            yield _written([row.get(n, "") for n in names] for row in rows)
 
 
-def write_joined(stream: BinaryIO, parts: Iterable[tuple[Row, Path]]) -> None:
+def write_joined(
+    stream: BinaryIO,
+    parts: Iterable[tuple[Row, Path]],
+    classes: Sequence[Classes] = (),
+) -> None:
     """Write what `joined` gives."""
-    for piece in joined(parts):
+    for piece in joined(parts, classes):
         stream.write(piece)
+
+
+def counted(parts: Iterable[tuple[Row, Path]], classes: Sequence[Classes]) -> Counts:
+    """Count the nuclei of all images, by classes too.
+
+    Parameters
+    ----------
+    parts, classes
+        As of `joined`.
+    """
+    counts = Counts(classes)
+    for row, path in parts:
+        table = None
+        with suppress(OSError, ValueError):  # not there, or damaged
+            table = pd.read_csv(path)
+        counts.add(row.file, table)
+    return counts
+
+
+def _classified(row: dict[str, str], classes: Sequence[Classes]) -> dict[str, str]:
+    """The classes of a nucleus by the heads of their columns."""
+    found = {}
+    for one in classes:
+        with suppress(ValueError):
+            found[one.head()] = one.of_value(float(row.get(one.column) or "nan"))
+    return found
 
 
 def pixel_size_in(space: Space) -> tuple[tuple[float, float], str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.batch.cluster.files import on_cluster
 from napari_pmrnet.batch.contact_sheet import as_html
+from napari_pmrnet.batch.counts import counts_csv
 from napari_pmrnet.batch.events import (
+    COUNTS,
     DONE,
     FAILED,
     KEPT,
@@ -30,7 +32,7 @@ from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
 from napari_pmrnet.batch.lock import RunLock
-from napari_pmrnet.batch.objects import write_joined
+from napari_pmrnet.batch.objects import counted, write_joined
 from napari_pmrnet.batch.run_log import FOLDER, Entry, Record, file_key, made_from
 from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.batch.summary import Row, as_csv
@@ -63,6 +65,8 @@ def segment_files(
     scheduler: str | None = None,
     mask_unreadable: bool = False,
     workers: int = 1,
+    keep_maps: bool = False,
+    classes: Iterable[str] = (),
     shard: str | None = None,
 ) -> BatchReport:
     """Segment files and folders and write labels, tables and a contact sheet.
@@ -75,7 +79,7 @@ def segment_files(
         Folder of the results; see `batch_steps`.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
-    recursive, overwrite, strict, link, mask_unreadable
+    recursive, overwrite, strict, link, mask_unreadable, keep_maps
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
@@ -84,6 +88,8 @@ def segment_files(
     workers : int
         Processes of this computer, see `BatchJob`. With more than one, a script needs
         ``if __name__ == "__main__":`` around its call, for each process imports it.
+    classes : iterable of str
+        See `BatchJob`.
     shard : str, optional
         Such as ``"3/8"``: the third of eight parts alone, see `BatchJob`.
 
@@ -114,6 +120,8 @@ def segment_files(
         link=link,
         mask_unreadable=mask_unreadable,
         workers=workers,
+        keep_maps=keep_maps,
+        classes=tuple(classes),
         shard=None if shard is None else Shard.parse(shard),
     )
     return run_to_end(batch_steps(job, model))
@@ -128,9 +136,10 @@ def batch_steps(
 
     Every file gets labels, written whole or not at all, and a line in the record
     of the output folder. A file that the record knows as finished, with these settings
-    and weights, is not segmented again. ``summary.csv``, ``objects.csv`` and
-    ``contact_sheet.html`` tell of all that the folder holds; they are written at the
-    end, and when the run is stopped or the generator closed, but not of a shard.
+    and weights, is not segmented again. ``summary.csv``, ``objects.csv``,
+    ``counts.csv`` and ``contact_sheet.html`` tell of all that the folder holds; they
+    are written at the end, and when the run is stopped or the generator closed, but not
+    of a shard.
 
     Parameters
     ----------
@@ -222,15 +231,17 @@ class _Batch:
 
     def _files(self) -> Generator[Event, None, None]:
         """Give out the files that need it, and end those that do not."""
-        claimed = iter(self._claimed())
-        for number in range(len(self.sources)):
+        if self.job.shard is not None:
+            self._choose_names(self.job.shard)
+        for number, source in enumerate(self.sources):
             while self.workers.is_full:
                 if self._is_over():
                     return
                 yield from self._follow()
             if self._is_over():
                 return
-            source, entry, permit = next(claimed)
+            permit = self._permit(source)
+            entry = self.record.claim(source, permit)
             ended = self._look(number, source, entry, permit)
             if ended is not None:
                 yield FileStarted(number, source.path)
@@ -250,6 +261,8 @@ class _Batch:
                     entry.labels_hash
                 ),
                 masked=self.job.mask_unreadable,
+                maps=self.record.maps(entry.row.file),
+                keep_maps=self.job.keep_maps,
             )
             self.workers.submit(task)
         while self.workers.is_busy:
@@ -257,23 +270,19 @@ class _Batch:
                 return
             yield from self._follow()
 
-    def _claimed(self) -> Iterable[tuple[Source, Entry, Permit]]:
-        """Files of this run, each with its entry in the record and its permit."""
-        claims = self._claims()
-        if self.job.shard is None:
-            return claims
-        # Names depend on those of all files before, so all are chosen, and at once: the
-        # labels of other shards are looked into where they are there already.
-        return self.job.shard.of(list(claims))
+    def _choose_names(self, shard: Shard) -> None:
+        """Name the labels of all files, those of other shards too.
 
-    def _claims(self) -> Iterator[tuple[Source, Entry, Permit]]:
-        """The same of all files, those of other shards too."""
-        shard = self.job.shard
-        own = set(shard.of(range(len(self.found)))) if shard else None
+        A name depends on those of all files before. All are chosen at once: the labels
+        of other shards are looked into where they are there already.
+        """
+        own = set(shard.of(range(len(self.found))))
         for place, source in enumerate(self.found):
-            permit = Permit(self.job.overwrite, self.inputs, source.path.absolute())
-            noted = own is None or place in own
-            yield source, self.record.claim(source, permit, noted), permit
+            self.record.claim(source, self._permit(source), place in own)
+
+    def _permit(self, source: Source) -> Permit:
+        """What the labels of a file may replace."""
+        return Permit(self.job.overwrite, self.inputs, source.path.absolute())
 
     def _is_over(self) -> bool:
         """Tell whether to end before all is done."""
@@ -367,8 +376,14 @@ class _Batch:
         rows = self._rows()
         self._write_summary(rows)
         made = [(row, self.record.nuclei(row.file)) for row in rows if not row.error]
-        content = partial(write_joined, parts=made)
+        classes = self.job.told_apart
+        content = partial(write_joined, parts=made, classes=classes)
         self.report.objects = self.record.write_overview(OBJECTS, content)
+        counts = counted(made, classes)
+        self.report.counts = self.record.write_overview(
+            COUNTS, counts_csv(counts.table())
+        )
+        self.report.notes = counts.notes()
         about = {
             "Model": f"{Path(self.job.settings.model).stem}, SHA-256 "
             f"{self.weights_hash[:12]}",

@@ -30,7 +30,7 @@ from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.write import TEMPORARY, Content, disk_is_full, replace_file
 from napari_pmrnet.settings import Settings
 
-FOLDER = ".napari-pmrnet"
+FOLDER, MAPS = ".napari-pmrnet", "maps"
 LOG, LOGS_OF_SHARDS = "record.jsonl", "record-*-of-*.jsonl"
 NOT_IN_THE_LABELS = ("model", "device")
 OF_FILE = ("size", "mtime")
@@ -192,6 +192,10 @@ class Record:
         """Path of the table of the nuclei of a file."""
         return self.measured / f"{digest_of(file)}.csv"
 
+    def maps(self, file: str) -> Path:
+        """Path of the maps of a file that are kept, without what tells planes apart."""
+        return self.folder / MAPS / digest_of(file)
+
     def claim(self, source: Source, permit: Permit, noted: bool = True) -> Entry:
         """The entry of a file; a new one gets a name for its labels that is free.
 
@@ -255,7 +259,7 @@ class Record:
             return
         now = time.time()
         places = {(self.output / e.row.labels).parent for e in self.entries.values()}
-        ours = self.folder, self.thumbnails, self.measured
+        ours = self.folder, self.thumbnails, self.measured, self.folder / MAPS
         for place in {self.output, *ours, *places}:
             for path in place.glob(TEMPORARY):
                 with suppress(OSError):

@@ -1,8 +1,8 @@
 """One file of a batch: what is to be done with it, the doing, and what came of it.
 
 The same steps run in this process or, as a task, on a worker of a cluster. They write
-the label TIFF and nothing else; record, thumbnails, tables and contact sheet are
-written by the one process that leads the batch.
+the label TIFF, and maps that are to be kept; record, thumbnails, tables and contact
+sheet are written by the one process that leads the batch.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from napari_pmrnet._software import misfit
 from napari_pmrnet.batch.cluster.blocks import RowsOnCluster
 from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker_model
+from napari_pmrnet.batch.kept_maps import KeptMaps, network_key
 from napari_pmrnet.batch.objects import measuring
 from napari_pmrnet.batch.run_log import cannot_write, size_of
 from napari_pmrnet.batch.summary import Row
@@ -80,6 +81,10 @@ class Task:
         What may be replaced at the target.
     masked : bool
         Whether chunks that cannot be read are masked; see `read_image`.
+    maps : Path or None
+        Where maps of the file are kept, without what tells planes apart.
+    keep_maps : bool
+        Whether maps are kept that are not there.
     """
 
     number: int
@@ -92,6 +97,8 @@ class Task:
     link: str | None = None
     permit: Permit = Permit()
     masked: bool = False
+    maps: Path | None = None
+    keep_maps: bool = False
 
     @property
     def provenance(self) -> Provenance:
@@ -161,7 +168,13 @@ def file_steps(
         task.permit.check(target)
         store = _store(target, task, image, rows) if on_disk else None
         found = yield from segment_planes(
-            stack, task.settings, model, task.path.name, link=task.link, store=store
+            stack,
+            task.settings,
+            model,
+            task.path.name,
+            link=task.link,
+            store=store,
+            keeper=_keeper(task, model),
         )
         nuclei = yield from measuring(stack, found, image.space, task.path.name)
         if store is None:
@@ -294,6 +307,14 @@ def _store(
         overwrite=task.permit,
         image=task.path,
     )
+
+
+def _keeper(task: Task, model: Model) -> KeptMaps | None:
+    """Maps of a file that are kept; None where they cannot be known again."""
+    if task.maps is None or task.key is None:
+        return None
+    key = network_key(task.key)
+    return KeptMaps(task.maps, key, task.settings, model, task.keep_maps)
 
 
 def _print_of(stack: Stack, channel: int | None) -> str:

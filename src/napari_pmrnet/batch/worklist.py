@@ -38,6 +38,7 @@ from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.models.library import model_with
+from napari_pmrnet.proofreading.course import Course
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.origin import Origin, origin_steps
 from napari_pmrnet.proofreading.review import Place, Review
@@ -419,7 +420,8 @@ def _counted(opened: Opened, statuses: Mapping[Place, str], done: bool) -> Revie
     if not opened.is_reviewed_nucleus_by_nucleus:
         numbers = np.unique(opened.labels)
         return ReviewState(int((numbers > 0).sum()), done=done)
-    review = Review(Nuclei(opened.labels, opened.found), statuses=dict(statuses))
+    course = Course(statuses=dict(statuses))
+    review = Review(Nuclei(opened.labels, opened.found), course=course)
     flags = review.flags()
     reviewed, edited = (
         int(flags[name].to_numpy(bool).sum()) for name in ("reviewed", "edited")

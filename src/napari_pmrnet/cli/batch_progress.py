@@ -59,6 +59,8 @@ def segment_in_terminal(
         steps = batch_steps(job, stop=stopped.is_set)
         report = _follow(steps, bar, complain)
     console.print(_totals(report, job), markup=False, highlight=False)
+    for note in report.notes:
+        complain(f"{note[:1].upper()}{note[1:]}.")
     if report.stopped:
         complain("Stopped. The same command goes on from here.")
     console.print(f"\nThe same in Python:\n\n{job.as_python()}", markup=False)
@@ -161,5 +163,5 @@ def _totals(report: BatchReport, job: BatchJob) -> str:
             f"{report.files} files of shard {job.shard}: {ended}.\n"
             f"When all shards are through, write the tables with:\n{whole}"
         )
-    written = report.summary, report.objects, report.sheet
+    written = report.summary, report.objects, report.counts, report.sheet
     return "\n".join([f"{report.files} files: {ended}.", *map(str, written)])

@@ -61,6 +61,15 @@ def segment(
             "how many, rather than leave the image out.",
         ),
     ] = False,
+    keep_maps: Annotated[
+        bool,
+        typer.Option(
+            "--keep-maps",
+            help="Keep the maps of the network in the output folder, 12 MB a "
+            "megapixel. Later runs with other thresholds, sizes or certainty then "
+            "need no network, with or without this option.",
+        ),
+    ] = False,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -90,12 +99,23 @@ def segment(
     link: Annotated[
         LinkAxis | None,
         typer.Option(
-            help="Axis of stacks, time or depth, through which a nucleus keeps its "
-            "number where it overlaps from plane to plane.",
+            help="Link through an axis of stacks, time or depth: a nucleus keeps its "
+            "number from plane to plane.",
         ),
     ] = None,
+    classes: Annotated[
+        list[str],
+        typer.Option(
+            "--class",
+            help="Class of nuclei to count in counts.csv and name in objects.csv: "
+            "NAME:COLUMN>=NUMBER or NAME/OTHER:COLUMN>=NUMBER with a column of "
+            "objects.csv, such as 'GFP+/GFP-:intensity GFP>=120'. May be given again.",
+            metavar="CLASS",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006  typer's
 ) -> None:
-    """Segment images and folders: a label TIFF each, a table and a contact sheet.
+    """Segment images and folders: a label TIFF each, tables and a contact sheet.
 
     A file that cannot be segmented is named and the others go on (exit status 1).
 
@@ -108,22 +128,23 @@ def segment(
     from napari_pmrnet.cli.batch_progress import segment_in_terminal
 
     try:
-        part = None if shard is None else Shard.parse(shard)
+        job = BatchJob(
+            tuple(inputs),
+            output,
+            settings,
+            recursive,
+            overwrite,
+            strict,
+            scheduler=scheduler,
+            link=None if link is None else link.value,
+            mask_unreadable=mask_unreadable,
+            workers=workers,
+            keep_maps=keep_maps,
+            shard=None if shard is None else Shard.parse(shard),
+            classes=tuple(classes),
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    job = BatchJob(
-        tuple(inputs),
-        output,
-        settings,
-        recursive,
-        overwrite,
-        strict,
-        scheduler=scheduler,
-        link=None if link is None else link.value,
-        mask_unreadable=mask_unreadable,
-        workers=workers,
-        shard=part,
-    )
     status = segment_in_terminal(job, console, complain)
     if status:
         raise typer.Exit(status)

@@ -137,6 +137,112 @@ def make_stained(
     return np.clip(image, 0, 255).astype(np.uint8), labels
 
 
+@dataclass
+class _Mover:
+    """A nucleus of a movie: its number, place, radius, and what its outline is of."""
+
+    label: int
+    y: float
+    x: float
+    radius: float
+    seed: int
+
+
+def make_movie(
+    shape: Sequence[int] = (256, 256),
+    frames: int = 12,
+    n: int = 24,
+    seed: int = 0,
+    drift: float = 2.0,
+    jitter: float = 1.0,
+    divisions: float = 0.01,
+) -> tuple[np.ndarray, np.ndarray, dict[int, int]]:
+    """Fluorescent nuclei that drift together, move at random and divide.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Height and width in pixels.
+    frames : int
+    n : int
+        Nuclei of the first frame; fewer if there is no room.
+    seed : int
+        The same seed gives the same movie.
+    drift : float
+        Pixels a frame that all move, in one direction.
+    jitter : float
+        Standard deviation of the pixels a frame that each moves along y and x.
+    divisions : float
+        Share of the nuclei that divide in a frame: into two of half the area.
+
+    Returns
+    -------
+    image : numpy.ndarray
+        uint8 (T, H, W).
+    labels : numpy.ndarray
+        int32 (T, H, W): one number a nucleus on all frames, new ones for the two that
+        one divides into. A nucleus is missing where others cover it or it is outside.
+    mothers : dict
+        Number of the nucleus that each of these was.
+
+    Examples
+    --------
+    >>> image, labels, mothers = make_movie((96, 128), frames=3, n=5, divisions=0)
+    >>> image.shape, labels.shape, mothers
+    ((3, 96, 128), (3, 96, 128), {})
+    """
+    rng = np.random.default_rng(seed)
+    height, width = _checked_shape(shape)
+    nuclei, placed = _place_nuclei((height, width), n, rng)
+    movers, mothers = [], {}
+    for nucleus in nuclei:
+        ys, xs = np.nonzero(placed == nucleus.label)
+        radius = float(np.sqrt(len(ys) / np.pi))
+        movers.append(_Mover(nucleus.label, ys.mean(), xs.mean(), radius, len(movers)))
+    angle, count = rng.uniform(0, 2 * np.pi), len(movers)
+    way = drift * np.sin(angle), drift * np.cos(angle)
+    images, labels = [], []
+    for _ in range(frames):
+        light, frame = _drawn(movers, (height, width), seed)
+        photons = rng.poisson(light * 130) + rng.normal(6, 2.2, light.shape)
+        images.append(np.clip(photons * 1.2, 0, 255).astype(np.uint8))
+        labels.append(frame)
+        after = []
+        for one in movers:
+            one.y += way[0] + rng.normal(0, jitter)
+            one.x += way[1] + rng.normal(0, jitter)
+            if rng.random() >= divisions:
+                after.append(one)
+                continue
+            turn = rng.uniform(0, np.pi)
+            for side in (-1, 1):
+                count += 1
+                mothers[count] = one.label
+                reach = side * one.radius / np.sqrt(2)
+                y, x = one.y + reach * np.sin(turn), one.x + reach * np.cos(turn)
+                after.append(_Mover(count, y, x, one.radius / np.sqrt(2), count))
+        movers = after
+    return np.stack(images), np.stack(labels), mothers
+
+
+def _drawn(
+    movers: Sequence[_Mover], shape: tuple[int, int], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Light and labels (H, W) of nuclei, the first of which lie on top."""
+    light, labels = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+    for one in movers:
+        # Its own generator, so that its outline is the same on every frame.
+        own = np.random.default_rng((seed, one.seed))
+        nucleus = _shaped_nucleus(one.y, one.x, one.radius, shape, one.label, own)
+        if nucleus is None:
+            continue
+        body = (0.55 + 0.45 * np.clip(nucleus.depth, 0, 1)) * own.uniform(0.5, 1.2)
+        free = (nucleus.depth > 0) & (labels[nucleus.window] == 0)
+        light[nucleus.window][free] = body[free]
+        labels[nucleus.window][free] = one.label
+    return ndi.gaussian_filter(light, 1.1) + 0.05, labels
+
+
 def _checked_shape(shape: Sequence[int]) -> tuple[int, int]:
     """Height and width, both of at least one pixel."""
     height, width = (int(side) for side in shape)

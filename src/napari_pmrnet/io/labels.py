@@ -221,7 +221,7 @@ def _imagej_steps(space: Space) -> list[tuple[float, str]]:
 
 def _checked_space(space: Space, ndim: int) -> Space:
     """Letters of all axes, steps that are finite and not zero, units by one name."""
-    letters, filled = _axis_letters(space.axes, ndim), space.filled(ndim)
+    letters, filled = axis_letters(space.axes, ndim), space.filled(ndim)
     steps, units = tuple(map(float, filled.scale)), filled.units
     if len(steps) != ndim or not all(math.isfinite(s) and s != 0 for s in steps):
         raise DataError(
@@ -239,8 +239,21 @@ def _checked_space(space: Space, ndim: int) -> Space:
     return Space.of(letters, steps, map(canonical_unit, units), filled.translate)
 
 
-def _axis_letters(axes: Sequence[str], ndim: int) -> list[str]:
-    """One letter of t, z, c, y, x for each axis."""
+def axis_letters(axes: Sequence[str], ndim: int) -> list[str]:
+    """One letter of t, z, c, y, x for each axis of labels.
+
+    Parameters
+    ----------
+    axes : sequence of str
+        Names, as for `write_labels`; none where they are not known.
+    ndim : int
+        Number of axes.
+
+    Raises
+    ------
+    DataError
+        If there are more than letters, or none is y or x.
+    """
     if ndim < 2:
         raise DataError(f"labels must have a y and an x axis, not {ndim} axes.")
     if axes and len(axes) != ndim:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import NAMESPACE_OID, uuid5
@@ -15,6 +15,7 @@ import pandas as pd
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.label_numbers import check_countable
+from napari_pmrnet.io.labels import axis_letters
 from napari_pmrnet.io.outlines import outlines
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.write import checked_target, replace_file
@@ -27,7 +28,11 @@ _MOVE, _LINE, _CLOSE = 0, 1, 4
 
 
 def write_rois(
-    path: str | Path, labels: np.ndarray, *, overwrite: Overwrite = False
+    path: str | Path,
+    labels: np.ndarray,
+    *,
+    axes: Sequence[str] = (),
+    overwrite: Overwrite = False,
 ) -> Path:
     """Write every nucleus as a ROI of a zip file that ImageJ's ROI manager opens.
 
@@ -35,8 +40,11 @@ def write_rois(
     ----------
     path : str or Path
         File to write; without an ending .zip is added.
-    labels : ndarray of int, shape (H, W)
-        0 is background. A nucleus is named by its label, with leading zeros.
+    labels : ndarray of int, shape (..., H, W)
+        0 is background. A nucleus is named by its label, with leading zeros, and of a
+        stack by its plane, which it also has as its position.
+    axes : sequence of str
+        Names of all axes; see `write_labels`.
     overwrite : bool or Permit
         Whether a file that is there may be replaced.
 
@@ -53,7 +61,8 @@ def write_rois(
     """
     target = checked_target(path, Format.ZIP, overwrite)
     _check(target, labels)
-    if max(labels.shape) > LARGEST_ROI:
+    letters = axis_letters(axes, labels.ndim)
+    if max(labels.shape[-2:]) > LARGEST_ROI:
         raise DataError(
             f"{target}: ROIs of ImageJ end at {LARGEST_ROI} pixels, the labels have "
             f"shape {labels.shape}. Export GeoJSON, or a part of the image."
@@ -62,12 +71,27 @@ def write_rois(
 
     def write(stream: BinaryIO) -> None:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for label, polygons in outlines(labels):
-                name = f"{label:0{digits}d}"
-                archive.writestr(f"{name}.roi", _roi(name, polygons).tobytes())
+            for plane in np.ndindex(*labels.shape[:-2]):
+                place = dict(zip(letters, plane, strict=False))
+                title = "".join(f" {axis}={step}" for axis, step in place.items())
+                for label, polygons in outlines(labels[plane]):
+                    name = f"{label:0{digits}d}{title}"
+                    roi = _roi(name, polygons)
+                    _put_on_plane(roi, place)
+                    archive.writestr(f"{name}.roi", roi.tobytes())
 
     replace_file(target, write, overwrite)
     return target
+
+
+def _put_on_plane(roi: ImagejRoi, place: Mapping[str, int]) -> None:
+    """Give a ROI its place in a hyperstack, which ImageJ counts from 1."""
+    if not place:
+        return
+    roi.c_position = 1
+    roi.z_position, roi.t_position = place.get("z", 0) + 1, place.get("t", 0) + 1
+    if len(place) == 1:  # for a stack that is opened as a plain one
+        (roi.position,) = (step + 1 for step in place.values())
 
 
 def _roi(name: str, polygons: list[list[np.ndarray]]) -> ImagejRoi:
@@ -101,8 +125,9 @@ def _path(ring: np.ndarray) -> Iterator[int]:
 def write_geojson(
     path: str | Path,
     labels: np.ndarray,
-    table: pd.DataFrame | None = None,
+    table: pd.DataFrame | Mapping[tuple[int, ...], pd.DataFrame] | None = None,
     *,
+    axes: Sequence[str] = (),
     overwrite: Overwrite = False,
 ) -> Path:
     """Write every nucleus as a detection that QuPath imports.
@@ -111,11 +136,13 @@ def write_geojson(
     ----------
     path : str or Path
         File to write; without an ending .geojson is added.
-    labels : ndarray of int, shape (H, W)
-        0 is background.
-    table : DataFrame, optional
-        Indexed by label; its columns become measurements, truth values 0 and 1.
-        Missing ones are left out.
+    labels : ndarray of int, shape (..., H, W)
+        0 is background. Nuclei of a stack have its planes.
+    table : DataFrame or mapping of DataFrame, optional
+        Indexed by label, of a stack one for each plane; the columns become
+        measurements, truth values 0 and 1. Missing ones are left out.
+    axes : sequence of str
+        Names of all axes; see `write_labels`.
     overwrite : bool or Permit
         Whether a file that is there may be replaced.
 
@@ -131,24 +158,41 @@ def write_geojson(
     """
     target = checked_target(path, Format.GEOJSON, overwrite)
     _check(target, labels)
-    rows: Mapping[int, Any] = {} if table is None else table.to_dict("index")
-    features = [
-        {
+    letters = axis_letters(axes, labels.ndim)
+    tables = table if isinstance(table, Mapping) else {(): table}
+    features = []
+    for plane in np.ndindex(*labels.shape[:-2]):
+        own = tables.get(plane)
+        rows = {} if own is None else own.to_dict("index")
+        place = dict(zip(letters, plane, strict=False))
+        features += _features(target.stem, labels[plane], rows, place)
+    collection = {"type": "FeatureCollection", "features": features}
+    text = json.dumps(collection, separators=(",", ":"), allow_nan=False)
+    replace_file(target, text.encode(), overwrite)
+    return target
+
+
+def _features(
+    name: str,
+    labels: np.ndarray,
+    rows: Mapping[Any, Mapping[Any, Any]],
+    place: Mapping[str, int],
+) -> Iterator[dict[str, Any]]:
+    """The nuclei of a plane (H, W) as detections, with the rows of their table."""
+    title = "".join(f"/{axis}{step}" for axis, step in place.items())
+    where = {"z": place.get("z", 0), "t": place.get("t", 0)}
+    plane = {"plane": {"c": -1, **where}} if place else {}
+    for label, polygons in outlines(labels):
+        yield {
             "type": "Feature",
-            "id": str(uuid5(NAMESPACE_OID, f"{target.stem}/{label}")),
-            "geometry": _geometry(polygons),
+            "id": str(uuid5(NAMESPACE_OID, f"{name}/{label}{title}")),
+            "geometry": {**_geometry(polygons), **plane},
             "properties": {
                 "objectType": "detection",
                 "name": str(label),
                 "measurements": _numbers(rows.get(label, {})),
             },
         }
-        for label, polygons in outlines(labels)
-    ]
-    collection = {"type": "FeatureCollection", "features": features}
-    text = json.dumps(collection, separators=(",", ":"), allow_nan=False)
-    replace_file(target, text.encode(), overwrite)
-    return target
 
 
 def _geometry(polygons: list[list[np.ndarray]]) -> dict[str, Any]:
@@ -174,11 +218,6 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
 
 def _check(target: Path, labels: np.ndarray) -> None:
     """Raise unless there are outlines to write."""
-    if labels.ndim != 2:
-        raise DataError(
-            f"{target}: outlines are of one plane, the labels have {labels.ndim} axes. "
-            "Export one plane."
-        )
     check_countable(labels, str(target))
     if not labels.any():
         raise DataError(f"{target}: there is no nucleus to write.")

@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
 
+TIME = frozenset({"t", "time", "frame", "frames"})
+DEPTH = frozenset({"z", "depth", "slice", "slices"})
+"""Names of axes, in lower case."""
+
 MOST_CHANNELS_LAST = 4
 """Length up to which a side is not taken for one of an image with channels last."""
 

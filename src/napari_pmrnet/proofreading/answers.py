@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from napari_pmrnet.proofreading.review import MISSED, Change, Place
+from napari_pmrnet.proofreading.course import Place
+from napari_pmrnet.proofreading.review import MISSED, Change
 
 MOST_NAMED = 4
 """Nuclei that are named one by one; more are counted."""
@@ -22,6 +23,24 @@ def nuclei_named(labels: Collection[int]) -> str:
 def place_named(place: Place, labels: Sequence[int]) -> str:
     """A place in words: its nuclei, or the number of what is proposed there."""
     return f"proposal {place[1]}" if place[0] == MISSED else nuclei_named(labels)
+
+
+def told_changes(changes: Sequence[Change], verb: str = "changed") -> str:
+    """An edit of one or more planes in words; see `told_change`."""
+    whole = told_change(joined_change(changes), verb)
+    return whole if len(changes) == 1 else f"{whole} on {len(changes)} planes"
+
+
+def joined_change(changes: Sequence[Change]) -> Change:
+    """Changes of several planes as one, of which the box and plane are the first's.
+
+    What is made or gone on one plane and kept on another one counts as kept.
+    """
+    kept: set[int] = set().union(*(change.kept for change in changes))
+    made: set[int] = set().union(*(change.made for change in changes))
+    gone: set[int] = set().union(*(change.gone for change in changes))
+    labels, there = kept | made | gone, kept | made & gone
+    return changes[0]._replace(labels=labels, made=made - there, gone=gone - there)
 
 
 def told_change(change: Change, verb: str = "changed") -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.proofreading.measure import heads
 
 _HEAD = re.compile(r"class \(.+ >= \S+\)", re.DOTALL)
+_TEXT = re.compile(r"([^:/]+)(?:/([^:/]+))?:(.+)>=([^>=]+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,57 @@ class Classes:
     above: str = "positive"
     below: str = "negative"
 
+    @classmethod
+    def parse(cls, text: str) -> Classes:
+        """Classes from a text such as ``"GFP+/GFP-:intensity GFP>=120"``.
+
+        Parameters
+        ----------
+        text : str
+            ``NAME/OTHER:COLUMN>=THRESHOLD``; without OTHER that is "not NAME". The
+            column is named as in a file.
+
+        Raises
+        ------
+        ValueError
+            If it is no such text.
+        """
+        found, threshold = _TEXT.fullmatch(text), np.nan
+        if found is not None:
+            with suppress(ValueError):
+                threshold = float(found[4])
+            above, below, column = (part.strip() for part in found.groups("")[:3])
+            below = below or f"not {above}"
+            if above and column and np.isfinite(threshold) and above != below:
+                return cls(column, threshold, above, below)
+        raise ValueError(
+            f"'{text}' is no class of nuclei. Write NAME:COLUMN>=NUMBER or "
+            'NAME/OTHER:COLUMN>=NUMBER, such as "GFP+/GFP-:intensity GFP>=120".'
+        )
+
+    @property
+    def condition(self) -> str:
+        """What the nuclei of the upper class have, their column named as it is here."""
+        return f"{self.column} >= {self.threshold:.10g}"
+
+    def named(self, unit: str) -> Classes:
+        """The same with the column named as in files of a unit."""
+        return replace(self, column=heads(unit).get(self.column, self.column))
+
     def head(self, unit: str = PIXEL) -> str:
         """Head of the column of classes, which says how they were made."""
-        of = heads(unit).get(self.column, self.column)
-        return f"class ({of} >= {self.threshold:.10g})"
+        return f"class ({self.named(unit).condition})"
 
     def of(self, table: pd.DataFrame) -> pd.Series:
         """Class of every nucleus, empty text where the measurement is missing."""
         values = np.asarray(table[self.column], float)
-        names = np.where(values >= self.threshold, self.above, self.below)
-        return pd.Series(np.where(np.isnan(values), "", names), table.index)
+        return pd.Series(list(map(self.of_value, values)), table.index, dtype=object)
+
+    def of_value(self, value: float) -> str:
+        """Class of a nucleus by its measurement, empty text where that is missing."""
+        if np.isnan(value):
+            return ""
+        return self.above if value >= self.threshold else self.below
 
     def counted(self, of: pd.Series) -> str:
         """Count classes in words: ``"12 positive (32 %), 26 negative (68 %)"``."""

@@ -15,11 +15,7 @@ from skimage.draw import line as line_pixels
 from skimage.segmentation import watershed
 
 from napari_pmrnet.errors import EditError
-from napari_pmrnet.io.label_numbers import (
-    LARGEST_LABEL,
-    number_labels,
-    type_with_room,
-)
+from napari_pmrnet.io.label_numbers import LARGEST_LABEL, type_with_room
 from napari_pmrnet.proofreading.boxes import box_around, grown
 from napari_pmrnet.segmentation.flow_labels import components
 from napari_pmrnet.segmentation.tiles import Box, box_of
@@ -417,11 +413,6 @@ def add(labels: np.ndarray, outline: np.ndarray, origin: Point, value: int) -> E
         raise EditError("other nuclei cover the whole place.")
     ys, xs = ys[free], xs[free]
     return Edit(ys, xs, as_values(np.full(len(ys), value)))
-
-
-def number_sequentially(labels: np.ndarray) -> Edit:
-    """Number the labels 1 to n, in their order."""
-    return difference(labels, number_labels(labels)[0])
 
 
 def as_values(labels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Intensities of nuclei and of rings around them, of all nuclei at once."""
+"""Intensities of nuclei and of rings around them, of all nuclei at once.
+
+Also the heads of all columns that are of a channel, those of texture included.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,22 @@ import numpy as np
 from skimage.segmentation import expand_labels
 
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.proofreading.texture import FEATURES, Distance
 
 CORRECTED = " minus background"
 MEAN, RING = "", "ring"
 SPREAD = "sd"
 STATISTICS = (MEAN, "integrated", "min", "max", "median", SPREAD)
+TEXTURES = tuple(f"texture {feature}" for feature in FEATURES)
 LARGEST_RING = 200
 """Pixels; wider than any cytoplasm that a nucleus alone could tell of."""
 _HEAD = re.compile(
     rf"(?:({'|'.join(filter(None, STATISTICS))}|ring (\d+) px) )?"
     rf"intensity (.+?)({CORRECTED})?",
     re.DOTALL,
+)
+_TEXTURE_HEAD = re.compile(
+    rf"({'|'.join(TEXTURES)}) (.+) at (\d[\d.e+-]*) (\w+)", re.DOTALL
 )
 
 
@@ -37,33 +45,41 @@ class Options:
         none that lies in a nucleus counts.
     background : bool
         Subtract from intensities the median of the pixels outside all nuclei.
+    texture : Distance or None
+        Between the two pixels of the pairs that texture is measured on; see `texture`.
 
     Raises
     ------
     ValueError
-        If the ring has no such width.
+        If the ring has no such width, or the distance is none.
     """
 
     ring: int = 0
     background: bool = False
+    texture: Distance | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.ring <= LARGEST_RING:
             raise ValueError(
                 f"a ring of {self.ring} pixels; its width is 0 to {LARGEST_RING}."
             )
+        if self.texture is not None and not 0 < self.texture.length < np.inf:
+            raise ValueError(
+                f"texture at a distance of {self.texture.text}; it must be above 0."
+            )
 
 
 class Head(NamedTuple):
-    """What a column of intensities is of.
+    """What a column of a channel is of.
 
     Attributes
     ----------
     kind : str
-        One of `STATISTICS` of the nucleus, or `RING` for the mean of its ring.
+        One of `STATISTICS` or `TEXTURES` of the nucleus, or `RING` for the mean of its
+        ring.
     channel : str
     options : Options
-        The ring is 0 but for columns of one.
+        The ring is 0 but for columns of one; so is texture None.
     """
 
     kind: str
@@ -73,6 +89,8 @@ class Head(NamedTuple):
     @property
     def text(self) -> str:
         """The head itself, such as ``"median intensity DAPI minus background"``."""
+        if self.kind in TEXTURES and self.options.texture is not None:
+            return f"{self.kind} {self.channel} at {self.options.texture.text}"
         kind = f"ring {self.options.ring} px" if self.kind == RING else self.kind
         corrected = self.options.background and self.kind != SPREAD
         start = f"{kind} " if kind else ""
@@ -80,7 +98,11 @@ class Head(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Head | None:
-        """What a head says; None if it is not of intensities."""
+        """What a head says; None if it is not of a channel."""
+        found = _TEXTURE_HEAD.fullmatch(text)
+        if found is not None:
+            kind, channel, length, unit = found.groups()
+            return cls(kind, channel, Options(texture=Distance(float(length), unit)))
         found = _HEAD.fullmatch(text)
         if found is None:
             return None
@@ -95,6 +117,7 @@ def options_of(columns: Iterable[object]) -> Options:
     return Options(
         max((head.options.ring for head in found), default=0),
         any(head.options.background for head in found),
+        next((h.options.texture for h in found if h.options.texture), None),
     )
 
 

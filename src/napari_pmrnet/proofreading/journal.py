@@ -27,6 +27,7 @@ from platformdirs import user_data_path
 
 from napari_pmrnet.errors import JournalError
 from napari_pmrnet.io.lock import OwnerLock
+from napari_pmrnet.proofreading.course import Place
 from napari_pmrnet.proofreading.record_file import (
     RecordFile,
     line_of,
@@ -53,9 +54,9 @@ class Restored:
 
     Attributes
     ----------
-    found : ndarray of int32, shape (H, W)
+    found : ndarray of int32, shape (..., H, W)
         Labels as they were found, before the review.
-    labels : ndarray of int32, shape (H, W)
+    labels : ndarray of int32, shape (..., H, W)
         Labels after all changes.
     statuses : dict
         Status of each place of the `Review` that was given one.
@@ -71,7 +72,7 @@ class Restored:
 
     found: np.ndarray
     labels: np.ndarray
-    statuses: dict[tuple[str, int], str]
+    statuses: dict[Place, str]
     image: str
     made: dict[str, Any]
     changes: int
@@ -156,7 +157,7 @@ class Journal:
         File to go on with if it is of the same labels; else it is made as soon as
         there is something to write down. If it vanishes or is replaced meanwhile, it is
         written anew, with all that is known.
-    found : ndarray of int, shape (H, W)
+    found : ndarray of int, shape (..., H, W)
         Labels before the review; must not change while the journal is open.
     image : str
         `fingerprint` of the image.
@@ -215,7 +216,13 @@ class Journal:
         """Copy of the file as it was found, where it was damaged."""
         return self._file.kept
 
-    def changed(self, box: Box, before: np.ndarray, after: np.ndarray) -> None:
+    def changed(
+        self,
+        box: Box,
+        before: np.ndarray,
+        after: np.ndarray,
+        plane: tuple[int, ...] = (),
+    ) -> None:
         """Write down the pixels of a box that changed; returns at once.
 
         Parameters
@@ -223,16 +230,17 @@ class Journal:
         box : tuple of slice
         before, after : ndarray of int
             Labels of the box.
+        plane : tuple of int
+            Plane of a stack that the box is on.
         """
         differs = before != after
         if differs.any():
-            corner = [box[0].start, box[1].start]
+            corner = [*plane, box[0].start, box[1].start]
             values = after[differs].astype(np.int32)
-            self._put(
-                {"kind": "pixels", "at": corner, "mask": differs, "values": values}
-            )
+            mask = differs.reshape((1,) * len(plane) + differs.shape)
+            self._put({"kind": "pixels", "at": corner, "mask": mask, "values": values})
 
-    def told(self, place: tuple[str, int], status: str) -> None:
+    def told(self, place: Place, status: str) -> None:
         """Write down the status given to a place of `Review`; returns at once."""
         self._put({"kind": "status", "place": list(place), "status": status})
 
@@ -352,9 +360,9 @@ def read_journal(path: Path) -> Restored:
     labels, statuses, changes = found.copy(), {}, 0
     for record in records:
         if record["kind"] == "pixels":
-            (top, left), mask = record["at"], record["mask"]
-            part = labels[top : top + mask.shape[0], left : left + mask.shape[1]]
-            part[mask] = record["values"]
+            corner, mask = record["at"], record["mask"]
+            box = (slice(a, a + n) for a, n in zip(corner, mask.shape, strict=True))
+            labels[tuple(box)][mask] = record["values"]
             changes += 1
         elif record["kind"] == "status":
             statuses[tuple(record["place"])] = record["status"]

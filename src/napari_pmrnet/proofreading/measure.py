@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,13 @@ from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.units import PIXEL
 from napari_pmrnet.io.write import checked_target, replace_file
 from napari_pmrnet.proofreading.crofton import perimeters
-from napari_pmrnet.proofreading.intensities import Options, intensities
+from napari_pmrnet.proofreading.intensities import (
+    TEXTURES,
+    Head,
+    Options,
+    intensities,
+)
+from napari_pmrnet.proofreading.texture import steps_at, texture
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 from napari_pmrnet.segmentation.tiles import Box
 
@@ -63,7 +69,7 @@ def measure(
     review : DataFrame, optional
         Indexed by label, with ``certainty``, ``reviewed`` and ``edited``.
     options : Options
-        Rings, background.
+        Rings, background, texture; its distance is in the unit of `pixel_size`.
 
     Returns
     -------
@@ -76,7 +82,8 @@ def measure(
         x, counter-clockwise as the image is shown, below 180. ``eccentricity``,
         ``solidity``, ``circularity`` (4 pi area / perimeter^2: 1 for a disc; of few
         pixels it may be above). Of every channel ``intensity NAME``, the mean, and
-        what else `intensities` gives; and the columns of `review`.
+        what else `intensities` gives, and `texture` if asked for; and the columns of
+        `review`.
 
     Raises
     ------
@@ -111,24 +118,49 @@ def measure_steps(
     Yields
     ------
     (int, int)
-        Nuclei measured so far and in all.
+        Nuclei measured so far and in all, those of texture once a channel.
     """
     channels = dict(channels or {})
     _check(labels, channels, pixel_size, name)
     numbered, names = number_labels(np.asarray(labels))
     regions, rows = regionprops(numbered, spacing=tuple(pixel_size)), []
     around = perimeters(numbered, len(names), pixel_size)
+    total = len(regions) * (1 if options.texture is None else 1 + len(channels))
     for region in regions:
         rows.append(_shape(region, float(around[region.label])))
         if len(rows) % _BATCH == 0:
-            yield len(rows), len(regions)
+            yield len(rows), total
     table = pd.DataFrame(
         np.array(rows, float).reshape(-1, len(SHAPE)),
         columns=list(SHAPE),
         index=pd.Index(names[1:].astype(int), name="label"),
     )
     columns = dict(intensities(numbered, len(names), channels, options))
+    columns |= yield from _textures(regions, channels, options, pixel_size)
     return pd.concat([table, pd.DataFrame(columns, table.index)], axis=1)
+
+
+def _textures(
+    regions: Sequence[Any],
+    channels: Mapping[str, np.ndarray],
+    options: Options,
+    pixel_size: tuple[float, float],
+) -> Generator[tuple[int, int], None, dict[str, np.ndarray]]:
+    """Columns of texture, of one region of scikit-image after the other."""
+    if options.texture is None:
+        return {}
+    steps = steps_at(options.texture.length, pixel_size)
+    found = np.zeros((len(channels), len(regions), len(TEXTURES)))
+    done, total = len(regions), len(regions) * (1 + len(channels))
+    for turn, image in enumerate(channels.values()):
+        for place, region in enumerate(regions):
+            found[turn, place] = texture(image[region.slice], region.image, steps)
+            done += 1
+            if done % _BATCH == 0:
+                yield done, total
+    heads = [[Head(k, name, options).text for k in TEXTURES] for name in channels]
+    pairs = zip(heads, found, strict=True)
+    return {h: column for own, of in pairs for h, column in zip(own, of.T, strict=True)}
 
 
 def _shape(region: Any, perimeter: float) -> tuple[float, ...]:
@@ -336,7 +368,13 @@ def write_table(
     DataError
         If the file cannot be written.
     """
+    return write_summary(path, table.rename(columns=heads(unit)), overwrite=overwrite)
+
+
+def write_summary(
+    path: str | Path, table: pd.DataFrame, *, overwrite: Overwrite = False
+) -> Path:
+    """Write a table as CSV under the heads that it has; see `write_table`."""
     target = checked_target(path, Format.CSV, overwrite)
-    text = as_csv(table.rename(columns=heads(unit)))
-    replace_file(target, text.encode(), overwrite)
+    replace_file(target, as_csv(table).encode(), overwrite)
     return target

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_pmrnet.io.label_numbers import check_labels, number_labels
+from napari_pmrnet.proofreading.course import Course, Plane
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
 from napari_pmrnet.segmentation.postprocess import Missed, missed_of
 from napari_pmrnet.segmentation.segment import segment_steps
+from napari_pmrnet.segmentation.stack import StackSegmentation
 
 if TYPE_CHECKING:
     from napari_pmrnet.models.card import ModelCard
     from napari_pmrnet.segmentation import Segmentation
-    from napari_pmrnet.segmentation.plane import Plane
+    from napari_pmrnet.segmentation.plane import Plane as Pixels
     from napari_pmrnet.segmentation.predict import Progress
+    from napari_pmrnet.segmentation.stack import Labelled
     from napari_pmrnet.settings import Settings
 
 
@@ -77,8 +80,38 @@ class Origin:
         return Suggestions(found.table.assign(**named), found.parts)
 
 
+def origin_of(
+    source: Labelled | Origin | Mapping[Plane, Origin] | None, plane: Plane
+) -> Origin | None:
+    """The origin of the labels of a plane of what they come from.
+
+    Parameters
+    ----------
+    source : Segmentation, StackSegmentation, Origin, mapping of Origin, or None
+        A stack has no maps of planes that are blank, or of none where they were not
+        kept.
+    plane : tuple of int
+    """
+    if source is None or isinstance(source, Origin):
+        return source
+    if isinstance(source, Mapping):
+        return source.get(plane)
+    if not isinstance(source, StackSegmentation):
+        return Origin.of(source)
+    labels, part = source.labels[plane], source.planes.get(plane)
+    if part is None:
+        return Origin(labels, {}, None)
+    return replace(Origin.of(part), labels=labels)
+
+
+def origins(labels: np.ndarray) -> dict[Plane, Origin]:
+    """Origin of the labels (..., H, W) of each plane of which the maps are gone."""
+    planes = np.ndindex(*labels.shape[:-2])
+    return {plane: Origin(labels[plane], {}, None) for plane in planes}
+
+
 def origin_steps(
-    labels: np.ndarray, plane: Plane, settings: Settings
+    labels: np.ndarray, plane: Pixels, settings: Settings
 ) -> Generator[Progress, None, Origin]:
     """Give labels that came without maps those of their image: the network runs.
 
@@ -120,6 +153,8 @@ def begin_review(
     origin: Origin | None = None,
     image: np.ndarray | None = None,
     name: str = "",
+    course: Course | None = None,
+    plane: Plane = (),
 ) -> Review:
     """Begin the review of labels.
 
@@ -133,6 +168,10 @@ def begin_review(
         For the mean intensity.
     name : str
         The layer or file of the labels, for messages.
+    course : Course, optional
+        Of the other planes, if there are some.
+    plane : tuple of int
+        Plane of a stack that the labels are of.
 
     Raises
     ------
@@ -142,8 +181,10 @@ def begin_review(
         If labels and maps or image differ in shape.
     """
     check_labels(labels, name)
+    course = Course() if course is None else course
     if origin is None:
-        return Review(Nuclei(labels, np.array(labels), image=image))
+        nuclei = Nuclei(labels, np.array(labels), image=image)
+        return Review(nuclei, course=course, plane=plane)
     calibration = None if origin.card is None else origin.card.object_certainty
     nuclei = Nuclei(
         labels,
@@ -154,4 +195,4 @@ def begin_review(
         image,
         origin.dropped(),
     )
-    return Review(nuclei, origin.missed, origin.suggestions())
+    return Review(nuclei, origin.missed, origin.suggestions(), course, plane)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
+from napari_pmrnet.proofreading.course import Place
+from napari_pmrnet.proofreading.review import ACCEPTED, AXIS, MISSED, NUCLEUS
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 ALL, DOUBTFUL, OPEN, EDITED = "all", "doubtful", "open", "edited"
@@ -24,6 +25,27 @@ LISTS = {
 def is_open(places: pd.DataFrame) -> np.ndarray:
     """Places that still want a look, neither edited nor given a status, as bool."""
     return ~places["edited"].to_numpy(bool) & places["status"].eq("").to_numpy()
+
+
+def progress(places: pd.DataFrame) -> str:
+    """Progress in words, such as ``"41 of 312 reviewed, 9 edited"``.
+
+    Of a nucleus with a number on several planes each counts.
+
+    Parameters
+    ----------
+    places : DataFrame
+        Of `Review.places`.
+    """
+    nuclei = places.loc[places["kind"] == NUCLEUS]
+    edited = nuclei["edited"].astype(bool)
+    reviewed = edited | nuclei["status"].eq(ACCEPTED)
+    return f"{reviewed.sum()} of {len(nuclei)} reviewed, {edited.sum()} edited"
+
+
+def axes_of(places: pd.DataFrame) -> list[str]:
+    """Columns with the plane that places are on; none of a plain image."""
+    return [str(name) for name in places if str(name).startswith(AXIS.format(""))]
 
 
 def listed(
@@ -44,7 +66,7 @@ def listed(
     doubt : float
         Least doubt of a place that is listed as doubtful.
     column : str
-        Column to sort by; missing values come last.
+        Column to sort by, or ``plane``; missing values come last.
     ascending : bool
 
     Returns
@@ -63,7 +85,7 @@ def listed(
     }[which]
     if column == "doubt" and not ascending:
         return places.loc[chosen].reset_index(drop=True)
-    keys = ["kind", "number"] if column == "kind" else [column]
+    keys = {"kind": ["kind", "number"], "plane": axes_of(places)}.get(column, [column])
     return places.loc[chosen].sort_values(
         keys, ascending=ascending, ignore_index=True, kind="stable"
     )
@@ -74,6 +96,8 @@ def row_of(places: pd.DataFrame, place: Place | None) -> int | None:
     if place is None or not len(places):
         return None
     same = (places["kind"] == place[0]) & (places["number"] == place[1])
+    for axis, step in zip(axes_of(places), place[2:], strict=True):
+        same &= places[axis] == step
     found = np.flatnonzero(same)
     return int(found[0]) if len(found) else None
 

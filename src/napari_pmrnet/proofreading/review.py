@@ -1,4 +1,4 @@
-"""A review of labels: what there is to look at, what was done, and in which order.
+"""A review of the labels of a plane: what there is to look at, and what was done.
 
 The labels belong to whoever shows and edits them. The review keeps a copy of them as it
 last saw them and finds by comparison what has changed, so it follows every tool, and
@@ -18,21 +18,23 @@ from scipy import ndimage
 from napari_pmrnet.errors import DataError, EditError
 from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.proofreading import edits
+from napari_pmrnet.proofreading.add import Outlines, outlines_at
 from napari_pmrnet.proofreading.boxes import differing_box, everywhere, union
+from napari_pmrnet.proofreading.course import Course, Place, Plane
 from napari_pmrnet.proofreading.edits import Edit
-from napari_pmrnet.proofreading.journal import Journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.suggestions import SPLIT, Suggestions
+from napari_pmrnet.segmentation.diameter import median_diameter
 from napari_pmrnet.segmentation.postprocess import Missed
 from napari_pmrnet.segmentation.tiles import Box
-
-Place = tuple[str, int]
 
 NUCLEUS, MISSED = "nucleus", "missed"
 ACCEPTED, DISMISSED = "accepted", "dismissed"
 WORTH_A_LOOK = 0.5
 SNAP_REACH = 5
 """Pixels by which a rim is moved at most to the boundary gate."""
+AXIS = "axis {}"
+"""Column with the steps along an axis before y and x."""
 _SEEN = ["certainty", "area", "intensity", "at_border", "edited"]
 
 
@@ -47,38 +49,20 @@ class Change(NamedTuple):
         Nuclei that were changed, made or removed.
     made, gone : set of int
         Those of them that were not there before, and that are not there any more.
+    plane : tuple of int
+        Plane of a stack that it is on.
     """
 
     box: Box
     labels: set[int]
     made: set[int]
     gone: set[int]
+    plane: Plane = ()
 
     @property
     def kept(self) -> set[int]:
         """Nuclei that were there before and are there now."""
         return self.labels - self.made - self.gone
-
-
-class Step(NamedTuple):
-    """A step of the user's own.
-
-    Attributes
-    ----------
-    before : dict
-        Statuses, by place, that the step changed.
-    painted : bool
-        Whether it changed pixels.
-    box : tuple of slice or None
-        Holds them all, if that is known.
-    place : Place or None
-        The place it was the answer to.
-    """
-
-    before: dict[Place, str]
-    painted: bool = False
-    box: Box | None = None
-    place: Place | None = None
 
 
 @dataclass
@@ -88,6 +72,7 @@ class Review:
     A *place* is a nucleus, ``("nucleus", label)``, a proposal where one may have been
     missed, ``("missed", number)``, or nuclei that are probably one or two,
     ``("merge", row)`` and ``("split", row)``, by their row in the table of suggestions.
+    Places of a stack name its plane after that.
 
     Parameters
     ----------
@@ -98,22 +83,22 @@ class Review:
     suggestions : Suggestions, optional
         Merges and splits of the nuclei as they were found; see `suggest`. Those likely
         enough to be worth a look become places.
-    journal : Journal, optional
-        Is told all that happens.
-    statuses : dict
-        Status of places: ``accepted`` or ``dismissed``. Others have none.
+    course : Course
+        What was said and done: of a stack one for all planes.
+    plane : tuple of int
+        Plane of a stack that the labels are of.
     """
 
     nuclei: Nuclei
     missed: Missed | None = None
     suggestions: Suggestions | None = None
-    journal: Journal | None = None
-    statuses: dict[Place, str] = field(default_factory=dict)
+    course: Course = field(default_factory=Course)
+    plane: Plane = ()
 
     def __post_init__(self) -> None:
+        self.course.planes[self.plane] = self
+        self._listed: tuple[pd.DataFrame, dict[Place, str], pd.DataFrame] | None = None
         self._seen = np.array(self.nuclei.labels, np.int32)
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
         self._covered: set[int] = set()
         self._boxes: dict[int, Box] = {}
         self._suggested: dict[Place, tuple[int, ...]] = {}
@@ -134,31 +119,10 @@ class Review:
         """Copy of the labels as the review last saw them; not to be written to."""
         return self._seen
 
-    def keep(
-        self,
-        journal: Journal,
-        known: np.ndarray | None = None,
-        statuses: Mapping[Place, str] | None = None,
-    ) -> None:
-        """Tell a journal from now on, and first what it does not know yet.
-
-        Parameters
-        ----------
-        journal : Journal
-        known : ndarray of int, shape (H, W), optional
-            Labels it holds already; by default those that were found.
-        statuses : mapping, optional
-            Statuses it holds already.
-        """
-        known = self.nuclei.original if known is None else known
-        box = differing_box(known, self._seen, None)
-        if box is not None:
-            journal.changed(box, np.asarray(known[box]), self._seen[box])
-        for place in (statuses or {}).keys() | self.statuses.keys():
-            status = self.statuses.get(place, "")
-            if (statuses or {}).get(place, "") != status:
-                journal.told(place, status)
-        self.journal = journal
+    @property
+    def statuses(self) -> dict[Place, str]:
+        """Status of places, on all planes."""
+        return self.course.statuses
 
     def follow(
         self,
@@ -204,30 +168,27 @@ class Review:
         old = self.nuclei.table.index
         touched = self.nuclei.update(box, before)
         new = self.nuclei.table.index
-        if self.journal is not None:
-            self.journal.changed(box, before, after)
+        if self.course.journal is not None:
+            self.course.journal.changed(box, before, after, self.plane)
         if step:
-            self.painted(box, statuses, place)
+            self.course.painted({self.plane: box}, statuses, place)
         self._notice_covered(box)
         made = {label for label in touched if label not in old}
-        return Change(box, touched, made, {n for n in touched if n not in new})
-
-    def painted(
-        self,
-        box: Box | None = None,
-        statuses: Mapping[Place, str] | None = None,
-        place: Place | None = None,
-    ) -> None:
-        """Note a change of pixels as a step of the user's own, to be undone in turn."""
-        self._did(Step(self._set(statuses or {}), True, box, place))
+        gone = {label for label in touched if label not in new}
+        return Change(box, touched, made, gone, self.plane)
 
     def accept(self, labels: Iterable[int]) -> None:
         """Say of nuclei that they are right."""
-        self._tell({(NUCLEUS, int(label)): ACCEPTED for label in labels})
+        self.course.tell({self.nucleus(label): ACCEPTED for label in labels})
 
     def dismiss(self, places: Iterable[Place]) -> None:
         """Say of proposals and suggestions that nothing is to be done there."""
-        self._tell({(kind, int(number)): DISMISSED for kind, number in places})
+        numbered = ((place[0], int(place[1]), *self.plane) for place in places)
+        self.course.tell(dict.fromkeys(numbered, DISMISSED))
+
+    def nucleus(self, label: int) -> Place:
+        """The place of a nucleus."""
+        return NUCLEUS, int(label), *self.plane
 
     @property
     def gate(self) -> np.ndarray | None:
@@ -245,7 +206,7 @@ class Review:
         """The nucleus, or else the open proposal, at a place (y, x) in pixels."""
         label = self.label_at(point)
         if label:
-            return NUCLEUS, label
+            return self.nucleus(label)
         return self.proposed_at(*(int(n) for n in np.rint(point)))
 
     def labels_under(self, path: Sequence[tuple[float, float]]) -> list[int]:
@@ -273,8 +234,8 @@ class Review:
         boxes = [self.nuclei.box(label) for label in (into, *others)]
         return edits.merge(self._seen, into, others, union(boxes))
 
-    def merge_under(self, path: Sequence[tuple[float, float]]) -> Edit:
-        """The edit that makes one of all nuclei under a drawn line.
+    def names_under(self, path: Sequence[tuple[float, float]]) -> list[int]:
+        """Labels of the nuclei under a line that is drawn to make them one.
 
         Raises
         ------
@@ -284,12 +245,61 @@ class Review:
         names = self.labels_under(path)
         if len(names) < 2:
             raise EditError("the line meets fewer than two nuclei. Draw it over them.")
-        return self.merge(names[0], names[1:])
+        return names
 
     def delete(self, which: Iterable[int]) -> Edit:
         """The edit that deletes nuclei."""
         boxes = self.nuclei.boxes(which)
         return edits.joined([edits.delete(self._seen, [n], box) for n, box in boxes])
+
+    def add(self, click: tuple[float, float], across: float | None = None) -> Edit:
+        """The edit that makes the nucleus at a click (y, x); see `outlines`."""
+        found = self.outlines(click, across)
+        mask, origin = found.best(), found.box
+        number = self.course.next_label()
+        return edits.add(self._seen, mask, (origin[0].start, origin[1].start), number)
+
+    def outlines(
+        self, click: tuple[float, float], across: float | None = None
+    ) -> Outlines:
+        """Outlines that the nucleus at a click could have; see `outlines_at`.
+
+        Parameters
+        ----------
+        click : (y, x)
+            In pixels.
+        across : float, optional
+            Its diameter; by default that of a typical nucleus.
+
+        Raises
+        ------
+        EditError
+            If there is no room for a nucleus, or too little is known to find its
+            outline.
+        """
+        typical = across or self._typical()
+        if typical is None:
+            raise EditError(
+                "no nucleus here tells how large they are. Drag over this one, from "
+                "side to side."
+            )
+        return outlines_at(
+            self._seen,
+            click,
+            typical,
+            maps=self.nuclei.maps,
+            flows=self.nuclei.flows,
+            image=self.nuclei.image,
+            proposals=None if self.missed is None else self.missed.labels,
+            dragged=across is not None,
+        )
+
+    def _typical(self) -> float | None:
+        """Diameter of the median nucleus, or else proposal, in pixels."""
+        areas = self.nuclei.table["area"]
+        if not len(areas) and self.missed is not None:
+            areas = self.missed.objects["area"]
+        return median_diameter(areas.to_numpy())
 
     def snap(self, label: int) -> Edit:
         """The edit that moves a rim to the boundary gate; see `edits.snap`.
@@ -315,19 +325,8 @@ class Review:
         """The edit that smooths the outline of a nucleus; see `edits.smooth`."""
         return edits.smooth(self._seen, label, within=self.nuclei.box(label))
 
-    def renumbering(self) -> tuple[Edit, dict[Place, str]]:
-        """The edit that numbers the nuclei 1 to n, and the statuses that move along."""
-        edit = edits.number_sequentially(self._seen)
-        before = self._seen[edit.ys, edit.xs]
-        numbers = dict(zip(before.tolist(), edit.values.tolist(), strict=True))
-        given = self.statuses
-        moved = {(NUCLEUS, old): "" for old in numbers if (NUCLEUS, old) in given}
-        for _, old in tuple(moved):
-            moved[NUCLEUS, numbers[old]] = given[NUCLEUS, old]
-        return edit, moved
-
     def _parted(self, how: Callable[..., Edit], label: int, *args: Any) -> Edit:
-        box, number = self.nuclei.box(label), self.nuclei.next_label()
+        box, number = self.nuclei.box(label), self.course.next_label()
         return how(self._seen, label, *args, within=box, next_label=number)
 
     def proposal(self, place: Place) -> Edit:
@@ -338,9 +337,9 @@ class Review:
         EditError
             If there is no such proposal any more, or other nuclei cover it.
         """
-        kind, number = place
+        kind, number, *_ = place
         box, names = self.box(place), self.labels_at(place)
-        new = self.nuclei.next_label()
+        new = self.course.next_label()
         if kind == MISSED and self.missed is not None:
             outline = self.missed.labels[box] == number
             return edits.add(self._seen, outline, (box[0].start, box[1].start), new)
@@ -356,11 +355,12 @@ class Review:
         height, width = self._seen.shape
         inside = 0 <= y < height and 0 <= x < width
         number = int(self.missed.labels[y, x]) if inside else 0
-        return (MISSED, number) if number and number not in self._covered else None
+        shown = number and number not in self._covered
+        return (MISSED, number, *self.plane) if shown else None
 
     def is_there(self, place: Place) -> bool:
         """Tell whether a place is still one to look at."""
-        kind, number = place
+        kind, number, *_ = place
         if kind == MISSED:
             return number in self._boxes and number not in self._covered
         names = self.labels_at(place)
@@ -370,10 +370,10 @@ class Review:
 
     def labels_at(self, place: Place) -> tuple[int, ...]:
         """Labels of the nuclei at a place; none where one may have been missed."""
-        kind, number = place
+        kind, number, *_ = place
         if kind == NUCLEUS:
             return (number,)
-        return self._suggested.get(place, ())
+        return self._suggested.get((kind, number), ())
 
     def box(self, place: Place) -> Box:
         """Smallest box around a place.
@@ -389,49 +389,43 @@ class Review:
             raise EditError(f"there is no proposal {place[1]}.")
         return union(self.nuclei.box(label) for label in self.labels_at(place))
 
-    def undo(self) -> Step | None:
-        """Take back the last step.
-
-        Returns
-        -------
-        Step or None
-            None if there is none. If it has ``painted``, the owner of the labels has to
-            undo it and then call `follow` with ``step=False``.
-        """
-        return self._turn_back(self._done, self._undone)
-
-    def redo(self) -> Step | None:
-        """Do again what was taken back last; returns what `undo` does."""
-        return self._turn_back(self._undone, self._done)
-
-    def places(self) -> pd.DataFrame:
+    def places(self, statuses: dict[Place, str] | None = None) -> pd.DataFrame:
         """Every place, the most doubtful first.
+
+        Parameters
+        ----------
+        statuses : dict, optional
+            Those of places of this plane, where they are at hand.
 
         Returns
         -------
         DataFrame
-            ``kind`` and ``number``; ``doubt``, the estimated probability that something
-            is to be done there (NaN, and last, where nothing is known); ``certainty``,
-            ``area``, ``intensity``, ``at_border``, ``edited`` and ``status``. Proposals
-            that nuclei cover and suggestions for nuclei that were edited are left out.
+            ``kind`` and ``number``, and of a stack `AXIS` for every axis before y and
+            x; ``doubt``, the estimated probability that something is to be done there
+            (NaN, and last, where nothing is known); ``certainty``, ``area``,
+            ``intensity``, ``at_border``, ``edited`` and ``status``. Proposals that
+            nuclei cover and suggestions for nuclei that were edited are left out. Made
+            anew only where something has changed, and not to be written to.
         """
-        rows = self.nuclei.table.loc[:, _SEEN].reset_index(names="number")
+        if statuses is None:
+            statuses = statuses_by_plane(self.statuses).get(self.plane, {})
+        table = self.nuclei.table
+        if self._listed is not None:
+            of, known, places = self._listed
+            if of is table and known == statuses:
+                return places
+        rows = table.loc[:, _SEEN].reset_index(names="number")
         rows.insert(0, "kind", NUCLEUS)
         rows["doubt"] = 1 - rows["certainty"]
         more = [part for part in (self._proposed(), self._suggestions()) if len(part)]
         if more:
             rows = pd.concat([rows, *more], ignore_index=True)
-        rows["status"] = self._status(rows)
-        return rows.sort_values("doubt", ascending=False, ignore_index=True)
-
-    def _status(self, rows: pd.DataFrame) -> np.ndarray:
-        """Status of every row, empty for most."""
-        status = np.full(len(rows), "", object)
-        for kind in {kind for kind, _ in self.statuses}:
-            given = {n: said for (k, n), said in self.statuses.items() if k == kind}
-            chosen = (rows["kind"] == kind) & rows["number"].isin(list(given))
-            status[chosen] = rows.loc[chosen, "number"].map(given)
-        return status
+        rows["status"] = _status(rows, statuses)
+        for axis, step in enumerate(self.plane):
+            rows[AXIS.format(axis)] = step
+        rows = rows.sort_values("doubt", ascending=False, ignore_index=True)
+        self._listed = table, statuses, rows
+        return rows
 
     def _untouched(self) -> set[int]:
         """Nuclei with suggestions that are as they were found, number and all."""
@@ -484,48 +478,13 @@ class Review:
         """
         table = self.nuclei.table
         accepted = [
-            label
-            for (kind, label), status in self.statuses.items()
-            if kind == NUCLEUS and status == ACCEPTED
+            place[1]
+            for place, status in self.statuses.items()
+            if place == self.nucleus(place[1]) and status == ACCEPTED
         ]
         flags = table.loc[:, ["certainty", "edited"]].copy()
         flags.insert(1, "reviewed", flags["edited"] | flags.index.isin(accepted))
         return flags
-
-    def progress(self) -> str:
-        """Progress in words, such as ``"41 of 312 reviewed, 9 edited"``."""
-        flags = self.flags()
-        reviewed, edited = flags["reviewed"].sum(), flags["edited"].sum()
-        return f"{reviewed} of {len(flags)} reviewed, {edited} edited"
-
-    def _tell(self, statuses: dict[Place, str]) -> None:
-        """Give places a status, as one step; an empty one takes it away."""
-        if statuses:
-            self._did(Step(self._set(statuses)))
-
-    def _set(self, statuses: Mapping[Place, str]) -> dict[Place, str]:
-        """Change statuses; gives those before."""
-        before = {place: self.statuses.get(place, "") for place in statuses}
-        for place, status in statuses.items():
-            if status:
-                self.statuses[place] = status
-            else:
-                self.statuses.pop(place, None)
-            if self.journal is not None:
-                self.journal.told(place, status)
-        return before
-
-    def _did(self, step: Step) -> None:
-        self._done.append(step)
-        self._undone.clear()
-
-    def _turn_back(self, steps: list[Step], others: list[Step]) -> Step | None:
-        """Take one step off a pile, reverse it and put it on the other pile."""
-        if not steps:
-            return None
-        step = steps.pop()
-        others.append(step._replace(before=self._set(step.before)))
-        return step
 
     def _notice_covered(self, box: Box) -> None:
         """Drop proposals that nuclei now cover by more than half; bring back others."""
@@ -540,6 +499,26 @@ class Review:
                     self._covered.add(number)
                 else:
                     self._covered.discard(number)
+
+
+def statuses_by_plane(
+    statuses: Mapping[Place, str],
+) -> dict[Plane, dict[Place, str]]:
+    """Statuses of places apart by the plane that they are on."""
+    found: dict[Plane, dict[Place, str]] = {}
+    for place, status in statuses.items():
+        found.setdefault(place[2:], {})[place] = status
+    return found
+
+
+def _status(rows: pd.DataFrame, statuses: Mapping[Place, str]) -> np.ndarray:
+    """Status of every row of a plane, empty for most."""
+    status = np.full(len(rows), "", object)
+    for kind in {place[0] for place in statuses}:
+        given = {place[1]: said for place, said in statuses.items() if place[0] == kind}
+        chosen = (rows["kind"] == kind) & rows["number"].isin(list(given))
+        status[chosen] = rows.loc[chosen, "number"].map(given)
+    return status
 
 
 def _anchors(labels: np.ndarray, which: set[int]) -> dict[int, tuple[int, int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +31,7 @@ from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.tiff import read_tiff_array
 from napari_pmrnet.io.write import replace_file, unwritable, writing
+from napari_pmrnet.proofreading.course import Place
 from napari_pmrnet.proofreading.measure import as_csv
 
 VERSION = 1
@@ -39,6 +41,7 @@ OURS = ".pmrnet-"
 """How names of passing files and folders begin."""
 ASIDE, COUNTS, LOCK = f"{OURS}new", f"{OURS}whole", f"{OURS}saving"
 MOST_FAILURES = 5
+_ORDER = "tzyx"
 TRIES = 20
 """Times that a folder is read which is saved to meanwhile."""
 
@@ -53,9 +56,9 @@ class SavedReview:
 
     Attributes
     ----------
-    labels, found : ndarray of int32, shape (H, W)
+    labels, found : ndarray of int32, shape (..., H, W)
         Labels as corrected, and as they were found.
-    maps : dict of ndarray, each (H, W)
+    maps : dict of ndarray, each (..., H, W)
         float32; also ``flow_y`` and ``flow_x`` where there are flows.
     statuses : dict
         Status of places; see `Review`.
@@ -70,7 +73,7 @@ class SavedReview:
     labels: np.ndarray
     found: np.ndarray
     maps: dict[str, np.ndarray] = field(default_factory=dict)
-    statuses: dict[tuple[str, int], str] = field(default_factory=dict)
+    statuses: dict[Place, str] = field(default_factory=dict)
     image: str = ""
     made: dict[str, Any] = field(default_factory=dict)
     space: Space = Space.of_plane((1.0, 1.0))
@@ -162,10 +165,11 @@ def _write_aside(folder: Path, review: SavedReview, table: pd.DataFrame | None) 
     try:
         with writing(folder):
             aside.mkdir()
-            write_labels(aside / LABELS, review.labels, review.space, provenance)
-            write_labels(aside / FOUND, review.found, review.space, provenance)
+            space = _in_order(review.space)
+            write_labels(aside / LABELS, review.labels, space, provenance)
+            write_labels(aside / FOUND, review.found, space, provenance)
             if review.maps:
-                write_stack(aside / MAPS, review.maps, review.space)
+                write_stack(aside / MAPS, _pages(review.maps), review.space)
             if table is not None:
                 text = as_csv(table).encode()
                 replace_file(aside / TABLE, text, False)
@@ -190,7 +194,59 @@ def _about(review: SavedReview, files: Path) -> dict[str, Any]:
         "translate": list(review.space.translate),
         "maps": list(review.maps),
         "statuses": [[*place, status] for place, status in review.statuses.items()],
+        **_about_planes(review),
     }
+
+
+def _about_planes(review: SavedReview) -> dict[str, Any]:
+    """Facts for the index of a stack that a plain image goes without."""
+    if review.labels.ndim == 2:
+        return {}
+    axes, units = list(review.space.axes), list(review.space.units)
+    return {"shape": list(review.labels.shape), "axes": axes, "units": units}
+
+
+def _in_order(space: Space) -> Space:
+    """A space under whose names of axes label files keep their order.
+
+    They store t before z. Axes without names are taken for these in their order.
+    """
+    known = [_ORDER.find(name) for name in space.axes]
+    if known == sorted(known):
+        return space
+    return Space((), space.scale, space.units, space.translate)
+
+
+def _pages(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Maps plane by plane, those of a stack under the name and the plane's number."""
+    return {
+        f"{name} {number}" if values.ndim > 2 else name: plane
+        for name, values in maps.items()
+        for number, plane in enumerate(values.reshape(-1, *values.shape[-2:]))
+    }
+
+
+def _maps(path: Path, index: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Maps of a file."""
+    pages = read_stack(path)
+    if "shape" not in index:
+        return pages
+    count = int(np.prod(index["shape"][:-2]))
+    try:
+        return {
+            name: _shaped(np.stack([pages[f"{name} {n}"] for n in range(count)]), index)
+            for name in index["maps"]
+        }
+    except KeyError as error:
+        raise DataError(
+            f"{path}: the page {error} is missing. Save the review again."
+        ) from error
+
+
+def _shaped(array: np.ndarray, index: dict[str, Any]) -> np.ndarray:
+    """An array with the axes of length one that files leave out."""
+    shape = index.get("shape", array.shape)
+    return array.reshape(shape) if array.size == np.prod(shape) else array
 
 
 def _finish(folder: Path) -> None:
@@ -257,8 +313,9 @@ def _index(folder: Path) -> dict[str, Any]:
 
 def _read(folder: Path, index: dict[str, Any]) -> SavedReview:
     """Read the images of a review."""
-    labels, found = (_labels(_at(folder, name)) for name in (LABELS, FOUND))
-    maps = read_stack(_at(folder, MAPS)) if index["maps"] else {}
+    files = (_labels(_at(folder, name)) for name in (LABELS, FOUND))
+    labels, found = (_shaped(array, index) for array in files)
+    maps = _maps(_at(folder, MAPS), index) if index["maps"] else {}
     for name, array in {FOUND: found, **maps}.items():
         if array.shape != labels.shape:
             raise DataError(
@@ -269,20 +326,20 @@ def _read(folder: Path, index: dict[str, Any]) -> SavedReview:
         labels,
         found,
         maps,
-        {(kind, number): status for kind, number, status in index["statuses"]},
+        {(*place,): status for *place, status in index["statuses"]},
         index["image"],
         index["made"],
         Space.of(
-            "yx",
+            index.get("axes", "yx"),
             index.get("scale", index["pixel_size"]),
-            (index["unit"],) * 2,
+            index.get("units", (index["unit"],) * 2),
             index.get("translate"),
         ),
     )
 
 
 def _labels(path: Path) -> np.ndarray:
-    """Labels of a saved review, int32 (H, W)."""
+    """Labels of a saved review, int32."""
     labels = read_tiff_array(path)
     check_labels(labels, str(path))
     return labels.astype(np.int32)
@@ -308,7 +365,8 @@ def _check(folder: Path, review: SavedReview, replace: bool) -> None:
             "if you need it no more."
         )
     try:
-        is_same = np.array_equal(_labels(folder / FOUND), review.found)
+        found = _shaped(_labels(folder / FOUND), index)
+        is_same = np.array_equal(found, review.found)
     except DataError:
         is_same = False
     if not is_same:

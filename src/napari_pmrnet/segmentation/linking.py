@@ -1,4 +1,7 @@
-"""One number for a nucleus from frame to frame, by how far its outlines overlap."""
+"""One number for a nucleus from plane to plane, by how far its outlines overlap.
+
+That is for planes that lie above each other; through time see `tracking`.
+"""
 
 from __future__ import annotations
 

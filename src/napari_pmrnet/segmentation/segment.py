@@ -288,9 +288,7 @@ def segment_steps(
         )
     if region is not None:
         region = checked_region(region, plane.shape, plane.name)
-    elif not plane.in_memory:
-        plane = plane.loaded()
-    plane = plane.limited(settings.limits, region)
+    plane = _limited(plane, settings, region)
     model = yield from ready_model(settings, model)
     estimates: dict[float, Prediction] = {}
     if region is not None:
@@ -322,6 +320,57 @@ def segment_steps(
         seconds=seconds,
         notes=notes,
     )
+
+
+def more_maps_steps(
+    plane: Plane, found: Segmentation
+) -> Generator[Progress, None, dict[str, np.ndarray]]:
+    """Maps that a segmentation does not keep: those of the parts of the network.
+
+    The network runs once more, at the scale at which it ran before.
+
+    Parameters
+    ----------
+    plane : Plane
+        The image that was segmented, with its channel.
+    found : Segmentation
+        What was found in it.
+
+    Yields
+    ------
+    Progress
+        After every batch of tiles.
+
+    Returns
+    -------
+    dict of ndarray
+        Those of `EXTRA_MAPS`, each float32 (H, W) in [0, 1], on the pixels of the
+        image; zero far from the region of a segmentation that has one.
+    """
+    region, settings = found.region, found.settings
+    plane = _limited(plane, settings, region)
+    box = None if region is None else region.predicted
+    prediction = yield from predict(
+        found.model,
+        plane,
+        box,
+        scale=found.scale,
+        flips=settings.flips,
+        extra_maps=True,
+    )
+    unknown = plane.unknown(EVERYWHERE if box is None else box)
+    maps = without_unknown(prediction, unknown).maps
+    maps = {name: maps[name] for name in EXTRA_MAPS}
+    if region is not None and box is not None:
+        maps = {name: region.place(values, box) for name, values in maps.items()}
+    return maps
+
+
+def _limited(plane: Plane, settings: Settings, region: Region | None) -> Plane:
+    """A plane with the intensity limits of a run; in memory, unless for a region."""
+    if region is None and not plane.in_memory:
+        plane = plane.loaded()
+    return plane.limited(settings.limits, region)
 
 
 def settings_for(settings: Settings | None, model: Model | None) -> Settings:

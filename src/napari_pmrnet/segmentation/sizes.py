@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import psutil
 
 LARGE_PLANE = 16_777_216
 """Pixels of a plane above which it is segmented block by block: 4096 x 4096."""
@@ -15,8 +16,11 @@ LARGE_LOADED_PLANE = 4 * LARGE_PLANE
 LARGEST_LABELS = 268_435_456
 """Pixels of a stack whose labels take one GB; those of larger ones go to disk."""
 
-MOST_MAP_BYTES = 1 << 30
+MOST_MAP_BYTES = 1 << 31
 """Maps of a stack that would take more are left out."""
+
+SHARE_OF_MEMORY = 0.5
+"""Share of the free memory that maps of a stack may take."""
 
 
 def is_large_plane(shape: Sequence[int], loaded: bool = False) -> bool:
@@ -39,4 +43,5 @@ def has_large_labels(shape: Sequence[int]) -> bool:
 
 def maps_fit(size: int) -> bool:
     """Tell whether maps of so many bytes are kept in memory."""
-    return size <= MOST_MAP_BYTES
+    free = psutil.virtual_memory().available
+    return size <= min(MOST_MAP_BYTES, SHARE_OF_MEMORY * free)

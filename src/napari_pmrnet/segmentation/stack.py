@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import TIME
 from napari_pmrnet.io.tiff import native_order
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation import sizes
@@ -28,6 +29,7 @@ from napari_pmrnet.segmentation.segment import (
     ready_model,
     segment_steps,
 )
+from napari_pmrnet.segmentation.tracking import Tracks
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ MIDDLE = 256
 OF_MIDDLE = "middle "
 """Start of a fingerprint that is of the middle only."""
 MAPS = ("probability", "boundary", "certainty")
+KEPT_A_PIXEL = len(MAPS) + 3
+"""Numbers of 4 bytes that are kept of a pixel with its maps: two of flows, a label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +118,8 @@ class Stack:
 
     @property
     def map_bytes(self) -> int:
-        """Memory that the maps of all planes take."""
-        return len(MAPS) * np.dtype(np.float32).itemsize * int(np.prod(self.shape))
+        """Memory that maps, flows and labels of all planes take."""
+        return KEPT_A_PIXEL * np.dtype(np.float32).itemsize * int(np.prod(self.shape))
 
     @property
     def keeps_maps(self) -> bool:
@@ -218,6 +222,13 @@ class StackSegmentation:
         Of a typical nucleus in pixels: the median over the planes.
     shown : tuple of ndarray, or None
         Pixels, labels from 1 and certainties of the plane with most nuclei.
+    axes : tuple of str
+        Names of the axes of `labels`.
+    link : str or None
+        Axis through which nuclei keep their number.
+    planes : dict of Segmentation
+        By place, that of every plane but blank ones, each with labels from 1, for other
+        thresholds and for a review; empty where maps were not asked for.
     """
 
     labels: Any
@@ -232,10 +243,68 @@ class StackSegmentation:
     shown: tuple[np.ndarray, np.ndarray, np.ndarray] | None = field(
         repr=False, default=None
     )
+    axes: tuple[str, ...] = ()
+    link: str | None = None
+    planes: Mapping[tuple[int, ...], Segmentation] = field(
+        repr=False, default_factory=dict
+    )
+
+    def relabel_steps(
+        self, settings: Settings
+    ) -> Generator[tuple[int, int], None, StackSegmentation]:
+        """Label all planes for other thresholds; see `Segmentation.relabel`.
+
+        Yields
+        ------
+        (int, int)
+            Planes labelled so far and in all.
+
+        Raises
+        ------
+        ValueError
+            If the maps were not kept, or the settings ask for a new run.
+        """
+        if not self.planes:
+            raise ValueError("the maps of the planes were not kept")
+        numbers = _Numbers(self.axes, self.link, _has_classes(self.model))
+        labels, rows = np.zeros(self.labels.shape, np.int32), []
+        planes: dict[tuple[int, ...], Segmentation] = {}
+        for place in np.ndindex(*labels.shape[:-2]):
+            part = self.planes.get(place)
+            if part is None:
+                numbers.skip(place, labels.shape[-2:])
+                continue
+            part = part.relabel(settings)
+            own = numbers.of(place, part.labels)
+            labels[place] = own[part.labels]
+            steps = dict(zip(self.axes[:-2], place, strict=True))
+            label = own[part.objects["label"]]
+            rows.append(part.objects.assign(label=label, **steps))
+            planes[place] = part
+            yield len(planes), len(self.planes)
+        return replace(
+            self,
+            labels=labels,
+            objects=pd.concat(rows, ignore_index=True),
+            settings=settings,
+            planes=planes,
+        )
 
 
 Labelled = Segmentation | StackSegmentation
 """Results that the viewer shows: labels of one plane, or of all."""
+
+
+class MapKeeper(Protocol):
+    """Keeps what the network gave for planes, and gives it back."""
+
+    def take(self, place: tuple[int, ...]) -> Segmentation | None:
+        """What would be found in a plane; None if nothing was kept of it."""
+        ...
+
+    def keep(self, place: tuple[int, ...], found: Segmentation) -> None:
+        """Keep what was found in a plane."""
+        ...
 
 
 def segment_planes(
@@ -247,6 +316,7 @@ def segment_planes(
     link: str | None = None,
     maps: bool = False,
     store: LabelStore | None = None,
+    keeper: MapKeeper | None = None,
 ) -> Generator[Progress, None, StackSegmentation]:
     """Segment every plane of an image.
 
@@ -263,14 +333,18 @@ def segment_planes(
     name : str
         Of the layer or file, for messages.
     link : str, optional
-        Axis through which nuclei keep their number; see `link_by_overlap`. By default
-        every plane has numbers of its own. An image without that axis has nothing to
-        link, and a note says so if it has others.
+        Axis through which nuclei keep their number: through time by `Tracks`, through
+        others as `link_by_overlap` does. By default every plane has numbers of its own.
+        An image without that axis has nothing to link, and a note says so if it has
+        others.
     maps : bool
-        Also keep the maps of all planes: `Stack.map_bytes`.
+        Also keep the maps of all planes, and what `StackSegmentation.relabel_steps`
+        needs: `Stack.map_bytes`.
     store : LabelStore, optional
         Takes the labels, for images that are too large: those with large planes need
         it. It is finished here. Nuclei of large planes are not linked.
+    keeper : MapKeeper, optional
+        Asked before the network is, and told what that gave; not of large planes.
 
     Yields
     ------
@@ -292,7 +366,7 @@ def segment_planes(
         If the model is missing or altered.
     """
     with nullcontext() if store is None else store:
-        steps = _planes_of(stack, settings, model, name, link, maps, store)
+        steps = _planes_of(stack, settings, model, name, link, maps, store, keeper)
         return (yield from steps)
 
 
@@ -304,6 +378,7 @@ def _planes_of(
     link: str | None,
     maps: bool,
     store: LabelStore | None,
+    keeper: MapKeeper | None,
 ) -> Generator[Progress, None, StackSegmentation]:
     """Steps of `segment_planes`."""
     started = time.perf_counter()
@@ -323,8 +398,12 @@ def _planes_of(
             found = yield from _within(steps, number, stack.count, plane.title)
             made.add_large(place, plane, found)
         else:
-            steps = segment_steps(plane, settings, model)
-            result = yield from _within(steps, number, stack.count, plane.title)
+            result = None if keeper is None else keeper.take(place)
+            if result is None:
+                steps = segment_steps(plane, settings, model)
+                result = yield from _within(steps, number, stack.count, plane.title)
+                if keeper is not None:
+                    keeper.keep(place, result)
             made.add(place, plane, result)
     found = made.result(time.perf_counter() - started)
     if store is not None:
@@ -378,30 +457,38 @@ class _Making:
         self._rows: list[pd.DataFrame] = []
         self._notes: dict[str, None] = {}
         self._diameters: list[float] = []
-        self._device, self._blank, self.count = "", 0, 0
+        self._planes: dict[tuple[int, ...], Segmentation] = {}
+        self._device, self._blank = "", 0
         self.shown: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         stacked = stack.stacked
         large = store is not None and stack.has_large_planes
-        self._classes = model.card.label_kind is LabelKind.CLASSES
-        linked = link in stacked and not large and not self._classes
-        self._along = stack.axes.index(link) if linked and link is not None else None
-        self._links = Links() if self._along is not None else None
-        if link is not None and stacked and not linked and not self._classes:
+        classes = _has_classes(model)
+        linked = link in stacked and not large and not classes
+        self._link = link if linked else None
+        self._numbers = _Numbers(stack.axes, self._link, classes)
+        if link is not None and stacked and not linked and not classes:
             why = "planes are too large" if link in stacked else f"no axis {link}"
             self._notes[f"{why}, so nuclei were not linked"] = None
+
+    @property
+    def count(self) -> int:
+        """Largest number in use."""
+        return self._numbers.count
 
     def skip(self, place: tuple[int, ...]) -> None:
         """Leave a blank plane without nuclei."""
         self._blank += 1
-        if self._links is not None:
-            self._numbers(place, np.zeros(self._stack.shape[-2:], np.int32))
+        self._numbers.skip(place, self._stack.shape[-2:])
 
     def add(self, place: tuple[int, ...], plane: Plane, result: Segmentation) -> None:
         """Take in what was found in a plane."""
-        numbers = self._numbers(place, result.labels)
+        numbers = self._numbers.of(place, result.labels)
         self._labels[place] = numbers[result.labels]
         for kind, maps in self._maps.items():
             maps[place] = result.maps[kind]
+        if self._maps:
+            shared = {kind: maps[place] for kind, maps in self._maps.items()}
+            self._planes[place] = replace(result, maps={**result.maps, **shared})
         rows = result.objects
         certainty = rows["certainty"].to_numpy()
         shown = numbered(result.labels, rows["label"].to_numpy())
@@ -415,7 +502,7 @@ class _Making:
     ) -> None:
         """Take in what was found in a plane whose labels are in the store."""
         objects, first = found.objects, self.count
-        self.count += len(objects)
+        self._numbers.count += len(objects)
         device, diameter = self._model.runs_on, found.stats.diameter
         self._note(place, objects, found.notes, device, diameter)
         if self.shown is None or len(objects) > len(self.shown[2]):
@@ -455,9 +542,34 @@ class _Making:
             seconds,
             float(np.median(self._diameters)) if self._diameters else None,
             self.shown,
+            self._stack.axes,
+            self._link,
+            self._planes,
         )
 
-    def _numbers(self, place: tuple[int, ...], labels: np.ndarray) -> np.ndarray:
+
+class _Numbers:
+    """Numbers in a stack of the labels of its planes, one plane after the other.
+
+    Parameters
+    ----------
+    axes : sequence of str
+        Of the stack.
+    link : str or None
+        Axis through which nuclei keep their number.
+    classes : bool
+        Whether labels are classes, whose numbers stay.
+    """
+
+    def __init__(self, axes: Sequence[str], link: str | None, classes: bool) -> None:
+        self._along = None if link is None else list(axes).index(link)
+        self._links: Links | Tracks | None = None
+        if link is not None:
+            self._links = Tracks() if link.lower() in TIME else Links()
+        self._classes = classes
+        self.count = 0
+
+    def of(self, place: tuple[int, ...], labels: np.ndarray) -> np.ndarray:
         """The number in the stack of every label of a plane."""
         if self._links is not None and self._along is not None:
             series = place[: self._along] + place[self._along + 1 :]
@@ -468,6 +580,16 @@ class _Making:
         numbers[1:] += self.count
         self.count += len(numbers) - 1
         return numbers
+
+    def skip(self, place: tuple[int, ...], shape: tuple[int, ...]) -> None:
+        """Pass a plane without nuclei, of a height and a width."""
+        if self._links is not None:
+            self.of(place, np.zeros(shape, np.int32))
+
+
+def _has_classes(model: Model) -> bool:
+    """Tell whether a model labels classes."""
+    return model.card.label_kind is LabelKind.CLASSES
 
 
 def _within(

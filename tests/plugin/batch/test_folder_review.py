@@ -145,7 +145,7 @@ def test_a_folder_is_listed_and_opened_with_certainty_and_review(hand) -> None:
     h.open("a")
     names = [layer.name for layer in h.viewer.layers]
     kinds = "probability", "boundary", "certainty"
-    assert names == ["a", *(f"a_labels {kind}" for kind in kinds), "a_labels"]
+    assert names == ["a", *(f"a {kind}" for kind in kinds), "a_labels"]
     table = h.session.review.nuclei.table
     assert table["certainty"].round(2).tolist() == [0.9, 0.4]
     dock = h.window.findChild(ReviewNuclei)

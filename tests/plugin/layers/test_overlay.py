@@ -86,3 +86,11 @@ def test_a_layer_that_the_user_removed_comes_back(viewer, overlay) -> None:
     overlay.release()
     overlay.release()
     assert NAME not in viewer.layers
+
+
+def test_the_first_mark_lets_a_tool_keep_the_mouse(viewer, overlay) -> None:
+    viewer.camera.mouse_pan = False
+    overlay.line([(1, 1), (5, 5)])
+    overlay.flush()
+    assert viewer.layers.selection.active is viewer.layers["nuclei"]
+    assert not viewer.camera.mouse_pan

@@ -138,7 +138,7 @@ def test_intensity_needs_an_image_that_fits(qtbot) -> None:
     ("data", "reason"),
     [
         ([np.ones((8, 8), int), np.ones((4, 4), int)], "several resolutions"),
-        (np.ones((2, 8, 8), int), "3 axes"),
+        (np.broadcast_to(np.int32(1), (5, 4096, 4096)), "the plane on show"),
         (np.broadcast_to(np.int32(1), (8200, 8200)), "Only what I see"),
     ],
 )

@@ -8,10 +8,13 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari_pmrnet.plugin.measure.classes import (
     ABOVE,
     BELOW,
+    FADED,
+    PICKED,
     UNKNOWN,
     classes_of,
     colour,
     set_classes,
+    tones,
 )
 from napari_pmrnet.proofreading.classes import Classes
 
@@ -40,22 +43,35 @@ def test_classes_are_of_a_layer() -> None:
 def test_colours_come_and_go() -> None:
     layer = layer_of_three()
     before = layer.colormap
-    colour(layer, OF, CLASSES)
+    colour(layer, tones(OF, CLASSES))
     assert [shown(layer, n) for n in (1, 2, 3)] == [ABOVE, BELOW, UNKNOWN]
-    colour(layer, OF[::-1].set_axis([1, 2, 3]), CLASSES)
+    colour(layer, tones(OF[::-1].set_axis([1, 2, 3]), CLASSES))
     assert [shown(layer, n) for n in (1, 2, 3)] == [UNKNOWN, BELOW, ABOVE]
-    colour(layer, None, None)
+    colour(layer, {})
     assert layer.colormap is before
-    colour(layer, None, None)
+    colour(layer, {})
     assert layer.colormap is before
 
 
 def test_colours_that_others_gave_meanwhile_stay() -> None:
     layer = layer_of_three()
-    colour(layer, OF, CLASSES)
+    colour(layer, tones(OF, CLASSES))
     other = DirectLabelColormap(color_dict={None: "red", 1: "blue"})
     layer.colormap = other
-    colour(layer, OF, CLASSES)
+    colour(layer, tones(OF, CLASSES))
     assert layer.colormap is other, "nothing new to show"
-    colour(layer, None, None)
+    colour(layer, {})
     assert layer.colormap is other
+
+
+def test_those_picked_out_keep_their_class_and_the_others_fade() -> None:
+    found = tones(OF, CLASSES, {1, 3})
+    assert found == {1: ABOVE, 2: FADED, 3: UNKNOWN}
+    assert tones(OF, None, {2}) == {1: FADED, 2: PICKED, 3: FADED}
+    assert tones(OF, None) == {} and tones(None, CLASSES, {1}) == {}
+    layer = layer_of_three()
+    before = layer.colormap
+    colour(layer, found)
+    assert np.asarray(layer.colormap.map(2)).ravel()[3] < 0.3
+    colour(layer, tones(OF, None, ()))
+    assert layer.colormap is before

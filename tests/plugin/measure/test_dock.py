@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import roifile
 import tifffile
+from mouse import click, drag
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import Qt
@@ -25,7 +26,7 @@ from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.measure import snapshot
 from napari_pmrnet.plugin.measure.classes import ABOVE, BELOW, classes_of
 from napari_pmrnet.plugin.measure.dock import OUTLINE
-from napari_pmrnet.plugin.measure.export import FORMATS, proposed_path
+from napari_pmrnet.plugin.measure.export import FORMATS, TRACKS, proposed_path
 from napari_pmrnet.plugin.measure.formatting import head_of, listed, summary
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.measure.snapshot import (
@@ -43,6 +44,7 @@ from napari_pmrnet.proofreading.origin import begin_review
 
 from ..review.conftest import found
 
+SHIFT = Qt.KeyboardModifier.ShiftModifier
 MICRON = {"scale": (0.5, 0.5), "units": ("um", "um")}
 
 
@@ -69,8 +71,8 @@ def aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def open_dock(make_napari_viewer_proxy, manifest, qtbot):
     """Open the dock in a viewer that `fill` has put layers into."""
 
-    def open_(fill: Any) -> tuple[Any, Any]:
-        viewer = make_napari_viewer_proxy()
+    def open_(fill: Any, **options: Any) -> tuple[Any, Any]:
+        viewer = make_napari_viewer_proxy(**options)
         fill(viewer)
         _, dock = viewer.window.add_plugin_dock_widget(
             "napari-pmrnet", "Measure nuclei"
@@ -263,7 +265,7 @@ def test_many_rows_sort_with_missing_values_last(qtbot) -> None:
     assert view.measurements.label(0) == int(np.nanargmax(certainty)) + 1
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != TRACKS])
 def test_exports_are_read_back(kind, open_dock, qtbot, tmp_path, monkeypatch) -> None:
     labels = found().labels
 
@@ -286,6 +288,7 @@ def test_exports_are_read_back(kind, open_dock, qtbot, tmp_path, monkeypatch) ->
     assert asked == [str(Path.home() / path.name)]
     assert dock.status.text.text() == f"Written to {path}"
     read = {"table": as_csv, "rois": as_rois, "geojson": as_geojson}
+    read["counts"] = as_counts
     read |= {"stack": as_stack, "labels": as_label_image}
     read[kind](path, labels)
     assert proposed_path(viewer.layers["cells nuclei"], kind, tmp_path) == path
@@ -299,6 +302,12 @@ def as_csv(path: Path, labels: np.ndarray) -> None:
     assert table["intensity cells"].tolist() == pytest.approx([0.9, 0.9])
     assert table["certainty"].tolist() == [0.9, 0.9]
     assert not table["edited"].any()
+
+
+def as_counts(path: Path, labels: np.ndarray) -> None:
+    (row,) = pd.read_csv(path).to_dict("records")
+    assert (row["of"], row["file"], row["nuclei"]) == ("image", "cells", 2)
+    assert row["certainty"] == pytest.approx(0.9)
 
 
 def as_rois(path: Path, labels: np.ndarray) -> None:
@@ -575,6 +584,99 @@ def test_rings_and_background_are_measured_if_asked_for(open_dock, qtbot) -> Non
     features = viewer.layers["cells truth"].features
     assert features["intensity cells"].tolist() == [23, 53]
     assert not [name for name in features if "ring" in str(name)]
+
+
+def test_texture_is_measured_if_asked_for(open_dock, qtbot) -> None:
+    viewer, dock = open_dock(with_background)
+    run(dock.panel, qtbot)
+    dock.options.texture.setValue(1.0)
+    assert "measure again" in dock.panel.hint.text()
+    run(dock.panel, qtbot)
+    assert "texture at 1 µm" in dock.panel.hint.text()
+    features = viewer.layers["cells truth"].features
+    assert features["texture entropy cells at 1 um"].tolist() == [0, 0]
+    titles = [column.title for column in dock.table.measurements.columns]
+    assert "Homogeneity cells" in titles
+    dock.options.texture.setValue(0.1)
+    run(dock.panel, qtbot)
+    assert "Choose a distance of at least 0.5" in dock.status.text.text()
+    dock.options.texture.setValue(0)
+    run(dock.panel, qtbot)
+    features = viewer.layers["cells truth"].features
+    assert not [name for name in features if "texture" in str(name)]
+
+
+def many(viewer: Any) -> None:
+    labels = np.zeros((60, 90), np.int32)
+    for number in range(12):
+        y, x = 12 * (number // 4) + 3, 20 * (number % 4) + 3
+        labels[y : y + 6, x : x + 2 + number] = number + 1
+    viewer.add_image(labels * 10.0, name="cells", **MICRON)
+    viewer.add_labels(labels, name="cells truth", **MICRON)
+
+
+def test_brushed_points_select_nuclei_and_selected_rows_light_up(
+    open_dock, qtbot
+) -> None:
+    viewer, dock = open_dock(many, show=True)
+    layer = plain(viewer.layers["cells truth"])
+    before = layer.colormap
+    dock.plots_fold.button.click()
+    assert dock.plots.plot is not None and dock.plots.hint.isVisible()
+    run(dock.panel, qtbot)
+    plot = dock.plots.plot
+    qtbot.waitUntil(plot.isVisible)
+    dock.plots.y_box.setCurrentIndex(dock.plots.y_box.findData("intensity cells"))
+    dock.plots.y_box.activated.emit(0)
+    qtbot.wait(100)
+    (x0, y0), (x1, y1) = plot.place_of(2), plot.place_of(5)
+    drag(plot, (x0 - 5, y0 + 5), (x1 + 5, y1 - 5))
+    assert dock.table.labels == {2, 3, 4, 5}
+    assert dock.status.text.text().startswith("4 nuclei are selected")
+    assert sorted(plot.points.getData()[1]) == [20, 30, 40, 50]
+    alpha = [np.asarray(layer.colormap.map(n)).ravel()[3] for n in (2, 5, 6)]
+    assert alpha[0] == alpha[1] == 1 and alpha[2] < 0.3
+    drag(plot, np.add(plot.place_of(9), -5), np.add(plot.place_of(9), 5), SHIFT)
+    assert dock.table.labels == {2, 3, 4, 5, 9}
+    click(plot, (plot.place_of(2)[0], plot.place_of(12)[1]))
+    assert dock.table.labels == {2} and layer.colormap is before
+    assert dock.status.text.text() == "No nucleus lies there."
+
+    dock.table.selectRow(3)
+    assert plot.points.getData()[1].tolist() == [40]
+    dock.table.select({4, 7})
+    dock.table.selected.emit()
+    assert sorted(plot.points.getData()[1]) == [40, 70]
+    layer.selected_label = 11
+    assert plot.points.getData()[1].tolist() == [110] and layer.colormap is before
+
+
+def test_fields_of_a_well_are_counted_together(open_dock, qtbot, tmp_path) -> None:
+    def fill(viewer: Any) -> None:
+        for name, more in (("p_A01_s1", 0), ("p_A01_s2", 30)):
+            tifffile.imwrite(
+                tmp_path / f"{name}.tif", (squares() + more).astype(np.uint8)
+            )
+            viewer.open(str(tmp_path / f"{name}.tif"), plugin="napari-pmrnet")
+            viewer.add_labels(squares(), name=f"{name}_labels")
+
+    viewer, dock = open_dock(fill)
+    for name in ("p_A01_s1_labels", "p_A01_s2_labels"):
+        dock.choose(viewer.layers[name])
+        qtbot.waitUntil(lambda: settled(dock.panel))
+        run(dock.panel, qtbot)
+    choose_column(dock, "area")
+    dock.classes.threshold.setValue(60)
+    qtbot.waitUntil(lambda: "Well" in dock.classes.counts.text())
+    assert dock.classes.counts.text() == (
+        "1 positive (50 %), 1 negative (50 %)\n"
+        "Well A01, 2 images: 2 positive (50 %), 2 negative (50 %)"
+    )
+    dock.panel.export(tmp_path / "c.csv", "counts")
+    qtbot.waitUntil(lambda: settled(dock.panel))
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert table["positive (area [pixel^2] >= 60)"].tolist() == [1, 1, 2]
+    assert table["well"].tolist() == ["A01"] * 3
 
 
 def choose_column(dock: Any, column: str) -> None:

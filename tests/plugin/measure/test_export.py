@@ -9,17 +9,24 @@ import pytest
 import tifffile
 from napari.layers import Labels
 
+from napari_pmrnet.errors import DataError
+from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.export import (
+    COUNTS,
     FORMATS,
     LABELS,
     ROIS,
     STACK,
     TABLE,
+    TRACKS,
     exporting,
     proposed_path,
 )
 from napari_pmrnet.plugin.measure.snapshot import Specimen
+from napari_pmrnet.proofreading.classes import Classes
+from napari_pmrnet.proofreading.tracks import Axis
 from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.predict import run_to_end
 
 
 @pytest.fixture
@@ -32,15 +39,13 @@ def specimen() -> Specimen:
 
 
 def written(path: Path, kind: str, specimen: Specimen):
-    steps = exporting(path, kind, specimen, specimen.labels.read(), {})
-    while True:
-        try:
-            next(steps)
-        except StopIteration as ended:
-            return ended.value
+    every, labels = {specimen.place: specimen}, specimen.labels.read()
+    whole = labels.reshape((1,) * len(specimen.place) + labels.shape)
+    steps = exporting(path, kind, every, whole, {}, shown=specimen.place)
+    return run_to_end(steps)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != TRACKS])
 def test_every_kind_is_written_under_its_name(
     kind: str, specimen: Specimen, tmp_path: Path
 ) -> None:
@@ -58,6 +63,21 @@ def test_a_table_has_units_in_its_heads(specimen: Specimen, tmp_path: Path) -> N
     assert table["certainty"].tolist() == [0.25, 0.75]
 
 
+def test_counts_have_a_row_an_image_and_a_well(
+    specimen: Specimen, tmp_path: Path
+) -> None:
+    told = replace(specimen, classes=Classes("area", 4.0, "large", "small"))
+    other = pd.DataFrame({"area [um^2]": [9.0], "certainty": [0.9]})
+    company = Company("p_A01_s1.tif", {"p_A01_s2.tif": other})
+    steps = exporting(tmp_path / "c.csv", COUNTS, {(): told}, None, {}, company=company)
+    done = run_to_end(steps)
+    table = pd.read_csv(done.path)
+    assert table["of"].tolist() == ["image", "image", "well"]
+    assert table["nuclei"].tolist() == [2, 1, 3]
+    assert table["large (area [um^2] >= 4)"].tolist() == [1, 1, 2]
+    assert table["doubtful"].tolist() == [1, 0, 1]
+
+
 def test_maps_that_are_not_known_are_left_out_and_said(
     specimen: Specimen, tmp_path: Path
 ) -> None:
@@ -70,6 +90,12 @@ def test_maps_that_are_not_known_are_left_out_and_said(
 def test_a_plane_alone_is_said_to_be_one(
     kind: str, specimen: Specimen, tmp_path: Path
 ) -> None:
-    one = replace(specimen, plane="z=3")
+    one = replace(specimen, plane="z=0", place=(0,), axes=(Axis("z"),))
     done = written(tmp_path / FORMATS[kind].suffix, kind, one)
-    assert done.remark.startswith(" for the plane z=3 alone") == (kind != LABELS)
+    assert done.remark.startswith(" for the plane z=0 alone") == (kind == STACK)
+
+
+def test_a_plain_image_has_no_linked_nuclei(specimen, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'cells' is one plane"):
+        written(tmp_path / "a.csv", TRACKS, specimen)
+    assert not list(tmp_path.iterdir())

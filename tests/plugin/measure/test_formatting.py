@@ -52,6 +52,7 @@ def test_totals_in_words(count, area, unit: str, known: bool, words: str) -> Non
         ("sd intensity DAPI", "SD DAPI"),
         ("ring 5 px intensity DAPI", "Ring DAPI"),
         ("median intensity DAPI minus background", "Median DAPI - bg"),
+        ("texture contrast DAPI at 0.5 um", "Contrast DAPI"),
         ("class (intensity DAPI >= 5)", "Class"),
         ("of another program", "of another program"),
     ],
@@ -63,6 +64,8 @@ def test_heads_say_their_unit(column: str, head: str) -> None:
 def test_what_a_head_means_says_ring_and_background() -> None:
     meaning = head_of("ring 5 px intensity DAPI minus background", "um")[1]
     assert "ring of 5 pixels" in meaning and "minus the median" in meaning
+    meaning = head_of("texture entropy DAPI at 0.5 um", "um")[1]
+    assert meaning.startswith("Texture: entropy in bits") and "0.5 µm apart" in meaning
     assert "DAPI >= 5" in head_of("class (intensity DAPI >= 5)", "um")[1]
 
 
@@ -75,6 +78,8 @@ def test_columns_of_before_are_shown_and_channels_chosen_together() -> None:
     assert group_of("intensity DAPI") == group_of("intensity GFP minus background")
     assert group_of("intensity DAPI") not in USUALLY_HIDDEN
     assert group_of("max intensity DAPI") in USUALLY_HIDDEN
+    assert group_of("texture entropy DAPI at 1 pixel") == "Texture"
+    assert "Texture" not in USUALLY_HIDDEN
     assert group_of("of another program") == "of another program"
 
 

@@ -5,6 +5,7 @@ import pytest
 from napari_pmrnet.plugin.measure.forms import ClassForm, OptionsForm
 from napari_pmrnet.proofreading.classes import Classes
 from napari_pmrnet.proofreading.intensities import Options
+from napari_pmrnet.proofreading.texture import Distance
 
 COLUMNS = [("area", "Area (µm²)"), ("intensity GFP", "Mean GFP")]
 
@@ -32,6 +33,23 @@ def test_options(qtbot) -> None:
     form.ring.setValue(5)
     form.background.click()
     assert told == [Options(5), Options(5, True)]
+
+
+def test_texture_is_asked_for_in_the_unit_of_the_image(qtbot) -> None:
+    form = OptionsForm()
+    qtbot.addWidget(form)
+    told = []
+    form.changed.connect(lambda: told.append(form.options().texture))
+    form.show_unit("um", 0.25)
+    assert form.texture.text() == "none" and told == []
+    form.texture.stepUp()
+    assert told == [Distance(0.25, "um")] and form.texture.text() == "0.250 µm"
+    form.show_unit("um", 0.5)
+    assert len(told) == 1
+    form.show_unit("pixel", 1.0)
+    assert told[1:] == [Distance(0.25, "pixel")]
+    form.texture.setValue(0)
+    assert form.options() == Options()
 
 
 def test_a_column_asks_for_its_threshold(form) -> None:

@@ -8,13 +8,16 @@ from napari.layers import Labels
 
 from napari_pmrnet.plugin.measure.snapshot import (
     Specimen,
+    by_place,
     keep,
     known_flags,
     labels_on_show,
     measured_of,
+    measuring_all,
     unit_of,
     with_flags,
 )
+from napari_pmrnet.segmentation.predict import run_to_end
 
 
 @pytest.fixture
@@ -105,22 +108,26 @@ def test_of_a_stack_the_plane_on_show_is_measured() -> None:
     assert labels_on_show(layer, (99, 0, 0)).place == (4,)
 
 
-def test_measuring_a_plane_of_a_stack_keeps_what_is_known_of_the_others() -> None:
-    stack = np.zeros((2, 20, 30), np.int32)
-    stack[0, 2:6, 2:7], stack[0, 10:14, 10:13], stack[1, 4:9, 4:9] = 1, 2, 3
-    known = pd.DataFrame({"index": [1, 2, 3], "certainty": [0.9, 0.8, 0.3]})
+def test_all_planes_of_a_stack_are_measured() -> None:
+    stack = np.zeros((3, 20, 30), np.int32)
+    stack[0, 2:6, 2:7], stack[0, 10:14, 10:13], stack[2, 4:9, 4:9] = 1, 2, 1
+    known = pd.DataFrame({"index": [1, 2], "certainty": [0.9, 0.8]})
     viewer = ViewerModel()
-    layer = viewer.add_labels(stack, name="cells nuclei", features=known)
-    for step, labels in enumerate(([1, 2], [3])):
-        viewer.dims.set_current_step(0, step)
-        _, table, unit = measured(viewer)
-        assert table["certainty"].tolist() == [
-            known["certainty"][n - 1] for n in labels
-        ]
-        keep(layer, table, unit, (1.0, 1.0))
-        assert layer.features["index"].tolist() == [1, 2, 3]
-        assert layer.features["certainty"].tolist() == [0.9, 0.8, 0.3]
-        assert list(measured_of(layer)[0].index) == labels, "those of the plane alone"
+    names = ("z", "y", "x")
+    viewer.add_image(stack * [[[1.0]], [[2.0]], [[3.0]]], name="s", axis_labels=names)
+    layer = viewer.add_labels(stack, name="s nuclei", features=known, axis_labels=names)
+    every = Specimen.of_all(layer, viewer.layers, viewer.dims)
+    frozen = {place: one.frozen() for place, one in every.items()}
+    layer.data[:] = 5
+    table = run_to_end(measuring_all(frozen))
+    assert table.index.tolist() == [1, 2, 1]
+    assert table["axis 0"].tolist() == [0, 0, 2]
+    assert table["area"].tolist() == [20, 12, 25]
+    assert table["intensity s"].tolist() == [1, 2, 3]
+    assert table["certainty"].tolist() == [0.9, 0.8, 0.9]
+    keep(layer, table, "pixel", (1.0, 1.0))
+    assert measured_of(layer)[0] is table and layer.features.equals(known)
+    assert [part.index.tolist() for part in by_place(table).values()] == [[1, 2], [1]]
 
 
 def test_height_and_width_in_two_units_make_an_area_of_one() -> None:

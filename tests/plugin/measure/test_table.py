@@ -149,7 +149,7 @@ def test_several_rows_are_selected_by_mouse_while_a_dock_answers(view, qtbot) ->
     assert chosen(view) == [3] and view.current == 3
     view.selectAll()
     view.sortByColumn(1, DOWN)
-    assert chosen(view) == [3], "rows of before are other nuclei now"
+    assert chosen(view) == [2, 9, 5, 3], "in their new order"
     view.choose(77)
     assert chosen(view) == [] and view.current is None
 
@@ -171,3 +171,33 @@ def test_hidden_columns_stay_hidden_for_other_measurements(view) -> None:
         view.show_table(table)
         hidden = [view.isColumnHidden(i) for i in range(len(view.measurements.names))]
         assert hidden == [name == "area" for name in view.measurements.names]
+
+
+def test_several_rows_are_selected_and_told_of(view, qtbot) -> None:
+    view.show()
+    told = []
+    view.selected.connect(lambda: told.append(set(view.labels)))
+    view.select({3, 9})
+    assert view.labels == {3, 9} and view.current == 3 and told == []
+    assert [row.row() for row in view.selection.selectedRows()] == [1, 3]
+    view.sortByColumn(1, UP)
+    assert view.labels == {3, 9} and told == []
+    view.show_table(TABLE.drop(index=2), "um")
+    assert view.labels == {3, 9} and view.current == 3
+    view.show_table(TABLE.drop(index=3), "um")
+    assert view.labels == {9}
+    click(view, qtbot, 0)
+    assert told == [{view.measurements.label(0)}]
+    view.select(())
+    assert view.labels == {view.current}
+    view.show_table(None)
+    assert view.labels == frozenset()
+
+
+def test_ten_thousand_rows_are_selected_at_once(view) -> None:
+    many = pd.DataFrame({"area": np.random.default_rng(0).random(10_000)})
+    view.show_table(many.set_axis(range(1, 10_001)), "um")
+    view.sortByColumn(1, UP)
+    half = frozenset(range(1, 10_001, 2))
+    view.select(half)
+    assert view.labels == half

@@ -19,6 +19,7 @@ from ..conftest import Found, make_segmentation
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
+ALT = Qt.KeyboardModifier.AltModifier
 PLAIN = Qt.KeyboardModifier.NoModifier
 
 
@@ -50,8 +51,9 @@ class Driver:
     def point(self, y: float, x: float) -> QPoint:
         """Where a pixel is on the canvas."""
         camera, size = camera_of(self.viewer), self.canvas.size()
-        world = self.dock.session.layer.data_to_world((y, x))
-        offset = (np.array(world) - camera.center[-2:]) * camera.zoom
+        plane = self.dock.session.review.plane
+        world = self.dock.session.layer.data_to_world((*plane, y, x))
+        offset = (np.array(world[-2:]) - camera.center[-2:]) * camera.zoom
         return QPoint(
             round(size.width() / 2 + offset[1]), round(size.height() / 2 + offset[0])
         )
@@ -87,14 +89,14 @@ def aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def open_review(make_napari_viewer_proxy, manifest, qtbot, aside):
     """Open a viewer with an image, its labels and the dock."""
 
-    def open_(segmentation: Any = None, image: Any = None) -> Driver:
+    def open_(segmentation: Any = None, image: Any = None, axes: Any = None) -> Driver:
         viewer = make_napari_viewer_proxy(show=True)
         segmentation = segmentation or found()
         if image is None:
             image = viewer.add_image(segmentation.maps["probability"] * 100, name="c")
         else:
             image = viewer.add_layer(image)
-        list(Results(viewer).show(image, "", segmentation))
+        list(Results(viewer).show(image, "", segmentation, axes=axes))
         _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Review nuclei")
         qtbot.waitUntil(lambda: dock.session is not None)
         viewer.reset_view()

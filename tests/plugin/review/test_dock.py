@@ -206,7 +206,7 @@ def test_a_lost_review_comes_back(open_review, aside, qtbot) -> None:
     hands.key(Qt.Key.Key_A)
     hands.click(12, 10)
     hands.key(Qt.Key.Key_D)
-    journal = hands.dock.session.review.journal
+    journal = hands.dock.session.course.journal
     assert journal.wait(2)
     left = hands.data.copy()
     assert (read_journal(journal.path).labels == left).all()
@@ -262,7 +262,7 @@ def test_a_second_window_looks_on_or_takes_over(open_review, aside, qtbot) -> No
     first = open_review()
     first.click(35, 15)
     first.key(Qt.Key.Key_D)
-    assert first.dock.session.review.journal.wait(5)
+    assert first.dock.session.course.journal.wait(5)
 
     second = open_review()
     dock, path = second.dock, second.dock.desk._found.path
@@ -281,7 +281,7 @@ def test_a_second_window_looks_on_or_takes_over(open_review, aside, qtbot) -> No
     assert (second.data == first.data).all() and "Read-only" in dock.offer.text.text()
     second.click(12, 10)
     second.key(Qt.Key.Key_A)
-    assert not dock.session.review.statuses and dock.session.review.journal is None
+    assert not dock.session.review.statuses and dock.session.course.journal is None
 
     held = dock.session
     dock.offer.buttons()[1].click()
@@ -293,7 +293,7 @@ def test_a_second_window_looks_on_or_takes_over(open_review, aside, qtbot) -> No
     assert (first.data == 1).any() and not first.dock.session.layer.editable
     second.click(12, 10)
     second.key(Qt.Key.Key_D)
-    assert not second.data.any() and dock.session.review.journal.wait(5)
+    assert not second.data.any() and dock.session.course.journal.wait(5)
     assert not read_journal(path).labels.any()
 
     held = first.dock.session

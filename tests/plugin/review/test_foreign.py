@@ -68,7 +68,7 @@ def test_labels_of_cellpose_are_reviewed_with_certainty(dock_of, chosen, qtbot) 
     table = dock.session.review.nuclei.table
     assert table["certainty"].round(2).to_dict() == {3: 0.3, 7: 0.9}
     assert not table["edited"].any() and dock.desk.image.name == "cells"
-    assert "cells nuclei certainty" in viewer.layers
+    assert "cells certainty" in viewer.layers
     assert "the least certain first" in dock.status.text.text()
 
 

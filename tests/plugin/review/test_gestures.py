@@ -18,7 +18,7 @@ from napari_pmrnet.segmentation.predict import run_to_end
 from .conftest import CONTROL, SHIFT, Driver
 
 KEYS = [getattr(Qt.Key, f"Key_{name}") for name in (*"ADTFEN", "Tab", "Left", "Right")]
-TOOLS = [getattr(Qt.Key, f"Key_{name}") for name in "SMCL"]
+TOOLS = [getattr(Qt.Key, f"Key_{name}") for name in "SKJI"]
 OFTEN = {"key": 6, "undo": 4, "click": 3, "line": 3, "paint": 3, "redo": 2}
 NAMES = ["c", "x y", "<b>", "c nuclei"]
 

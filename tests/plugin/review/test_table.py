@@ -23,7 +23,7 @@ PLACES = pd.DataFrame(
 
 @pytest.fixture
 def view(qtbot) -> PlacesView:
-    view = PlacesView(lambda place: (5, 6))
+    view = PlacesView(lambda place: (5, 6), lambda plane: "")
     qtbot.addWidget(view)
     return view
 
@@ -36,9 +36,9 @@ def row(view: PlacesView, number: int) -> list[str]:
 def test_a_row_a_place(view) -> None:
     assert view.places_model.rowCount() == 0
     assert view.show_places(PLACES, None) is None
-    assert row(view, 0) == ["nucleus 4", "0.10", "30", "-", "cut", ""]
-    assert row(view, 1) == ["one? 5 + 6", "0.30", "-", "-", "", "dismissed"]
-    assert row(view, 2) == ["nucleus 3", "-", "1.235e+04", "7.25", "", "edited"]
+    assert row(view, 0) == ["nucleus 4", "0.10", "30", "-", "cut", "", ""]
+    assert row(view, 1) == ["one? 5 + 6", "0.30", "-", "-", "", "dismissed", ""]
+    assert row(view, 2) == ["nucleus 3", "-", "1.235e+04", "7.25", "", "edited", ""]
 
 
 def test_titles() -> None:

@@ -212,9 +212,9 @@ def test_linked_nuclei_keep_their_number(open_stack, run_and_wait):
     viewer, dock, _ = open_stack()
     link = dock.image_panel.areas.link
     assert [link.combo.itemText(i) for i in range(3)] == [
-        "In no two planes",
-        "Through t",
-        "Through z",
+        "Nothing",
+        "t",
+        "z",
     ]
     link.set_value("z")
     run_and_wait(dock)
@@ -236,13 +236,37 @@ def test_a_second_run_keeps_corrected_labels(open_stack, run_and_wait):
     assert "corrections are kept" in dock.status.text.text()
 
 
-def test_thresholds_leave_all_planes_alone_and_say_so(open_stack, run_and_wait, qtbot):
+def test_thresholds_label_all_planes_anew(open_stack, run_and_wait, qtbot, core):
     viewer, dock, _ = open_stack()
+    dock.image_panel.areas.link.set_value("z")
+    run_and_wait(dock)
+    labels, runs = viewer.layers["stack nuclei"], len(core.calls)
+    before, area = labels.data.copy(), dock.form.values()["min_area"]
+    dock.form.fields["min_area"].set_value(5)
+    qtbot.waitUntil(lambda: "with these thresholds" in dock.status.text.text())
+    assert len(core.calls) == runs
+    moved = labels.data.copy()
+    run_and_wait(dock)
+    assert np.array_equal(labels.data, moved) and (moved > 0).sum() > (before > 0).sum()
+    dock.form.fields["min_area"].set_value(area)
+    qtbot.waitUntil(lambda: np.array_equal(labels.data, before))
+    labels.data_setitem(tuple(np.array([n]) for n in (1, 2, 0, 0)), 7)
+    dock.form.fields["min_area"].set_value(5)
+    qtbot.waitUntil(lambda: "corrections" in dock.run_panel.notice.text.text())
+    assert labels.data[1, 2, 0, 0] == 7
+
+
+def test_without_maps_thresholds_leave_all_planes_alone_and_say_so(
+    open_stack, run_and_wait, qtbot, monkeypatch
+):
+    monkeypatch.setattr(sizes, "MOST_MAP_BYTES", 100_000)
+    viewer, dock, _ = open_stack()
+    assert "single planes only" in dock.image_panel.areas.about.text()
     run_and_wait(dock)
     labels = viewer.layers["stack nuclei"]
     before = labels.data.copy()
     dock.form.fields["min_area"].set_value(5)
-    qtbot.waitUntil(lambda: "holds all planes" in dock.status.text.text())
+    qtbot.waitUntil(lambda: "too large to keep" in dock.status.text.text())
     assert np.array_equal(labels.data, before)
     dock.image_panel.areas.area.set_value(None)
     viewer.dims.set_current_step((0, 1), (0, 0))

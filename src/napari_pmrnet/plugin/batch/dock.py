@@ -104,6 +104,7 @@ class SegmentFolder(Dock):
             settings,
             recursive=folders.recursive.isChecked(),
             overwrite=folders.overwrite.isChecked(),
+            keep_maps=folders.keep_maps.isChecked(),
         )
 
     def start(self) -> None:

@@ -21,7 +21,7 @@ from qtpy.QtCore import QObject
 
 from napari_pmrnet.batch.worklist import ChangedError, Opened, Worklist
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.formats import Format, image_name
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.batch.opening import (
     PLUGIN,
@@ -351,7 +351,8 @@ class FolderReview(QObject):
         made = {METADATA_KEY: opened.made.as_dict()}
         spatial = placed(opened.space)
         name = opened.path.stem
-        maps = map_layers(name, origin, metadata=made, **spatial)
+        of_image = image_name(opened.image)
+        maps = map_layers(of_image, origin, metadata=made, **spatial)
         labels = Labels(opened.labels.copy(), name=name, metadata=made, **spatial)
         labels.selected_label = int(opened.labels.max(initial=0)) + 1
         statuses = None if opened.state is None else opened.state.statuses

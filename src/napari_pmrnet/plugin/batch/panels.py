@@ -104,10 +104,18 @@ class FoldersPanel(QGroupBox):
             "<span>Segment finished images again, and replace labels that were "
             "corrected since or made elsewhere.</span>"
         )
+        self.keep_maps = QCheckBox("Keep maps")
+        self.keep_maps.setToolTip(
+            "<span>Keep the maps of the network in the folder of results, 12 MB a "
+            "megapixel: later runs with other thresholds, sizes or certainty need no "
+            "network then.</span>"
+        )
         rows = QFormLayout(self)
         rows.addRow("Images", self.images)
         rows.addRow("Results", self.results)
-        rows.addRow("", row_of((self.recursive, 1), (self.overwrite, 1)))
+        rows.addRow(
+            row_of((self.recursive, 1), (self.overwrite, 1), (self.keep_maps, 1))
+        )
         self._proposed = ""
         self.images.changed.connect(self._propose)
 

@@ -11,7 +11,7 @@ from napari_pmrnet.errors import ImageError
 from napari_pmrnet.segmentation.plane import Plane
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
@@ -114,6 +114,55 @@ def shown_plane(
         title=" ".join(named),
         channel_names=layer.metadata.get("channel_names", ()),
     )
+
+
+def plane_on_show(layer: Labels, point: Sequence[float]) -> tuple[int, ...]:
+    """Step along each axis before y and x of labels that the viewer shows.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+    point : sequence of float
+        ``viewer.dims.point``.
+    """
+    count = layer.ndim - 2
+    if not count:
+        return ()
+    place = np.round(layer.world_to_data(point))[:count]
+    last = np.array(first_level(layer).shape[:count]) - 1
+    return tuple(int(n) for n in np.clip(place, 0, last))
+
+
+def plane_title(
+    layer: Labels, plane: Sequence[int], viewer_names: Sequence[str] = ()
+) -> str:
+    """A plane of labels in words, such as ``"t=2 z=5"``; empty for a plain layer."""
+    names, shape = axis_names(layer, viewer_names), first_level(layer).shape
+    return " ".join(
+        f"{names[axis] or f'axis {axis}'}={step}"
+        for axis, step in enumerate(plane)
+        if shape[axis] > 1
+    )
+
+
+def show_plane(
+    viewer: ViewerModel, layer: Image | Labels, steps: Mapping[int, int]
+) -> None:
+    """Move the sliders to a plane of a layer.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    layer : napari.layers.Image or napari.layers.Labels
+    steps : mapping of int
+        Step along each of some of its axes.
+    """
+    point = np.array(layer.world_to_data(viewer.dims.point), dtype=float)
+    axes = list(steps)
+    point[axes] = list(steps.values())
+    world = layer.data_to_world(point)
+    first = viewer.dims.ndim - layer.ndim
+    viewer.dims.set_point([first + axis for axis in axes], [world[a] for a in axes])
 
 
 def stacked_axes(layer: Image, viewer_names: Sequence[str] = ()) -> tuple[int, ...]:

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-import numpy as np
-
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.plugin.layers.axes import shown_plane, stacked_axes
+from napari_pmrnet.plugin.layers.axes import show_plane, shown_plane, stacked_axes
 from napari_pmrnet.plugin.layers.result_layers import plain
 
 if TYPE_CHECKING:
@@ -122,13 +120,8 @@ class _Planes:
         viewer, image = self.viewer(), self._image()
         if viewer is None or image is None:
             return
-        axes = list(stacked_axes(image, viewer.dims.axis_labels))
-        point = np.array(image.world_to_data(viewer.dims.point), dtype=float)
-        point[axes] = place
-        world = image.data_to_world(point)
-        first = viewer.dims.ndim - image.ndim
-        for axis in axes:
-            viewer.dims.set_point(first + axis, world[axis])
+        axes = stacked_axes(image, viewer.dims.axis_labels)
+        show_plane(viewer, image, dict(zip(axes, place, strict=True)))
 
 
 def _turn(kept: _Kept, on: bool) -> None:

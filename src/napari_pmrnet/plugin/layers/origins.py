@@ -57,7 +57,7 @@ def map_layers(name: str, origin: Origin, **options: Any) -> list[Image]:
     Parameters
     ----------
     name : str
-        Of the labels; the layers are called after it.
+        That the layers begin with, such as that of the image.
     origin : Origin
     **options
         Of the layers, such as their place.

@@ -133,6 +133,8 @@ class Overlay:
 
     def _make(self) -> Vectors:
         active = self._viewer.layers.selection.active
+        camera = camera_of(self._viewer)
+        pans = camera.mouse_pan
         layer = Vectors(
             np.zeros((0, 2, 2)),
             ndim=2,
@@ -143,6 +145,8 @@ class Overlay:
         )
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = active
+        # napari lets the mouse pan again whenever another layer becomes the active one.
+        camera.mouse_pan = pans
         return layer
 
 

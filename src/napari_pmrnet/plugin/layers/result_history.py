@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_pmrnet.segmentation.stack import StackSegmentation
+
 if TYPE_CHECKING:
     from napari_pmrnet.segmentation import Segmentation
     from napari_pmrnet.segmentation.stack import Labelled
@@ -51,9 +53,9 @@ class Run:
         """The run of a region of what is on show."""
         return cls(under.renewed(part, above), part, under, above)
 
-    def relabelled(self, found: Segmentation) -> Run:
+    def relabelled(self, found: Labelled) -> Run:
         """The same run with other labels of its maps."""
-        if self.under is None:
+        if self.under is None or isinstance(found, StackSegmentation):
             return Run(found)
         return Run.of_part(found, self.under, self.above)
 

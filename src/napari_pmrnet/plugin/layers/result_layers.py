@@ -50,6 +50,14 @@ MAP_STYLE: dict[str, dict[str, Any]] = {
     "boundary": {"colormap": GATE, "blending": "translucent"},
     "certainty": {"colormap": DOUBT, "blending": "translucent"},
 }
+MORE_MAPS = {
+    "pgrf": "PGRF",
+    "gate_half": "gate 1/2",
+    "gate_quarter": "gate 1/4",
+    "esconv": "ESConv",
+}
+"""Maps of the parts of the network, which are made on request, and their titles."""
+MORE_STYLE = {"colormap": "viridis", "blending": "translucent", "opacity": 0.7}
 WITH_LEGEND = ("certainty",)
 """Maps that are shown with napari's colour bar, where it has one."""
 LABEL_KINDS = (*MAP_STYLE, "nuclei")
@@ -178,7 +186,7 @@ def map_layer(kind: str, data: Any, **options: Any) -> Image:
     Parameters
     ----------
     kind : str
-        One of ``MAP_STYLE``.
+        One of ``MAP_STYLE`` or ``MORE_MAPS``.
     data : array of float, shape (..., H, W)
         In [0, 1].
     **options
@@ -188,7 +196,7 @@ def map_layer(kind: str, data: Any, **options: Any) -> Image:
         np.asarray(data, dtype=np.float32),
         contrast_limits=(0, 1),
         visible=False,
-        **MAP_STYLE[kind],
+        **MAP_STYLE.get(kind, MORE_STYLE),
         **options,
     )
     if kind in WITH_LEGEND and hasattr(layer, "colorbar"):
@@ -218,7 +226,9 @@ def place_layer(
     Each change of place redraws a layer, so only what differs is set.
     """
     labels = segmentation.model.card.label_kind
-    title = labels if kind == "nuclei" and labels is not LabelKind.NUCLEI else kind
+    title = MORE_MAPS.get(kind, kind)
+    if kind == "nuclei" and labels is not LabelKind.NUCLEI:
+        title = labels
     layer.name = result_name(image.name, title, plane)
     layer.metadata = result_metadata(segmentation, image.name)
     present = spatial_metadata(layer, range(layer.ndim))

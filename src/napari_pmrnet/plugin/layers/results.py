@@ -8,9 +8,9 @@ brings their table and maps back too. Maps are no one's handiwork and are replac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -21,6 +21,7 @@ from napari_pmrnet.plugin.layers.result_history import History, Run
 from napari_pmrnet.plugin.layers.result_layers import (
     LABEL_KINDS,
     MAP_STYLE,
+    MORE_MAPS,
     build_layer,
     describe_labels,
     own_labels,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-    from napari_pmrnet.segmentation import Segmentation
     from napari_pmrnet.segmentation.stack import Labelled
 
 UNDOABLE = 16_777_216
@@ -67,13 +67,16 @@ class Result:
     history : History
         The runs that the labels were filled with.
     layers : dict
-        ``"nuclei"``, ``"probability"``, ``"boundary"``, ``"certainty"`` to a layer.
+        ``"nuclei"``, ``"probability"``, ``"boundary"``, ``"certainty"`` to a layer, and
+        those of ``MORE_MAPS`` that were asked for.
     set_aside : list of napari.layers.Layer
         Labels that were corrected by hand before a newer result came.
     axes : sequence of int, or None
         Axes of the image that the layers have; by default y and x.
     seen : str or None
         `print_of` the image when it was segmented.
+    remove : callable
+        Takes a layer out of the viewer.
     """
 
     image: Image
@@ -83,6 +86,7 @@ class Result:
     set_aside: list[Layer] = field(default_factory=list)
     axes: Sequence[int] | None = None
     seen: str | None = None
+    remove: Callable[[Layer], Any] = field(default=lambda layer: None, repr=False)
 
     @property
     def segmentation(self) -> Labelled:
@@ -113,10 +117,21 @@ class Result:
         layer = self.labels
         if layer is None or not self.history.follow(np.asarray(layer.data)):
             return
+        self.close_more()
         describe_labels(layer, self.segmentation, self.image.name)
         for kind, shown in self.layers.items():
             if kind in self.segmentation.maps:
                 fill_map(shown, self.segmentation, kind, self.image.name)
+
+    def close_more(self) -> None:
+        """Take the maps of ``MORE_MAPS`` away: another run is about to be shown."""
+        for layer in self.more_maps():
+            self.remove(layer)
+        self.layers = {k: la for k, la in self.layers.items() if k not in MORE_MAPS}
+
+    def more_maps(self) -> list[Layer]:
+        """Layers of the maps that were asked for beside the usual ones."""
+        return [layer for kind, layer in self.layers.items() if kind in MORE_MAPS]
 
     @property
     def labels(self) -> Labels | None:
@@ -144,6 +159,7 @@ class Results:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._results: list[Result] = []
+        self._left: list[Layer] = []
 
     def find(self, image: Layer | None, plane: str) -> Result | None:
         """Find the result of a plane of an image, less the layers the user removed."""
@@ -170,7 +186,41 @@ class Results:
     def forget_removed(self) -> None:
         """Let go of results whose image is gone, and of their maps in memory."""
         layers = self._viewer.layers
+        for result in self._results:
+            if result.image not in layers or result.labels not in layers:
+                self._left += result.more_maps()
         self._results = [r for r in self._results if r.image in layers]
+
+    def close_left(self) -> None:
+        """Take away the maps of ``MORE_MAPS`` whose result was removed.
+
+        Not while layers are being removed: who removes several counts on the others.
+        """
+        left, self._left = self._left, []
+        for layer in left:
+            self._remove(layer)
+
+    def show_more(self, result: Result, built: Mapping[str, Layer]) -> None:
+        """Put maps of ``MORE_MAPS`` under the labels of a result; they go with it.
+
+        Parameters
+        ----------
+        result : Result
+        built : mapping
+            Layers by kind; the first is shown, the others are hidden like all maps.
+        """
+        result.close_more()
+        layers, labels = plain(self._viewer).layers, plain(there(result.labels))
+        for kind, layer in built.items():
+            layer.visible = kind == next(iter(built))
+            self._add(result, kind, layer)
+            layers.move(len(layers) - 1, layers.index(labels))
+        layers.selection.active = labels
+
+    def _remove(self, layer: Layer) -> None:
+        """Take a layer out of the viewer, if it is there."""
+        if layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
 
     def missing(self, image: Image, plane: str) -> tuple[str, ...]:
         """Kinds of layers that a new result of this plane has to add."""
@@ -214,11 +264,13 @@ class Results:
         built = dict(built or {})
         seen = seen or print_of(image)
         part = None
+        if result is not None:
+            result.close_more()
         if result is not None and result.seen == seen:
             # Labels of other pixels that the image had before do not stay.
             part = result.part_run(segmentation)
         if result is None:
-            result = Result(image, plane, History(run))
+            result = Result(image, plane, History(run), remove=self._remove)
             self._results.append(result)
         elif part is not None:
             kept, written = self._write_part(result, part), True
@@ -242,7 +294,7 @@ class Results:
         yield kept
 
     def relabel(
-        self, result: Result, segmentation: Segmentation, new_layer: bool = False
+        self, result: Result, segmentation: Labelled, new_layer: bool = False
     ) -> str | None:
         """Show other labels of the same maps; gives the sentence about kept edits."""
         kept = None

@@ -1,5 +1,8 @@
 """A review tied to a Labels layer: edits go in, changes of any origin come back out.
 
+Of a stack each plane has a review of its own and one is turned to, that on show; the
+steps of all are one row, as napari's undo of the layer is.
+
 Labels are edited through `data_setitem` in `block_history` only, so that each gesture
 is one step of napari's own undo. Their array is replaced in one place, `make_room`,
 where its type is too narrow for the next number. Undo and redo emit no paint event;
@@ -21,28 +24,30 @@ from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.label_numbers import type_with_room
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.qt import Signal, single_shot
+from napari_pmrnet.proofreading import planes
 from napari_pmrnet.proofreading.answers import (
+    joined_change,
     place_named,
     told_acceptance,
-    told_change,
+    told_changes,
     told_dismissal,
 )
+from napari_pmrnet.proofreading.course import Place, Plane, Step
 from napari_pmrnet.proofreading.edits import Edit, as_values, difference
-from napari_pmrnet.proofreading.review import (
-    NUCLEUS,
-    Change,
-    Place,
-    Review,
-    Step,
-)
-from napari_pmrnet.segmentation.tiles import Box
+from napari_pmrnet.proofreading.planes import Edits
+from napari_pmrnet.proofreading.review import ACCEPTED, NUCLEUS, Change, Review
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from napari.layers import Labels, Layer
 
     from napari_pmrnet.segmentation.stack import Labelled
+    from napari_pmrnet.segmentation.tiles import Box
 
 DESCRIBE_DELAY = 200
+TURN_DELAY = 500
+"""Milliseconds after which all planes are looked at, once the slider rests."""
 UNDO, REDO = "Ctrl+Z", "Ctrl+Shift+Z"
 
 LARGEST_REVIEW = 67_108_864
@@ -62,18 +67,24 @@ class ReviewSession(QObject):
     Parameters
     ----------
     layer : napari.layers.Labels
-        Two-dimensional, of a NumPy or Zarr array.
+        Of a NumPy or Zarr array; of a stack with any axes before y and x.
     review : Review
-        Of the layer's labels or of a copy of them.
+        Of the layer's labels or of a copy of them; of a stack that of any plane.
     parent : QObject, optional
 
     Attributes
     ----------
+    review : Review
+        Of the plane that is turned to.
     paused : str
         Why nothing is to be edited at present, in a sentence; empty if it may be.
+    through : bool
+        Whether what is done to nuclei is done on every plane where their number is.
     turned : Signal
         A step was undone or done again: its place, None if there is none any more, and
-        its box, None if it changed no pixels.
+        its change of pixels, None if there was none.
+    plane_turned : Signal
+        Another plane is turned to.
 
     Raises
     ------
@@ -84,6 +95,7 @@ class ReviewSession(QObject):
     changed = Signal(set)
     said = Signal(str, str)
     turned = Signal(object, object)
+    plane_turned = Signal()
     replaced = Signal()
 
     def __init__(
@@ -95,21 +107,40 @@ class ReviewSession(QObject):
         super().__init__(parent)
         check_editable(layer)
         self.layer = layer = plain(layer)
-        self.review = review
-        self.paused = ""
+        self.review, self.course = review, review.course
+        self.paused, self.through = "", False
         self._busy, self._strokes = False, 0
-        self._held = ""
+        self._held, self._turning = "", False
         self._soon = single_shot(self, 0, self.settle)
+        self._later = single_shot(self, TURN_DELAY, self.settle)
         self._describing = single_shot(self, DESCRIBE_DELAY, self._describe)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_redraw)
         layer.events.data.connect(self._on_data)
         layer.events.editable.connect(self._on_editable)
         _sessions[layer] = self
-        data: Any = layer.data
-        self.review.nuclei.labels = data
+        self._take(layer.data)
         self._follow(None, step=False)
         self._describe()
+
+    @property
+    def has_planes(self) -> bool:
+        """Tell whether there is more than one plane."""
+        return len(self.course.planes) > 1
+
+    def turn_to(self, plane: Plane) -> None:
+        """Turn to the review of another plane, that on show."""
+        if plane == self.review.plane:
+            return
+        self.review = self.course.planes[plane]
+        self._turning = True
+        self.plane_turned.emit()
+
+    def _take(self, data: Any) -> None:
+        """Review these labels from now on, which are those of before."""
+        self._data = data
+        for plane, review in self.course.planes.items():
+            review.nuclei.labels = _plane_of(data, plane)
 
     def hold(self, reason: str) -> None:
         """Let nothing be edited, with the reason that is given to who tries."""
@@ -125,7 +156,7 @@ class ReviewSession(QObject):
 
     def release(self) -> bool:
         """Let go of the layer; False if its journal could not be written to the end."""
-        for timer in (self._soon, self._describing):
+        for timer in (self._soon, self._later, self._describing):
             timer.stop()
         _sessions.pop(self.layer, None)
         events = self.layer.events
@@ -134,13 +165,14 @@ class ReviewSession(QObject):
         events.data.disconnect(self._on_data)
         events.editable.disconnect(self._on_editable)
         self.free()
-        journal = self.review.journal
+        journal = self.course.journal
         return journal is None or journal.close()
 
     def settle(self) -> None:
         """Follow what napari's own tools, undo and redo have done up to now."""
         self._soon.stop()
-        if self.layer.data is not self.review.nuclei.labels:
+        self._later.stop()
+        if self.layer.data is not self._data:
             return
         try:
             self._follow(None, step=False)
@@ -148,7 +180,7 @@ class ReviewSession(QObject):
             self._take_back(error)
         while self._strokes:
             self._strokes -= 1
-            self.review.painted()
+            self.course.painted()
 
     def _take_back(self, error: EditError) -> None:
         """Undo strokes until the review can follow again: it does not keep all numbers.
@@ -183,9 +215,34 @@ class ReviewSession(QObject):
         self._catch_up()
         return self.review
 
+    def _meant(self) -> Collection[Review]:
+        """Reviews of the planes that an edit of nuclei is meant for."""
+        now = self.now
+        return self.course.planes.values() if self.through else [now]
+
+    def edited(self, label: int, make: Callable[[Review, int], Edit]) -> Edits:
+        """An edit of one nucleus, on every plane that is meant."""
+        now = self.now
+        if self.through:
+            return planes.through(self.course, label, make)
+        return {now.plane: make(now, label)}
+
+    def deleted(self, which: Collection[int]) -> Edits:
+        """The edit that deletes nuclei, on every plane that is meant."""
+        return planes.deleted(self._meant(), which)
+
+    def deleted_below(self, column: str, bound: float) -> Edits:
+        """The edit that deletes all nuclei of less than a bound; see `Nuclei.table`."""
+        return planes.deleted_below(self._meant(), column, bound)
+
+    def merged(self, into: int, others: Sequence[int]) -> Edits:
+        """The edit that makes nuclei one, on every plane that is meant."""
+        return planes.merged(self._meant(), into, others)
+
     def renumber(self) -> None:
         """Number the nuclei 1 to n; what was said of them stays with them."""
-        self.apply(*self.now.renumbering())
+        self._catch_up()
+        self.apply(*planes.renumbering(self.now.course))
         self.said.emit(f"Nuclei numbered 1 to n; {UNDO} undoes it.", "good")
 
     def next_label(self) -> int:
@@ -196,7 +253,7 @@ class ReviewSession(QObject):
         EditError
             If there is none left, or the layer cannot be widened.
         """
-        number = self.now.nuclei.next_label()
+        number = self.now.course.next_label()
         as_values(np.array([number]))
         self.make_room(number)
         return number
@@ -223,10 +280,10 @@ class ReviewSession(QObject):
                 f"{np.iinfo(data.dtype).max}. Number the nuclei 1 to n if there are "
                 "fewer, or save the labels and review the copy."
             )
-        self.review.nuclei.labels = data.astype(wider)
+        self._take(data.astype(wider))
         self._busy = True
         try:
-            layer.data = self.review.nuclei.labels  # pyright: ignore[reportAttributeAccessIssue]  # takes arrays
+            layer.data = self._data
             # A layer that is not drawn at once keeps a slice of the old type, to which
             # napari casts what is edited. One that is drawn has its new slice by now,
             # and a further one would not reach the canvas.
@@ -237,7 +294,7 @@ class ReviewSession(QObject):
 
     def apply(
         self,
-        edit: Edit,
+        edit: Edit | Edits,
         statuses: Mapping[Place, str] | None = None,
         place: Place | None = None,
         verb: str = "changed",
@@ -246,7 +303,8 @@ class ReviewSession(QObject):
 
         Parameters
         ----------
-        edit : Edit
+        edit : Edit or mapping of Edit
+            Of the plane that is turned to, or of some planes.
         statuses : mapping, optional
             Statuses that change with it.
         place : Place, optional
@@ -260,20 +318,25 @@ class ReviewSession(QObject):
             If the review is held.
         """
         self.check_free()
-        if not len(edit.values):
+        edits = {self.review.plane: edit} if isinstance(edit, Edit) else edit
+        edits = {plane: one for plane, one in edits.items() if len(one.values)}
+        if not edits:
             self.said.emit("Nothing had to be changed.", "plain")
             return
         self._catch_up()
-        self.make_room(int(edit.values.max()))
+        values = np.concatenate([one.values for one in edits.values()])
+        self.make_room(int(values.max()))
         self._busy = True
         try:
             with self.layer.block_history():
-                self.layer.data_setitem((edit.ys, edit.xs), edit.values)
+                self.layer.data_setitem(planes.indices_of(edits), values)
         finally:
             self._busy = False
-        change = self._follow(edit.box, True, statuses, place)
-        if change is not None:
-            self.said.emit(f"{told_change(change, verb)}; {_way_back(change)}.", "good")
+        boxes = {plane: one.box for plane, one in edits.items()}
+        changes = self._follow(boxes, True, statuses, place)
+        if changes:
+            told = told_changes(changes, verb)
+            self.said.emit(f"{told}; {_way_back(joined_change(changes))}.", "good")
 
     def renew(self, labels: np.ndarray, found: Labelled) -> None:
         """Take over a run that found other labels in a region, as one step of undo.
@@ -303,16 +366,19 @@ class ReviewSession(QObject):
         if place[0] != NUCLEUS:
             self.apply(self.now.proposal(place), place=place)
             return
-        self.now.accept([place[1]])
+        same = [review.nucleus(place[1]) for review in self._meant()]
+        there = [one for one in same if self.course.is_there(one)] or [place]
+        self.course.tell(dict.fromkeys(there, ACCEPTED))
         self._tell({place[1]})
         told = told_acceptance(self.review.labels_at(place))
-        self.said.emit(f"{told}; {UNDO} undoes it.", "good")
+        on = "" if len(there) == 1 else f" on {len(there)} planes"
+        self.said.emit(f"{told}{on}; {UNDO} undoes it.", "good")
 
     def reject(self, place: Place) -> None:
         """Delete a nucleus, or dismiss what is proposed."""
         self.check_free()
         if place[0] == NUCLEUS:
-            self.apply(self.now.delete([place[1]]), place=place)
+            self.apply(self.deleted([place[1]]), place=place)
             return
         self.now.dismiss([place])
         self._tell(set())
@@ -322,12 +388,12 @@ class ReviewSession(QObject):
     def undo(self) -> None:
         """Take back the last step, of pixels or of status."""
         back = f"{REDO} does it again"
-        self._turn(self.review.undo, self.layer.undo, "Undone", back)
+        self._turn(self.course.undo, self.layer.undo, "Undone", back)
 
     def redo(self) -> None:
         """Do again what was taken back last."""
         back = f"{UNDO} undoes it"
-        self._turn(self.review.redo, self.layer.redo, "Done again", back)
+        self._turn(self.course.redo, self.layer.redo, "Done again", back)
 
     def _turn(
         self,
@@ -339,7 +405,7 @@ class ReviewSession(QObject):
         """Turn a step back, tell its place, and say so."""
         self.check_free()
         self._catch_up()
-        step, change = turn(), None
+        step, changes = turn(), list[Change]()
         if step is None:
             self.said.emit(f"Nothing is left to be {done.lower()}.", "plain")
             return
@@ -349,25 +415,26 @@ class ReviewSession(QObject):
                 pixels()
             finally:
                 self._busy = False
-            change = self._follow(step.box, step=False)
+            changes = self._follow(step.boxes, step=False)
             # napari may have been asked to undo behind our back: look everywhere soon.
             self._soon.start()
         else:
             self._tell(set())
-        place, where = self._place_of(step, change), ""
+        place, where = self._place_of(step, changes), ""
         if place is not None:
-            where = f" at {place_named(place, self.review.labels_at(place))}"
-        self.turned.emit(place, None if change is None else change.box)
+            names = self.course.review_of(place).labels_at(place)
+            where = f" at {place_named(place, names)}"
+        self.turned.emit(place, next(iter(changes), None))
         self.said.emit(f"{done}{where}; {back}.", "good")
 
-    def _place_of(self, step: Step, change: Change | None) -> Place | None:
+    def _place_of(self, step: Step, changes: Sequence[Change]) -> Place | None:
         """The place of a step: what it was the answer to, or else what it changed."""
         places = [step.place] if step.place else []
         places += step.before
-        if change is not None:
+        for change in changes:
             order = *sorted(change.kept), *sorted(change.made)
-            places += [(NUCLEUS, label) for label in order]
-        return next((place for place in places if self.review.is_there(place)), None)
+            places += [(NUCLEUS, label, *change.plane) for label in order]
+        return next((place for place in places if self.course.is_there(place)), None)
 
     def check_free(self) -> None:
         """Raise if the review is held.
@@ -382,7 +449,7 @@ class ReviewSession(QObject):
 
     def _catch_up(self) -> None:
         """Follow what is still to be followed, before a step of our own."""
-        if self._soon.isActive():
+        if self._soon.isActive() or self._later.isActive():
             self.settle()
 
     def _on_paint(self, event: Any = None) -> None:
@@ -393,7 +460,8 @@ class ReviewSession(QObject):
 
     def _on_redraw(self, event: Any = None) -> None:
         if not self._busy:
-            self._soon.start()
+            (self._later if self._turning else self._soon).start()
+            self._turning = False
 
     def _on_editable(self, event: Any = None) -> None:
         """Keep a held layer as it is; napari lets it be edited when axes change."""
@@ -406,25 +474,32 @@ class ReviewSession(QObject):
         The same ones in another type, as napari converts them, are gone on with.
         """
         data: Any = self.layer.data
-        if data is self.review.nuclei.labels:
+        if data is self._data:
             return
         self.settle()
-        if isinstance(data, np.ndarray) and np.array_equal(data, self.review.labels):
-            self.review.nuclei.labels = data
+        if isinstance(data, np.ndarray) and self._are_those_of(data):
+            self._take(data)
         else:
             self.replaced.emit()
 
+    def _are_those_of(self, data: np.ndarray) -> bool:
+        """Tell whether labels are those under review."""
+        return data.shape == self._data.shape and all(
+            np.array_equal(data[plane], review.labels)
+            for plane, review in self.course.planes.items()
+        )
+
     def _follow(
         self,
-        within: Box | None,
+        within: Mapping[Plane, Box] | None,
         step: bool,
         statuses: Mapping[Place, str] | None = None,
         place: Place | None = None,
-    ) -> Change | None:
-        change = self.review.follow(within, step, statuses, place)
-        if change is not None:
-            self._tell(change.labels)
-        return change
+    ) -> list[Change]:
+        changes = planes.follow(self.course, within, step, statuses, place)
+        if changes:
+            self._tell(joined_change(changes).labels)
+        return changes
 
     def _tell(self, labels: set[int]) -> None:
         self._describing.start()
@@ -432,9 +507,7 @@ class ReviewSession(QObject):
 
     def _describe(self) -> None:
         """Bring the layer's features up to date; columns of others stay."""
-        flags = self.review.flags()
-        flags.insert(1, "area", self.review.nuclei.table["area"])
-        old = self.layer.features
+        flags, old = planes.flags(self.course), self.layer.features
         if "index" in old:
             others = old.set_index("index").drop(columns=flags.columns, errors="ignore")
             flags = flags.join(others[~others.index.duplicated()])
@@ -446,6 +519,27 @@ def _way_back(change: Change) -> str:
     if change.labels != change.gone:
         return f"{UNDO} undoes it"
     return f"{UNDO} brings {'it' if len(change.gone) == 1 else 'them'} back"
+
+
+def _plane_of(data: Any, plane: Plane) -> Any:
+    """A plane of labels, in which later changes of these are seen."""
+    if not plane:
+        return data
+    return data[plane] if isinstance(data, np.ndarray) else _PlaneOnDisk(data, plane)
+
+
+class _PlaneOnDisk:
+    """A plane of labels on disk, read anew whenever it is looked at."""
+
+    def __init__(self, data: Any, plane: Plane) -> None:
+        self._data, self._plane = data, plane
+        self.shape, self.dtype = data.shape[-2:], data.dtype
+
+    def __getitem__(self, box: Box) -> np.ndarray:
+        return np.asarray(self._data[(*self._plane, *box)])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._data[self._plane], dtype)
 
 
 def check_editable(layer: Labels) -> None:
@@ -461,22 +555,18 @@ def check_editable(layer: Labels) -> None:
             f"'{layer.name}' has several resolutions, which napari shows but cannot "
             "edit. Open its finest level as a layer of its own."
         )
-    if layer.ndim != 2:
-        raise EditError(
-            f"'{layer.name}' has {layer.ndim} axes; one plane can be reviewed at a "
-            "time. Segment the plane on show."
-        )
     if not (isinstance(layer.data, np.ndarray) or is_zarr(layer.data)):
         raise EditError(
             f"'{layer.name}' is computed when it is looked at, so that napari cannot "
             "edit it. Save it and open the copy."
         )
-    height, width = layer.data.shape
-    if height * width > LARGEST_REVIEW:
+    *leading, height, width = layer.data.shape
+    if layer.data.size > LARGEST_REVIEW:
+        size = " x ".join(map(str, (width, height, *leading)))
+        part = "the plane on show" if leading else "'Only what I see'"
         raise EditError(
-            f"'{layer.name}' has {width} x {height} pixels, more than a review holds "
-            "in memory. Correct it with napari's own tools, or review a part: segment "
-            "'Only what I see'."
+            f"'{layer.name}' has {size} pixels, more than a review holds in memory. "
+            f"Correct it with napari's own tools, or review a part: segment {part}."
         )
 
 

@@ -71,7 +71,7 @@ def image_name_of(labels: Labels) -> str:
 
 def fits(data: Any, shape: tuple[int, ...]) -> bool:
     """Tell whether an image has the pixels of labels."""
-    return tuple(data.shape[:2]) == tuple(shape)
+    return tuple(data.shape[: len(shape)]) == tuple(shape)
 
 
 def grey_plane(data: np.ndarray, rgb: bool) -> np.ndarray | None:

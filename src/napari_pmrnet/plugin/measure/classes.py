@@ -1,7 +1,11 @@
-"""Classes that the nuclei of a layer are told apart by, and their colours."""
+"""Classes that the nuclei of a layer are told apart by, and the colours that show them.
+
+So are nuclei that were picked out: the others fade.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 ABOVE, BELOW, UNKNOWN = "#e69f00", "#56b4e9", "#999999"
 """Orange and sky blue of Okabe and Ito, which the colour-blind tell apart; grey."""
+PICKED, FADED = "#ffe14d", "#99999933"
 CLEAR = (0.0, 0.0, 0.0, 0.0)
 
 _classes: WeakKeyDictionary[Layer, Classes] = WeakKeyDictionary()
@@ -36,29 +41,53 @@ def set_classes(layer: Layer, classes: Classes | None) -> None:
         _classes[plain(layer)] = classes
 
 
-def colour(layer: Labels, of: pd.Series | None, classes: Classes | None) -> None:
-    """Show the class of every nucleus by its colour.
+def tones(
+    of: pd.Series | None, classes: Classes | None, picked: Container[int] = ()
+) -> dict[int, str]:
+    """Colours that show classes, and nuclei that were picked out.
+
+    Parameters
+    ----------
+    of : Series or None
+        By label, of every nucleus: its class, or anything where there are no classes.
+    classes : Classes or None
+    picked : container of int
+        Labels of nuclei that are picked out; empty if none are.
+
+    Returns
+    -------
+    dict
+        Colour by label; empty if there is nothing to show.
+    """
+    if of is None or not (classes or picked):
+        return {}
+    by_class = {} if classes is None else {classes.above: ABOVE, classes.below: BELOW}
+    usual = PICKED if classes is None else UNKNOWN
+    found = {}
+    for label, name in zip(of.index, of.to_numpy(), strict=True):
+        is_faded = bool(picked) and label not in picked
+        found[int(label)] = FADED if is_faded else by_class.get(name, usual)
+    return found
+
+
+def colour(layer: Labels, by_label: Mapping[int, str]) -> None:
+    """Show nuclei in colours of their own.
 
     Parameters
     ----------
     layer : napari.layers.Labels
-    of : Series of str or None
-        Class by label; None: colours are those from before classes were shown, unless
-        others were given meanwhile.
-    classes : Classes or None
+    by_label : mapping of str
+        Colours by label. Empty: they are those from before, unless others were given
+        meanwhile.
     """
     layer = plain(layer)
     before, ours = _before.get(layer, (None, None))
-    if of is None or classes is None:
+    if not by_label:
         if ours is not None and layer.colormap is ours:
             layer.colormap = before
         _before.pop(layer, None)
         return
-    tones = {classes.above: ABOVE, classes.below: BELOW}
-    named = zip(of.index, of.to_numpy(), strict=True)
-    table = {int(label): tones.get(name, UNKNOWN) for label, name in named}
-    colours = {None: CLEAR, 0: CLEAR, **table}
-    made = DirectLabelColormap(color_dict=colours)
+    made = DirectLabelColormap(color_dict={None: CLEAR, 0: CLEAR, **by_label})
     if ours is not None and _alike(ours, made):
         return  # also where others have given it other colours since
     if ours is None or layer.colormap is not ours:

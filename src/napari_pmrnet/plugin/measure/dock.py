@@ -6,24 +6,36 @@ from typing import Any
 
 import napari.viewer
 import numpy as np
+import pandas as pd
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_pmrnet.plugin.layers.axes import camera_of
+from napari_pmrnet.plugin.layers.axes import camera_of, plane_on_show, show_plane
 from napari_pmrnet.plugin.layers.overlay import Overlay
+from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import could_be_of, image_for, tie
 from napari_pmrnet.plugin.layers.spaces import plane_space
-from napari_pmrnet.plugin.measure.classes import classes_of, colour, set_classes
+from napari_pmrnet.plugin.measure.classes import (
+    classes_of,
+    colour,
+    set_classes,
+    tones,
+)
 from napari_pmrnet.plugin.measure.columns import ColumnButton
+from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.formatting import head_of
 from napari_pmrnet.plugin.measure.forms import ClassForm, OptionsForm
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
+from napari_pmrnet.plugin.measure.plot_panel import PlotPanel
 from napari_pmrnet.plugin.measure.snapshot import (
     FLAGS,
+    axes_of_planes,
+    by_place,
     classify,
     labels_on_show,
     measured_of,
+    unit_of,
 )
 from napari_pmrnet.plugin.measure.table import MeasurementsView
 from napari_pmrnet.plugin.qt import there
@@ -32,8 +44,14 @@ from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of, stack
 from napari_pmrnet.plugin.widgets.status import StatusLine
-from napari_pmrnet.proofreading.classes import is_class_head, proposed_threshold
-from napari_pmrnet.proofreading.measure import CENTROID
+from napari_pmrnet.plugin.widgets.theme import is_dark
+from napari_pmrnet.proofreading.classes import (
+    Classes,
+    is_class_head,
+    proposed_threshold,
+)
+from napari_pmrnet.proofreading.measure import CENTROID, heads
+from napari_pmrnet.proofreading.review import AXIS
 from napari_pmrnet.segmentation.tiles import Box
 
 OUTLINE = "measured nucleus"
@@ -70,7 +88,9 @@ class MeasureNuclei(Dock):
         self.copy_button.setToolTip("Copy the selected rows, or all (Ctrl+C)")
         more = QWidget()
         stack(more, self.options, self.classes, margins=(8, 0, 0, 0), spacing=4)
-        self.more = Collapsible("Rings, background and classes", more)
+        self.more = Collapsible("Ring, texture, background and classes", more)
+        self.plots = PlotPanel()
+        self.plots_fold = Collapsible("Plot", self.plots)
         head = row_of((self.columns, 1), (self.copy_button, 1))
         there(self.panel.layout()).setContentsMargins(0, 0, 0, 0)
         self._fill(
@@ -78,6 +98,7 @@ class MeasureNuclei(Dock):
             labelled_row("Image", self.images),
             self.panel,
             self.more,
+            self.plots_fold,
             head,
             (self.table, 1),
             foot=[self.status],
@@ -110,6 +131,10 @@ class MeasureNuclei(Dock):
         if layer is None or layer is not before:
             self.say(*self._standing())
 
+    def _restyle(self, event: Any = None) -> None:
+        super()._restyle()
+        self.plots.wear(is_dark(self._viewer.theme))
+
     def _standing(self) -> tuple[str, str]:
         return ("" if self._layer is not None else NO_LABELS), "plain"
 
@@ -124,13 +149,15 @@ class MeasureNuclei(Dock):
         self.panel.refreshed.connect(self._refresh)
         self.table.chosen.connect(self._go)
         self.table.copied.connect(self._on_copied)
+        self.table.selected.connect(self._on_rows)
+        self.plots.brushed.connect(self._on_brushed)
         self.copy_button.clicked.connect(self.table.copy)
         self.columns.chosen.connect(self.table.hide_groups)
         self.options.changed.connect(self._on_options)
         self.classes.column_chosen.connect(self._on_class_column)
         self.classes.changed.connect(self._on_classes)
         # Removing layers moves the sliders; nothing may be added to the viewer then.
-        soon = self._timer(0, self._mark)
+        soon = self._timer(0, self._on_step)
         self._follow(self._viewer.dims.events.current_step, lambda _: soon.start())
         self.layers.activated.connect(self._on_layer)
         self.images.activated.connect(self._on_image)
@@ -174,38 +201,89 @@ class MeasureNuclei(Dock):
     def _refresh(self) -> None:
         """Show the measurements that the layer has by now."""
         known = None if self._layer is None else measured_of(self._layer)
+        if self._layer is not None:
+            pixel = max(pixel_size(self._layer))
+            self.options.show_unit(unit_of(self._layer), pixel)
         if known is None:
             self.table.show_table(None)
             self.classes.offer([])
+            self.plots.show_table(None, [])
         else:
             table, unit = known
             classes = [name for name in table if is_class_head(str(name))]
-            first = [*classes, FLAGS[0]]
+            axes = self._axes()
+            first = [*axes, *classes, FLAGS[0]]
             others = [name for name in table if name not in first]
-            self.table.show_table(table.loc[:, [*first, *others]], unit)
+            self.table.show_table(table.loc[:, [*first, *others]], unit, axes)
             numbers = [n for n in others if n not in (*FLAGS, *CENTROID)]
             columns = [FLAGS[0], *map(str, numbers)]
             titles = [(name, head_of(name, unit)[0]) for name in columns]
+            self.plots.show_table(table, titles)
             if self.classes.offer(titles):
                 self.classes.show_classes(classes_of(there(self._layer)))
         self.columns.offer(self.table.groups, self.table.hidden)
         self._show_classes()
         self._mark()
 
+    def _axes(self) -> dict[str, str]:
+        """Columns with the planes of a stack, and their titles."""
+        every = axes_of_planes(there(self._layer), self._viewer.dims.axis_labels)
+        return {AXIS.format(number): axis.name for number, axis in enumerate(every)}
+
     def _show_classes(self) -> None:
-        """Count the classes and show them in colour."""
-        known = None if self._layer is None else measured_of(self._layer)
-        if self._layer is None or known is None:
-            self.classes.counts.setText("")
+        """Count the classes, and show them and the selected nuclei in colour."""
+        layer = self._layer
+        known = None if layer is None else measured_of(layer)
+        counts, picked = "", self.table.labels
+        if layer is not None and known is not None:
+            table, classes = known[0], classes_of(layer)
+            if classes is not None and classes.column not in table:
+                classes = None
+            of = pd.Series("", table.index)
+            if classes is not None:
+                of = classes.of(table)
+                counts = self._counted(table, classes, known[1], of)
+            if layer.ndim > 2:  # a number may be of both classes
+                place = plane_on_show(layer, self._viewer.dims.point)
+                part = by_place(table.assign(of=of)).get(place)
+                of = of.iloc[:0] if part is None else part.loc[:, "of"]
+            colour(layer, tones(of, classes, picked if len(picked) > 1 else ()))
+        self.classes.counts.setText(counts)
+
+    def _counted(
+        self, table: pd.DataFrame, classes: Classes, unit: str, of: pd.Series
+    ) -> str:
+        """Counts of the image, and of its well if more of that was measured."""
+        named = classes.named(unit)
+        viewer, layer = self._viewer, there(self._layer)
+        company = Company.of(layer, list(viewer.layers), viewer.dims.axis_labels)
+        well, images, together = company.in_well(table.rename(columns=heads(unit)))
+        if not well:
+            return classes.counted(of)
+        whole = named.counted(named.of(together))
+        return f"{classes.counted(of)}\nWell {well}, {images} images: {whole}"
+
+    def _on_rows(self) -> None:
+        """Light up the nuclei whose rows are selected."""
+        self.plots.highlight(self.table.labels)
+        self._show_classes()
+
+    def _on_brushed(self, labels: frozenset[int], more: bool) -> None:
+        """Select the nuclei that were brushed in the plot."""
+        if self._layer is None:
             return
-        table, classes = known[0], classes_of(self._layer)
-        if classes is None or classes.column not in table:
-            colour(self._layer, None, None)
-            self.classes.counts.setText("")
-            return
-        of = classes.of(table)
-        colour(self._layer, of, classes)
-        self.classes.counts.setText(classes.counted(of))
+        self.table.select(labels | self.table.labels if more else labels)
+        if self.table.current is not None:
+            # Colours that change make the layer tell of its label anew.
+            self._layer.selected_label = self.table.current
+        self._on_rows()
+        self._mark()
+        count = len(self.table.labels)
+        if not labels and not more:
+            self.say("No nucleus lies there.")
+        else:
+            nuclei = "1 nucleus is" if count == 1 else f"{count:,} nuclei are"
+            self.say(f"{nuclei} selected, in the table and in the canvas.")
 
     def _on_options(self) -> None:
         self.panel.set_options(self.options.options())
@@ -229,10 +307,18 @@ class MeasureNuclei(Dock):
         self.table.choose(int(there(self._layer).selected_label))
         self._mark()
 
+    def _on_step(self) -> None:
+        """Follow the sliders to another plane."""
+        self._mark()
+        if self._layer is not None and self._layer.ndim > 2:
+            self._show_classes()
+
     def _mark(self, event: Any = None) -> None:
         """Outline the nucleus of the current row in the canvas."""
         if self._layer is None or self._outline is None:
             return
+        if self._layer in self._viewer.layers:
+            self.table.turn_to(plane_on_show(self._layer, self._viewer.dims.point))
         label = self.table.current
         if label is not None and self._layer in self._viewer.layers:
             plane = labels_on_show(self._layer, self._viewer.dims.point)
@@ -264,9 +350,11 @@ class MeasureNuclei(Dock):
         space = plane_space(there(self._layer))
         return (np.array(centre) - (space.translate or (0, 0))) / space.scale
 
-    def _go(self, label: int) -> None:
+    def _go(self, label: int, plane: tuple[int, ...] = ()) -> None:
         """Select a nucleus and bring it to the middle of the canvas."""
         layer, place = there(self._layer), self._pixel_of(label)
+        if plane:
+            show_plane(self._viewer, layer, dict(enumerate(plane)))
         layer.selected_label = label
         self._mark()
         if place is None:

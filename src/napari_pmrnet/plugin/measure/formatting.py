@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.proofreading.classes import is_class_head
-from napari_pmrnet.proofreading.intensities import MEAN, RING, SPREAD, Head
+from napari_pmrnet.proofreading.intensities import MEAN, RING, SPREAD, TEXTURES, Head
 from napari_pmrnet.proofreading.measure import LENGTHS, Range
 
 _UNITS = {"um": "µm", "pixel": "px", "angstrom": "Å"}
@@ -49,15 +50,29 @@ _INTENSITIES = {
     SPREAD: ("SD", "Standard deviation over the pixels"),
     RING: ("Ring", "Mean"),
 }
+_TEXTURES = dict(
+    zip(
+        TEXTURES,
+        (
+            ("Contrast", "mean square of the difference of grey levels"),
+            ("Homogeneity", "1 for equal grey levels, towards 0 for different ones"),
+            ("Correlation", "correlation of grey levels"),
+            ("Entropy", "entropy in bits of grey levels"),
+        ),
+        strict=True,
+    )
+)
+TEXTURE = "Texture"
 CLASS = "Class"
 _UNITS_OF = {"area": "{}²", "orientation": "°", **dict.fromkeys(LENGTHS, "{}")}
 
 
 def head_of(column: str, unit: str) -> tuple[str, str]:
     """Head of a column of measurements, with its unit, and what it means."""
-    intensity = Head.of(column)
-    if intensity is not None:
-        return _head_of_intensity(intensity)
+    of_channel = Head.of(column)
+    if of_channel is not None:
+        is_texture = of_channel.kind in TEXTURES
+        return (_head_of_texture if is_texture else _head_of_intensity)(of_channel)
     if is_class_head(column):
         return CLASS, column
     title, meaning = _HEADS.get(column, (column, ""))
@@ -79,11 +94,22 @@ def _head_of_intensity(head: Head) -> tuple[str, str]:
     return f"{title} {head.channel}{corrected}", meaning
 
 
+def _head_of_texture(head: Head) -> tuple[str, str]:
+    """Head of a column of texture, and what it means."""
+    title, what = _TEXTURES[head.kind]
+    distance = there(head.options.texture)
+    apart = f"{distance.length:g} {shown_unit(distance.unit)} apart"
+    meaning = f"Texture: {what} of {head.channel} at pixels {apart}"
+    return f"{title} {head.channel}", meaning
+
+
 def group_of(column: str) -> str:
-    """What a column is chosen by: its title, for intensities that of all channels."""
-    intensity = Head.of(column)
-    if intensity is not None:
-        return f"{_INTENSITIES[intensity.kind][0]} intensity"
+    """What a column is chosen by: its title, for those of channels that of all."""
+    of_channel = Head.of(column)
+    if of_channel is not None and of_channel.kind in TEXTURES:
+        return TEXTURE
+    if of_channel is not None:
+        return f"{_INTENSITIES[of_channel.kind][0]} intensity"
     return CLASS if is_class_head(column) else _HEADS.get(column, (column, ""))[0]
 
 

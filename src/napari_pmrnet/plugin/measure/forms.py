@@ -15,11 +15,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pmrnet.io.units import PIXEL
+from napari_pmrnet.plugin.measure.formatting import shown_unit
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.fields import narrow
 from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
 from napari_pmrnet.proofreading.classes import Classes
 from napari_pmrnet.proofreading.intensities import LARGEST_RING, Options
+from napari_pmrnet.proofreading.texture import Distance
 
 _RING = (
     "<span>Width of a ring around each nucleus, such as its cytoplasm, whose mean "
@@ -30,15 +33,21 @@ _BACKGROUND = (
     "<span>Subtract from intensities the median of all pixels outside nuclei. Columns "
     "say so</span>"
 )
+_TEXTURE = (
+    "<span>Measure texture too: contrast, homogeneity, correlation and entropy of grey "
+    "levels at pixels this far apart. About the size of what is to be told apart, such "
+    "as clumps of chromatin</span>"
+)
 _CLASSES = (
     "<span>Nuclei of at least the threshold are in the first class, the others in the "
     "second; orange and blue in the canvas</span>"
 )
 _LARGEST = 1e12
+_FARTHEST, _DECIMALS = 1e4, 3
 
 
 class OptionsForm(QWidget):
-    """Width of the ring, and whether the background is subtracted."""
+    """Width of the ring, subtraction of the background, distance of texture."""
 
     changed = Signal()
 
@@ -51,14 +60,44 @@ class OptionsForm(QWidget):
         self.ring.setToolTip(_RING)
         self.background = QCheckBox("Minus background")
         self.background.setToolTip(_BACKGROUND)
-        row = row_of((QLabel("Ring"), 0), (self.ring, 1), (self.background, 2))
-        stack(self, row)
+        self.texture = QDoubleSpinBox()
+        self.texture.setRange(0, _FARTHEST)
+        self.texture.setDecimals(_DECIMALS)
+        self.texture.setSpecialValueText("none")
+        self.texture.setKeyboardTracking(False)
+        self.texture.setToolTip(_TEXTURE)
+        self._unit = ""
+        self.show_unit(PIXEL, 1.0)
+        stack(
+            self,
+            row_of(
+                (QLabel("Ring"), 0),
+                (self.ring, 1),
+                (QLabel("Texture at"), 0),
+                (self.texture, 1),
+            ),
+            self.background,
+            spacing=4,
+        )
         self.ring.valueChanged.connect(self.changed)
         self.background.toggled.connect(self.changed)
+        self.texture.valueChanged.connect(self.changed)
 
     def options(self) -> Options:
         """The options as they are set."""
-        return Options(self.ring.value(), self.background.isChecked())
+        length = round(self.texture.value(), _DECIMALS)
+        texture = Distance(length, self._unit) if length else None
+        return Options(self.ring.value(), self.background.isChecked(), texture)
+
+    def show_unit(self, unit: str, pixel: float) -> None:
+        """Take lengths in another unit; its arrows go by pixels of that size."""
+        self.texture.setSingleStep(max(round(pixel, _DECIMALS), 10**-_DECIMALS))
+        if unit == self._unit:
+            return
+        self._unit = unit
+        self.texture.setSuffix(f" {shown_unit(unit)}")
+        if self.texture.value():
+            self.changed.emit()
 
 
 class ClassForm(QWidget):

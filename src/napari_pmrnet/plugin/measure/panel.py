@@ -6,7 +6,8 @@ under way they follow every edit, on the boxes of the nuclei that changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.io.permit import Overwrite
+from napari_pmrnet.plugin.layers.axes import first_level, plane_on_show
 from napari_pmrnet.plugin.layers.label_export import (
     export_arguments,
     permit_for,
@@ -30,21 +32,26 @@ from napari_pmrnet.plugin.layers.label_export import (
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.review_session import ReviewSession, session_of
+from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.export import (
     FORMATS,
+    TRACKS,
     Written,
     exporting,
     proposed_path,
 )
-from napari_pmrnet.plugin.measure.formatting import listed, summary
+from napari_pmrnet.plugin.measure.formatting import listed, shown_unit, summary
 from napari_pmrnet.plugin.measure.snapshot import (
     Specimen,
+    by_place,
     keep,
     known_flags,
     labels_on_show,
     measured_of,
+    measuring_all,
     unit_of,
     with_flags,
+    with_place,
 )
 from napari_pmrnet.plugin.qt import Signal, single_shot, there
 from napari_pmrnet.plugin.widgets.formats import FormatBox
@@ -61,15 +68,14 @@ from napari_pmrnet.proofreading.measure import (
     measure_boxes,
     totals,
 )
+from napari_pmrnet.proofreading.planes import tables
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     import napari.viewer
     from napari.layers import Labels
 
-    from napari_pmrnet.proofreading.review import Review
+    from napari_pmrnet.proofreading.course import Course
     from napari_pmrnet.segmentation.plane import Plane
 
 DELAY = 150
@@ -147,10 +153,10 @@ class MeasurePanel(QWidget):
         """Measure all nuclei anew, in the background; pressed again, stop."""
         if self._working.is_running:
             self._working.cancel()
-        elif (specimen := self._snapshot()) is not None:
-            plane = f" at {specimen.plane}" if specimen.plane else ""
-            task = f"Measuring '{specimen.name}'{plane}"
-            self._start(task, _measured, specimen, self._options())
+        elif (specimens := self._snapshot()) is not None:
+            on = f" on {len(specimens)} planes" if len(specimens) > 1 else ""
+            task = f"Measuring '{there(self._layer).name}'{on}"
+            self._start(task, measuring_all, specimens, self._options())
 
     def ask(self) -> None:
         """Ask for a file and export to it."""
@@ -180,11 +186,14 @@ class MeasurePanel(QWidget):
         overwrite : bool or Permit
             Whether a file that is there may be replaced.
         """
-        specimen = self._snapshot()
-        if specimen is not None:
-            whole, keywords = export_arguments(there(self._layer))
-            given = path, kind, specimen, whole, keywords, overwrite, self._options()
-            self._start(f"Writing '{path}'", exporting, *given)
+        specimens = self._snapshot()
+        if specimens is not None:
+            layer, dims = there(self._layer), self._viewer.dims
+            whole, keywords = export_arguments(layer)
+            given = path, kind, specimens, whole, keywords, overwrite, self._options()
+            shown = plane_on_show(layer, dims.point)
+            company = Company.of(layer, list(self._viewer.layers), dims.axis_labels)
+            self._start(f"Writing '{path}'", exporting, *given, shown, company)
 
     def release(self) -> None:
         """Let go of the viewer and of running work."""
@@ -257,7 +266,7 @@ class MeasurePanel(QWidget):
         if session is not None:
             session.changed.connect(self._on_changed)
 
-    def _snapshot(self) -> Specimen | None:
+    def _snapshot(self) -> dict[tuple[int, ...], Specimen] | None:
         """The nuclei as they are now; None, and why, if they cannot be had."""
         layer = self._layer
         if layer is None or self._working.is_running:
@@ -267,13 +276,15 @@ class MeasurePanel(QWidget):
             self._session.settle()
         try:
             viewer = self._viewer
-            specimen = Specimen.of(layer, viewer.layers, viewer.dims).frozen()
+            every = Specimen.of_all(layer, viewer.layers, viewer.dims)
+            specimens = {place: one.frozen() for place, one in every.items()}
         except (PMRNetError, OSError) as error:
             self.said.emit(str(error), "error")
             return None
         self._dirty.clear()
-        self._job, self._unkept = (layer, specimen), unkept(layer)
-        return specimen
+        self._job = layer, next(iter(specimens.values()))
+        self._unkept = unkept(layer)
+        return specimens
 
     def _options(self) -> Options:
         """What is measured beside the usual: as chosen, or else as before."""
@@ -319,9 +330,14 @@ class MeasurePanel(QWidget):
         """Keep measurements with the status that the nuclei have by now."""
         session = session_of(layer)
         if session is not None:
-            flags = session.review.flags()
-            table = with_flags(table.loc[table.index.isin(flags.index)], flags)
-        keep(layer, table.sort_index(), specimen.unit, specimen.pixel_size)
+            rows = tables(session.course).index
+            parts = [
+                with_flags(part, session.course.planes[place].flags())
+                for place, part in by_place(table.loc[table.index.isin(rows)]).items()
+            ]
+            table = pd.concat(parts) if parts else table.iloc[:0]
+        table = table.sort_index(kind="stable")
+        keep(layer, table, specimen.unit, specimen.pixel_size)
 
     def _on_finished(self) -> None:
         self._job, self._quiet = None, False
@@ -360,24 +376,27 @@ class MeasurePanel(QWidget):
         if self._session is None:
             self._count(self._layer)
         elif self._dirty and not self._working.is_running:
-            self._measure_changed(self._layer, self._session.review)
+            self._measure_changed(self._layer, self._session.course)
         self._show()
 
     def _count(self, layer: Labels) -> None:
         """Count pixels in the background, unless the labels are as counted before."""
         pixels = labels_on_show(layer, self._viewer.dims.point)
-        key = id(pixels.levels[0]), pixels.place
+        lazy = layer.ndim > 2 and not pixels.in_memory
+        key = id(pixels.levels[0]), pixels.place if lazy else ()
         if key == self._counted or self._counting.is_running:
             return
         self._counted = key
-        self._counting.start(f"Counting '{layer.name}'", _counted, layer, pixels)
+        places = np.ndindex(*first_level(layer).shape[:-2])
+        planes = [pixels] if lazy else [replace(pixels, place=p) for p in places]
+        self._counting.start(f"Counting '{layer.name}'", _counted, layer, planes)
 
     def _on_counted(self, counted: tuple[Labels, pd.Series]) -> None:
         layer, areas = counted
         if layer is self._layer:
             self._areas = areas
 
-    def _measure_changed(self, layer: Labels, review: Review) -> None:
+    def _measure_changed(self, layer: Labels, course: Course) -> None:
         """Measure those nuclei anew that an edit has changed."""
         changed = set(self._dirty)
         known = measured_of(layer)
@@ -391,19 +410,20 @@ class MeasurePanel(QWidget):
             self._quiet = self.is_running
             return
         self._dirty.clear()
-        specimen = Specimen.of(layer, self._viewer.layers, self._viewer.dims)
-        fresh = specimen.placed(
-            measure_boxes(
-                review.labels,
-                review.nuclei.boxes(changed),
-                {name: pixels.read for name, pixels in specimen.channels.items()},
-                specimen.pixel_size,
-            )
-        )
-        table = known[0]
+        every = Specimen.of_all(layer, self._viewer.layers, self._viewer.dims)
+        table, fresh = known[0], []
+        for place, specimen in every.items():
+            review = course.planes[place]
+            boxes = review.nuclei.boxes(changed)
+            if place and not boxes:
+                continue
+            readers = {name: pixels.read for name, pixels in specimen.channels.items()}
+            size = specimen.pixel_size
+            made = measure_boxes(review.labels, boxes, readers, size)
+            made = with_flags(specimen.placed(made), specimen.flags)
+            fresh.append(with_place(made, place))
         kept = table.drop(index=table.index.intersection(list(changed)))
-        table = pd.concat([kept, with_flags(fresh, specimen.flags)])
-        self._keep(layer, table, specimen)
+        self._keep(layer, pd.concat([kept, *fresh]), next(iter(every.values())))
 
     def _show(self) -> None:
         """Show totals, and how the measurements stand."""
@@ -411,6 +431,7 @@ class MeasurePanel(QWidget):
         for part in (self.button, self.format):
             part.setEnabled(layer is not None)
         self.export_button.setEnabled(layer is not None and not self.is_running)
+        self.format.allow(TRACKS, layer is not None and layer.ndim > 2)
         if layer is None:
             self.totals.setText("No labels to measure.")
             self.hint.setText("")
@@ -418,7 +439,8 @@ class MeasurePanel(QWidget):
             return
         areas = self._areas
         if self._session is not None:
-            areas = self._session.review.nuclei.table.loc[:, "area"]
+            every: Any = tables(self._session.course)["area"]
+            areas = every.groupby(level=0).sum()
         if areas is None:
             self.totals.setText("Counting...")
             self.hint.setText("")
@@ -432,11 +454,20 @@ class MeasurePanel(QWidget):
             pd.DataFrame({"area": areas * (height * width)}), known_flags(layer)
         )
         known = bool(table["certainty"].notna().any())
-        self.totals.setText(summary(totals(table), unit_of(layer), known))
+        text = summary(totals(table), unit_of(layer), known)
+        self.totals.setText(f"{text}{self._where(layer)}")
         missing = [] if known or table.empty else [_MISSING]
         self.hint.setText(
             " ".join([*missing, self._standing(layer, table.loc[:, "area"])])
         )
+
+    def _where(self, layer: Labels) -> str:
+        """Say of how many planes totals are; nothing of a plain layer."""
+        if layer.ndim == 2:
+            return ""
+        if self._session is None and not isinstance(first_level(layer), np.ndarray):
+            return " on the plane on show"
+        return f" on {int(np.prod(first_level(layer).shape[:-2]))} planes"
 
     def _standing(self, layer: Labels, areas: pd.Series) -> str:
         """Sentence on whether the nuclei were measured as they are now."""
@@ -444,9 +475,9 @@ class MeasurePanel(QWidget):
         if known is None:
             return "Not measured yet."
         table, unit = known
-        before = table["area"].reindex(areas.index)
-        near = np.asarray((before - areas).abs() <= 1e-6 * areas)
-        same = len(table) == len(areas) and bool(near.all())
+        sums: Any = table["area"].groupby(level=0).sum()
+        near = np.asarray((sums.reindex(areas.index) - areas).abs() <= 1e-6 * areas)
+        same = len(sums) == len(areas) and bool(near.all())
         if not (same and unit == unit_of(layer)) and not self._dirty:
             return "Not as they were measured: measure again."
         found = [head for head in map(Head.of, map(str, table)) if head is not None]
@@ -455,19 +486,20 @@ class MeasurePanel(QWidget):
             return "Measured: shape."
         options = options_of(table)
         if self.options not in (None, options):
-            return "Ring or background is another than was measured: measure again."
+            return "Other options than were measured: measure again."
         ring = f", rings of {options.ring} px" if options.ring else ""
         base = ", minus background" if options.background else ""
-        return f"Measured: shape, mean of {listed(names)}{ring}{base}."
+        grain = ""
+        if options.texture is not None:
+            length, unit = options.texture
+            grain = f", texture at {length:g} {shown_unit(unit)}"
+        return f"Measured: shape, mean of {listed(names)}{ring}{base}{grain}."
 
 
-def _measured(
-    specimen: Specimen, options: Options
-) -> Generator[tuple[int, int], None, pd.DataFrame]:
-    """Steps of measuring a plane; runs in a worker thread."""
-    return (yield from specimen.measuring(specimen.labels.read(), options))
-
-
-def _counted(layer: Labels, pixels: Plane) -> tuple[Labels, pd.Series]:
+def _counted(layer: Labels, planes: Sequence[Plane]) -> tuple[Labels, pd.Series]:
     """Pixels of every nucleus; the layer says whose. Runs in a worker thread."""
-    return layer, count_pixels(pixels.read(), f"'{layer.name}'")
+    counts = [count_pixels(pixels.read(), f"'{layer.name}'") for pixels in planes]
+    if len(counts) == 1:
+        return layer, counts[0]
+    every: Any = pd.concat(counts)
+    return layer, every.groupby(level=0).sum()

@@ -10,18 +10,26 @@ import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
 from napari_pmrnet.io.units import canonical_unit
-from napari_pmrnet.plugin.layers.axes import axis_names, first_level
+from napari_pmrnet.plugin.layers.axes import (
+    axis_names,
+    first_level,
+    plane_on_show,
+    plane_title,
+)
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size, pixel_unit
+from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.spaces import plane_space
 from napari_pmrnet.plugin.measure.channels import channels_of
 from napari_pmrnet.plugin.measure.classes import classes_of
+from napari_pmrnet.proofreading import planes
 from napari_pmrnet.proofreading.classes import is_class_head, without_classes
 from napari_pmrnet.proofreading.intensities import Head, Options
 from napari_pmrnet.proofreading.measure import (
@@ -31,15 +39,21 @@ from napari_pmrnet.proofreading.measure import (
     heads,
     measure_steps,
 )
+from napari_pmrnet.proofreading.queue import axes_of
+from napari_pmrnet.proofreading.review import AXIS
+from napari_pmrnet.proofreading.tracks import Axis
 from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.predict import run_to_end
+from napari_pmrnet.segmentation.stack import StackSegmentation
 
 if TYPE_CHECKING:
     from napari.components import Dims
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
 
     from napari_pmrnet.proofreading.classes import Classes
 
 FLAGS = ("certainty", "reviewed", "edited")
+_of_stacks: WeakKeyDictionary[Layer, tuple[pd.DataFrame, str]] = WeakKeyDictionary()
 _HEAD = re.compile(rf"({'|'.join(heads())}) \[(.+?)(\^2)?\]")
 
 
@@ -69,6 +83,10 @@ class Specimen:
         Why there is no channel, if there is none.
     classes : Classes, optional
         That the nuclei are told apart by.
+    place : tuple of int
+        The plane's place along the axes before y and x.
+    axes : tuple of Axis
+        These axes.
     """
 
     name: str
@@ -83,6 +101,8 @@ class Specimen:
     plane: str = ""
     fault: str = ""
     classes: Classes | None = None
+    place: tuple[int, ...] = ()
+    axes: tuple[Axis, ...] = ()
 
     @classmethod
     def of(cls, layer: Labels, layers: Iterable[Any], dims: Dims) -> Specimen:
@@ -100,28 +120,60 @@ class Specimen:
                     for name, values in result.segmentation.maps.items()
                 }
         channels, fault = channels_of(layer, labels.shape, result, list(layers), dims)
-        names = axis_names(layer, dims.axis_labels)
-        plane = " ".join(
-            f"{name or f'axis {axis}'}={step}"
-            for axis, (name, step) in enumerate(zip(names, labels.place, strict=False))
-        )
+        place = plane_on_show(layer, dims.point)
         return cls(
             layer.name,
             labels,
             channels,
             pixel_size(layer),
             unit_of(layer),
-            known_flags(layer),
+            flags_at(layer, place),
             maps,
             *_place(layer),
-            plane,
+            plane_title(layer, place, dims.axis_labels),
             fault,
             classes_of(layer),
+            place,
+            axes_of_planes(layer, dims.axis_labels),
         )
 
+    @classmethod
+    def of_all(
+        cls, layer: Labels, layers: Iterable[Any], dims: Dims
+    ) -> dict[tuple[int, ...], Specimen]:
+        """Every plane of a Labels layer by its place, not copied yet."""
+        shown = cls.of(layer, layers, dims)
+        session, shape = session_of(layer), first_level(layer).shape[:-2]
+        every = {}
+        for place in np.ndindex(*shape):
+            if session is not None:
+                labels = Plane([session.course.planes[place].labels])
+            else:
+                levels = [first_level(layer)]
+                labels = Plane(levels, place, rgb=False, name=layer.name)
+            long = [step for step, n in zip(place, shape, strict=True) if n > 1]
+            channels = {name: p.at(long) for name, p in shown.channels.items()}
+            maps = shown.maps if place == shown.place else {}
+            every[place] = replace(
+                shown,
+                labels=labels,
+                channels=channels if place else shown.channels,
+                flags=flags_at(layer, place),
+                maps=maps,
+                plane=plane_title(layer, place, dims.axis_labels),
+                place=place,
+            )
+        return every
+
     def frozen(self) -> Specimen:
-        """A copy of what may be changed while it is worked on."""
-        channels = {name: pixels.frozen() for name, pixels in self.channels.items()}
+        """A copy of what may be changed while it is worked on.
+
+        The channels of a stack are not copied, because of their size: they count as
+        they are when the turn of their plane comes.
+        """
+        channels = self.channels
+        if not self.place:
+            channels = {name: pixels.frozen() for name, pixels in channels.items()}
         return replace(self, labels=self.labels.frozen(), channels=channels)
 
     def measuring(
@@ -131,6 +183,8 @@ class Specimen:
     ) -> Generator[tuple[int, int], None, pd.DataFrame]:
         """Steps of measuring all nuclei; gives the table with flags and classes."""
         channels = {name: pixels.read() for name, pixels in self.channels.items()}
+        if options.texture is not None:
+            options = replace(options, texture=options.texture.in_unit(self.unit))
         table = yield from measure_steps(
             labels, channels, self.pixel_size, f"'{self.name}'", options
         )
@@ -142,6 +196,57 @@ class Specimen:
     def placed(self, table: pd.DataFrame) -> pd.DataFrame:
         """Measurements with the centroids where the viewer shows them."""
         return at_place(table, self.scale, self.origin)
+
+
+def measuring_all(
+    specimens: Mapping[tuple[int, ...], Specimen],
+    options: Options = Options(),  # noqa: B008  frozen
+) -> Generator[tuple[int, int], None, pd.DataFrame]:
+    """Steps of measuring the nuclei of all planes.
+
+    Yields
+    ------
+    (int, int)
+        Nuclei measured so far and in all, or planes of a stack.
+
+    Returns
+    -------
+    DataFrame
+        By label, of a stack with `AXIS` for each axis before y and x.
+    """
+    tables = []
+    for number, (place, specimen) in enumerate(specimens.items(), start=1):
+        steps = specimen.measuring(specimen.labels.read(), options)
+        if not place:
+            return (yield from steps)
+        tables.append(with_place(run_to_end(steps), place))
+        yield number, len(specimens)
+    return pd.concat([table for table in tables if len(table)] or tables[:1])
+
+
+def with_place(table: pd.DataFrame, place: tuple[int, ...]) -> pd.DataFrame:
+    """A table of the nuclei of a plane, with its place before the other columns."""
+    steps = {AXIS.format(axis): step for axis, step in enumerate(place)}
+    return table.assign(**steps).loc[:, [*steps, *table.columns]]
+
+
+def by_place(table: pd.DataFrame) -> dict[tuple[int, ...], pd.DataFrame]:
+    """The rows of a table of `measuring_all` apart by the place of their plane."""
+    steps = axes_of(table)
+    if not steps:
+        return {(): table}
+    groups: Any = table.groupby(steps)
+    return {tuple(map(int, place)): rows for place, rows in groups}
+
+
+def axes_of_planes(layer: Labels, viewer_names: Sequence[str] = ()) -> tuple[Axis, ...]:
+    """Axes of a Labels layer before y and x."""
+    names, count = axis_names(layer, viewer_names), layer.ndim - 2
+    units = [canonical_unit(str(unit)) for unit in layer.units]
+    return tuple(
+        Axis(names[axis] or AXIS.format(axis), float(layer.scale[axis]), units[axis])
+        for axis in range(count)
+    )
 
 
 def _place(layer: Labels) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -161,17 +266,33 @@ def labels_on_show(layer: Labels, point: Sequence[float]) -> Plane:
     data = first_level(layer)
     if layer.ndim == 2:
         return Plane([data], name=layer.name)
-    place = np.round(layer.world_to_data(point))[: layer.ndim - 2]
-    last = np.array(data.shape[: layer.ndim - 2]) - 1
-    at = tuple(int(n) for n in np.clip(place, 0, last))
-    return Plane([data], at, rgb=False, name=layer.name)
+    return Plane([data], plane_on_show(layer, point), rgb=False, name=layer.name)
+
+
+def flags_at(layer: Labels, place: tuple[int, ...]) -> pd.DataFrame:
+    """Certainty and status of the nuclei of a plane, as far as they are known."""
+    session, result = session_of(layer), result_of(layer)
+    if session is not None:
+        return session.course.planes[place].flags()
+    known = known_flags(layer)
+    found = None if result is None else result.segmentation
+    if not isinstance(found, StackSegmentation) or not place:
+        return known
+    rows = found.objects
+    for axis, step in zip(found.axes, place, strict=False):
+        rows = rows.loc[rows[axis] == step]
+    certainty = rows.set_index("label")["certainty"]
+    return known.drop(columns="certainty", errors="ignore").join(certainty, how="outer")
 
 
 def known_flags(layer: Labels) -> pd.DataFrame:
-    """Certainty and status of the nuclei by label, as far as they are known."""
+    """Certainty and status of the nuclei by label, as far as they are known.
+
+    Of a number on several planes they are those of all; see `planes.flags`.
+    """
     session = session_of(layer)
     if session is not None:
-        return session.review.flags()
+        return planes.flags(session.course)
     known = _by_label(layer.features)
     return known.loc[:, [name for name in FLAGS if name in known]]
 
@@ -195,15 +316,19 @@ def measured_of(layer: Labels) -> tuple[pd.DataFrame, str] | None:
     -------
     (DataFrame, str) or None
         By label, with the columns of `measure`, classes and `FLAGS`; without the nuclei
-        that were not measured. None if nothing was measured.
+        that were not measured. None if nothing was measured. Of a stack a number has a
+        row on every plane, see `measuring_all`, and features have one row a number: the
+        measurements are kept beside them.
     """
+    if layer.ndim > 2:
+        return _of_stacks.get(plain(layer))
     known = _by_label(layer.features)
     found = {head: _HEAD.fullmatch(head) for head in map(str, known.columns)}
-    plain = {head: match[1] for head, match in found.items() if match}
-    if set(SHAPE[:2]) - set(plain.values()):
+    ours = {head: match[1] for head, match in found.items() if match}
+    if set(SHAPE[:2]) - set(ours.values()):
         return None
     unit = next(match[2] for match in found.values() if match and match[1] == "area")
-    table = known.drop(columns="area", errors="ignore").rename(columns=plain)
+    table = known.drop(columns="area", errors="ignore").rename(columns=ours)
     others = [name for name in table if Head.of(str(name)) or is_class_head(str(name))]
     present = [name for name in (*SHAPE, *others) if name in table]
     return with_flags(table.loc[:, present], known).dropna(subset=["area"]), unit
@@ -224,12 +349,16 @@ def keep(
         up), ``certainty``, ``area`` in pixels, ``reviewed``, ``edited``, those of
         `measure` under heads that say their unit, and its classes.
     table : DataFrame
-        Of `Specimen.measuring`; nuclei that are not in it are dropped, but those that
-        may be on other planes of a stack.
+        Of `measuring_all`; nuclei that are not in it are dropped.
     unit : str
     size : (float, float)
         Height and width of a pixel that it was measured with.
     """
+    if layer.ndim > 2:
+        classes = classes_of(layer)
+        table = table if classes is None else classes.added_to(table, unit)
+        _of_stacks[plain(layer)] = table, unit
+        return
     before = _by_label(layer.features)
     before = before[~before.index.duplicated()]
     before = before.drop(columns=[name for name in before if _is_ours(str(name))])
@@ -237,14 +366,11 @@ def keep(
     height, width = size
     area = (table["area"] / (height * width)).round().astype(int)
     base.insert(1, "area", area)
-    plain, classes = without_classes(table.drop(columns=list(FLAGS))), classes_of(layer)
-    ours = plain if classes is None else classes.added_to(plain, unit)
+    ours, classes = without_classes(table.drop(columns=list(FLAGS))), classes_of(layer)
+    ours = ours if classes is None else classes.added_to(ours, unit)
     ours = ours.rename(columns=heads(unit))
     others = before.drop(columns=["area", *FLAGS], errors="ignore")
     joined = base.join(ours).join(others)
-    if layer.ndim > 2:
-        beyond = before.drop(index=before.index.intersection(joined.index))
-        joined = pd.concat([joined, beyond]).sort_index()
     layer.features = joined.rename_axis("index").reset_index()
 
 
@@ -254,6 +380,10 @@ def classify(layer: Labels) -> None:
     if measured is None:
         return
     table, unit = measured
+    if layer.ndim > 2:
+        keep(layer, without_classes(table), unit, pixel_size(layer))
+        layer.events.features()
+        return
     features, classes = without_classes(layer.features), classes_of(layer)
     if classes is not None and classes.column in table:
         of = classes.of(table).reindex(_by_label(features).index, fill_value="")

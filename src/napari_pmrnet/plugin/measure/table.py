@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import (
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QItemSelectionRange,
+    Qt,
+)
 from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView
 
@@ -30,6 +36,7 @@ from napari_pmrnet.plugin.widgets.table import (
 from napari_pmrnet.proofreading.measure import CENTROID, DIGITS
 
 _PADDING = 26
+_PLANE = "Plane of the stack or movie, counted from 0"
 COPY = QKeySequence.StandardKey.Copy
 
 
@@ -40,15 +47,37 @@ class MeasurementsModel(TableModel):
         super().__init__()
         self._cells: dict[str, np.ndarray] = {}
         self._sorted = 0, True
+        self.axes: dict[str, str] = {}
+        self.plane: tuple[int, ...] = ()
 
-    def show_table(self, table: pd.DataFrame | None, unit: str = PIXEL) -> bool:
-        """Show other measurements; tells whether the columns are other ones."""
-        self._cells = {}
+    def show_table(
+        self,
+        table: pd.DataFrame | None,
+        unit: str = PIXEL,
+        axes: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Show other measurements; tells whether the columns are other ones.
+
+        Parameters
+        ----------
+        table : DataFrame or None
+        unit : str
+        axes : mapping of str, optional
+            Columns with the plane that nuclei of a stack are on, and their titles.
+        """
+        self._cells, self.axes = {}, dict(axes or {})
         if table is not None and len(table.columns):
             self._cells = {"label": table.index.to_numpy()}
             self._cells |= {str(name): table[name].to_numpy() for name in table}
         before = [column.title for column in self.columns]
-        columns = [_column(name, unit, cells) for name, cells in self._cells.items()]
+        columns = [
+            _column(name, unit, cells)
+            if name not in self.axes
+            else Column(
+                self.axes[name], cells.__getitem__, cell_text, _PLANE, alignment=RIGHT
+            )
+            for name, cells in self._cells.items()
+        ]
         self.show(self._order(), columns)
         return before != [column.title for column in self.columns]
 
@@ -66,12 +95,29 @@ class MeasurementsModel(TableModel):
         """Label of the nucleus in a row."""
         return int(self._cells["label"][self.rows[row]])
 
+    def plane_of(self, row: int) -> tuple[int, ...]:
+        """Plane of the nucleus in a row; empty where there is but one."""
+        return tuple(int(self._cells[name][self.rows[row]]) for name in self.axes)
+
     def row_of(self, label: int) -> int | None:
-        """Row of a nucleus."""
+        """Row of a nucleus, of a stack on the plane that is turned to."""
         if not self._cells:
             return None
-        rows = np.flatnonzero(self._cells["label"][self.rows] == label)
+        same = self._cells["label"][self.rows] == label
+        for name, step in zip(self.axes, self.plane, strict=False):
+            same &= self._cells[name][self.rows] == step
+        rows = np.flatnonzero(same)
         return int(rows[0]) if len(rows) else None
+
+    def rows_of(self, labels: Iterable[int]) -> np.ndarray:
+        """Rows of nuclei, in their order."""
+        if not self._cells:
+            return np.zeros(0, int)
+        wanted = list(labels)
+        if len(wanted) == 1:  # of a stack that of the plane that is turned to
+            row = self.row_of(wanted[0])
+            return np.array([] if row is None else [row], int)
+        return np.flatnonzero(np.isin(self._cells["label"][self.rows], wanted))
 
     def centre(self, label: int) -> tuple[float, float] | None:
         """Centroid (y, x) of a nucleus, in the unit of the table."""
@@ -117,25 +163,34 @@ def _column(name: str, unit: str, cells: np.ndarray) -> Column[int]:
 
 
 class MeasurementsView(TableView):
-    """Shows measurements; one nucleus is current.
+    """Shows measurements; one nucleus is current, several may be selected.
 
-    ``chosen`` tells of a nucleus that the user makes current, ``copied`` how many rows
-    went to the clipboard.
+    ``chosen`` tells of a nucleus that the user makes current and of its plane,
+    ``selected`` of every change of the nuclei whose rows are selected, ``copied`` how
+    many rows went to the clipboard.
     """
 
-    chosen = Signal(int)
+    chosen = Signal(int, object)
+    selected = Signal()
     copied = Signal(int)
 
     def __init__(self) -> None:
         self.measurements = MeasurementsModel()
         super().__init__(self.measurements)
         self._label: int | None = None
+        self._labels: frozenset[int] = frozenset()
         self._hidden: set[str] = set(USUALLY_HIDDEN)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.heads.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
         self.heads.sortIndicatorChanged.connect(self._on_sorted)
         self.row_chosen.connect(self._on_chosen)
+        self.selection.selectionChanged.connect(self._on_selection)
+
+    @property
+    def labels(self) -> frozenset[int]:
+        """Labels of the nuclei whose rows are selected."""
+        return self._labels
 
     @property
     def current(self) -> int | None:
@@ -146,7 +201,7 @@ class MeasurementsView(TableView):
     @property
     def groups(self) -> list[str]:
         """What columns can be chosen by, in their order; the label always stays."""
-        return list(dict.fromkeys(map(group_of, self.measurements.names[1:])))
+        return list(dict.fromkeys(map(self._group, self.measurements.names[1:])))
 
     @property
     def hidden(self) -> set[str]:
@@ -157,14 +212,47 @@ class MeasurementsView(TableView):
         """Show all columns but those of some groups."""
         self._hidden = set(groups)
         for section, name in enumerate(self.measurements.names):
-            self.setColumnHidden(section, group_of(name) in self._hidden)
+            self.setColumnHidden(section, self._group(name) in self._hidden)
 
-    def show_table(self, table: pd.DataFrame | None, unit: str = PIXEL) -> None:
+    def show_table(
+        self,
+        table: pd.DataFrame | None,
+        unit: str = PIXEL,
+        axes: Mapping[str, str] | None = None,
+    ) -> None:
         """Show other measurements; the current nucleus stays if it is still there."""
-        if self.measurements.show_table(table, unit):
+        if self.measurements.show_table(table, unit, axes):
             self._fit()
         self.hide_groups(self._hidden)
+        self.select(self._labels)
+
+    def select(self, labels: Iterable[int]) -> None:
+        """Select the rows of nuclei without telling; one of them is current then."""
+        wanted, model = frozenset(labels), self.measurements
+        rows, last = model.rows_of(wanted), len(model.columns) - 1
+        if len(rows) and self._label not in wanted:
+            self._label = model.label(int(rows[0]))
+        blocked = self.blockSignals(True)
         self.choose_row(self._row())
+        if len(rows):
+            ranges = QItemSelection()
+            for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+                ends = model.index(int(run[0]), 0), model.index(int(run[-1]), last)
+                ranges.append(QItemSelectionRange(*ends))
+            only = QItemSelectionModel.SelectionFlag.ClearAndSelect
+            self.selection.select(ranges, only)
+        self._on_selection()  # Qt does not tell of rows that are gone
+        self.blockSignals(blocked)
+
+    def turn_to(self, plane: tuple[int, ...]) -> None:
+        """Make the current nucleus that of the same number on another plane."""
+        if plane != self.measurements.plane:
+            self.measurements.plane = plane
+            self.choose_row(self._row())
+
+    def _group(self, name: str) -> str:
+        """What a column is chosen by."""
+        return self.measurements.axes.get(name) or group_of(name)
 
     def choose(self, label: int | None) -> None:
         """Make a nucleus current without telling; other rows are no longer selected."""
@@ -215,7 +303,15 @@ class MeasurementsView(TableView):
         return None if self._label is None else self.measurements.row_of(self._label)
 
     def _on_sorted(self, *_: Any) -> None:
-        self.choose_row(self._row())
+        self.select(self._labels)
+
+    def _on_selection(self, *_: Any) -> None:
+        """Tell of other nuclei, not of other rows of the same."""
+        rows = self.selection.selectedRows()
+        labels = frozenset(self.measurements.label(row.row()) for row in rows)
+        if labels != self._labels:
+            self._labels = labels
+            self.selected.emit()
 
     def _fit(self) -> None:
         """Make columns as wide as their heads, and as the words in them."""
@@ -226,7 +322,8 @@ class MeasurementsView(TableView):
 
     def _on_chosen(self, row: int) -> None:
         self._label = self.measurements.label(row)
-        self.chosen.emit(self._label)
+        plane = self.measurements.plane = self.measurements.plane_of(row)
+        self.chosen.emit(self._label, plane)
 
 
 def plain_text(value: Any) -> str:

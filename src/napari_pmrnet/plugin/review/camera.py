@@ -63,7 +63,9 @@ class ReviewCamera:
             Of the typical nucleus, in pixels of the layer; 0 where there is none.
         """
         corners = [[s.start - 0.5 for s in box], [s.stop - 0.5 for s in box]]
-        world = np.array([layer.data_to_world(corner) for corner in corners])
+        before = (0,) * (layer.ndim - 2)
+        both = [layer.data_to_world((*before, *corner)) for corner in corners]
+        world = np.array(both)[:, -2:]
         self._camera.center = (*self._camera.center[:-2], *world.mean(axis=0))
         size = diameter * float(np.abs(layer.scale[-2:]).mean())
         if not size:

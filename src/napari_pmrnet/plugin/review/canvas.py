@@ -14,6 +14,7 @@ from napari_pmrnet.plugin.layers.overlay import Overlay
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
+from napari_pmrnet.proofreading.planes import Edits, tables
 from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
 from napari_pmrnet.segmentation.diameter import median_diameter
 
@@ -32,9 +33,15 @@ HINTS = {
     "merge": "Click the neighbour that belongs to this nucleus; Escape leaves.",
     "join": "Draw a line over all nuclei that are one; Escape leaves.",
     "rectangle": "Draw a box over the nuclei to delete; Escape leaves.",
+    "add": "Click on a nucleus without a label, or drag over it from side to side; "
+    "press Enter to add it, Escape to leave.",
 }
-DRAWING = ("cut", "join", "rectangle")
+DRAWING = ("cut", "join", "rectangle", "add")
+CLICKED = ("add",)
+"""Those of them that a click is for as well; they stay in use after Enter."""
 CLICK_REACH = 4
+LEAST_DRAG = 3.0
+"""Pixels that a drag is taken to be across, at least."""
 
 
 class ReviewCanvas(QObject):
@@ -49,6 +56,7 @@ class ReviewCanvas(QObject):
     """
 
     picked = Signal(object)
+    added = Signal(object)
     said = Signal(str, str)
     tool_changed = Signal(str)
 
@@ -61,7 +69,7 @@ class ReviewCanvas(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self.session, self._camera = viewer, session, camera
-        areas = session.review.nuclei.table["area"].to_numpy()
+        areas = tables(session.course)["area"].to_numpy()
         self._typical = median_diameter(areas) or 0.0
         self.marks = Overlay(viewer, session.layer)
         self.tool = ""
@@ -69,16 +77,21 @@ class ReviewCanvas(QObject):
         self._clicks: list[Point] = []
         self._label = 0
         self._edit: Edit | None = None
+        self._answered: Place | None = None
         viewer.mouse_drag_callbacks.append(self._on_mouse)
+        session.changed.connect(self._on_changed)
 
     def release(self) -> None:
         """Let go of the viewer."""
         self.use("")
         self._viewer.mouse_drag_callbacks.remove(self._on_mouse)
+        self.session.changed.disconnect(self._on_changed)
         self.marks.release()
 
     def show(self, place: Place | None, move: bool = False) -> None:
         """Outline a place; with `move` bring it into view."""
+        if place is not None and place[2:] != self.session.review.plane:
+            place = None
         self.current = place
         if place is None:
             self.marks.clear("current")
@@ -101,8 +114,7 @@ class ReviewCanvas(QObject):
         """Take up a tool, or none (empty)."""
         if not tool and not self.tool:
             return
-        self.marks.clear("preview", "drawn")
-        self._clicks, self._label, self._edit = [], 0, None
+        self._forget()
         self.tool = tool
         camera_of(self._viewer).mouse_pan = tool not in DRAWING
         self.tool_changed.emit(tool)
@@ -111,17 +123,27 @@ class ReviewCanvas(QObject):
 
     def commit(self) -> None:
         """Do what the preview shows."""
-        edit = self._edit
+        edit, place = self._edit, self._answered
         if edit is None:
             self.said.emit(HINTS.get(self.tool, ""), "plain")
             return
-        self.use("")
-        self._apply(lambda: edit)
+        if self.tool not in CLICKED:
+            self.use("")
+            self._apply(lambda: edit)
+            return
+        self._forget()
+        self._add(lambda: edit, place)
 
     def abandon(self) -> None:
         """Put the tool away and change nothing."""
         self.use("")
         self.said.emit("Put away; nothing was changed.", "plain")
+
+    def _forget(self) -> None:
+        """Take back what was clicked, drawn and previewed."""
+        self.marks.clear("preview", "drawn")
+        self._clicks, self._label, self._edit = [], 0, None
+        self._answered = None
 
     def _own(self) -> int:
         """Number of the nucleus that is current; 0 if there is none."""
@@ -152,9 +174,9 @@ class ReviewCanvas(QObject):
             moved = moved or np.hypot(*np.subtract(event.pos, pressed)) > CLICK_REACH
             if moved and self.tool in DRAWING:
                 path.append(self._point(event))
-                self.marks.line(path if self.tool != "rectangle" else _frame(path))
+                self.marks.line(_shown(path, self.tool))
             yield
-        if self.tool in DRAWING:
+        if self.tool in DRAWING and (moved or self.tool not in CLICKED):
             self._drawn(path)
         elif not moved:
             self._clicked(start, event.modifiers)
@@ -167,10 +189,16 @@ class ReviewCanvas(QObject):
     def _clicked(self, point: Point, modifiers: Sequence[str]) -> None:
         self.session.settle()
         label = self.session.review.label_at(point)
+        if "Alt" in modifiers:
+            self._delete_or_add(point, label)
+            return
         if "Control" in modifiers and self.tool != "split":
             self.use("split")
         if self.tool == "split":
             self._add_click(point, label)
+        elif self.tool == "add":
+            self.marks.dots([point])
+            self._outline(point)
         elif self.tool == "merge" or "Shift" in modifiers:
             self._merge(label)
         else:
@@ -195,6 +223,27 @@ class ReviewCanvas(QObject):
         if len(self._clicks) >= 2:
             self._preview(lambda: self.session.now.split(self._label, self._clicks))
 
+    def _delete_or_add(self, point: Point, label: int) -> None:
+        """Delete the nucleus at a place; add one where there is none."""
+        self.use("")
+        if label:
+            self._apply(lambda: self.session.deleted([label]))
+        else:
+            place = self.session.review.place_at(point)
+            self._add(lambda: self.session.now.add(point, None), place)
+
+    def _add(self, make: Callable[[], Edit], place: Place | None) -> None:
+        """Add a nucleus, the answer to a place if there is one, and turn to it."""
+        made: list[Edit] = []
+
+        def edit() -> Edit:
+            made.append(make())
+            return made[0]
+
+        if self._apply(edit, place):
+            plane = self.session.review.plane
+            self.added.emit((NUCLEUS, int(made[0].values[0]), *plane))
+
     def _merge(self, label: int) -> None:
         into = self._own()
         if not into or not label or label == into:
@@ -202,7 +251,7 @@ class ReviewCanvas(QObject):
             self.said.emit(text, "warning")
             return
         self.use("")
-        self._apply(lambda: self.session.now.merge(into, [label]))
+        self._apply(lambda: self.session.merged(into, [label]))
 
     def _drawn(self, path: list[Point]) -> None:
         """A line or box is complete."""
@@ -211,13 +260,27 @@ class ReviewCanvas(QObject):
         elif self.tool == "cut":
             self._label = self._crossed(path)
             self._preview(lambda: self.session.now.cut(self._label, path))
+        elif self.tool == "add":
+            start, end = np.array([path[0], path[-1]])
+            across = float(np.hypot(*(end - start)))
+            self._outline(tuple((start + end) / 2), max(across, LEAST_DRAG))
         elif self.tool == "join":
             self.use("")
-            self._apply(lambda: self.session.now.merge_under(path))
+            self._apply(lambda: self._joined(path))
         else:
             inside = self.session.now.labels_inside(path[0], path[-1])
             self.use("")
-            self._apply(lambda: self.session.now.delete(inside))
+            self._apply(lambda: self.session.deleted(inside))
+
+    def _joined(self, path: list[Point]) -> Edits:
+        """The edit that makes one of all nuclei under a line."""
+        into, *others = self.session.now.names_under(path)
+        return self.session.merged(into, others)
+
+    def _outline(self, middle: Point, across: float | None = None) -> None:
+        """Show the nucleus that would be added at a place."""
+        self._label, self._answered = 0, self.session.review.place_at(middle)
+        self._preview(lambda: self.session.now.add(middle, across))
 
     def _crossed(self, path: list[Point]) -> int:
         """The nucleus a line is meant to cut: the current one, or that it crosses."""
@@ -230,10 +293,12 @@ class ReviewCanvas(QObject):
         return next((label for label in met if label not in ends), (met or [0])[0])
 
     def _preview(self, make: Callable[[], Edit]) -> None:
-        """Show what an edit of one nucleus would give."""
+        """Show what an edit of one nucleus would give, or the one that it makes."""
         try:
             edit = make()
-            box = union([edit.box, self.session.review.nuclei.box(self._label)])
+            box = edit.box
+            if self._label:
+                box = union([box, self.session.review.nuclei.box(self._label)])
         except EditError as error:
             self._edit = None
             self.marks.clear("preview")
@@ -241,22 +306,39 @@ class ReviewCanvas(QObject):
             return
         self._edit = edit
         part = self.session.review.labels[box]
-        parts = np.where(part == self._label, 1, 0)
+        parts = np.where((part == self._label) & (part > 0), 1, 0)
         ys, xs = edit.ys - box[0].start, edit.xs - box[1].start
         parts[ys, xs] = 1 + np.unique(edit.values, return_inverse=True)[1] + 1
         self.marks.preview(parts, box)
-        count = len(np.unique(parts[parts > 0]))
-        self.said.emit(f"{count} parts. Enter does it, Escape leaves.", "good")
+        if self._label:
+            told = f"{len(np.unique(parts[parts > 0]))} parts. Enter does it"
+        else:
+            told = f"{len(ys)} pixels. Enter adds it, a drag over it gives its size"
+        self.said.emit(f"{told}, Escape leaves.", "good")
 
-    def _apply(self, make: Callable[[], Edit]) -> None:
+    def _apply(
+        self, make: Callable[[], Edit | Edits], place: Place | None = None
+    ) -> bool:
+        """Do an edit; tell whether it was done, and say why if not."""
         try:
-            self.session.apply(make())
+            self.session.apply(make(), place=place)
         except EditError as error:
             self.said.emit(_sentence(error), "warning")
+            return False
+        return True
+
+    def _on_changed(self, labels: set[int]) -> None:
+        """Take back a preview of labels that are others by now, as after an undo."""
+        if labels and self._edit is not None:
+            self._forget()
 
 
-def _frame(path: Sequence[Point]) -> list[Point]:
-    """The corners of a box from where a line begins to where it ends."""
+def _shown(path: Sequence[Point], tool: str) -> Sequence[Point]:
+    """What a tool marks of a drawn line: a line or a box between its ends, or all."""
+    if tool in CLICKED:
+        return [path[0], path[-1]]
+    if tool != "rectangle":
+        return path
     (top, left), (bottom, right) = path[0], path[-1]
     return [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
 

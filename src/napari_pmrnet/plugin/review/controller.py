@@ -37,24 +37,25 @@ from napari_pmrnet.plugin.layers.source_image import (
     is_source,
     tie,
 )
-from napari_pmrnet.plugin.layers.spaces import plane_space
+from napari_pmrnet.plugin.layers.spaces import plane_space, space_of
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.widgets.worker import Runner
-from napari_pmrnet.proofreading.edits import difference
+from napari_pmrnet.proofreading import planes
+from napari_pmrnet.proofreading.course import Plane
 from napari_pmrnet.proofreading.journal import (
     Journal,
     Restored,
     own,
 )
-from napari_pmrnet.proofreading.origin import Origin
+from napari_pmrnet.proofreading.origin import Origin, origins
 from napari_pmrnet.proofreading.record_file import set_aside
 from napari_pmrnet.proofreading.saved_review import SavedReview
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_pmrnet.proofreading.review import Place
+    from napari_pmrnet.proofreading.course import Place
 
 MOST_ASKED = 4
 """Images that are offered when it is not certain which one labels are of."""
@@ -90,6 +91,7 @@ class ReviewDesk(QObject):
         self._preparing, self._storing = Runner(self), Runner(self)
         self._looking, self._taking = Runner(self), Runner(self)
         self._preparing.succeeded.connect(self._on_prepared)
+        self._preparing.progressed.connect(self._on_progress)
         self._looking.succeeded.connect(self._on_looked)
         self._storing.succeeded.connect(self._on_stored)
         self._taking.succeeded.connect(self._on_taken_over)
@@ -125,7 +127,7 @@ class ReviewDesk(QObject):
     def begin(
         self,
         layer: Labels,
-        origin: Origin | None = None,
+        origin: Origin | Mapping[Plane, Origin] | None = None,
         statuses: Mapping[Place, str] | None = None,
         ask: bool = True,
     ) -> None:
@@ -134,8 +136,9 @@ class ReviewDesk(QObject):
         Parameters
         ----------
         layer : napari.layers.Labels
-        origin : Origin, optional
-            Where its labels come from, if the layer is not that of a result.
+        origin : Origin or mapping of Origin, optional
+            Where its labels come from, of a stack those of its planes, if the layer is
+            not that of a result.
         statuses : mapping, optional
             Statuses to begin with.
         ask : bool
@@ -176,13 +179,13 @@ class ReviewDesk(QObject):
         self.said.emit(f"{task}...", "plain")
         self.busy.emit(True)
         self._preparing.start(
-            task, persistence.prepare, labels, source, subject, layer.name
+            task, persistence.preparing, labels, source, subject, layer.name
         )
 
     def _images_to_choose(
         self,
         layer: Labels,
-        origin: Origin | None,
+        origin: Origin | Mapping[Plane, Origin] | None,
         statuses: Mapping[Place, str] | None,
     ) -> Ways:
         """Ways to say which image labels are of; none where no image could be it."""
@@ -231,7 +234,7 @@ class ReviewDesk(QObject):
             return
         session.settle()
         image = "" if self._found is None else self._found.image
-        saved, table = snapshot(session, image), session.review.nuclei.table
+        saved, table = snapshot(session, image), planes.tables(session.course)
         self.busy.emit(True)
         self._storing.start(
             f"Saving to '{folder}'",
@@ -271,6 +274,11 @@ class ReviewDesk(QObject):
         runners = self._preparing, self._storing, self._taking
         self.busy.emit(any(runner.is_running for runner in runners))
 
+    def _on_progress(self, progress: tuple[int, int]) -> None:
+        done, total = progress
+        name = there(self.layer).name
+        self.said.emit(f"Looking at plane {done} of {total} of '{name}'...", "plain")
+
     def _on_prepared(self, prepared: persistence.Prepared) -> None:
         if self._wanted is None or self._wanted[0] not in self._viewer.layers:
             return
@@ -291,14 +299,16 @@ class ReviewDesk(QObject):
 
     def _welcome(self) -> tuple[str, str]:
         """First sentence of a review, and its tone."""
-        nuclei = self._open.review.nuclei
-        if "certainty" not in nuclei.maps:
+        reviews = self._open.course.planes.values()
+        if not any("certainty" in review.nuclei.maps for review in reviews):
             return (
                 "These labels come without maps: nothing is known of their certainty, "
                 "and there is no gate to snap to.",
                 "warning",
             )
-        return f"{len(nuclei.table)} nuclei, the least certain first.", "good"
+        count = sum(len(review.nuclei.table) for review in reviews)
+        on = f" on {len(reviews)} planes" if len(reviews) > 1 else ""
+        return f"{count} nuclei{on}, the least certain first.", "good"
 
     def _meet_journal(self) -> None:
         """Begin or go on with the journal; ask where the user has to decide."""
@@ -397,30 +407,30 @@ class ReviewDesk(QObject):
         layer, statuses = self._wanted
         origin = None
         if result_of(layer) is None and known_of(layer) is None:
-            origin = Origin(self._open.review.nuclei.original, {}, None)
+            origin = origins(planes.originals(self._open.course))
         self._goes_on = True
         self.begin(layer, origin, statuses)
 
     def _on_taken(self, journal: Journal) -> None:
         """Stop editing: another window goes on, and all is written down."""
-        if self.session is None or self.session.review.journal is not journal:
+        if self.session is None or self.session.course.journal is not journal:
             return
-        self._open.review.journal = None
+        self._open.course.journal = None
         text = "Another window has taken this review over, so it is read-only here."
         self._open.hold(f"{text} Take it over to edit it.")
         self._offer_view(text)
 
     def _is_of_these(self, journal: Restored) -> bool:
         """Tell whether a journal is of the labels as they were found here."""
-        return np.array_equal(journal.found, self._open.review.nuclei.original)
+        return np.array_equal(journal.found, planes.originals(self._open.course))
 
     def _is_continued(self, journal: Restored) -> bool:
         """Tell whether the session begins where a journal ends."""
-        review = self._open.review
+        session = self._open
         return (
-            np.array_equal(journal.labels, review.labels)
-            and self._is_of_these(journal)
-            and journal.statuses == review.statuses
+            self._is_of_these(journal)
+            and not planes.differences(session.course, journal.labels)
+            and journal.statuses == session.course.statuses
         )
 
     def _begin_anew(self, owner: OwnerLock | None = None) -> None:
@@ -446,7 +456,7 @@ class ReviewDesk(QObject):
         try:
             journal = Journal(
                 found.path,
-                session.review.nuclei.original,
+                planes.originals(session.course),
                 found.image,
                 about,
                 self._journal_said.emit,
@@ -457,9 +467,9 @@ class ReviewDesk(QObject):
             self.said.emit(str(error), "error")
             return
         if known is None:
-            session.review.keep(journal)
+            planes.keep(session.course, journal)
         else:
-            session.review.keep(journal, known.labels, known.statuses)
+            planes.keep(session.course, journal, known.labels, known.statuses)
         if owner.caveat:
             self.said.emit(owner.caveat, "warning")
         if journal.damaged_copy is not None:
@@ -486,11 +496,11 @@ class ReviewDesk(QObject):
     def _show(self, journal: Restored) -> None:
         """Give the layer and the places what a journal holds."""
         session = self._open
-        session.review.statuses.clear()
-        session.review.statuses.update(journal.statuses)
-        edit = difference(session.review.labels, journal.labels)
-        if len(edit.values):
-            session.apply(edit)
+        session.course.statuses.clear()
+        session.course.statuses.update(journal.statuses)
+        edits = planes.differences(session.course, journal.labels)
+        if edits:
+            session.apply(edits)
         session.changed.emit(set())
 
     def _restore_beside(self) -> None:
@@ -500,7 +510,7 @@ class ReviewDesk(QObject):
             return
         layer = persistence.restored_layer(journal, image)
         self._viewer.add_layer(layer)
-        self.begin(layer, persistence.origin_of_journal(journal), journal.statuses)
+        self.begin(layer, origins(journal.found), journal.statuses)
 
     def _on_looked(self, found: persistence.Found) -> None:
         if self.session is None and found.journal is not None:
@@ -526,7 +536,7 @@ class ReviewDesk(QObject):
             return
         for layer in (*outcome.maps, outcome.labels):
             self._viewer.add_layer(layer)
-        self.begin(outcome.labels, outcome.origin, outcome.saved.statuses)
+        self.begin(outcome.labels, outcome.origins, outcome.saved.statuses)
 
     def _on_changed(self, labels: set[int]) -> None:
         """An edit is an answer too: the journal there is set aside."""
@@ -545,7 +555,7 @@ class ReviewDesk(QObject):
     def _on_removed(self, event: Any = None) -> None:
         session = self.session
         if session is not None and session.layer not in self._viewer.layers:
-            journal = session.review.journal
+            journal = session.course.journal
             name = session.layer.name
             self.end()
             kept = "" if journal is None else " Its journal is kept."
@@ -561,16 +571,14 @@ def changes(journal: Restored) -> str:
 
 def snapshot(session: ReviewSession, image: str) -> SavedReview:
     """All of a session that is saved to a folder, copied."""
-    nuclei, layer = session.review.nuclei, session.layer
-    maps = {name: np.asarray(m, np.float32) for name, m in nuclei.maps.items()}
-    if nuclei.flows is not None:
-        maps |= {"flow_y": nuclei.flows[0], "flow_x": nuclei.flows[1]}
+    course, layer = session.course, session.layer
+    shown = {plane: review.labels for plane, review in course.planes.items()}
     return SavedReview(
-        session.review.labels.copy(),
-        np.asarray(nuclei.original),
-        maps,
-        dict(session.review.statuses),
+        planes.whole(shown).copy(),
+        planes.originals(course),
+        planes.maps(course),
+        dict(course.statuses),
         image,
         dict(layer.metadata.get(METADATA_KEY, {})),
-        plane_space(layer),
+        space_of(layer) if layer.ndim > 2 else plane_space(layer),
     )

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.foreign_labels import ENDINGS
 from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.plugin.layers.axes import plane_title
 from napari_pmrnet.plugin.layers.result_layers import CLASS
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
@@ -53,11 +54,13 @@ from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import OfferPanel, labelled_row, row_of
 from napari_pmrnet.plugin.widgets.status import StatusLine
+from napari_pmrnet.proofreading import planes
+from napari_pmrnet.proofreading.course import Place, Plane
 from napari_pmrnet.proofreading.edits import Edit
-from napari_pmrnet.proofreading.queue import DOUBTFUL, Walk, is_open, listed
-from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place, Review
+from napari_pmrnet.proofreading.planes import Edits
+from napari_pmrnet.proofreading.queue import DOUBTFUL, Walk, is_open, listed, progress
+from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Change, Review
 from napari_pmrnet.proofreading.suggestions import MERGE
-from napari_pmrnet.segmentation.tiles import Box
 
 COLOUR_DELAY = 300
 CANVAS = (600, 600)
@@ -90,7 +93,7 @@ class ReviewNuclei(Dock):
         self.layers = LayerChooser(viewer, Labels, topmost_first=True)
         self.offer, self.pause = OfferPanel(), OfferPanel()
         self.queue, self.edits = QueuePanel(), EditPanel(slots)
-        self.table = PlacesView(self._labels_at)
+        self.table = PlacesView(self._labels_at, self._title_of)
         self.bulk, self.status = BulkPanel(), StatusLine()
         self.measure = MeasurePanel(viewer)
         self._keys = Keys(viewer, self, slots)
@@ -113,6 +116,8 @@ class ReviewNuclei(Dock):
 
     def go(self, place: Place | None, move: bool = True) -> None:
         """Make a place the current one, here and on the canvas."""
+        if place is not None and self.on_show is not None:
+            self.on_show.show_plane(place[2:])
         self.current = place
         if self.canvas is None:
             return
@@ -135,9 +140,7 @@ class ReviewNuclei(Dock):
 
     def delete_below(self, column: str, bound: float) -> None:
         """Delete all nuclei whose area or certainty lies below a bound."""
-        table = self._open.review.nuclei.table
-        chosen = table.index[(table[column] < bound).to_numpy()].tolist()
-        self._do(lambda: self._open.now.delete(chosen))
+        self._do(lambda: self._open.deleted_below(column, bound))
 
     def _let_go(self) -> None:
         self._alone.end()
@@ -208,9 +211,9 @@ class ReviewNuclei(Dock):
             self.say("Choose a nucleus first.", "warning")
         else:
             number = self.current[1]
-            self._do(lambda: make(self._open.now, number), verb)
+            self._do(lambda: self._open.edited(number, make), verb)
 
-    def _do(self, make: Callable[[], Edit], verb: str = "changed") -> None:
+    def _do(self, make: Callable[[], Edits], verb: str = "changed") -> None:
         """Make an edit and apply it, or say why not."""
         self._attempt(lambda: self._open.apply(make(), verb=verb))
 
@@ -225,7 +228,9 @@ class ReviewNuclei(Dock):
         """Accept or reject the current place and go on, or back to the queue."""
         place = self.current
         if place is None:
-            self.say("Choose a place in the table first.", "warning")
+            self.say(
+                "Press Next for the first place, or choose one in the table.", "warning"
+            )
             return
         there(self.canvas).use("")
         how(place)
@@ -266,21 +271,49 @@ class ReviewNuclei(Dock):
         if self.walk.place is None and row is not None:
             self.walk.reach(place, row)
 
-    def _on_turned(self, place: Place | None, box: Box | None) -> None:
+    def _on_turned(self, place: Place | None, change: Change | None) -> None:
         """Go back to where a step was undone, or done again."""
-        layer = self._open.layer
-        brush = layer.selected_label
-        self.go(place)
-        if layer.mode != "pan_zoom":
-            layer.selected_label = brush
+        self._go_with_brush(place)
         row = self.table.chosen_row()
-        if place is None and box is not None:
-            there(self.canvas).bring(box)
+        if place is None and change is not None:
+            there(self.on_show).show_plane(change.plane)
+            there(self.canvas).bring(change.box)
         elif place in self.walk.met and row is not None:
             self.walk.reach(place, row)
 
+    def _go_with_brush(self, place: Place | None, move: bool = True) -> None:
+        """Go to a place; a brush in use keeps its label."""
+        layer = self._open.layer
+        brush = layer.selected_label
+        self.go(place, move)
+        if layer.mode != "pan_zoom":
+            layer.selected_label = brush
+
+    def _on_plane(self) -> None:
+        """Go on with the nucleus of the same number on another plane, if it is there.
+
+        What is not in sight is not current, so that no key can mean it.
+        """
+        review, same = self._open.review, None
+        if self.current is not None and self.current[0] == NUCLEUS:
+            same = review.nucleus(self.current[1])
+        canvas = there(self.canvas)
+        if canvas.tool:
+            canvas.abandon()
+        found = same is not None and review.is_there(same)
+        self._go_with_brush(same if found else None, move=False)
+        if self.queue.colour.isChecked():
+            self._colour()
+
     def _labels_at(self, place: Place) -> tuple[int, ...]:
-        return () if self.session is None else self.session.review.labels_at(place)
+        if self.session is None:
+            return ()
+        return self.session.course.review_of(place).labels_at(place)
+
+    def _title_of(self, plane: Plane) -> str:
+        if self.session is None:
+            return ""
+        return plane_title(self.session.layer, plane, self._viewer.dims.axis_labels)
 
     def _lay_out(self) -> None:
         save, open_ = QPushButton("Save review..."), QPushButton("Open review...")
@@ -320,6 +353,7 @@ class ReviewNuclei(Dock):
         self.edits.buttons["alone"].released.connect(self._alone.end)
         self.table.chosen.connect(self._on_chosen)
         self.table.sorting.connect(self._refresh)
+        self.edits.through.toggled.connect(self._on_through)
         self.queue.changed.connect(self._on_list)
         self.queue.colouring.connect(self._on_colouring)
         self.bulk.delete_below.connect(self.delete_below)
@@ -393,11 +427,16 @@ class ReviewNuclei(Dock):
         session = self._open
         self.canvas = ReviewCanvas(self._viewer, session, self._camera, self)
         self.canvas.picked.connect(self._on_picked)
+        self.canvas.added.connect(lambda place: self.go(place, move=False))
         self.canvas.said.connect(self.say)
         self.canvas.tool_changed.connect(self._on_tool)
         session.changed.connect(self._on_changed)
         session.said.connect(self.say)
         session.turned.connect(self._on_turned)
+        session.plane_turned.connect(self._on_plane)
+        self.table.show_planes(session.has_planes)
+        self.edits.through.setVisible(session.has_planes)
+        self.edits.through.setChecked(False)
         self._keys.bind(session.layer)
         image = self.desk.image
         self.on_show = OnShow(self._viewer, session, image, self)
@@ -442,7 +481,7 @@ class ReviewNuclei(Dock):
     def _on_changed(self, labels: set[int]) -> None:
         layer = self._open.layer
         if layer.mode == "paint" and layer.selected_label in labels:
-            self.current = NUCLEUS, int(layer.selected_label)
+            self.current = self._open.review.nucleus(layer.selected_label)
         self._refresh()
         there(self._colours).mend(self._open.review, labels)
         if self.queue.colour.isChecked():
@@ -452,12 +491,12 @@ class ReviewNuclei(Dock):
         """List the places anew; the current one stays if it is still there."""
         if self.session is None or self.canvas is None:
             return
-        review = self.session.review
+        every = planes.places(self.session.course)
         column, ascending = self.table.order()
         which, doubt = self.queue.which.currentData(), self.queue.least_doubt()
-        places = listed(review.places(), which, doubt, column, ascending)
+        places = listed(every, which, doubt, column, ascending)
         self.table.show_places(places, self.current)
-        self.queue.progress.setText(review.progress())
+        self.queue.progress.setText(progress(every))
         self.canvas.show(self.current)
         self.current = self.canvas.current
 
@@ -468,6 +507,13 @@ class ReviewNuclei(Dock):
         self._refresh()
         count = len(self.table.places_model.places)
         self.say(f"{count} place{'s are' if count != 1 else ' is'} listed.")
+
+    def _on_through(self, on: bool) -> None:
+        """Do to nuclei what is done on all planes, or on the one on show."""
+        if self.session is not None:
+            self.session.through = on
+            where = "every plane where its number is" if on else "the plane on show"
+            self.say(f"What is done to a nucleus is done on {where}.")
 
     def _on_colouring(self, on: bool) -> None:
         """Colour the labels otherwise, as the user asked."""

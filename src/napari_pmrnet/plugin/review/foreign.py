@@ -127,14 +127,14 @@ class ForeignLabels(QObject):
         if image not in self._viewer.layers:
             self.said.emit(f"'{image.name}' was removed meanwhile.", "warning")
             return
-        spatial, name = spatial_metadata(image), f"{image.name} nuclei"
+        spatial, title = spatial_metadata(image), f"{image.name} nuclei"
         labels = Labels(
-            origin.labels.copy(), name=f"{name} ({ready.path.stem})", **spatial
+            origin.labels.copy(), name=f"{title} ({ready.path.stem})", **spatial
         )
         tie(labels, image)
         note_origin(labels, origin)
         about = {"metadata": dict(labels.metadata)}
-        for layer in (*map_layers(name, origin, **about, **spatial), labels):
+        for layer in (*map_layers(image.name, origin, **about, **spatial), labels):
             self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = labels
         self.opened.emit(labels)

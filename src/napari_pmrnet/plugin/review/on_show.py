@@ -1,4 +1,4 @@
-"""Keeps a review to what the user sees: the layer it holds is on show, or it pauses."""
+"""Keeps a review to what the user sees: its layer and plane on show, or it pauses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject
 
 from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.plugin.layers.axes import plane_on_show, show_plane
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.qt import Signal
 
@@ -15,13 +16,20 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_pmrnet.plugin.layers.review_session import ReviewSession
+    from napari_pmrnet.proofreading.course import Plane
+
+NOT_FLAT = (
+    "Paused: the viewer does not show the y-x planes that are reviewed. Switch it to "
+    "two dimensions, y and x last."
+)
 
 
 class OnShow(QObject):
     """Pauses a review while its layer is hidden or the user works on another one.
 
     Other channels, shapes and maps may be selected; other labels, or the image of other
-    labels, are what the next key or click is meant for.
+    labels, are what the next key or click is meant for. Of a stack the review turns to
+    the plane that the sliders show.
 
     Parameters
     ----------
@@ -51,8 +59,12 @@ class OnShow(QObject):
         ]
         if self._image is not None:
             self._events.append(self._image.events.visible)
+        if self._layer.ndim > 2:
+            self._events += [viewer.dims.events.ndisplay, viewer.dims.events.order]
         for event in self._events:
             event.connect(self._look)
+        viewer.dims.events.current_step.connect(self._on_step)
+        self._on_step()
         self._look()
 
     @property
@@ -71,11 +83,23 @@ class OnShow(QObject):
         self._layer.visible = True
         self._viewer.layers.selection.active = self._layer
 
+    def show_plane(self, plane: Plane) -> None:
+        """Have the sliders show a plane of the labels."""
+        if plane != plane_on_show(self._layer, self._viewer.dims.point):
+            show_plane(self._viewer, self._layer, dict(enumerate(plane)))
+
     def release(self) -> None:
         """Let go of the viewer and the layers."""
+        self._viewer.dims.events.current_step.disconnect(self._on_step)
         for event in self._events:
             event.disconnect(self._look)
         self._session.paused = ""
+
+    def _on_step(self, event: Any = None) -> None:
+        """Turn to the plane that is shown by now."""
+        if self._layer in self._viewer.layers:
+            point = self._viewer.dims.point
+            self._session.turn_to(plane_on_show(self._layer, point))
 
     def _look(self, event: Any = None) -> None:
         """Pause the review, or go on with it."""
@@ -92,7 +116,13 @@ class OnShow(QObject):
             return (
                 f"Paused: this review is of '{name}', and '{other.name}' is selected."
             )
-        return ""
+        return NOT_FLAT if self._layer.ndim > 2 and not self._is_flat() else ""
+
+    def _is_flat(self) -> bool:
+        """Tell whether the viewer shows planes of y and x."""
+        dims = self._viewer.dims
+        flat = tuple(dims.order[-2:]) == (dims.ndim - 2, dims.ndim - 1)
+        return dims.ndisplay == 2 and flat
 
     def _active(self) -> Any:
         active = self._viewer.layers.selection.active

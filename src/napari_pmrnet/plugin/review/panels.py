@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -15,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pmrnet.plugin.qt import Signal
+from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.review.shortcuts import ACTIONS, make_button
 from napari_pmrnet.plugin.widgets.layout import row_of, stack
 from napari_pmrnet.proofreading.queue import LISTS
@@ -80,6 +81,14 @@ class EditPanel(QWidget):
             else:
                 grid.addWidget(button, place // COLUMNS, place % COLUMNS)
                 place += 1
+        self.through = QCheckBox("Through all planes")
+        self.through.setToolTip(
+            "<span>Deletes, accepts, merges, fills, smooths and snaps a nucleus on "
+            "every plane where its number is; 'Many at once' deletes on all planes. "
+            "Splits and cuts are of the plane on show</span>"
+        )
+        self.through.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        there(self.layout()).addWidget(self.through)
 
     def show_tool(self, tool: str) -> None:
         """Mark the button of the tool in use."""

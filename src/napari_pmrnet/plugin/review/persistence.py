@@ -6,7 +6,7 @@ Everything here runs without a window, and what takes time in a worker thread.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.models.card import ModelCard, read_card
 from napari_pmrnet.models.library import find_weights, model_with
-from napari_pmrnet.plugin.layers.axes import first_level
+from napari_pmrnet.plugin.layers.axes import CHANNEL_NAMES, axis_names, first_level
 from napari_pmrnet.plugin.layers.label_colours import apart
 from napari_pmrnet.plugin.layers.result_layers import (
     MAP_STYLE,
@@ -30,13 +30,14 @@ from napari_pmrnet.plugin.layers.result_layers import (
 )
 from napari_pmrnet.plugin.layers.source_image import fits, grey_plane, tie
 from napari_pmrnet.plugin.layers.spaces import placed
+from napari_pmrnet.proofreading.course import Course, Plane
 from napari_pmrnet.proofreading.journal import (
     Restored,
     fingerprint,
     journal_path,
     read_journal,
 )
-from napari_pmrnet.proofreading.origin import Origin, begin_review
+from napari_pmrnet.proofreading.origin import Origin, begin_review, origin_of
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.saved_review import (
     OtherReviewError,
@@ -45,10 +46,11 @@ from napari_pmrnet.proofreading.saved_review import (
     save_review,
 )
 from napari_pmrnet.segmentation.postprocess import missed_nuclei, missed_of
+from napari_pmrnet.segmentation.predict import run_to_end
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
-    from napari_pmrnet.segmentation import Segmentation
+    from napari_pmrnet.segmentation.stack import Labelled
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Opened:
     saved: SavedReview
     labels: Labels
     maps: list[Image]
-    origin: Origin
+    origins: dict[Plane, Origin]
 
 
 def look_for_journal(subject: Subject) -> Found:
@@ -184,40 +186,62 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
 
 def prepare(
     labels: Any,
-    source: Segmentation | Origin | None,
+    source: Labelled | Origin | Mapping[Plane, Origin] | None,
     subject: Subject | None,
     name: str = "",
 ) -> Prepared:
-    """Begin a review of a copy of the labels; takes seconds for large images.
+    """Begin a review of a copy of the labels; see `preparing`."""
+    return run_to_end(preparing(labels, source, subject, name))
+
+
+def preparing(
+    labels: Any,
+    source: Labelled | Origin | Mapping[Plane, Origin] | None,
+    subject: Subject | None,
+    name: str = "",
+) -> Generator[tuple[int, int], None, Prepared]:
+    """Steps of beginning a review of a copy of the labels, plane by plane.
+
+    It takes seconds for a large plane.
 
     Parameters
     ----------
-    labels : array of int, shape (H, W)
+    labels : array of int, shape (..., H, W)
         Read here, if it lies on disk.
-    source : Segmentation, Origin or None
-        Where they come from.
+    source : Segmentation, StackSegmentation, Origin, mapping of Origin, or None
+        Where they come from; see `origin_of`.
     subject : Subject, optional
         The image, if its layer is there.
     name : str
         Of the layer, for messages.
+
+    Yields
+    ------
+    (int, int)
+        Planes of a stack looked at so far and in all.
+
+    Returns
+    -------
+    Prepared
+        With the review of the first plane.
     """
     labels = np.asarray(labels)
-    origin = source
-    if origin is not None and not isinstance(origin, Origin):
-        origin = Origin.of(origin)
-    pixels = None
-    if subject is not None and fits(subject.data, labels.shape):
+    fitting = subject is not None and fits(subject.data, labels.shape)
+    if subject is not None and fitting and labels.ndim == 2:
         # Read once, for the brightness and for the fingerprint.
         subject = replace(subject, data=np.asarray(subject.data))
-        pixels = grey_plane(subject.data, subject.rgb)
-    review = begin_review(labels, origin, pixels, f"'{name}'" if name else "")
+    course, planes = Course(), list(np.ndindex(*labels.shape[:-2]))
+    for number, plane in enumerate(planes, start=1):
+        pixels = None
+        if subject is not None and fitting:
+            pixels = grey_plane(np.asarray(subject.data[plane]), subject.rgb)
+        origin = origin_of(source, plane)
+        told = f"'{name}'" if name else ""
+        begin_review(labels[plane], origin, pixels, told, course, plane)
+        if plane:
+            yield number, len(planes)
     found = None if subject is None else look_for_journal(subject)
-    return Prepared(review, found, apart(labels))
-
-
-def origin_of_journal(journal: Restored) -> Origin:
-    """Origin of restored labels, of which the maps are gone."""
-    return Origin(journal.found, {}, None)
+    return Prepared(course.planes[planes[0]], found, apart(labels))
 
 
 def take_over(path: Path) -> OwnerLock:
@@ -251,11 +275,13 @@ def store(
 
 def restored_layer(journal: Restored, image: Image) -> Labels:
     """A Labels layer over an image with what a journal holds."""
+    names = enumerate(axis_names(image))
+    axes = [axis for axis, name in names if name not in CHANNEL_NAMES]
     layer = Labels(
         journal.labels.copy(),
         name=f"{image.name} nuclei (restored)",
         metadata={METADATA_KEY: journal.made} if journal.made else {},
-        **spatial_metadata(image),
+        **spatial_metadata(image, axes[-journal.labels.ndim :]),
     )
     tie(layer, image)
     return layer
@@ -271,9 +297,6 @@ def open_folder(folder: Path) -> Opened:
     """
     saved = load_review(folder)
     maps = {name: np.asarray(plane) for name, plane in saved.maps.items()}
-    flows = None
-    if {"flow_y", "flow_x"} <= maps.keys():
-        flows = np.stack([maps.pop("flow_y"), maps.pop("flow_x")])
     spatial = placed(saved.space)
     name = saved.made.get("image") or folder.name
     about = {METADATA_KEY: {"fingerprint": saved.image} | saved.made}
@@ -285,14 +308,26 @@ def open_folder(folder: Path) -> Opened:
         for kind, plane in maps.items()
         if kind in MAP_STYLE
     ]
-    return Opened(saved, layer, images, _origin(saved, maps, flows))
+    card = card_of(saved.made.get("weights_hash"))
+    origins = {
+        plane: _origin(
+            saved, saved.found[plane], {n: m[plane] for n, m in maps.items()}, card
+        )
+        for plane in np.ndindex(*saved.found.shape[:-2])
+    }
+    return Opened(saved, layer, images, origins)
 
 
 def _origin(
-    saved: SavedReview, maps: Mapping[str, np.ndarray], flows: np.ndarray | None
+    saved: SavedReview,
+    labels: np.ndarray,
+    maps: dict[str, np.ndarray],
+    card: ModelCard | None,
 ) -> Origin:
-    """Origin of the labels of a saved review, as far as it says."""
-    card = card_of(saved.made.get("weights_hash"))
+    """Origin of the labels of a plane of a saved review, as far as it says."""
+    flows = None
+    if {"flow_y", "flow_x"} <= maps.keys():
+        flows = np.stack([maps.pop("flow_y"), maps.pop("flow_x")])
     try:
         settings = Settings.of_record(saved.made["settings"])
     except (KeyError, TypeError, ValueError):
@@ -300,11 +335,11 @@ def _origin(
     missed, diameter = None, saved.made.get("diameter")
     if {"probability", "certainty"} <= maps.keys():
         missed = (
-            missed_nuclei(saved.found, maps, flows, settings, diameter=diameter)
+            missed_nuclei(labels, maps, flows, settings, diameter=diameter)
             if card is None
-            else missed_of(saved.found, maps, flows, settings, None, diameter, card)
+            else missed_of(labels, maps, flows, settings, None, diameter, card)
         )
-    return Origin(saved.found, maps, flows, card, missed)
+    return Origin(labels, maps, flows, card, missed)
 
 
 def card_of(weights_hash: str | None) -> ModelCard | None:

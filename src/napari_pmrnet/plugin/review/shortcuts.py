@@ -49,7 +49,8 @@ ACTIONS = tuple(
         ("previous", "Q", "Previous", "Go to the place before that wants a look"),
         ("next", "W", "Next", "Go to the next place that wants a look"),
         ("accept", "A", "Accept", "It is right; or do what is proposed here"),
-        ("reject", "D", "Delete", "Delete this nucleus; or dismiss what is proposed"),
+        ("reject", "D", "Delete", "Delete this nucleus; or dismiss what is proposed. "
+         "Without the key: Alt+click it"),
         ("split", "S", "Split", "Click where the parts are, then press Enter. "
          "Without the key: Ctrl+click each part"),
         ("cut", "K", "Cut", "Draw a line across a nucleus, then press Enter"),
@@ -58,6 +59,8 @@ ACTIONS = tuple(
         ("join", "J", "Join", "Draw a line over all nuclei that are one"),
         ("rectangle", "R", "Delete box", "Draw a box: nuclei whose middle lies in it "
          "are deleted"),
+        ("add", "I", "Click to add", "Click on a nucleus without a label, or drag over "
+         "it from side to side, then press Enter"),
         ("snap", "T", "Snap", "Move the rim to the boundary gate, up to 5 pixels"),
         ("fill", "H", "Fill holes", "Fill the holes of this nucleus"),
         ("smooth", "U", "Smooth", "Smooth the rim of this nucleus"),

@@ -12,17 +12,19 @@ from qtpy.QtCore import Qt
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.table import RIGHT, Column, TableModel, TableView
 from napari_pmrnet.proofreading.answers import capital
-from napari_pmrnet.proofreading.queue import row_of
-from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
+from napari_pmrnet.proofreading.course import Place, Plane
+from napari_pmrnet.proofreading.queue import axes_of, row_of
+from napari_pmrnet.proofreading.review import MISSED, NUCLEUS
 from napari_pmrnet.proofreading.suggestions import MERGE
 
-NAMES = ("kind", "doubt", "area", "intensity", "at_border", "status")
-_WIDTHS = (104, 66, 52, 54, 42, 60)
+NAMES = ("kind", "doubt", "area", "intensity", "at_border", "status", "plane")
+_WIDTHS = (104, 66, 52, 54, 42, 60, 60)
+_PLANE, _EDGE = NAMES.index("plane"), NAMES.index("at_border")
 
 
 def place_title(place: Place, labels: tuple[int, ...]) -> str:
     """A place in words, such as ``"one? 3 + 4"``."""
-    kind, number = place
+    kind, number, *_ = place
     if kind == NUCLEUS:
         return f"nucleus {number}"
     if kind == MISSED:
@@ -38,32 +40,42 @@ class PlacesModel(TableModel):
     ----------
     labels_at : callable
         Labels of a place, for its title.
+    title_of : callable
+        A plane in words.
     """
 
-    def __init__(self, labels_at: Callable[[Place], tuple[int, ...]]) -> None:
+    def __init__(
+        self,
+        labels_at: Callable[[Place], tuple[int, ...]],
+        title_of: Callable[[Plane], str],
+    ) -> None:
         super().__init__()
-        self._labels_at = labels_at
+        self._labels_at, self._title_of = labels_at, title_of
         self.set_places(pd.DataFrame(columns=["number", "edited", *NAMES]))
 
     def set_places(self, places: pd.DataFrame) -> None:
         """Show other places."""
         self.places = places
         self._cells = {name: places[name].to_numpy() for name in places}
+        self._axes = [self._cells[name] for name in axes_of(places)]
         self.show(range(len(places)), self._columns())
 
     def place(self, row: int) -> Place:
         """The place of a row."""
-        return self._cells["kind"][row], int(self._cells["number"][row])
+        kind, number = self._cells["kind"][row], int(self._cells["number"][row])
+        return kind, number, *(int(steps[row]) for steps in self._axes)
 
     def described(self, row: int) -> str:
         """A row in a sentence, such as ``"Nucleus 3, certainty 0.42."``."""
         certain = _number(1 - self._cells["doubt"][row], ".2f")
         known = "" if certain == "-" else f", certainty {certain}"
-        return f"{capital(self._title(row))}{known}."
+        plane = self._plane(row)
+        where = f" at {plane}" if plane else ""
+        return f"{capital(self._title(row))}{where}{known}."
 
     def _columns(self) -> tuple[Column[int], ...]:
         """Columns over the arrays of the places, in the order of `NAMES`."""
-        value = {name: self._cells[name].__getitem__ for name in NAMES}
+        value = {name: self._cells[name].__getitem__ for name in NAMES[:-2]}
         return (
             Column(
                 "Place", self._title, meaning="A nucleus, or what may have to be done"
@@ -90,7 +102,11 @@ class PlacesModel(TableModel):
                 "Whether the border of the image cuts it",
             ),
             Column("Status", self._status, meaning="What was done here"),
+            Column("Plane", self._plane, meaning="Plane of the stack or movie"),
         )
+
+    def _plane(self, row: int) -> str:
+        return self._title_of(self.place(row)[2:])
 
     def _title(self, row: int) -> str:
         place = self.place(row)
@@ -112,13 +128,19 @@ class PlacesView(TableView):
     ----------
     labels_at : callable
         Labels of a place, for its title.
+    title_of : callable
+        A plane in words.
     """
 
     chosen = Signal(object)
     sorting = Signal(str, bool)
 
-    def __init__(self, labels_at: Callable[[Place], tuple[int, ...]]) -> None:
-        self.places_model = PlacesModel(labels_at)
+    def __init__(
+        self,
+        labels_at: Callable[[Place], tuple[int, ...]],
+        title_of: Callable[[Plane], str],
+    ) -> None:
+        self.places_model = PlacesModel(labels_at, title_of)
         super().__init__(self.places_model)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.heads.setStretchLastSection(True)
@@ -128,9 +150,16 @@ class PlacesView(TableView):
         self.heads.sortIndicatorChanged.connect(self._on_sorting)
         for section, width in enumerate(_WIDTHS):
             self.setColumnWidth(section, width)
+        self.heads.moveSection(_PLANE, 1)
+        self.show_planes(False)
         self.row_chosen.connect(
             lambda row: self.chosen.emit(self.places_model.place(row))
         )
+
+    def show_planes(self, several: bool) -> None:
+        """Say of places on which plane they are, instead of whether they are cut."""
+        self.setColumnHidden(_PLANE, not several)
+        self.setColumnHidden(_EDGE, several)
 
     def order(self) -> tuple[str, bool]:
         """Column that is sorted by, and whether upwards in the data."""

@@ -71,14 +71,15 @@ class AreaRows(QObject):
             "the canvas shows, all planes of a stack, or the closed shapes of a Shapes "
             "layer. Of a part, nuclei whose centre lies inside are kept.</span>"
         )
-        self.link = ChoiceField([(None, "In no two planes")])
+        self.link = ChoiceField([(None, "Nothing")])
         self.link.setObjectName("link")
         self.link.setToolTip(
-            "<span>Whether a nucleus keeps its number from plane to plane where it "
-            "overlaps with itself.</span>"
+            "<span>Axis through which a nucleus keeps its number from plane to plane: "
+            "through time by its way, else where it overlaps with itself. Linked "
+            "nuclei can be reviewed and measured as one.</span>"
         )
         self.about = text_label("hint")
-        self._link_label = QLabel("Same number")
+        self._link_label = QLabel("Link through")
         self._soon = single_shot(self, SETTLE, self._describe)
         self.area.changed.connect(self._on_area)
         self._follow_view(connect=True)
@@ -197,8 +198,7 @@ class AreaRows(QObject):
         self.area.set_reason(reason)
         self.about.setText(text)
         self.about.setVisible(bool(text))
-        through = [(axis, f"Through {axis}") for axis in axes]
-        self.link.set_choices([(None, "In no two planes"), *through])
+        self.link.set_choices([(None, "Nothing"), *((axis, axis) for axis in axes)])
         for widget in (self._link_label, self.link):
             widget.setVisible(bool(axes))
 
@@ -301,8 +301,8 @@ def describe_stack(stack: Stack) -> str:
     if stack.keeps_maps:
         return f"{text}."
     return (
-        f"{text}. Labels only: the three maps of all planes would take "
-        f"{stack.map_bytes / 1e9:.1f} GB."
+        f"{text}. Labels only: the maps of all planes would take "
+        f"{stack.map_bytes / 1e9:.1f} GB. Thresholds then act on single planes only."
     )
 
 

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
+from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.permit import Permit
 from napari_pmrnet.plugin.layers.label_export import permit_for
 from napari_pmrnet.plugin.layers.on_plane import keep_to_plane
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import Result, Results
 from napari_pmrnet.plugin.layers.source_image import print_of, tie
-from napari_pmrnet.plugin.qt import Signal
+from napari_pmrnet.plugin.qt import Signal, single_shot
 from napari_pmrnet.plugin.segment.jobs import (
     Outcome,
     SegmentationJob,
     disk_layer,
+    more_map_layers,
     segmentation_steps,
 )
 from napari_pmrnet.plugin.widgets.status import sentences
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_pmrnet.segmentation import Progress, Segmentation
@@ -90,9 +92,13 @@ class Session(QObject):
         self._viewer = viewer
         self.results = Results(viewer)
         self._segmenting, self._relabelling = Runner(self, gate), Runner(self, gate)
+        self._mapping = Runner(self, gate)
+        self._mapped: tuple[Result, Segmentation] | None = None
+        self._closing = single_shot(self, 0, self.results.close_left)
         self._target: tuple[Image, str, Sequence[int] | None] | None = None
         self._seen: str | None = None
-        self._base: tuple[Result, Segmentation, bool] | None = None
+        self._base: tuple[Result, Labelled, bool] | None = None
+        self._wanted: Settings | None = None
         self._pending: Iterator[str | None] | None = None
         self._kept = False
         self._showing: tuple[Labelled, str, str] | None = None
@@ -105,6 +111,11 @@ class Session(QObject):
         self._segmenting.cancelled.connect(self._on_cancelled)
         self._segmenting.failed.connect(self.failed)
         self._segmenting.finished.connect(self._end_if_done)
+        self._mapping.progressed.connect(self._on_progress)
+        self._mapping.succeeded.connect(self._on_mapped)
+        self._mapping.cancelled.connect(self._on_cancelled)
+        self._mapping.failed.connect(self.failed)
+        self._mapping.finished.connect(self._end_if_done)
         self._relabelling.succeeded.connect(self._on_relabelled)
         self._relabelling.failed.connect(self.failed)
         self._relabelling.finished.connect(self.ended)
@@ -113,7 +124,8 @@ class Session(QObject):
     @property
     def is_running(self) -> bool:
         """Tell whether an image is being segmented or its result put on show."""
-        return self._segmenting.is_running or self._pending is not None
+        running = self._segmenting.is_running or self._mapping.is_running
+        return running or self._pending is not None
 
     def segment(
         self,
@@ -180,6 +192,66 @@ class Session(QObject):
     def cancel(self) -> None:
         """Stop the run at its next batch of tiles; no layer is added."""
         self._segmenting.cancel()
+        self._mapping.cancel()
+
+    def show_more_maps(self, layer: Image, plane: Plane) -> None:
+        """Make layers of the maps of the parts of the network, in a worker thread.
+
+        Parameters
+        ----------
+        layer : napari.layers.Image
+        plane : Plane
+            The plane of it that is on show.
+
+        Raises
+        ------
+        ImageError
+            If that plane was not segmented in this session, or has other pixels since.
+        """
+        if self.is_running:
+            return
+        result = self.results.find(layer, plane.title)
+        found = None if result is None else result.segmentation
+        if result is None or result.labels is None or found is None:
+            raise ImageError(
+                f"'{layer.name}' has no labels of this session on the plane on show. "
+                "Segment it, as the whole image; then its maps can be shown."
+            )
+        if isinstance(found, StackSegmentation):
+            raise ImageError(
+                f"'{result.labels.name}' holds all planes. Segment the plane on show "
+                "alone, as 'Whole image', to see its maps."
+            )
+        if print_of(layer) != result.seen:
+            raise ImageError(
+                f"'{layer.name}' was given other pixels since it was segmented. "
+                "Segment it again; then its maps can be shown."
+            )
+        self._mapped, self._kept = (result, found), False
+        plane = replace(plane, channel=found.settings.channel).frozen()
+        spatial = spatial_metadata(layer, result.axes)
+        self.started.emit()
+        task = f"Computing maps of '{layer.name}'"
+        self._mapping.start(task, more_map_layers, plane, found, spatial)
+
+    def _on_mapped(self, layers: dict[str, Layer]) -> None:
+        """Show maps, if their result is still the one on show."""
+        if self._mapped is None:
+            return
+        (result, found), self._mapped = self._mapped, None
+        there = self.results.find(result.image, result.plane) is result
+        if not there or result.labels is None or result.segmentation is not found:
+            self.said.emit(
+                "The result was removed or changed meanwhile: its maps were dropped.",
+                "warning",
+            )
+            return
+        self.results.show_more(result, layers)
+        names = [layer.name for layer in result.more_maps()]
+        self.said.emit(
+            f"{len(names)} more maps, '{names[0]}' on show. They go with their labels.",
+            "good",
+        )
 
     def relabel(
         self, image: Image, plane: str, settings: Settings, new_layer: bool = False
@@ -187,43 +259,54 @@ class Session(QObject):
         """Label the maps of an image anew if its thresholds have moved.
 
         Corrected labels are left alone and ``withheld`` says so, unless a new layer
-        is asked for. Labels of all planes of a stack are not made anew, since what that
-        takes is not kept; ``said`` tells how.
+        is asked for. All planes of a stack are labelled anew where their maps were
+        kept; else ``said`` tells why not.
         """
         result = self.results.find(image, plane)
-        if result is None or self.is_running or self._relabelling.is_running:
+        if result is None or self.is_running:
             return
         base = result.latest
         moved = {name: getattr(settings, name) for name in RELABELLED}
         wanted = replace(base.settings, **moved)
-        if wanted == base.settings:
+        if self._relabelling.is_running:
+            # Many planes take long; those of thresholds that have moved on are in vain.
+            if wanted != self._wanted:
+                self._relabelling.cancel()
+        elif wanted == base.settings:
             self.withheld.emit("")
-        elif isinstance(base, StackSegmentation):
+        elif isinstance(base, StackSegmentation) and not base.planes:
             name = image.name if result.labels is None else result.labels.name
             _, many = base.model.card.label_kind.nouns
             self.said.emit(
-                f"'{name}' holds all planes, and thresholds act at once on single "
-                f"planes only. Press Segment {many} to use them here, or choose "
-                "'Whole image' to try them on the plane on show.",
+                f"The maps of '{name}' were too large to keep, so thresholds act at "
+                f"once on single planes only. Press Segment {many} to use them here, "
+                "or choose 'Whole image' to try them on the plane on show.",
                 "warning",
             )
         elif not new_layer and result.is_edited():
             self._withhold(result)
         else:
-            self._base = result, base, new_layer
+            self._base, self._wanted = (result, base, new_layer), wanted
             task = f"Labelling '{image.name}'"
-            self._relabelling.start(task, base.relabel, wanted)
+            if isinstance(base, StackSegmentation):
+                self.said.emit(f"{task} on {len(base.planes)} planes...", "plain")
+                self._relabelling.start(task, base.relabel_steps, wanted)
+            else:
+                self._relabelling.start(task, base.relabel, wanted)
 
     def release(self) -> None:
         """Drop running work and the viewer's events."""
         self._pending = None
         self._turn.stop()
+        self._closing.stop()
         self._segmenting.shut_down()
+        self._mapping.shut_down()
         self._relabelling.shut_down()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _on_removed(self, event: Any = None) -> None:
         self.results.forget_removed()
+        self._closing.start()
 
     def _on_progress(self, progress: Progress) -> None:
         self.progressed.emit(progress.done, progress.total, progress.message)
@@ -286,7 +369,7 @@ class Session(QObject):
         self._showing = segmentation, plane, kept
         self._turn.start()
 
-    def _on_relabelled(self, segmentation: Segmentation) -> None:
+    def _on_relabelled(self, segmentation: Labelled) -> None:
         """Show new labels, unless the layer changed hands while they were made."""
         if self._base is None:
             return

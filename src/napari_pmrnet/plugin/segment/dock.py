@@ -37,6 +37,7 @@ from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
 from napari_pmrnet.plugin.segment.controller import RELABELLED, Session, report
 from napari_pmrnet.plugin.segment.image_panel import ImagePanel
 from napari_pmrnet.plugin.segment.jobs import lies_at, proposed_path
+from napari_pmrnet.plugin.segment.maps_panel import MapsPanel
 from napari_pmrnet.plugin.segment.run_panel import RunPanel
 from napari_pmrnet.plugin.segment.size_guide import SizeGuide
 from napari_pmrnet.plugin.widgets import (
@@ -85,6 +86,7 @@ class SegmentNuclei(Dock):
         self.session = Session(viewer, self, gate=self._listing)
         self.image_panel = ImagePanel(viewer, self.form)
         self.model_panel = ModelPanel(self.form)
+        self.maps_panel = MapsPanel()
         self.run_panel = RunPanel()
         self._guide = SizeGuide(viewer)
         self._other: float | None = None
@@ -188,6 +190,15 @@ class SegmentNuclei(Dock):
         self.say("Cancelling...")
         self.session.cancel()
 
+    def show_more_maps(self) -> None:
+        """Compute the maps of the parts of the network, in a worker thread."""
+        try:
+            layer, plane = self.image_panel.chosen(), self.image_panel.plane()
+            self._asked = ref(plain(layer))
+            self.session.show_more_maps(layer, plane)
+        except ImageError as error:
+            self._complain(str(error))
+
     def restore_defaults(self) -> None:
         """Put all that the dock asks back to its default."""
         self.form.set_settings(Settings())
@@ -245,7 +256,8 @@ class SegmentNuclei(Dock):
         self.form.add_to(QFormLayout(self._box), RELABELLED)
         image = QGroupBox("Image")
         stack(image, self.image_panel, margins=None)
-        self._fill(image, self._box, self.model_panel, foot=[self.run_panel])
+        parts = image, self._box, self.model_panel, self.maps_panel
+        self._fill(*parts, foot=[self.run_panel])
 
     def _connect(self) -> None:
         """Wire the parts together."""
@@ -261,6 +273,7 @@ class SegmentNuclei(Dock):
         panel.size_button.clicked.connect(self._on_size_button)
         panel.pixel_size.committed.connect(self._correct_pixel_size)
         self.form.changed.connect(self._on_setting)
+        self.maps_panel.requested.connect(self.show_more_maps)
         run.run_button.clicked.connect(self.run)
         run.cancel_button.clicked.connect(self.cancel)
         run.export_button.clicked.connect(self.export_labels)
@@ -386,6 +399,7 @@ class SegmentNuclei(Dock):
 
     def _on_started(self) -> None:
         self.run_panel.set_running(True)
+        self.maps_panel.maps_button.setEnabled(False)
         self._other = None
         self.run_panel.offer_size(None)
         self.say("Starting...")
@@ -410,6 +424,7 @@ class SegmentNuclei(Dock):
         """Ready again; thresholds may have moved meanwhile."""
         self._progress_timer.stop()
         self.run_panel.set_running(self.session.is_running)
+        self.maps_panel.maps_button.setEnabled(not self.session.is_running)
         self._relabel_timer.start()
         self._show_size()
 

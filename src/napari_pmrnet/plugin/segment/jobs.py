@@ -20,6 +20,7 @@ from napari_pmrnet.plugin.layers.label_export import default_path
 from napari_pmrnet.plugin.layers.result_layers import (
     build_layer,
     features_table,
+    map_layer,
     place_layer,
 )
 from napari_pmrnet.plugin.layers.shapes import region_of
@@ -28,11 +29,13 @@ from napari_pmrnet.segmentation import segment_steps
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress
+from napari_pmrnet.segmentation.segment import more_maps_steps
 from napari_pmrnet.segmentation.stack import Labelled, Stack, segment_planes
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
+    from napari_pmrnet.segmentation import Segmentation
     from napari_pmrnet.settings import Settings
 
 
@@ -135,6 +138,26 @@ def segmentation_steps(job: SegmentationJob) -> Generator[Progress, None, Outcom
                     yield Progress(1, 1, "Making layers...")
                     layers[kind] = build_layer(segmentation, kind, job.spatial)
     return Outcome(segmentation, layers, job.output)
+
+
+def more_map_layers(
+    plane: Plane, found: Segmentation, spatial: Mapping[str, Any]
+) -> Generator[Progress, None, dict[str, Layer]]:
+    """Layers of the maps of the parts of the network, by kind; see `more_maps_steps`.
+
+    Parameters
+    ----------
+    plane : Plane
+    found : Segmentation
+    spatial : mapping
+        Of the layers, from ``spatial_metadata``.
+    """
+    with quiet_collector():
+        yield Progress(0, 0, "Loading torch...")
+        load_torch()
+        maps = yield from more_maps_steps(plane, found)
+        yield Progress(1, 1, "Making layers...")
+        return {kind: map_layer(kind, maps[kind], **spatial) for kind in maps}
 
 
 def _store(job: SegmentationJob, output: Path) -> LabelStore:

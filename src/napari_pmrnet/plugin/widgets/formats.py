@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from qtpy.QtWidgets import QComboBox
 
@@ -40,6 +41,13 @@ class FormatBox(QComboBox):
             self.addItem(known.title, name)
         self.currentIndexChanged.connect(self._explain)
         self._explain()
+
+    def allow(self, name: str, allowed: bool) -> None:
+        """Offer a format, or show it grey; the first one is chosen in its place."""
+        row, items = self.findData(name), cast("Any", self.model())
+        items.item(row).setEnabled(allowed)
+        if not allowed and self.currentIndex() == row:
+            self.setCurrentIndex(0)
 
     def _explain(self, _: int = 0) -> None:
         about = self._formats[self.currentData()].about

@@ -64,3 +64,18 @@ def test_a_missing_library_is_named_with_the_command_that_adds_it(
     assert panel.advice.isVisible() and panel.plot is None
     panel.highlight(frozenset({2}))
     panel.wear(False)
+
+
+def test_a_library_that_does_not_load_is_named_too(
+    panel, qtbot, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "pyqtgraph.py").write_text("raise RuntimeError('damaged')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [n for n in sys.modules if n.partition(".")[0] == "pyqtgraph"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "napari_pmrnet.plugin.measure.plot", raising=False)
+    panel.show_table(TABLE, COLUMNS)
+    with qtbot.waitExposed(panel):
+        panel.show()
+    assert "pip install --force-reinstall" in panel.advice.text()
+    assert "pyqtgraph" in panel.advice.text() and panel.plot is None

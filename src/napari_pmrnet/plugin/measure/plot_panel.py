@@ -11,7 +11,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
-from napari_pmrnet._software import misfit
+from napari_pmrnet._software import needs
+from napari_pmrnet.errors import SoftwareError
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.fields import narrow
 from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
@@ -109,10 +110,10 @@ class PlotPanel(QWidget):
     def _load(self) -> None:
         """Make the plot, or say how to get what it needs."""
         try:
-            from napari_pmrnet.plugin.measure.plot import Plot
-        except ImportError as error:
-            told = misfit(error, "Plotting", "pyqtgraph", extra="plots")
-            self.advice.setText(f"{told or error}. Then start napari again.")
+            with needs("plots", "Plotting"):
+                from napari_pmrnet.plugin.measure.plot import Plot
+        except SoftwareError as error:
+            self.advice.setText(f"{error}. Then start napari again.")
             self.advice.show()
             for part in (self.x_box, self.y_box, self.hint):
                 part.setEnabled(False)

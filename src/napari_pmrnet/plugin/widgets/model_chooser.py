@@ -251,10 +251,11 @@ def warm_up(
 
         try:
             loaded = shared_model(model, device)
-            tile = (1, 3, loaded.tile, loaded.tile)
-            loaded.predict_tiles(np.zeros(tile, np.float32))
-            sizes = [] if shape is None else likely_tiles(loaded, shape, diameter)
-            for size, beside in sizes:
+            if shape is None:
+                tile = (1, 3, loaded.tile, loaded.tile)
+                loaded.predict_tiles(np.zeros(tile, np.float32))
+                return
+            for size, beside in likely_tiles(loaded, shape, diameter):
                 loaded.prepare(size, beside)
         except (PMRNetError, RuntimeError) as error:
             logger.debug("the network was not loaded ahead: %s", error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
-from weakref import ReferenceType, WeakSet, ref
+from weakref import WeakSet
 
 from napari.components import ViewerModel
 from napari.settings import get_settings
@@ -20,6 +20,7 @@ from napari.utils.key_bindings import (
     KeymapProvider,
     coerce_keybinding,
 )
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QPushButton, QWidget
@@ -105,8 +106,6 @@ class Keys(QObject):
         self._bound: dict[str, list[KeyBinding]] = {}
         self._lent: list[Callable[[], Any]] | None = None
         _in_use.add(self)
-        # A window that is closed takes its docks with it.
-        self.destroyed.connect(partial(_forget, ref(self)))
         # Before napari writes the settings to disk; a second time it does nothing.
         get_settings().shortcuts.events.shortcuts.connect(_follow, position="first")
         _follow()
@@ -233,13 +232,6 @@ _own: dict[str, list[KeyBinding]] = {}
 """Our keys of all that was ever registered, also by docks that are gone."""
 
 
-def _forget(keys: ReferenceType[Keys]) -> None:
-    """Ask no more of keys that Qt has taken apart."""
-    gone = keys()
-    if gone is not None:
-        _in_use.discard(gone)
-
-
 def _id(actions: Actions, name: str) -> str:
     """Name of an action among those of napari and all its plugins."""
     return f"{PACKAGE}:{actions.name}_{name}"
@@ -260,7 +252,9 @@ def _follow(event: Any = None) -> None:
         if _keys(name) == _own[name]:
             get_settings().shortcuts.shortcuts.pop(name, None)
     for keys in tuple(_in_use):
-        keys.renew()
+        # A window that is closed takes its docks with it.
+        if isalive(keys):
+            keys.renew()
 
 
 def _register(actions: Actions, action: Action) -> Callable[[ViewerModel], None]:

@@ -29,7 +29,7 @@ import numpy as np
 import tifffile
 from napari.settings import get_settings
 from PIL import Image as Picture
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
@@ -119,19 +119,6 @@ class Day:
             held |= modifier
         QTest.keyClick(self.canvas, key, held)
         self.rest(0.15)
-
-    def click_at(self, layer: Any, place: tuple[float, float]) -> None:
-        """Click on a pixel of a layer."""
-        camera, size = self.viewer.camera, self.canvas.size()
-        world = np.asarray(layer.data_to_world((*self.plane(layer), *place)))[-2:]
-        y, x = (world - np.asarray(camera.center)[-2:]) * camera.zoom
-        point = QPoint(round(size.width() / 2 + x), round(size.height() / 2 + y))
-        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=point)
-        self.rest(0.2)
-
-    def plane(self, layer: Any) -> tuple[int, ...]:
-        """Indices of the plane of a layer that is on show."""
-        return self.viewer.dims.current_step[: layer.ndim - 2] if layer.ndim > 2 else ()
 
     def look(self) -> np.ndarray:
         """The window as it is now."""

@@ -1,14 +1,12 @@
 """Do a day's work in a real window by mouse and keys, and take pictures of it.
 
     python scripts/experiments/day.py --output DIR [--size 1366 768] [--theme light]
-        [--record docs/images/day.webp]
 
 Without a display, run it under a virtual one (``scripts/on-screen`` gives it one).
 Every image is generated. The day: DAPI in the second channel of an OME-TIFF, a stained
 section, a z-stack, a movie, a folder of eight, a review of thirty nuclei, measuring,
 export, and the exported file opened again. What a step should have brought is checked,
-and the first that fails ends the day; ``--record`` keeps the review as a moving
-picture.
+and the first that fails ends the day.
 """
 
 from __future__ import annotations
@@ -16,8 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +37,6 @@ PLANES = 4
 FILES = 8
 REVIEWED = 30
 COLOURS = 255
-FRAME = 90
-"""Milliseconds that a frame of the moving picture lasts."""
-FRAME_WIDTH = 960
 SEGMENT, REVIEW, MEASURE, FOLDER = (
     "Segment nuclei",
     "Review nuclei",
@@ -66,8 +60,6 @@ class Day:
         self.viewer = napari.Viewer(show=False)
         self.viewer.window.show()
         self.size, self.output = size, output
-        self.frames: list[Picture.Image] = []
-        self._recording = False
         self._docks: dict[str, tuple[QWidget, Any]] = {}
         self.viewer.window.resize(*size)
         output.mkdir(parents=True, exist_ok=True)
@@ -89,7 +81,6 @@ class Day:
     def rest(self, seconds: float = 0.5) -> None:
         """Let the window catch up."""
         wait(lambda: False, timeout=seconds, strict=False)
-        self.frame()
 
     def until(self, done: Callable[[], bool], what: str) -> None:
         """Wait for something to be there, and say what if it does not come."""
@@ -98,7 +89,6 @@ class Day:
         except Exception as error:
             self.picture("failed")
             raise SystemExit(f"There is still no {what}.") from error
-        self.frame()
 
     def check(self, holds: bool, what: str) -> None:
         """End the day if something is not as it should be."""
@@ -135,23 +125,6 @@ class Day:
         few.save(path, optimize=True)
         print(f"{path} {window.width()} x {window.height()}", flush=True)
 
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Keep a frame after everything that is done within."""
-        self._recording = True
-        yield
-        self._recording = False
-
-    def frame(self) -> None:
-        """Keep what the window shows, if it is another thing than before."""
-        if not self._recording:
-            return
-        picture = Picture.fromarray(self.look())
-        height = round(FRAME_WIDTH * picture.height / picture.width)
-        picture = picture.resize((FRAME_WIDTH, height), Picture.Resampling.LANCZOS)
-        if not self.frames or picture.tobytes() != self.frames[-1].tobytes():
-            self.frames.append(picture)
-
     def clear(self) -> None:
         """Put all layers away, for the next image."""
         self.viewer.layers.clear()
@@ -180,7 +153,6 @@ def main() -> int:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--size", type=int, nargs=2, default=(1366, 768))
     parser.add_argument("--theme", default="dark", choices=("dark", "light"))
-    parser.add_argument("--record", type=Path, help="WebP or GIF of the review")
     options = parser.parse_args()
     get_settings().appearance.theme = options.theme
     day = Day(tuple(options.size), options.output)
@@ -194,8 +166,6 @@ def main() -> int:
         review(day)
         measure(day)
         export_and_reopen(day, images / "exported.tif")
-    if options.record is not None:
-        keep(day.frames, options.record)
     day.viewer.close()
     return 0
 
@@ -281,20 +251,19 @@ def review(day: Day) -> None:
     """Go through nuclei by keys: accept, and take back what was too much."""
     day.viewer.open_sample(PLUGIN, "fluorescence")
     day.viewer.layers.remove(day.viewer.layers[-1])
-    with day.recording():
-        day.segment()
-        dock = day.dock(REVIEW)
-        day.until(lambda: dock.session is not None, "review")
-        day.rest(1)
-        day.key(Qt.Key.Key_W)
-        for index in range(REVIEWED):
-            day.key(Qt.Key.Key_A)
-            if index == REVIEWED // 2:
-                day.picture("5-review")
-        day.key(Qt.Key.Key_D)
-        day.rest()
-        day.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-        day.rest(1)
+    day.segment()
+    dock = day.dock(REVIEW)
+    day.until(lambda: dock.session is not None, "review")
+    day.rest(1)
+    day.key(Qt.Key.Key_W)
+    for index in range(REVIEWED):
+        day.key(Qt.Key.Key_A)
+        if index == REVIEWED // 2:
+            day.picture("5-review")
+    day.key(Qt.Key.Key_D)
+    day.rest()
+    day.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    day.rest(1)
     done = dock.queue.progress.text()
     day.check(done.startswith(f"{REVIEWED} "), f"{REVIEWED} reviewed, but: {done}")
     print(f"review: {done}; {dock.status.text.text()}")
@@ -329,15 +298,6 @@ def export_and_reopen(day: Day, path: Path) -> None:
     day.viewer.open(str(path), plugin=PLUGIN)
     day.check(np.array_equal(np.asarray(day.labels().data), labels), "the same labels")
     day.picture("8-reopened")
-
-
-def keep(frames: list[Picture.Image], path: Path) -> None:
-    """Write a moving picture."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    first, *rest = frames
-    how = {"quality": 45, "method": 4} if path.suffix == ".webp" else {"optimize": True}
-    first.save(path, save_all=True, append_images=rest, duration=FRAME, loop=0, **how)
-    print(f"{path} {len(frames)} frames, {path.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -104,10 +104,13 @@ def test_every_extra_is_tried() -> None:
     """Apart from those that bring others together, or are for developing.
 
     What only a dock uses is tried there: plots in plugin/measure/test_plot_panel.py.
+    What the environment of development does not have is tried with files that stand in
+    for it: formats in io/test_microscope.py.
     """
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = project["optional-dependencies"].keys() - {"all", "test", "dev", "plots"}
-    assert extras == LIBRARIES.keys()
+    elsewhere = {"plots", "formats"}
+    extras = project["optional-dependencies"].keys() - {"all", "test", "dev"}
+    assert extras - elsewhere == LIBRARIES.keys() and elsewhere < extras
 
 
 def remedy(text: str) -> str:

@@ -270,7 +270,7 @@ def _blamed(error: BaseException) -> str | None:
     candidates += [
         frame.f_globals.get("__name__", "") for frame in reversed(_frames(error))
     ]
-    for module in candidates:
+    for module in filter(None, candidates):
         name = _distribution(module)
         if _top(module) not in _PLAIN and _found(name) is not None:
             return name

@@ -199,6 +199,25 @@ def test_without_the_extra_one_command_is_named(absent, tmp_path) -> None:
         assert text.endswith('pip install "napari-pmrnet[formats]"')
 
 
+@pytest.mark.parametrize("raised", ["ImportError", "RuntimeError", "SyntaxError"])
+def test_a_bioio_that_does_not_load_is_named_with_one_command(
+    raised, tmp_path, monkeypatch
+) -> None:
+    source = "x = (" if raised == "SyntaxError" else f"raise {raised}('broken')"
+    (tmp_path / "bioio.py").write_text(source)
+    about = tmp_path / "bioio-3.6.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: bioio\nVersion: 3.6.0"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "bioio", raising=False)
+    (tmp_path / "a.czi").write_bytes(b"")
+    with pytest.raises(SoftwareError, match="bioio") as told:
+        read_image(tmp_path / "a.czi")
+    assert str(told.value).count("pip install") == 1
+
+
 def test_a_reader_that_fails_is_said_in_a_sentence(
     stand_in, tmp_path, monkeypatch
 ) -> None:

@@ -93,3 +93,16 @@ def test_names_are_no_formulas() -> None:
 
 def test_a_folder_without_images_has_a_head() -> None:
     assert counts_csv(Counts([GFP]).table()).startswith(b"of,file,well,field,images,")
+
+
+def test_wells_of_one_name_in_two_plates_are_two_wells() -> None:
+    counts = Counts()
+    for plate, nuclei in (("one", 2), ("two", 3)):
+        for field in (1, 2):
+            table = pd.DataFrame({"certainty": [0.9] * nuclei})
+            counts.add(f"../{plate}/p_A01_s{field}.tif", table)
+    table = read(counts)
+    wells = table[table["of"] == "well"]
+    assert wells["file"].tolist() == ["one", "two"]
+    assert wells["well"].tolist() == ["A01", "A01"]
+    assert wells["nuclei"].tolist() == [4, 6]

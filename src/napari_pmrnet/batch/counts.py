@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.batch.plate import position_of
+from napari_pmrnet.batch.plate import plate_of, position_of
 from napari_pmrnet.batch.summary import cell
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.permit import Overwrite
@@ -62,20 +62,26 @@ class Counts:
         self._rows.append(row)
 
     def table(self) -> pd.DataFrame:
-        """A row an image, then a row a well.
+        """A row an image, then a row a well; of several plates each has its own.
 
         Returns
         -------
         DataFrame
-            `FIRST`, `NUCLEI` (number, mean certainty, how many are doubtful), and of
+            `FIRST` (``file`` of a well is its plate, if there are several), `NUCLEI`
+            (number, mean certainty, how many are doubtful), and of
             every class how many nuclei are in it, in the other and in none, and its
             share of those that are in one.
         """
         rows = self._rows
-        known = [row for row in rows if row["well"] and "nuclei" in row]
-        for well in sorted({str(row["well"]) for row in known}):
-            own = [row for row in known if row["well"] == well]
-            rows = [*rows, {"of": WELL, "well": well, **_joined(own)}]
+        wells: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in rows:
+            if row["well"] and "nuclei" in row:
+                place = plate_of(row["file"]), str(row["well"])
+                wells.setdefault(place, []).append(row)
+        several = len({plate for plate, _ in wells}) > 1
+        for (plate, well), own in sorted(wells.items()):
+            file = {"file": plate} if several else {}
+            rows = [*rows, {"of": WELL, **file, "well": well, **_joined(own)}]
         table = pd.DataFrame(rows)
         for classes in self.classes:
             above, below, _ = _heads(classes)

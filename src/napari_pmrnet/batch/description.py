@@ -7,9 +7,10 @@ from pathlib import Path
 
 from napari_pmrnet.batch.run_log import entries_of
 from napari_pmrnet.errors import DataError, PMRNetError
-from napari_pmrnet.io.images import open_image
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.label_zarr import label_zarr_tag
-from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.tiff import labels_said, open_tiff
 from napari_pmrnet.segmentation.description import describe
 
 
@@ -69,4 +70,7 @@ def _made(path: Path) -> Provenance:
     tag = label_zarr_tag(path)
     if tag is not None:
         return tag.provenance
-    return Provenance.from_dict(open_image(path)[0].metadata.get(METADATA_KEY) or {})
+    if Format.of(path) is not Format.TIFF:
+        return Provenance()
+    with open_tiff(path) as tiff:
+        return labels_said(tiff) or Provenance()

@@ -9,9 +9,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import PurePosixPath
 
-from napari_pmrnet.batch.plate import ROWS, position_of
+from napari_pmrnet.batch.plate import ROWS, plate_of, position_of
 from napari_pmrnet.batch.summary import Row
 
 PLATES = ((8, 12), (16, 24), (32, 48))
@@ -70,7 +69,7 @@ def plates_of(rows: Iterable[Row]) -> dict[str, dict[str, Well]]:
         name = position_of(row.file).well
         if not name:
             continue
-        plate = plates.setdefault(_plate(row.file), {})
+        plate = plates.setdefault(plate_of(row.file), {})
         well = plate.setdefault(name, Well())
         if row.error:
             well.failed += 1
@@ -103,14 +102,6 @@ def heat_maps(rows: Sequence[Row], nouns: tuple[str, str]) -> Iterator[str]:
         bounds = min(low, 0.9), 1.0
         yield _map(title, wells, certain, bounds, "{:.2f}", nouns[1])
         yield "</div></section>\n"
-
-
-def _plate(file: str) -> str:
-    """Name of the plate that an image is of: its folder, or the OME-Zarr plate."""
-    parts = PurePosixPath(file.replace("\\", "/")).parent.parts
-    zarr = next((i for i, p in enumerate(parts) if p.endswith(".zarr")), None)
-    parts = parts if zarr is None else parts[: zarr + 1]
-    return "/".join(part for part in parts if part != "..")
 
 
 def _map(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 
@@ -82,6 +83,14 @@ def position_of(file: str) -> Position:
             field = parts.get("field")
             return Position(f"{row}{column:02d}", str(int(field)) if field else "")
     return Position()
+
+
+def plate_of(file: str) -> str:
+    """Name of the plate that an image is of: its folder, or the OME-Zarr plate."""
+    parts = PurePosixPath(file.replace("\\", "/")).parent.parts
+    zarr = next((i for i, p in enumerate(parts) if p.endswith(".zarr")), None)
+    parts = parts if zarr is None else parts[: zarr + 1]
+    return "/".join(part for part in parts if part != "..")
 
 
 def _row(text: str) -> str:

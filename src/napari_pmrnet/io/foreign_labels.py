@@ -25,7 +25,6 @@ ENDINGS = (
     "*.tif",
     "*.tiff",
     "*.png",
-    "*_seg.npy",
     "*.npy",
     "*.zip",
     "*.roi",
@@ -139,12 +138,12 @@ Named = tuple[str, list[Ring], bool]
 
 def _named_rois(path: Path) -> list[Named]:
     """Areas among the ROIs of a file."""
-    found = []
-    for roi in _rois(path):
+    found, rois = [], _rois(path)
+    for roi in rois:
         rings = _rings_of(roi)
         if rings is not None:
             found.append((roi.name or "", *rings))
-    places = {(roi.z_position, roi.t_position, roi.position) for roi in _rois(path)}
+    places = {(roi.z_position, roi.t_position, roi.position) for roi in rois}
     if len(places) > 1:
         raise DataError(
             f"{path}: its ROIs are of several planes. Save those of one plane alone."

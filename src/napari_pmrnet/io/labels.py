@@ -31,7 +31,7 @@ from napari_pmrnet.io.provenance import (
     relative_name,
     software,
 )
-from napari_pmrnet.io.space import Space
+from napari_pmrnet.io.space import DEPTH, TIME, Space
 from napari_pmrnet.io.units import MICROMETRES, SECONDS, canonical_unit
 from napari_pmrnet.io.write import checked_target, replace_file
 
@@ -40,10 +40,8 @@ LARGEST_CLASSIC = 2**32 - 2**25
 _LETTERS = "tzcyx"
 _LARGEST_STORED = int(np.iinfo(np.uint32).max)
 _AXIS_NAMES = {
-    "time": "t",
-    "frame": "t",
-    "depth": "z",
-    "slice": "z",
+    **dict.fromkeys(TIME, "t"),
+    **dict.fromkeys(DEPTH, "z"),
     "plane": "z",
     "channel": "c",
 }

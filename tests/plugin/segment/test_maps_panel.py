@@ -79,6 +79,13 @@ def test_they_lie_over_the_image_under_its_labels(segmented, asked, blobs) -> No
     assert segmented.names() == names, "asked again they take their own place"
 
 
+def test_layers_over_the_labels_stay_there(segmented) -> None:
+    for name in ("first", "second"):
+        segmented.viewer.add_shapes(name=name)
+    segmented.show()
+    assert segmented.names()[-3:] == ["cells nuclei", "first", "second"]
+
+
 def test_they_go_when_the_image_is_segmented_again(segmented, run_and_wait) -> None:
     segmented.show()
     run_and_wait(segmented.dock)

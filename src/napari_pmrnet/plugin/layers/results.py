@@ -210,12 +210,10 @@ class Results:
             Layers by kind; the first is shown, the others are hidden like all maps.
         """
         result.close_more()
-        layers, labels = plain(self._viewer).layers, plain(there(result.labels))
         for kind, layer in built.items():
             layer.visible = kind == next(iter(built))
             self._add(result, kind, layer)
-            layers.move(len(layers) - 1, layers.index(labels))
-        layers.selection.active = labels
+        self._viewer.layers.selection.active = result.labels
 
     def _remove(self, layer: Layer) -> None:
         """Take a layer out of the viewer, if it is there."""

@@ -10,7 +10,7 @@ import pandas as pd
 from napari.layers import Labels
 
 from napari_pmrnet.batch.counts import Counts
-from napari_pmrnet.batch.plate import position_of
+from napari_pmrnet.batch.plate import plate_of, position_of
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import image_for, image_name_of
 from napari_pmrnet.plugin.measure.snapshot import measured_of
@@ -82,8 +82,12 @@ class Company:
             Name of the well, empty if it is not known or no other image of it was
             measured; number of its images; their tables together.
         """
-        well = position_of(self.file).well
-        own = [t for file, t in self.measured.items() if position_of(file).well == well]
+        well, plate = position_of(self.file).well, plate_of(self.file)
+        own = [
+            found
+            for file, found in self.measured.items()
+            if position_of(file).well == well and plate_of(file) == plate
+        ]
         if not well or not own:
             return "", 1, table
         return well, 1 + len(own), pd.concat([table, *own])

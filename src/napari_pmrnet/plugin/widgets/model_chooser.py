@@ -251,7 +251,7 @@ def warm_up(
 
         try:
             loaded = shared_model(model, device)
-            if shape is None:
+            if shape is None or loaded.device.type != "cpu":
                 tile = (1, 3, loaded.tile, loaded.tile)
                 loaded.predict_tiles(np.zeros(tile, np.float32))
                 return

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 # Sets napari up with preferences of its own, so it comes before napari.
-from screenshot import PLUGIN, wait
+from screenshot import PLUGIN, in_few_colours, wait
 
 import napari  # isort: skip
 import numpy as np
@@ -36,7 +36,6 @@ SIDE = 320
 PLANES = 4
 FILES = 8
 REVIEWED = 30
-COLOURS = 255
 SEGMENT, REVIEW, MEASURE, FOLDER = (
     "Segment nuclei",
     "Review nuclei",
@@ -119,10 +118,7 @@ class Day:
         self.rest(0.6)
         window = self.viewer.window._qt_window.size()
         path = self.output / f"{name}.png"
-        few = Picture.fromarray(self.look()).quantize(
-            COLOURS, Picture.Quantize.FASTOCTREE, dither=Picture.Dither.NONE
-        )
-        few.save(path, optimize=True)
+        in_few_colours(Picture.fromarray(self.look())).save(path, optimize=True)
         print(f"{path} {window.width()} x {window.height()}", flush=True)
 
     def clear(self) -> None:

@@ -18,10 +18,9 @@ from napari.settings import get_settings
 from PIL import Image as Picture
 
 # Sets napari up with preferences of its own, so it comes before napari.
-from screenshot import PLUGIN, ROOT, wait
+from screenshot import PLUGIN, ROOT, in_few_colours, wait
 
 SIZE = (1400, 900)
-COLOURS = 255
 FILM_WIDTH, FILM_SECONDS = 1000, 2.0
 SHOWN = ("nuclei", "certainty")
 
@@ -145,13 +144,6 @@ def save_film(pictures: list[Picture.Image], path: Path) -> None:
         optimize=True,
     )
     print(path)
-
-
-def in_few_colours(picture: Picture.Image) -> Picture.Image:
-    """A picture whose file is small."""
-    return picture.quantize(
-        COLOURS, Picture.Quantize.FASTOCTREE, dither=Picture.Dither.NONE
-    )
 
 
 if __name__ == "__main__":

@@ -21,10 +21,12 @@ os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "shot.ya
 
 import napari
 from napari.settings import get_settings
+from PIL import Image as Picture
 from qtpy.QtWidgets import QApplication
 
 PLUGIN = "napari-pmrnet"
 ROOT = Path(__file__).parents[2]
+COLOURS = 255
 
 
 def main() -> int:
@@ -94,6 +96,13 @@ def wait(
             return
         QApplication.processEvents()
         time.sleep(0.01)
+
+
+def in_few_colours(picture: Picture.Image) -> Picture.Image:
+    """A picture whose file is small."""
+    return picture.quantize(
+        COLOURS, Picture.Quantize.FASTOCTREE, dither=Picture.Dither.NONE
+    )
 
 
 if __name__ == "__main__":

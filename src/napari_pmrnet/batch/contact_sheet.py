@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
-from napari_pmrnet.batch.heat_map import heat_maps, plates_of
+from napari_pmrnet.batch.heat_map import heat_maps
 from napari_pmrnet.batch.job import quoted
 from napari_pmrnet.batch.summary import Row, worst_first
 from napari_pmrnet.batch.thumbnail import DOUBTFUL_COLOUR, SURE_COLOUR
@@ -74,9 +74,9 @@ def _page(
         f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
     )
     yield from _head(shown, len(failed), about, table)
-    if plates_of(rows):
-        yield "<h2>Plates</h2>\n"
-        yield from heat_maps(rows, _nouns(shown))
+    maps = "".join(heat_maps(rows, _nouns(shown)))
+    if maps:
+        yield f"<h2>Plates</h2>\n{maps}"
     if failed:
         yield f"<h2>{_count(len(failed), 'file')} not segmented</h2>\n"
         yield '<table class="failed">\n'

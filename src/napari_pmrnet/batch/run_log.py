@@ -151,9 +151,8 @@ class Record:
                 folder.mkdir(exist_ok=True)
             with self._log.path.open("ab"):
                 pass
-            for log in (self.folder / LOG, *_logs_of_shards(self.folder)):
-                for values in JsonLines(log).read() if log.is_file() else ():
-                    self._read(values)
+            for values in _lines(self.folder):
+                self._read(values)
             if shard is None:
                 self._take_in_shards()
         except OSError as error:
@@ -379,14 +378,18 @@ def entries_of(output: Path) -> dict[str, Entry]:
     Nothing is made or changed: a folder without a record has none.
     """
     found: dict[str, Entry] = {}
-    folder = output / FOLDER
     with suppress(OSError):
-        for log in (folder / LOG, *_logs_of_shards(folder)):
-            for values in JsonLines(log).read() if log.is_file() else ():
-                entry = None if OVERVIEW in values else _entry_of(values)
-                if entry is not None:
-                    found[entry.row.file] = entry
+        for values in _lines(output / FOLDER):
+            entry = None if OVERVIEW in values else _entry_of(values)
+            if entry is not None:
+                found[entry.row.file] = entry
     return found
+
+
+def _lines(folder: Path) -> Iterator[dict[str, Any]]:
+    """Lines of the record of a folder, and then of those of its shards."""
+    for log in (folder / LOG, *_logs_of_shards(folder)):
+        yield from JsonLines(log).read() if log.is_file() else ()
 
 
 def _logs_of_shards(folder: Path) -> list[Path]:

@@ -317,7 +317,7 @@ class Worklist:
 
     def _place(self, row: Row) -> Path:
         """File with what is kept of a review."""
-        return make_folder(self.output) / REVIEWS / f"{digest_of(row.file)}.json"
+        return self.output / FOLDER / REVIEWS / f"{digest_of(row.file)}.json"
 
     def _keep(self, row: Row, opened: Opened, state: ReviewState | None) -> None:
         """Write down a review, and of which labels it is."""
@@ -332,6 +332,7 @@ class Worklist:
             values |= {name: told[name] for name in _COUNTS}
             values["statuses"] = [[*p, status] for p, status in state.statuses.items()]
         place = self._place(row)
+        make_folder(self.output)
         try:
             place.parent.mkdir(exist_ok=True)
         except OSError as error:
@@ -344,11 +345,7 @@ class Worklist:
     def _kept(self, row: Row) -> _Kept | None:
         """What was written down of a review; None if there is nothing that is whole."""
         try:
-            values = json.loads(
-                (
-                    self.output / FOLDER / REVIEWS / f"{digest_of(row.file)}.json"
-                ).read_bytes()
-            )
+            values = json.loads(self._place(row).read_bytes())
             given = {(str(k), int(n)): str(s) for k, n, s in values.get("statuses", ())}
             counts = {name: values[name] for name in _COUNTS if name in values}
             state = ReviewState(**counts, statuses=given) if counts else None

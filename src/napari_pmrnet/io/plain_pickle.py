@@ -12,7 +12,7 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -149,9 +149,6 @@ _KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
 
 class _Plain(pickle.Unpickler):
     """Unpickles arrays and plain values alone."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__(stream)
 
     def find_class(self, module: str, name: str) -> Any:
         """Stand-ins for what arrays are made of; anything else is refused."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from napari_pmrnet.errors import WeightsError
-from napari_pmrnet.models.card import read_card
+from napari_pmrnet.models.card import ModelCard, read_card
 
 logger = logging.getLogger(__name__)
 
@@ -122,6 +122,18 @@ def model_with(weights_hash: str | None) -> str | None:
         if card.sha256 == weights_hash:
             return name
     return None
+
+
+def card_with(weights_hash: str | None) -> ModelCard | None:
+    """Card of the model here that has these weights; None if there is none.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read.
+    """
+    name = model_with(weights_hash)
+    return None if name is None else read_card(find_weights(name))
 
 
 def check_name(name: str, instead_of: str | None = None) -> None:

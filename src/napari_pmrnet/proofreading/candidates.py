@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.draw import polygon
-from skimage.measure import block_reduce
 from skimage.morphology import disk
 from skimage.segmentation import watershed
 
+from napari_pmrnet.proofreading.boxes import grown
 from napari_pmrnet.segmentation.flow_labels import components, label_nuclei
-from napari_pmrnet.segmentation.tiles import Box, box_of
+from napari_pmrnet.segmentation.tiles import Box, block_mean, box_of
 from napari_pmrnet.settings import Settings
 
 Mask = NDArray[np.bool_]
@@ -102,10 +101,8 @@ class View:
         """The surroundings of a click on an unlabelled pixel; see `outline_at`."""
         reach = int(np.ceil(WIDEST * across)) + 5
         middle = [round(place) for place in click]
-        box = box_of(
-            slice(max(0, at - reach), min(length, at + reach + 1))
-            for at, length in zip(middle, labels.shape, strict=True)
-        )
+        pixel = box_of(slice(at, at + 1) for at in middle)
+        box = grown(pixel, reach, labels.shape)
         step = max(1, int(2 * across // LARGEST))
         free = _reduced(np.asarray(labels[box]) == 0, step) >= 0.5
         at = tuple((m - s.start) // step for m, s in zip(middle, box, strict=True))
@@ -389,9 +386,7 @@ def _reduced(values: np.ndarray, step: int) -> np.ndarray:
     height, width = values.shape[-2:]
     lead = [(0, 0)] * (values.ndim - 2)
     edge = [*lead, (0, -height % step), (0, -width % step)]
-    block: Any = (*(1 for _ in lead), step, step)
-    filled = np.pad(np.asarray(values, np.float32), edge, mode="edge")
-    return block_reduce(filled, block, np.mean)
+    return block_mean(np.pad(np.asarray(values, np.float32), edge, "edge"), step)
 
 
 def _standardised(

@@ -82,7 +82,7 @@ def _measured(view: View, mask: Mask) -> list[float]:
     looks = [0.0, 0.0, 0.0, 0.0]
     if view.image is not None and view.slopes is not None:
         within, without = view.image[mask], view.image[open_ring]
-        outside = float(without.mean()) if len(without) else 0.0
+        outside = _mean(view.image, open_ring)
         noise = float(within.std()) + (float(without.std()) if len(without) else 0.0)
         ways = np.array(np.gradient(ndimage.gaussian_filter(mask.astype(float), 0.7)))
         ways *= view.free
@@ -111,6 +111,6 @@ def _measured(view: View, mask: Mask) -> list[float]:
     return [*shape, *looks, *seen, flow, confined]
 
 
-def _mean(values: np.ndarray, where: Mask, otherwise: float = 0.0) -> float:
-    """Mean of some pixels; something else where there are none."""
-    return float(values[where].mean()) if where.any() else otherwise
+def _mean(values: np.ndarray, where: Mask) -> float:
+    """Mean of some pixels; 0 where there are none."""
+    return float(values[where].mean()) if where.any() else 0.0

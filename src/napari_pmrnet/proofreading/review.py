@@ -477,11 +477,8 @@ class Review:
         A nucleus is reviewed if it was accepted or edited.
         """
         table = self.nuclei.table
-        accepted = [
-            place[1]
-            for place, status in self.statuses.items()
-            if place == self.nucleus(place[1]) and status == ACCEPTED
-        ]
+        status = self.statuses.get
+        accepted = [n for n in table.index if status(self.nucleus(n)) == ACCEPTED]
         flags = table.loc[:, ["certainty", "edited"]].copy()
         flags.insert(1, "reviewed", flags["edited"] | flags.index.isin(accepted))
         return flags

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from napari_pmrnet.errors import DataError, WeightsError
 from napari_pmrnet.io.provenance import Provenance
-from napari_pmrnet.models.card import read_card
-from napari_pmrnet.models.library import find_weights, model_with
+from napari_pmrnet.io.space import TIME
+from napari_pmrnet.models.library import card_with, model_with
 from napari_pmrnet.settings import AUTOMATIC, OF_REGION, PERCENTILES, Settings
 
 CITATION = (
@@ -69,8 +69,9 @@ def describe(made: Iterable[Provenance], link: str | None = None) -> str:
         raise DataError("There are no labels to describe.")
     parts = [_paragraph(group, len(groups) > 1) for group in groups.values()]
     if link:
+        how = "were assigned to each other by place" if link in TIME else "overlap"
         parts.append(
-            f"Nuclei that overlap from plane to plane along {link} have one number."
+            f"Nuclei that {how} from plane to plane along {link} have one number."
         )
     return " ".join([*parts, f"Reference: {CITATION}"])
 
@@ -142,22 +143,16 @@ def _thresholds(made: Provenance, settings: Settings) -> str:
 
 def _usual(made: Provenance) -> Settings:
     """The defaults with the weights that were used."""
-    name = model_with(made.weights_hash)
     try:
-        return (
-            Settings()
-            if name is None
-            else Settings.for_card(read_card(find_weights(name)))
-        )
+        card = card_with(made.weights_hash)
     except WeightsError:
-        return Settings()
+        card = None
+    return Settings() if card is None else Settings.for_card(card)
 
 
 def _others(settings: Settings) -> Iterator[str]:
     """Settings without a sentence of their own that are not the default."""
-    for spec in fields(Settings):
-        value = getattr(settings, spec.name)
-        if spec.name in _APART or value == spec.default:
-            continue
-        label = spec.metadata["label"].lower()
-        yield label if value is True else f"{label} {value}"
+    labels = {spec.name: spec.metadata["label"].lower() for spec in fields(Settings)}
+    for name, value in settings.differing(Settings()).items():
+        if name not in _APART:
+            yield labels[name] if value == "yes" else f"{labels[name]} {value}"

@@ -122,12 +122,34 @@ class Links:
         if before is not None:
             old, new = matches(before[0], frame, self._minimum)
             numbers[new] = before[1][old]
-        fresh = present[np.argsort(first)]
-        fresh = fresh[numbers[fresh] == 0]
-        numbers[fresh] = np.arange(self._count + 1, self._count + 1 + len(fresh))
-        self._count += len(fresh)
+        given = numbers[present]
+        self._count = number_new(given, first, self._count)
+        numbers[present] = given
         self._last[series] = frame, numbers
         return numbers
+
+
+def number_new(given: np.ndarray, first: np.ndarray, count: int) -> int:
+    """Number the nuclei of a frame that have no number yet, from the top.
+
+    Parameters
+    ----------
+    given : ndarray of int, shape (n,)
+        Numbers; those that are 0 are filled in.
+    first : ndarray of int, shape (n,)
+        Where each nucleus begins in the frame.
+    count : int
+        Numbers that are in use.
+
+    Returns
+    -------
+    int
+        Numbers that are in use then.
+    """
+    fresh = np.argsort(first)
+    fresh = fresh[given[fresh] == 0]
+    given[fresh] = np.arange(count + 1, count + 1 + len(fresh))
+    return count + len(fresh)
 
 
 def matches(

@@ -16,6 +16,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import KDTree
 
+from napari_pmrnet.segmentation.linking import number_new
+
 REACH = 1.0
 """Typical diameters that a nucleus moves at most from frame to frame, beside all."""
 MISSING = 2
@@ -65,10 +67,7 @@ class Tracks:
         old, new, drift = _assigned(seen, centres, REACH * diameter)
         given = np.zeros(len(present), np.int32)
         given[new] = seen.numbers[old]
-        fresh = np.argsort(first)
-        fresh = fresh[given[fresh] == 0]
-        given[fresh] = np.arange(self._count + 1, self._count + 1 + len(fresh))
-        self._count += len(fresh)
+        self._count = number_new(given, first, self._count)
         lost = np.setdiff1d(np.arange(len(seen.numbers)), old)
         lost = lost[seen.missing[lost] < MISSING]
         self._seen[series] = _Seen(

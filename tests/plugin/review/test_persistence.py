@@ -9,10 +9,9 @@ from napari.layers import Image
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.card import read_card
-from napari_pmrnet.models.library import available_models, find_weights
+from napari_pmrnet.models.library import available_models, card_with, find_weights
 from napari_pmrnet.plugin.review.persistence import (
     Subject,
-    card_of,
     look_for_journal,
     open_folder,
     prepare,
@@ -78,12 +77,12 @@ def test_a_model_is_found_by_the_hash_of_its_weights(
     library: Path,
 ) -> None:
     shipped = read_card(find_weights("nuclei"))
-    assert card_of(shipped.sha256) == shipped
-    assert card_of("0" * 64) is None and card_of(None) is None
+    assert card_with(shipped.sha256) == shipped
+    assert card_with("0" * 64) is None and card_with(None) is None
     library.mkdir(parents=True)
     (library / "aaa.safetensors").touch()
     assert "aaa" in available_models()
-    assert card_of("0" * 64) is None, "a model without a card hides no other"
+    assert card_with("0" * 64) is None, "a model without a card hides no other"
 
 
 def test_another_folder_holds_no_review(tmp_path: Path) -> None:

@@ -150,12 +150,11 @@ class SegmentFolder(Dock):
 
     def describe(self) -> None:
         """Read how the labels of the folder were made, to copy it."""
-        folder = self._output if self._files else Path(self.folders.results.value())
+        folder = self._folder()
         if not self.folders.results.value() and not self._files:
             self._complain("Choose the folder of the results first.")
         elif not self._describing.is_running:
-            task = f"Describing '{folder}'"
-            self._describing.start(task, describe_path, folder.expanduser())
+            self._describing.start(f"Describing '{folder}'", describe_path, folder)
 
     def _on_described(self, text: str) -> None:
         there(QApplication.clipboard()).setText(text)
@@ -163,14 +162,18 @@ class SegmentFolder(Dock):
 
     def open_sheet(self) -> None:
         """Open the contact sheet in the browser."""
-        folder = self._output if self._files else Path(self.folders.results.value())
-        sheet = (folder.expanduser() / SHEET).resolve()
+        sheet = (self._folder() / SHEET).resolve()
         if not sheet.is_file():
             self._complain("There is no contact sheet yet. Press Start to make one.")
         elif QDesktopServices.openUrl(QUrl.fromLocalFile(str(sheet))):
             self.say("The contact sheet opens in the browser.", "good")
         else:
             self._complain(f"No browser could be started. Open {sheet} yourself.")
+
+    def _folder(self) -> Path:
+        """Folder of the results of the run, or else the one that is named."""
+        named = Path(self.folders.results.value()).expanduser()
+        return self._output if self._files else named
 
     def show_results(self, output: Path, image: str = "") -> None:
         """List what a folder of results holds, and open one of its images.

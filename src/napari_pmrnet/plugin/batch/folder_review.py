@@ -123,15 +123,19 @@ class Shown:
             statuses = self.review.statuses
         return Content(np.array(layer.data), dict(statuses), self.done)
 
-    def is_unsaved(self) -> bool:
-        """Tell whether something was corrected or said since it was last saved."""
+    def unsaved(self) -> Content | None:
+        """All that is to be saved; None if nothing has changed since it was."""
         opened = self.opened
         if opened is None or self.labels is None:
-            return False
+            return None
         state, now = opened.state, self.now()
         said = ({}, False) if state is None else (dict(state.statuses), state.done)
         saved = Content(opened.labels, *said)
-        return not (now.equals(saved) or now.equals(self.given_up))
+        return None if now.equals(saved) or now.equals(self.given_up) else now
+
+    def is_unsaved(self) -> bool:
+        """Tell whether something was corrected or said since it was last saved."""
+        return self.unsaved() is not None
 
 
 class FolderReview(QObject):
@@ -217,9 +221,10 @@ class FolderReview(QObject):
     def save_at_once(self) -> None:
         """Save before the window closes, and wait for it."""
         shown = self.shown
-        if shown is None or not shown.is_unsaved():
+        now = None if shown is None else shown.unsaved()
+        if shown is None or now is None:
             return
-        worklist, opened, now = there(shown.worklist), there(shown.opened), shown.now()
+        worklist, opened = there(shown.worklist), there(shown.opened)
         try:
             try:
                 shown.opened = worklist.save(opened, *now)
@@ -243,10 +248,11 @@ class FolderReview(QObject):
         if self._saving.is_running:
             return
         shown = self.shown
-        if shown is None or not shown.is_unsaved():
+        now = None if shown is None else shown.unsaved()
+        if shown is None or now is None:
             self._go_on()
             return
-        args = there(shown.worklist), there(shown.opened), *shown.now()
+        args = there(shown.worklist), there(shown.opened), *now
         self._saving.start(f"Saving '{shown.name}'", keep, *args)
 
     def _go_on(self) -> None:

@@ -7,6 +7,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_pmrnet.plugin.qt import Signal
+from napari_pmrnet.plugin.widgets.tabs import enclosing
 
 PREVIOUS_KEY, NEXT_KEY = ",", "."
 """Keys that napari and the review give to nothing else."""
@@ -40,9 +41,7 @@ class WindowKeys(QObject):
 
     def follow(self, dock: QWidget) -> None:
         """Take the keys in the window that a dock is in now."""
-        window = dock.parentWidget()
-        while window is not None and not isinstance(window, QMainWindow):
-            window = window.parentWidget()
+        window = enclosing(dock, QMainWindow)
         if window is None or window is self._window:
             return
         self.release()

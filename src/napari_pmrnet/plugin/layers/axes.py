@@ -11,7 +11,7 @@ from napari_pmrnet.errors import ImageError
 from napari_pmrnet.segmentation.plane import Plane
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
@@ -99,11 +99,6 @@ def shown_plane(
         if axis != channel
     }
     leading = shape[: layer.ndim - 2]
-    named = (
-        f"{names[axis] or f'axis {axis}'}={n}"
-        for axis, n in steps.items()
-        if shape[axis] > 1
-    )
     levels: Any = layer.data if layer.multiscale else [layer.data]
     return Plane(
         [level for level in levels if level.shape[: layer.ndim - 2] == leading],
@@ -111,7 +106,7 @@ def shown_plane(
         channel_axis=channel,
         rgb=bool(layer.rgb),
         name=layer.name,
-        title=" ".join(named),
+        title=_title(names, shape, steps.items()),
         channel_names=layer.metadata.get("channel_names", ()),
     )
 
@@ -138,10 +133,15 @@ def plane_title(
 ) -> str:
     """A plane of labels in words, such as ``"t=2 z=5"``; empty for a plain layer."""
     names, shape = axis_names(layer, viewer_names), first_level(layer).shape
+    return _title(names, shape, enumerate(plane))
+
+
+def _title(
+    names: Sequence[str], shape: Sequence[int], steps: Iterable[tuple[int, int]]
+) -> str:
+    """Steps along axes in words, without axes of one step."""
     return " ".join(
-        f"{names[axis] or f'axis {axis}'}={step}"
-        for axis, step in enumerate(plane)
-        if shape[axis] > 1
+        f"{names[axis] or f'axis {axis}'}={n}" for axis, n in steps if shape[axis] > 1
     )
 
 

@@ -232,23 +232,32 @@ class MeasureNuclei(Dock):
 
     def _show_classes(self) -> None:
         """Count the classes, and show them and the selected nuclei in colour."""
-        layer = self._layer
-        known = None if layer is None else measured_of(layer)
-        counts, picked = "", self.table.labels
-        if layer is not None and known is not None:
-            table, classes = known[0], classes_of(layer)
-            if classes is not None and classes.column not in table:
-                classes = None
-            of = pd.Series("", table.index)
-            if classes is not None:
-                of = classes.of(table)
-                counts = self._counted(table, classes, known[1], of)
-            if layer.ndim > 2:  # a number may be of both classes
-                place = plane_on_show(layer, self._viewer.dims.point)
-                part = by_place(table.assign(of=of)).get(place)
-                of = of.iloc[:0] if part is None else part.loc[:, "of"]
-            colour(layer, tones(of, classes, picked if len(picked) > 1 else ()))
+        found = self._told_apart()
+        counts = "" if found is None or found[1] is None else self._counted(*found)
         self.classes.counts.setText(counts)
+        self._show_colours()
+
+    def _show_colours(self) -> None:
+        """Show the classes of the plane on show, and the selected nuclei, in colour."""
+        layer, found, picked = self._layer, self._told_apart(), self.table.labels
+        if layer is None or found is None:
+            return
+        table, classes, _, of = found
+        if layer.ndim > 2:  # a number may be of both classes
+            place = plane_on_show(layer, self._viewer.dims.point)
+            part = by_place(table.assign(of=of)).get(place)
+            of = of.iloc[:0] if part is None else part.loc[:, "of"]
+        colour(layer, tones(of, classes, picked if len(picked) > 1 else ()))
+
+    def _told_apart(self) -> tuple[pd.DataFrame, Classes | None, str, pd.Series] | None:
+        """Measurements, the classes that they can tell, the unit, and each class."""
+        known = None if self._layer is None else measured_of(self._layer)
+        if self._layer is None or known is None:
+            return None
+        table, classes = known[0], classes_of(self._layer)
+        if classes is None or classes.column not in table:
+            return table, None, known[1], pd.Series("", table.index)
+        return table, classes, known[1], classes.of(table)
 
     def _counted(
         self, table: pd.DataFrame, classes: Classes, unit: str, of: pd.Series
@@ -266,7 +275,7 @@ class MeasureNuclei(Dock):
     def _on_rows(self) -> None:
         """Light up the nuclei whose rows are selected."""
         self.plots.highlight(self.table.labels)
-        self._show_classes()
+        self._show_colours()
 
     def _on_brushed(self, labels: frozenset[int], more: bool) -> None:
         """Select the nuclei that were brushed in the plot."""
@@ -311,7 +320,7 @@ class MeasureNuclei(Dock):
         """Follow the sliders to another plane."""
         self._mark()
         if self._layer is not None and self._layer.ndim > 2:
-            self._show_classes()
+            self._show_colours()
 
     def _mark(self, event: Any = None) -> None:
         """Outline the nucleus of the current row in the canvas."""

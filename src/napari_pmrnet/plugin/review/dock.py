@@ -583,12 +583,11 @@ class ReviewNuclei(Dock):
         except EditError as error:
             self.say(str(error), "warning")
             return
-        own = image.source.path
-        patterns = " ".join(f"*{ending}" for ending in ENDINGS)
+        patterns = " ".join(ENDINGS)
         path, _ = QFileDialog.getOpenFileName(
             self,
             f"Labels of '{image.name}'",
-            str(Path.home() if own is None else Path(own).parent),
+            str(folder_of(None, [image])),
             f"Labels and outlines ({patterns})",
         )
         if path:

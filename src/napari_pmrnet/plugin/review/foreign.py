@@ -18,10 +18,10 @@ from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.foreign_labels import read_foreign_labels
-from napari_pmrnet.plugin.layers.axes import first_level, height_and_width
+from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.origins import map_layers, note_origin
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
-from napari_pmrnet.plugin.layers.source_image import fits, is_source, tie
+from napari_pmrnet.plugin.layers.source_image import is_source, tie
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.maps import origin_or_why
 from napari_pmrnet.plugin.widgets.worker import Runner
@@ -92,8 +92,7 @@ class ForeignLabels(QObject):
         if chosen is None:
             told = "Select the image" if images else "Open the image first, then"
             raise EditError(f"{told} that the labels are of, and try again.")
-        shape = height_and_width(chosen)
-        if chosen.ndim != 2 or not fits(first_level(chosen), shape):
+        if chosen.ndim != 2:
             raise EditError(
                 f"'{chosen.name}' has more than one plane; labels of one plane can be "
                 "reviewed."

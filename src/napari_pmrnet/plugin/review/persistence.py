@@ -19,15 +19,12 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari_pmrnet.errors import JournalError
 from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.provenance import METADATA_KEY
-from napari_pmrnet.models.card import ModelCard, read_card
-from napari_pmrnet.models.library import find_weights, model_with
+from napari_pmrnet.models.card import ModelCard
+from napari_pmrnet.models.library import card_with
 from napari_pmrnet.plugin.layers.axes import CHANNEL_NAMES, axis_names, first_level
 from napari_pmrnet.plugin.layers.label_colours import apart
-from napari_pmrnet.plugin.layers.result_layers import (
-    MAP_STYLE,
-    map_layer,
-    spatial_metadata,
-)
+from napari_pmrnet.plugin.layers.origins import map_layers
+from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.source_image import fits, grey_plane, tie
 from napari_pmrnet.plugin.layers.spaces import placed
 from napari_pmrnet.proofreading.course import Course, Plane
@@ -303,12 +300,9 @@ def open_folder(folder: Path) -> Opened:
     layer = Labels(
         saved.labels.copy(), name=f"{name} nuclei", metadata=about, **spatial
     )
-    images = [
-        map_layer(kind, plane, name=f"{name} {kind}", metadata=about, **spatial)
-        for kind, plane in maps.items()
-        if kind in MAP_STYLE
-    ]
-    card = card_of(saved.made.get("weights_hash"))
+    every = Origin(saved.found, maps, None)
+    images = map_layers(name, every, metadata=about, **spatial)
+    card = card_with(saved.made.get("weights_hash"))
     origins = {
         plane: _origin(
             saved, saved.found[plane], {n: m[plane] for n, m in maps.items()}, card
@@ -340,9 +334,3 @@ def _origin(
             else missed_of(labels, maps, flows, settings, None, diameter, card)
         )
     return Origin(labels, maps, flows, card, missed)
-
-
-def card_of(weights_hash: str | None) -> ModelCard | None:
-    """Card of the model here that has these weights; None if there is none."""
-    name = model_with(weights_hash)
-    return None if name is None else read_card(find_weights(name))

@@ -342,16 +342,19 @@ class SegmentNuclei(Dock):
         busy = self.session.is_running or self._listing.is_running
         if not self._listed or busy:
             return
-        chosen = self.form.settings() or Settings()
         try:
             shape = height_and_width(self.image_panel.plane())
         except ImageError:
             if self._warm:  # the image is gone, maybe with the window
                 return
             shape = None
-        wanted = chosen.model, chosen.device, shape, chosen.diameter
-        if wanted not in self._warm:
-            self._warm.add(wanted)
+        # The form is looked at as a whole for new wishes only: sliders come by here.
+        values = self.form.values()
+        wishes = values["model"], values["device"], shape, values["diameter"]
+        if wishes not in self._warm:
+            self._warm.add(wishes)
+            chosen = self.form.settings() or Settings()
+            wanted = chosen.model, chosen.device, shape, chosen.diameter
             self._listing.start("Loading the network", model_chooser.warm_up, *wanted)
 
     def _remember(self) -> None:

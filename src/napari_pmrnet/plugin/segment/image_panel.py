@@ -28,7 +28,7 @@ from napari_pmrnet.plugin.layers.pixel_size import (
     pixel_size,
     pixel_unit,
 )
-from napari_pmrnet.plugin.layers.source_image import is_source
+from napari_pmrnet.plugin.layers.source_image import folder_of, is_source
 from napari_pmrnet.plugin.qt import Signal, single_shot
 from napari_pmrnet.plugin.reader import get_reader, open_layers
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
@@ -253,8 +253,7 @@ class ImagePanel(QWidget):
 
     def folder(self) -> Path:
         """Folder of the chosen image, the home folder if it has none."""
-        path = self.layer.source.path if self.layer is not None else None
-        return Path(path).parent if path else Path.home()
+        return folder_of(None, [] if self.layer is None else [self.layer])
 
     def release(self) -> None:
         """Stop following the viewer."""

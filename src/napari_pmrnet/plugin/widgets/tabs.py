@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_pmrnet.plugin.qt import single_shot
+
+Part = TypeVar("Part", bound=QWidget)
 
 
 class Tab(QObject):
@@ -40,7 +44,7 @@ class Tab(QObject):
         self._back.stop()
 
     def _bring(self) -> None:
-        holder = _holder_of(self._dock)
+        holder = enclosing(self._dock, QDockWidget)
         if holder is None:
             return
         if holder is not self._holder:
@@ -77,9 +81,9 @@ class Tab(QObject):
             self._back.start()
 
 
-def _holder_of(widget: QWidget) -> QDockWidget | None:
-    """The dock widget that a widget lies in, however deep."""
+def enclosing(widget: QWidget, kind: type[Part]) -> Part | None:
+    """The nearest widget of a kind that a widget lies in, however deep."""
     part = widget.parentWidget()
-    while part is not None and not isinstance(part, QDockWidget):
+    while part is not None and not isinstance(part, kind):
         part = part.parentWidget()
     return part

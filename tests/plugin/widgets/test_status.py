@@ -18,7 +18,7 @@ def line(qtbot) -> StatusLine:
 
 @pytest.mark.parametrize("tone", ["error", "warning", "good"])
 def test_a_tone_colours_the_sentence_and_goes_with_the_next(line, qapp, tone) -> None:
-    line.setStyleSheet(style_sheet("dark"))
+    line.setStyleSheet(style_sheet("dark", 9))
     assert line.text.text() == "first"
     plain = line.text.palette().windowText().color().name()
     line.say("second", tone)

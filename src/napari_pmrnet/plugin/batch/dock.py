@@ -228,6 +228,7 @@ class SegmentFolder(Dock):
         self._fill(
             *form, (self.results, 1), head=[self.offer], foot=[self.in_use, self._line]
         )
+        self.setTabOrder(self.model_panel.fold.button, self.presets)
 
     def _connect(self) -> None:
         """Wire the parts together."""

@@ -9,7 +9,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
-    QFormLayout,
     QGroupBox,
     QHeaderView,
     QLineEdit,
@@ -22,7 +21,7 @@ from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileS
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.fields import Field
-from napari_pmrnet.plugin.widgets.layout import row_of, stack
+from napari_pmrnet.plugin.widgets.layout import Form, NarrowButton, row_of, stack
 from napari_pmrnet.plugin.widgets.table import TableView
 from napari_pmrnet.settings import AUTOMATIC, LIMITS, PERCENTILES
 
@@ -52,9 +51,9 @@ class PathField(Field):
         self.edit = QLineEdit()
         self.edit.setPlaceholderText(hint)
         self.edit.setMinimumWidth(60)
-        self.browse_button = QPushButton("...")
-        self.browse_button.setFixedWidth(32)
+        self.browse_button = NarrowButton("...", f"Choose the {title.lower()}")
         self.browse_button.setToolTip("Choose a folder")
+        self.setFocusProxy(self.edit)
         self.row.addWidget(self.edit, 1)
         self.row.addWidget(self.browse_button)
         self.edit.textChanged.connect(self._on_text)
@@ -110,7 +109,7 @@ class FoldersPanel(QGroupBox):
             "megapixel: later runs with other thresholds, sizes or certainty need no "
             "network then.</span>"
         )
-        rows = QFormLayout(self)
+        rows = Form(self)
         rows.addRow("Images", self.images)
         rows.addRow("Results", self.results)
         rows.addRow(
@@ -140,7 +139,7 @@ class SettingsPanel(Collapsible):
 
     def __init__(self, form: SettingsForm) -> None:
         content = QWidget()
-        rows = QFormLayout(content)
+        rows = Form(content)
         rows.setContentsMargins(0, 0, 0, 0)
         numbered = [(i, f"Channel {i}") for i in range(CHANNELS)]
         form.choice("channel").set_choices([(None, "Automatic"), *numbered])
@@ -287,9 +286,14 @@ class _FilesView(TableView):
 
     def __init__(self, order: FilesOrder) -> None:
         super().__init__(order)
+        self.setAccessibleName("Files")
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.heads.setResizeContentsPrecision(0)
         self.heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.heads.setSectionResizeMode(FILE, QHeaderView.ResizeMode.Stretch)
-        self.heads.setMinimumSectionSize(52)
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+
+    def fit(self) -> None:
+        """Leave every column room for some letters."""
+        super().fit()
+        self.heads.setMinimumSectionSize(7 * self.fontMetrics().averageCharWidth())

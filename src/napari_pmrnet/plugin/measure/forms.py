@@ -122,8 +122,9 @@ class ClassForm(QWidget):
         self.threshold.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self.threshold.setKeyboardTracking(False)
         self.above, self.below = QLineEdit(usual.above), QLineEdit(usual.below)
-        self.above.setToolTip("Class of nuclei of at least the threshold")
-        self.below.setToolTip("Class of nuclei below the threshold")
+        for field, which in ((self.above, "of at least"), (self.below, "below")):
+            field.setToolTip(f"Class of nuclei {which} the threshold")
+            field.setAccessibleName(f"Class of nuclei {which} the threshold")
         self.counts = text_label("hint")
         stack(
             self,

@@ -217,6 +217,7 @@ class MeasurePanel(QWidget):
         self.format = FormatBox(FORMATS)
         self.export_button = QPushButton("Export...")
         self.bar = QProgressBar()
+        self.bar.setAccessibleName("Progress of measuring")
         keep_room(self.bar)
         self.bar.hide()
         row = row_of((self.button, 2), (self.format, 3), (self.export_button, 2))

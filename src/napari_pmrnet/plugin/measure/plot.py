@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
 
 from napari_pmrnet.plugin.measure.classes import PICKED
 from napari_pmrnet.plugin.qt import Signal, there
@@ -18,8 +18,9 @@ BARS = 10, 60
 HEIGHT = 220
 DOT, NEAR = 6, 4
 _LEAST = 1e-6
-_REST = "#8c9aa8"
-_DARK, _LIGHT = "#d8dae0", "#3a3d45"
+_DARK = "#d8dae0", "#8c9aa8", PICKED
+_LIGHT = "#3a3d45", "#7d8894", "#7a2e00"
+"""Colours of the axes, of nuclei, and of those picked out, by ground."""
 _MORE = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
 
 
@@ -45,7 +46,8 @@ class Plot(pyqtgraph.PlotWidget):
         item = there(self.getPlotItem())
         for side in ("bottom", "left"):  # units stand in the titles
             item.getAxis(side).enableAutoSIPrefix(False)
-        self.rest, self.points = _Points(_REST), _Points(PICKED)
+        self._colours = _DARK
+        self.rest, self.points = _Points(), _Points()
         self._bars: list[Any] = []
         item.addItem(self.rest)
         item.addItem(self.points)
@@ -82,11 +84,25 @@ class Plot(pyqtgraph.PlotWidget):
 
     def wear(self, is_dark: bool) -> None:
         """Take colours that read on a dark or a bright dock."""
-        colour = _DARK if is_dark else _LIGHT
+        self._colours = _DARK if is_dark else _LIGHT
+        ink, *of_points = self._colours
         for side in ("bottom", "left"):
             axis = there(self.getPlotItem()).getAxis(side)
-            axis.setPen(colour)
-            axis.setTextPen(colour)
+            axis.setPen(ink)
+            axis.setTextPen(ink)
+        for points, colour in zip((self.rest, self.points), of_points, strict=True):
+            points.setBrush(colour)
+        self._draw()
+
+    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: e
+        """Qt's: write the axes in the font that the theme gives."""
+        done = super().event(event)
+        if event.type() in (QEvent.Type.Polish, QEvent.Type.FontChange):
+            for side in ("bottom", "left"):
+                axis = there(self.getPlotItem()).getAxis(side)
+                axis.setTickFont(self.font())
+                axis.label.setFont(self.font())
+        return done
 
     def place_of(self, label: int) -> tuple[float, float]:
         """Where the point of a nucleus lies, in the widget."""
@@ -119,7 +135,8 @@ class Plot(pyqtgraph.PlotWidget):
         # Of equal values a bar that can be seen.
         room = max(_LEAST * max(abs(low), abs(high), 1.0) - (high - low), 0.0)
         edges = np.linspace(low - room / 2, high + room / 2, count + 1)
-        for values, colour in ((self._x, _REST), (self._x[picked], PICKED)):
+        of_bars = zip((self._x, self._x[picked]), self._colours[1:], strict=True)
+        for values, colour in of_bars:
             heights, _ = np.histogram(values, edges)
             bars = pyqtgraph.BarGraphItem(
                 x0=edges[:-1], x1=edges[1:], height=heights, brush=colour, pen=None
@@ -138,8 +155,8 @@ class Plot(pyqtgraph.PlotWidget):
 class _Points(pyqtgraph.ScatterPlotItem):
     """Points of one colour, which leave clicks to the view."""
 
-    def __init__(self, colour: str) -> None:
-        super().__init__(size=DOT, pen=None, brush=colour)
+    def __init__(self) -> None:
+        super().__init__(size=DOT, pen=None)
 
     def mouseClickEvent(self, ev: Any) -> None:
         """Leave it to the view."""

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QComboBox, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_pmrnet._software import needs
 from napari_pmrnet.errors import SoftwareError
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.fields import narrow
-from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
+from napari_pmrnet.plugin.widgets.layout import Form, stack, text_label
 
 if TYPE_CHECKING:
     from napari_pmrnet.plugin.measure.plot import Plot
@@ -50,11 +50,12 @@ class PlotPanel(QWidget):
             Qt.TextInteractionFlag.TextSelectableByMouse
         )
         self.advice.hide()
+        axes = Form()
+        axes.addRow("x", self.x_box)
+        axes.addRow("y", self.y_box)
         self._column = stack(
             self,
-            row_of(
-                (QLabel("x"), 0), (self.x_box, 1), (QLabel("y"), 0), (self.y_box, 1)
-            ),
+            axes,
             self.advice,
             self.hint,
             spacing=4,
@@ -120,6 +121,7 @@ class PlotPanel(QWidget):
             return
         self.plot = Plot()
         self.plot.setToolTip(_TIP)
+        self.plot.setAccessibleName("Plot of the measurements")
         self.plot.brushed.connect(self.brushed)
         self._column.addWidget(self.plot)
         self.wear(self._is_dark)

@@ -173,10 +173,12 @@ class MeasurementsView(TableView):
     chosen = Signal(int, object)
     selected = Signal()
     copied = Signal(int)
+    whole = False
 
     def __init__(self) -> None:
         self.measurements = MeasurementsModel()
         super().__init__(self.measurements)
+        self.setAccessibleName("Measurements")
         self._label: int | None = None
         self._labels: frozenset[int] = frozenset()
         self._hidden: set[str] = set(USUALLY_HIDDEN)
@@ -222,7 +224,7 @@ class MeasurementsView(TableView):
     ) -> None:
         """Show other measurements; the current nucleus stays if it is still there."""
         if self.measurements.show_table(table, unit, axes):
-            self._fit()
+            self.fit()
         self.hide_groups(self._hidden)
         self.select(self._labels)
 
@@ -313,8 +315,9 @@ class MeasurementsView(TableView):
             self._labels = labels
             self.selected.emit()
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
         """Make columns as wide as their heads, and as the words in them."""
+        super().fit()
         width = self.heads.fontMetrics().horizontalAdvance
         for section, column in enumerate(self.measurements.columns):
             words = {column.title, *self.measurements.words(section)}

@@ -155,6 +155,7 @@ class Models(Dock):
 
     def _lay_out(self) -> None:
         self.details.setOpenLinks(False)
+        self.details.setAccessibleName("Card of the chosen model")
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.table)
         split.addWidget(self.details)

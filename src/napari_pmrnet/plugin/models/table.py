@@ -52,11 +52,16 @@ class ModelsTable(TableView):
     def __init__(self) -> None:
         self.models = TableModel([_column(name) for name in _HEADS])
         super().__init__(self.models)
+        self.setAccessibleName("Models")
         self.heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.heads.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
-        self.heads.resizeSection(1, 13 * self.fontMetrics().averageCharWidth())
         self.selection.selectionChanged.connect(lambda *_: self.chosen.emit())
+
+    def fit(self) -> None:
+        """Leave the names of parents room for what most have."""
+        super().fit()
+        self.heads.resizeSection(1, 13 * self.fontMetrics().averageCharWidth())
 
     @property
     def entries(self) -> list[Entry]:

@@ -36,6 +36,7 @@ class QueuePanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.which = QComboBox()
+        self.which.setAccessibleName("Places to list")
         for name, text in LISTS.items():
             self.which.addItem(text, name)
         self.doubt = QDoubleSpinBox()
@@ -90,7 +91,7 @@ class EditPanel(QWidget):
             "every plane where its number is; 'Many at once' deletes on all planes. "
             "Splits and cuts are of the plane on show</span>"
         )
-        self.through.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.through.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         there(self.layout()).addWidget(self.through)
 
     def show_keys(self, keys: Mapping[str, str]) -> None:
@@ -157,9 +158,9 @@ class BulkPanel(QWidget):
 
 
 def _button(action: Action, slot: Callable[[], Any]) -> QPushButton:
-    """A button of an action, which leaves the focus where it is."""
+    """A button of an action, which leaves the focus where it is when it is clicked."""
     button = QPushButton()
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     begins = button.pressed if action.name in HELD else button.clicked
     begins.connect(lambda: slot())
     return button

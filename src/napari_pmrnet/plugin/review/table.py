@@ -18,9 +18,9 @@ from napari_pmrnet.proofreading.review import MISSED, NUCLEUS
 from napari_pmrnet.proofreading.suggestions import MERGE
 
 NAMES = ("kind", "doubt", "area", "intensity", "at_border", "status", "plane")
-_WIDTHS = (104, 66, 52, 54, 42, 60, 54)
-_NARROW = 92
-"""Width of the place of a nucleus where its plane stands beside it."""
+_LONGEST = ("nucleus 888", "0.88", "88888", "888.8", "cut", "accepted", "t 88")
+"""What cells have room for, beside their heads; a place that is longer is a tooltip."""
+_PADDING = 12
 _PLANE, _EDGE = NAMES.index("plane"), NAMES.index("at_border")
 
 
@@ -80,7 +80,10 @@ class PlacesModel(TableModel):
         value = {name: self._cells[name].__getitem__ for name in NAMES[:-2]}
         return (
             Column(
-                "Place", self._title, meaning="A nucleus, or what may have to be done"
+                "Place",
+                self._title,
+                meaning="A nucleus, or what may have to be done",
+                tooltip=self._title,
             ),
             Column(
                 "Certain",
@@ -144,14 +147,13 @@ class PlacesView(TableView):
     ) -> None:
         self.places_model = PlacesModel(labels_at, title_of)
         super().__init__(self.places_model)
+        self.setAccessibleName("Places to look at")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.heads.setStretchLastSection(True)
         self.heads.setSortIndicatorShown(True)
         doubt = NAMES.index("doubt")
         self.heads.setSortIndicator(doubt, Qt.SortOrder.AscendingOrder)
         self.heads.sortIndicatorChanged.connect(self._on_sorting)
-        for section, width in enumerate(_WIDTHS):
-            self.setColumnWidth(section, width)
         self.heads.moveSection(_PLANE, 1)
         self.show_planes(False)
         self.row_chosen.connect(
@@ -162,7 +164,18 @@ class PlacesView(TableView):
         """Say of places on which plane they are, instead of whether they are cut."""
         self.setColumnHidden(_PLANE, not several)
         self.setColumnHidden(_EDGE, several)
-        self.setColumnWidth(0, _NARROW if several else _WIDTHS[0])
+
+    def fit(self) -> None:
+        """Make columns as wide as their heads and what they hold at most."""
+        super().fit()
+        head = self.heads.fontMetrics().horizontalAdvance
+        cell = self.fontMetrics().horizontalAdvance
+        columns = self.places_model.columns
+        for section, (column, longest) in enumerate(
+            zip(columns, _LONGEST, strict=True)
+        ):
+            width = max(cell(longest), head(column.title)) + _PADDING
+            self.setColumnWidth(section, width)
 
     def order(self) -> tuple[str, bool]:
         """Column that is sorted by, and whether upwards in the data."""

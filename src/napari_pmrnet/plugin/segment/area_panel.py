@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Shapes
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QFormLayout, QLabel
+from qtpy.QtWidgets import QLabel
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.plugin.layers.axes import (
@@ -24,7 +24,7 @@ from napari_pmrnet.plugin.layers.shapes import region_polygons
 from napari_pmrnet.plugin.qt import Signal, single_shot
 from napari_pmrnet.plugin.widgets.fields import ChoiceField
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
-from napari_pmrnet.plugin.widgets.layout import text_label
+from napari_pmrnet.plugin.widgets.layout import Form, text_label
 from napari_pmrnet.segmentation.sizes import is_large_plane
 from napari_pmrnet.segmentation.stack import Stack, check_stack
 
@@ -84,7 +84,7 @@ class AreaRows(QObject):
         self.area.changed.connect(self._on_area)
         self._follow_view(connect=True)
 
-    def add_to(self, rows: QFormLayout) -> None:
+    def add_to(self, rows: Form) -> None:
         """Put the rows below those that a form has."""
         rows.addRow("Area", self.area)
         rows.addRow("", self.about)

@@ -17,7 +17,6 @@ from napari.layers import Labels
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
-    QFormLayout,
     QGroupBox,
     QMessageBox,
 )
@@ -48,7 +47,7 @@ from napari_pmrnet.plugin.widgets import (
     preferences,
 )
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import beside, stack
+from napari_pmrnet.plugin.widgets.layout import Form, beside, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.presets import PresetButton
 from napari_pmrnet.plugin.widgets.reader_choice import ReaderNotice
@@ -274,7 +273,7 @@ class SegmentNuclei(Dock):
     def _lay_out(self) -> None:
         """Form on top, scrolling where the window is low; buttons always in view."""
         self._box = QGroupBox()
-        self.form.add_to(QFormLayout(self._box), RELABELLED)
+        self.form.add_to(Form(self._box), RELABELLED)
         image = QGroupBox("Image")
         stack(image, self.image_panel, margins=None)
         model = beside(self.model_panel, self.presets)
@@ -283,6 +282,7 @@ class SegmentNuclei(Dock):
             head=[self.reader_notice],
             foot=[self.run_panel],
         )
+        self.setTabOrder(self.model_panel.fold.button, self.presets)
 
     def _connect(self) -> None:
         """Wire the parts together."""

@@ -10,9 +10,9 @@ from napari.layers import Image
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QFormLayout,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QWidget,
 )
 
@@ -35,7 +35,7 @@ from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.segment.size_guide import size_button
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
-from napari_pmrnet.plugin.widgets.layout import text_label
+from napari_pmrnet.plugin.widgets.layout import Form, text_label
 from napari_pmrnet.settings import LIMITS
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 FILE_FILTER = f"Images (*{' *'.join(READABLE_ENDINGS)});;All files (*)"
 EDIT_WIDTH = 64
-UNIT_WIDTH = 60
 COLOURS = ("Red", "Green", "Blue", "Alpha")
 
 
@@ -87,6 +86,8 @@ class PixelSizeField(Field):
         self.edit.setMinimumWidth(EDIT_WIDTH)
         self.unit = ChoiceField(list(UNITS.items()))
         self.unit.combo.setMinimumContentsLength(2)
+        self.unit.combo.setAccessibleName("Unit of the pixel size")
+        self.setFocusProxy(self.edit)
         self.row.addWidget(self.edit, 1)
         self.row.addWidget(self.unit, 1)
         self.setToolTip(
@@ -160,14 +161,19 @@ class ImagePanel(QWidget):
         # A unit and a button stand beside it: there is no room for more.
         diameter.spin.setSpecialValueText("Auto")
         self.diameter_unit = QComboBox()
-        self.diameter_unit.setFixedWidth(UNIT_WIDTH)
+        self.diameter_unit.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToContents
+        )
+        fixed = QSizePolicy.Policy.Fixed
+        self.diameter_unit.setSizePolicy(fixed, fixed)
+        self.diameter_unit.setAccessibleName("Unit of the diameter")
         self.diameter_unit.addItems(["px"])
         self.diameter_unit.setToolTip("Unit in which the diameter is typed and shown")
         diameter.row.addWidget(self.diameter_unit)
         diameter.row.addWidget(self.size_button)
         self.areas = AreaRows(viewer, self)
         self.image.setToolTip("Image layer to segment; results are named after it.")
-        rows = QFormLayout(self)
+        rows = Form(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow(self.open_button)
         rows.addRow("Image", self.image)

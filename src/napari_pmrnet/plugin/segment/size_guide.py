@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_pmrnet.plugin.layers.axes import camera_of, height_and_width
 from napari_pmrnet.plugin.layers.overlay import CURRENT, PARTS, Overlay
+from napari_pmrnet.plugin.widgets.layout import NarrowButton
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,7 +21,6 @@ COLOURS = (CURRENT, PARTS[0])
 """Of the diameter that is used, and of another one that was seen."""
 
 GAP = 1.2
-BUTTON_WIDTH = 28
 
 
 class SizeGuide:
@@ -75,11 +75,8 @@ class SizeGuide:
 
 def size_button() -> QPushButton:
     """Button that shows and hides the circle of a typical nucleus."""
-    button = QPushButton()
-    button.setText("\N{LARGE CIRCLE}")
+    button = NarrowButton("\N{LARGE CIRCLE}", "Draw a typical nucleus on the image")
     button.setCheckable(True)
-    button.setFixedWidth(BUTTON_WIDTH)
-    button.setAccessibleName("Draw a typical nucleus on the image")
     button.setToolTip(
         "<span>Draw a circle of this diameter in the middle of the view: that of the "
         "nuclei that were found, unless you set one.</span>"

@@ -10,7 +10,6 @@ import napari.viewer
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
     QGroupBox,
     QPushButton,
 )
@@ -29,7 +28,7 @@ from napari_pmrnet.plugin.train.corrections import (
 from napari_pmrnet.plugin.train.panels import ImageList, ProgressPanel, ResultPanel
 from napari_pmrnet.plugin.train.process import State, TrainingRun, trainings
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import row_of, stack, text_label
+from napari_pmrnet.plugin.widgets.layout import Form, row_of, stack, text_label
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.settings import Settings
@@ -235,7 +234,7 @@ class TrainOnCorrections(Dock):
 
     def _lay_out(self) -> None:
         source = QGroupBox("Learn from")
-        rows = QFormLayout()
+        rows = Form()
         stack(source, text_label("hint", HINT), self.images, rows, margins=None)
         rows.addRow("Begin with", self.model)
         rows.addRow("Good for", self.good_for)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFormLayout,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -25,7 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pmrnet.plugin.qt import Signal, there
-from napari_pmrnet.plugin.widgets.layout import row_of, stack
+from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of, stack
 
 HEADS = ("", "before", "after", "change")
 TITLES = {
@@ -33,8 +31,17 @@ TITLES = {
     "AP0.75": "AP at 0.75",
     "Dice": "Dice",
 }
-LEARNED, HELD_BACK = "#5aa9e6", "#f2a65a"
+ON_DARK = "#5aa9e6", "#f2a65a"
+ON_LIGHT = "#1f6fb2", "#a34700"
+"""Colours of the losses on what is learned, and on what is held back."""
 _MARGIN = 8
+_KEY = 36
+"""Width of a dash of a line's colour, and of what is free beside it."""
+
+
+def line_colours(is_dark: bool) -> tuple[str, str]:
+    """Colours of both curves, on a dark ground or a bright one."""
+    return ON_DARK if is_dark else ON_LIGHT
 
 
 class ImageList(QListWidget):
@@ -77,7 +84,7 @@ class Curve(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setMinimumHeight(120)
+        self.setObjectName("curve")
         self.setAccessibleName("Loss of every epoch")
         self._epochs = 1
         self._lines: dict[str, list[float]] = {"learned": [], "held back": []}
@@ -89,6 +96,12 @@ class Curve(QWidget):
         self._lines = {"learned": list(learned), "held back": list(held_back)}
         self._epochs = max(1, epochs)
         self.update()
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the words over the lines, and for as much below them."""
+        fonts = self.fontMetrics()
+        words = map(fonts.horizontalAdvance, (f"{n} 88.888" for n in self._lines))
+        return QSize(sum(words) + 2 * _KEY + 2 * _MARGIN, 8 * fonts.height())
 
     def paintEvent(self, event: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Draw both lines, each to a scale of its own, with its last value."""
@@ -103,14 +116,14 @@ class Curve(QWidget):
         painter.drawRect(box)
         left = float(_MARGIN)
         for (name, values), colour in zip(
-            self._lines.items(), (LEARNED, HELD_BACK), strict=True
+            self._lines.items(), line_colours(text.lightness() > 127), strict=True
         ):
             painter.setPen(QPen(QColor(colour), 2))
             painter.drawLine(QPointF(left, height / 2), QPointF(left + 14, height / 2))
             label = f"{name} {values[-1]:.3f}" if values else name
             painter.setPen(text)
             painter.drawText(QPointF(left + 20, 0.8 * height), label)
-            left += 36 + painter.fontMetrics().horizontalAdvance(label)
+            left += _KEY + painter.fontMetrics().horizontalAdvance(label)
             if values:
                 painter.setPen(QPen(QColor(colour), 2))
                 painter.drawPolyline(QPolygonF(self._points(values, box)))
@@ -138,6 +151,7 @@ class ProgressPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.bar, self.curve = QProgressBar(), Curve()
+        self.bar.setAccessibleName("Epochs done")
         self.pause_button = QPushButton("Pause")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip(
@@ -166,17 +180,18 @@ class ScoreTable(QTableWidget):
         there(self.verticalHeader()).hide()
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setTabKeyNavigation(False)
         self.setAccessibleName("Scores on the nuclei that were held back")
         self._heads = there(self.horizontalHeader())
         self._heads.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self._heads.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def show_scores(
         self, before: Mapping[str, float], after: Mapping[str, float]
     ) -> None:
-        """Fill the table, as tall as its rows."""
+        """Fill the table."""
         for row, (name, title) in enumerate(TITLES.items()):
             change = after[name] - before[name]
             texts = title, f"{before[name]:.3f}", f"{after[name]:.3f}", f"{change:+.3f}"
@@ -187,6 +202,17 @@ class ScoreTable(QTableWidget):
                         Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                     )
                 self.setItem(row, column, item)
+        self._fit()
+
+    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: e
+        """Qt's: the theme gives the font once the table is shown, and again."""
+        done = super().event(event)
+        if event.type() in (QEvent.Type.Polish, QEvent.Type.FontChange):
+            self._fit()
+        return done
+
+    def _fit(self) -> None:
+        """Be as tall as the rows, in the font that they have."""
         self.resizeRowsToContents()
         rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
         self.setFixedHeight(rows + self._heads.sizeHint().height() + 8)
@@ -216,18 +242,14 @@ class ResultPanel(QWidget):
         )
         self.keep_button.setToolTip("Put the model into your library")
         self.seam_row = QWidget()
-        seam = QHBoxLayout(self.seam_row)
-        seam.setContentsMargins(0, 0, 0, 0)
-        for part in (QLabel("before"), self.seam, QLabel("after")):
-            seam.addWidget(part)
-        name = QFormLayout()
-        name.addRow("Name", self.name)
+        ends = QLabel("before"), QLabel("after")
+        stack(self.seam_row, row_of((ends[0], 0), (self.seam, 1), (ends[1], 0)))
         stack(
             self,
             self.table,
             self.compare_button,
             self.seam_row,
-            name,
+            labelled_row("Name", self.name),
             row_of((self.keep_button, 1), (self.discard_button, 1)),
         )
         self.seam_row.hide()

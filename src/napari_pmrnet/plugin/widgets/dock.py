@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import napari.viewer
+from napari.settings import get_settings
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QWidget
@@ -53,6 +54,10 @@ class Dock(QWidget):
         self._runners: list[Runner] = []
         self._followed: list[tuple[Any, Callable[..., Any]]] = []
         self._follow(viewer.events.theme, self._restyle)
+        # Once the window has its fonts.
+        soon = self._timer(0, self._restyle)
+        sizes = get_settings().appearance.events.font_size
+        self._follow(sizes, lambda _: soon.start())
 
     def release(self) -> None:
         """Let go of the viewer and of running work; for a dock that goes away."""
@@ -152,4 +157,5 @@ class Dock(QWidget):
         self._layers_timer.start()
 
     def _restyle(self, event: Any = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
+        size = get_settings().appearance.font_size
+        self.setStyleSheet(style_sheet(self._viewer.theme, size))

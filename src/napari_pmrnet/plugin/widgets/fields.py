@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -14,23 +14,27 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QSizePolicy,
     QSlider,
+    QStyle,
+    QStyleOptionSpinBox,
     QWidget,
 )
 
-from napari_pmrnet.plugin.qt import Signal
+from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.widgets.layout import stack, text_label
 
 BEYOND = 1_000_000
 OPEN = -1
 DECIMALS = 2
 """Of a number that is shown in another unit than pixels."""
+_CURSOR = 8
+"""Pixels of a line edit that its text leaves free, the cursor among them."""
 
 
 class Field(QWidget):
     """A control with room for the reason why its value will not do.
 
-    Numbers outside their bounds can be typed, so that they can be explained; the
-    arrows and the slider stay within.
+    The control that a label names is the focus proxy. Numbers outside their bounds can
+    be typed, so that they can be explained; the arrows and the slider stay within.
     """
 
     changed = Signal()
@@ -63,6 +67,22 @@ class _DecimalSpin(QDoubleSpinBox):
 
     bounds: tuple[float, float] = (0.0, 1.0)
 
+    def sizeHint(self) -> QSize:
+        """Room for the numbers within bounds, in the font of the theme."""
+        texts = [self.textFromValue(bound) + self.suffix() for bound in self.bounds]
+        texts.append(self.specialValueText())
+        width = max(map(self.fontMetrics().horizontalAdvance, texts)) + _CURSOR
+        option = QStyleOptionSpinBox()
+        self.initStyleOption(option)
+        size = QSize(width, super().sizeHint().height())
+        kind = QStyle.ContentsType.CT_SpinBox
+        wide = there(self.style()).sizeFromContents(kind, option, size, self).width()
+        return QSize(wide, size.height())
+
+    def minimumSizeHint(self) -> QSize:
+        """The same."""
+        return self.sizeHint()
+
     def stepBy(self, steps: int) -> None:
         low, high = self.bounds
         self.setValue(min(max(self.value() + steps * self.singleStep(), low), high))
@@ -82,7 +102,9 @@ class DecimalField(Field):
         self.spin.bounds = (low, high)
         self.spin.setSingleStep(self._step)
         self.spin.setDecimals(2)
-        self.spin.setFixedWidth(88)
+        fixed = QSizePolicy.Policy.Fixed
+        self.spin.setSizePolicy(fixed, fixed)
+        self.setFocusProxy(self.spin)
         self.row.addWidget(self.slider, 1)
         self.row.addWidget(self.spin)
         self.spin.valueChanged.connect(self._follow)
@@ -131,6 +153,7 @@ class OptionalField(Field):
         self.spin.setRange(OPEN, BEYOND)
         self.spin.setSpecialValueText("Automatic")
         self.show_in("px", 1.0)
+        self.setFocusProxy(self.spin)
         self.row.addWidget(self.spin)
         self.spin.valueChanged.connect(self._on_spin)
 
@@ -194,6 +217,7 @@ class TickField(Field):
     def __init__(self, spec: Mapping[str, Any]) -> None:
         super().__init__()
         self.box = QCheckBox(spec["label"])
+        self.setFocusProxy(self.box)
         self.row.addWidget(self.box)
         self.box.toggled.connect(self.changed)
 
@@ -215,6 +239,7 @@ class ChoiceField(Field):
         super().__init__()
         self._values: list[Any] = []
         self.combo = narrow(QComboBox())
+        self.setFocusProxy(self.combo)
         self.row.addWidget(self.combo, 1)
         self.set_choices(choices)
         self.combo.currentIndexChanged.connect(self.changed)

@@ -36,6 +36,7 @@ class FormatBox(QComboBox):
 
     def __init__(self, formats: Mapping[str, ExportFormat]) -> None:
         super().__init__()
+        self.setAccessibleName("Format to export to")
         self._formats = formats
         for name, known in formats.items():
             self.addItem(known.title, name)

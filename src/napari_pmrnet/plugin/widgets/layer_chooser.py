@@ -57,6 +57,7 @@ class LayerChooser(Field):
         self._fixed: Choices = ()
         self._box = ComboBox(annotation=kind, choices=self._choices)
         self.combo = narrow(self._box.native)
+        self.setFocusProxy(self.combo)
         self.row.addWidget(self.combo, 1)
         self.combo.currentIndexChanged.connect(self.changed)
         self.combo.activated.connect(self.activated)

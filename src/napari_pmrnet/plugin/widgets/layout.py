@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -14,6 +16,7 @@ from qtpy.QtWidgets import (
     QLayout,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +27,7 @@ Part: TypeAlias = QWidget | QLayout | tuple[QWidget, int]
 """Part of a layout; the number is its share of the height that is left over."""
 
 LEAST_HEIGHT = 90
+LEAST_BUTTON = 32
 
 
 def text_label(name: str, text: str = "") -> QLabel:
@@ -70,13 +74,71 @@ def stack(
     return column
 
 
+def name_by(label: QLabel, control: QWidget) -> None:
+    """Have a label name a control to those who do not see it.
+
+    Of a field, the control that it is for is named.
+    """
+    proxy = control.focusProxy()
+    # An empty combo box is false to Python.
+    label.setBuddy(control if proxy is None else proxy)
+
+
+class Form(QFormLayout):
+    """Rows of controls, each named by what stands before it.
+
+    Parameters
+    ----------
+    widget : QWidget, optional
+        That has the rows; without one, the rows have no margins.
+    """
+
+    def __init__(self, widget: QWidget | None = None) -> None:
+        if widget is None:
+            super().__init__()
+            self.setContentsMargins(0, 0, 0, 0)
+        else:
+            super().__init__(widget)
+
+    def addRow(self, *parts: Any) -> None:
+        """Qt's: add a row, whose label names its control."""
+        super().addRow(*parts)
+        if len(parts) == 2 and isinstance(parts[1], QWidget):
+            label = self.labelForField(parts[1])
+            if isinstance(label, QLabel):
+                name_by(label, parts[1])
+
+
+class NarrowButton(QPushButton):
+    """A button as narrow as its sign, with a name for those who do not see it."""
+
+    def __init__(self, sign: str, name: str) -> None:
+        super().__init__(sign)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """Room for the sign, and for a finger."""
+        return super().sizeHint().expandedTo(QSize(LEAST_BUTTON, 0))
+
+    def minimumSizeHint(self) -> QSize:
+        """The same."""
+        return self.sizeHint()
+
+
 def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
-    """Widgets side by side, each with its share of the width."""
+    """Widgets side by side, each with its share of the width.
+
+    A label names the control after it.
+    """
     # qtpy's stubs know `addWidget` without a stretch only.
     row: Any = QHBoxLayout()
     row.setSpacing(6)
     for widget, share in widgets:
         row.addWidget(widget, share)
+    for (label, _), (control, _) in pairwise(widgets):
+        if isinstance(label, QLabel) and not isinstance(control, QAbstractButton):
+            name_by(label, control)
     return row
 
 
@@ -87,10 +149,9 @@ def beside(widget: QWidget, button: QWidget) -> QHBoxLayout:
     return row
 
 
-def labelled_row(title: str, widget: QWidget) -> QFormLayout:
+def labelled_row(title: str, widget: QWidget) -> Form:
     """A widget with its label before it."""
-    row = QFormLayout()
-    row.setContentsMargins(0, 0, 0, 0)
+    row = Form()
     row.addRow(title, widget)
     return row
 
@@ -112,12 +173,16 @@ def keep_room(widget: QWidget) -> None:
 
 
 class Scrolling(QScrollArea):
-    """A frame that a widget scrolls up and down in where the window is low."""
+    """A frame that a widget scrolls up and down in where the window is low.
+
+    Tab goes to what is in it, which is scrolled to, and does not stop at the frame.
+    """
 
     def __init__(self, content: QWidget) -> None:
         super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(content)
 
@@ -131,16 +196,20 @@ class Scrolling(QScrollArea):
         """Size below which the content would be cut off at its side."""
         bar = there(self.verticalScrollBar()).sizeHint().width()
         least = there(self.widget()).minimumSizeHint().width()
-        return QSize(least + bar, LEAST_HEIGHT)
+        return QSize(least + bar + 2 * self.frameWidth(), LEAST_HEIGHT)
 
 
 class Notice(QFrame):
-    """A framed sentence over the ways on from it; hidden while there is none."""
+    """A framed sentence over the ways on from it; hidden while there is none.
+
+    Tab stops at the sentence, for it to be read out, before it goes to the ways.
+    """
 
     def __init__(self, *buttons: QPushButton) -> None:
         super().__init__()
         self.setObjectName("notice")
         self.text = text_label("")
+        self.text.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.ways = QHBoxLayout()
         for button in buttons:
             self.ways.addWidget(button)
@@ -167,6 +236,8 @@ class OfferPanel(Notice):
             button = QPushButton(title)
             button.clicked.connect(lambda _=False, slot=slot: (self.hide(), slot()))
             self.ways.addWidget(button)
+        for before, after in pairwise([self.text, *self.buttons()]):
+            QWidget.setTabOrder(before, after)
         self.show_text(text)
 
     def buttons(self) -> list[QPushButton]:

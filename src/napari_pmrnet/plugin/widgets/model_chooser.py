@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFormLayout,
-    QPushButton,
     QWidget,
 )
 
@@ -24,7 +22,12 @@ from napari_pmrnet.models.card import ModelCard, read_card
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
-from napari_pmrnet.plugin.widgets.layout import stack, text_label
+from napari_pmrnet.plugin.widgets.layout import (
+    Form,
+    NarrowButton,
+    stack,
+    text_label,
+)
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
@@ -119,8 +122,7 @@ class ModelPanel(QWidget):
         model.set_choices(model_choices())
         model.set_value(chosen)
         device.set_choices(AUTOMATIC)
-        self.browse_button = QPushButton("...")
-        self.browse_button.setFixedWidth(32)
+        self.browse_button = NarrowButton("...", "Use weights of your own")
         self.browse_button.setToolTip("Use weights of your own (.safetensors)")
         model.row.addWidget(self.browse_button)
         self.used = text_label("hint", "not known before the first run")
@@ -131,7 +133,7 @@ class ModelPanel(QWidget):
         )
         self.advice.hide()
         content = QWidget()
-        rows = QFormLayout(content)
+        rows = Form(content)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow(form.labels["model"], model)
         rows.addRow("", self.about)

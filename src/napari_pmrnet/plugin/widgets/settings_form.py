@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, get_type_hints
 
 from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QFormLayout, QLabel
+from qtpy.QtWidgets import QLabel
 
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.plugin.qt import Signal
@@ -20,6 +20,7 @@ from napari_pmrnet.plugin.widgets.fields import (
     OptionalWholeField,
     TickField,
 )
+from napari_pmrnet.plugin.widgets.layout import Form, name_by
 from napari_pmrnet.settings import Settings
 
 OF_NUCLEI = ("diameter", "seed_threshold", "least_certainty")
@@ -69,6 +70,8 @@ class SettingsForm(QObject):
             self.labels[spec.name] = spec.metadata["label"]
             field = make_field(hints[spec.name], spec.metadata)
             field.setObjectName(spec.name)
+            if isinstance(field, DecimalField):
+                field.slider.setAccessibleName(self.labels[spec.name])
             self.fields[spec.name] = field
         self.set_settings(Settings())
         for name, field in self.fields.items():
@@ -105,7 +108,7 @@ class SettingsForm(QObject):
         for name, value in settings.as_dict().items():
             self.fields[name].set_value(value)
 
-    def add_to(self, rows: QFormLayout, names: Iterable[str]) -> None:
+    def add_to(self, rows: Form, names: Iterable[str]) -> None:
         """Lay out fields: with their label before them, above them, or in them."""
         for name in names:
             field = self.fields[name]
@@ -114,6 +117,7 @@ class SettingsForm(QObject):
                 continue
             if isinstance(field, DecimalField):
                 rows.addRow(self.title(name))
+                name_by(self.title(name), field)
             rows.addRow(field)
 
     def title(self, name: str) -> QLabel:
@@ -141,6 +145,8 @@ class SettingsForm(QObject):
                 field.box.setText(label)
             elif name in self._titles:
                 self._titles[name].setText(label)
+            if isinstance(field, DecimalField):
+                field.slider.setAccessibleName(label)
         applies = kind is LabelKind.NUCLEI
         for name in OF_NUCLEI:
             self.fields[name].setEnabled(applies)

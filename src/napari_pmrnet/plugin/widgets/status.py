@@ -36,6 +36,7 @@ class StatusLine(QWidget):
     def __init__(self, text: str = "") -> None:
         super().__init__()
         self.bar = QProgressBar()
+        self.bar.setAccessibleName("Progress")
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(BAR_HEIGHT)
         keep_room(self.bar)
@@ -57,6 +58,7 @@ class StatusLine(QWidget):
         """Show a sentence: ``plain``, ``good``, a ``warning`` or an ``error``."""
         self.text.setText(text)
         self.text.setToolTip(f"<span>{escape(text)}</span>" if text else "")
+        self._lines.setAccessibleDescription(text)
         there(self._lines.verticalScrollBar()).setValue(0)
         self.text.setProperty("tone", tone)
         # The style sheet is applied again, since the colour depends on the tone.
@@ -88,6 +90,10 @@ class _Lines(Scrolling):
     def __init__(self, label: QLabel) -> None:
         super().__init__(label)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        # Nothing in it takes the focus: the frame does, to be scrolled and read out.
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setObjectName("said")
+        self.setAccessibleName("Status")
 
     def sizeHint(self) -> QSize:
         """Height of the lines in the font that the theme gives them."""

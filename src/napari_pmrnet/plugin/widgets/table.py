@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from qtpy.QtCore import (
     QAbstractItemModel,
     QAbstractTableModel,
+    QEvent,
     QItemSelectionModel,
     QModelIndex,
     QObject,
+    QSize,
     Qt,
 )
 from qtpy.QtGui import QColor
@@ -27,6 +29,7 @@ _MIDDLE = Qt.AlignmentFlag.AlignVCenter
 LEFT = Qt.AlignmentFlag.AlignLeft | _MIDDLE
 RIGHT = Qt.AlignmentFlag.AlignRight | _MIDDLE
 CENTRE = Qt.AlignmentFlag.AlignHCenter | _MIDDLE
+_ROW_PADDING = 6
 SORT_ROLE = Qt.ItemDataRole.UserRole
 _ALONE = (
     QItemSelectionModel.SelectionFlag.ClearAndSelect
@@ -169,6 +172,8 @@ class TableView(QTableView):
     """
 
     row_chosen = Signal(int)
+    whole: ClassVar[bool] = True
+    """Whether a dock is at least as wide as all columns; else they scroll sideways."""
 
     def __init__(self, model: QAbstractItemModel) -> None:
         super().__init__()
@@ -184,11 +189,34 @@ class TableView(QTableView):
         rows, self.heads = there(self.verticalHeader()), there(self.horizontalHeader())
         rows.hide()
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(self.fontMetrics().height() + 6)
         self.heads.setHighlightSections(False)
         self.heads.setSectionsClickable(True)
+        self.heads.sectionResized.connect(lambda *_: self.updateGeometry())
         self.selection = there(self.selectionModel())
         self.selection.currentRowChanged.connect(self._on_row)
+
+    def fit(self) -> None:
+        """Make rows, and columns of a width of their own, fit the font."""
+        height = self.fontMetrics().height() + _ROW_PADDING
+        there(self.verticalHeader()).setDefaultSectionSize(height)
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for every column that is shown."""
+        hint = super().minimumSizeHint()
+        if not self.whole:
+            return hint
+        heads = self.heads
+        shown = [n for n in range(heads.count()) if not heads.isSectionHidden(n)]
+        width = sum(map(self._least_width, shown)) + 2 * self.frameWidth()
+        bar = there(self.verticalScrollBar()).sizeHint().width()
+        return hint.expandedTo(QSize(width + bar, 0))
+
+    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: e
+        """Qt's: the theme gives the font once the table is shown, and again."""
+        done = super().event(event)
+        if event.type() in (QEvent.Type.Polish, QEvent.Type.FontChange):
+            self.fit()
+        return done
 
     def chosen_row(self) -> int | None:
         """Row that is selected."""
@@ -208,6 +236,17 @@ class TableView(QTableView):
                 self.scrollTo(self.currentIndex())
         finally:
             self._silent = False
+
+    def _least_width(self, section: int) -> int:
+        """Width of a column; of one that takes what is left over, that of its head."""
+        heads = self.heads
+        is_last = heads.visualIndex(section) == heads.count() - 1
+        mode = heads.sectionResizeMode(section)
+        if mode == QHeaderView.ResizeMode.Stretch or (
+            is_last and heads.stretchLastSection()
+        ):
+            return max(heads.sectionSizeHint(section), heads.minimumSectionSize())
+        return heads.sectionSize(section)
 
     def _on_row(self, now: QModelIndex, before: QModelIndex) -> None:
         if now.isValid() and not self._silent:

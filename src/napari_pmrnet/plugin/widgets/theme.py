@@ -7,24 +7,53 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSlider, QWidget
 
-_DARK = {"error": "#ff8f80", "warning": "#f2c14e", "good": "#7fd18b", "hint": "#a9adb8"}
+_DARK = {
+    "error": "#ff8f80",
+    "warning": "#f2c14e",
+    "good": "#7fd18b",
+    "hint": "#a9adb8",
+    "focus": "#d8dae0",
+}
 _LIGHT = {
     "error": "#a8071a",
     "warning": "#7a4b00",
     "good": "#1e6b2b",
     "hint": "#5a5d66",
+    "focus": "#3a3d45",
 }
+_PADDINGS = {
+    "QAbstractItemView": "0",
+    "QAbstractSpinBox": "0 9px",
+    "QCheckBox": "0",
+    "QComboBox": "2px 9px 2px 7px",
+    "QLabel": "0",
+    "QLineEdit": "1px",
+    "QPushButton": "3px",
+    "QScrollArea#said": "0",
+    "QSlider": "0",
+    "QTextBrowser": "3px 1px 3px 3px",
+    "QToolButton#fold": "3px 0",
+}
+"""Padding of what has the focus: a pixel less than napari's, for the border."""
+_SPIN = 8.6
+"""Least width of a number in pixels a point of type; napari's own is 70 pixels."""
 
 
-def style_sheet(theme: str) -> str:
+def style_sheet(theme: str, font_size: int) -> str:
     """Style sheet of the dock under a napari theme, readable on its background.
 
     Parameters
     ----------
     theme : str
         Name of the theme: ``"dark"``, ``"light"`` or one of a plugin.
+    font_size : int
+        Of napari's settings, in points, which napari leaves out of some widgets.
     """
     tone = tones(theme)
+    focus = "\n".join(
+        f"{kind}:focus {{ border: 1px solid {tone['focus']}; padding: {padding}; }}"
+        for kind, padding in _PADDINGS.items()
+    )
     return f"""
     QLabel#reason, QLabel#status[tone="error"] {{ color: {tone["error"]}; }}
     QLabel#status[tone="warning"], QLabel#advice {{ color: {tone["warning"]}; }}
@@ -33,11 +62,16 @@ def style_sheet(theme: str) -> str:
     QFrame#notice {{ border: 1px solid {tone["warning"]}; border-radius: 4px; }}
     QToolButton#fold {{ border: none; background: transparent; padding: 4px 0; }}
     QPushButton#run {{ font-weight: bold; }}
+    QAbstractSpinBox {{ min-width: {_SPIN * font_size:.0f}px; }}
+    QTableView, QHeaderView, QGraphicsView, QLineEdit, QProgressBar,
+    QToolButton#fold, QWidget#curve {{ font-size: {font_size}pt; }}
+    {focus}
+    QAbstractSpinBox > QLineEdit:focus {{ border: none; padding: 2px; }}
     """
 
 
 def tones(theme: str) -> dict[str, str]:
-    """Colours of ``error``, ``warning``, ``good`` and ``hint`` under a theme."""
+    """Colours of each tone, and of the frame of what has the focus, under a theme."""
     return _DARK if is_dark(theme) else _LIGHT
 
 

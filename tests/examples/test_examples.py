@@ -161,6 +161,17 @@ def test_the_images_of_both_builders_hold_the_same() -> None:
     assert bases == re.findall(r"^From: (\S+)", apptainer, re.MULTILINE)
 
 
+def test_the_recipe_of_conda_is_one_that_rattler_build_takes() -> None:
+    rattler_build = pytest.importorskip("rattler_build")
+    path = CHECKOUT / "recipe" / "recipe.yaml"
+    recipe = rattler_build.Stage0Recipe.from_file(str(path))
+    (rendered,) = recipe.render(rattler_build.VariantConfig())
+    made = rendered.recipe
+    assert made.package.name == "napari-pmrnet"
+    assert made.build.to_dict()["noarch"] == "python"
+    assert "python 3.11.*" in made.requirements.to_dict()["host"]
+
+
 def test_the_recipe_of_conda_asks_for_what_the_package_does() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
     recipe = yaml.safe_load((CHECKOUT / "recipe" / "recipe.yaml").read_text("utf-8"))

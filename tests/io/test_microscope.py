@@ -17,6 +17,7 @@ from napari_pmrnet.batch.inputs import find_sources
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.task import Task, _image
 from napari_pmrnet.errors import DataError, SoftwareError, TooLargeError
+from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.io.formats import MICROSCOPE
 from napari_pmrnet.io.images import open_image, read_image, scene_names
 from napari_pmrnet.plugin.reader import get_reader, read_layers
@@ -178,6 +179,15 @@ def test_a_batch_has_every_scene_and_reads_one_at_a_time(stand_in, tmp_path) -> 
     task = Task(7, path, tmp_path / "a_labels.tif", row, Settings(), "0" * 64)
     image, notes = _image(task)
     assert isinstance(image.data, np.ndarray) and bioio.reads == ["7"] and not notes
+
+
+def test_fine_tuning_reads_the_first_scene_alone(stand_in, tmp_path) -> None:
+    scenes = {str(number): cells(1, 1, 1, 9, 8) for number in range(40)}
+    bioio = stand_in(scenes)
+    (tmp_path / "a.nd2").write_bytes(b"")
+    with pytest.raises(DataError, match="there is no review of it"):
+        corrections_of_files([tmp_path / "a.nd2"])
+    assert bioio.reads == ["0"]
 
 
 def test_what_memory_cannot_hold_is_refused_before_it_is_read(

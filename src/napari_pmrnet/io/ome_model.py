@@ -234,12 +234,13 @@ def _of_known_version(about: Attributes, part: Any) -> dict[str, Any]:
 
 def _checked(model: Any, values: Attributes) -> Any:
     """A model of values; what is wrong with them in one line."""
-    from pydantic import ValidationError
-
     try:
         return model.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
+    except ValueError as error:
+        faults: Any = getattr(error, "errors", list)()
+        if not faults:
+            raise
+        first = faults[0]
         place = ".".join(map(str, first["loc"]))
         raise ValueError(f"{place}: {first['msg']}") from None
 

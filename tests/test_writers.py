@@ -502,6 +502,7 @@ MAY = {
     "batch/run_log.py": "its own record and temporary files",
     "benchmark/files.py": "temporary folders",
     "export/bioimageio.py": "a temporary folder",
+    "io/label_plate.py": "makes a new folder only",
     "io/label_zarr.py": "makes a new folder only",
     "io/lock.py": "its own lock and note",
     "io/write.py": "the one place",

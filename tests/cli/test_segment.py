@@ -58,6 +58,20 @@ def test_a_faulty_file_is_named_and_the_others_go_on(
     assert [p.name for p in (tmp_path / "o").glob("*.tif")] == ["good_labels.tif"]
 
 
+def test_a_scene_is_chosen_by_its_name(
+    image: np.ndarray, weights: Path, tmp_path: Path
+) -> None:
+    with tifffile.TiffWriter(tmp_path / "s.ome.tif", ome=True) as tiff:
+        for name in ("left", "right"):
+            tiff.write(image, metadata={"axes": "YX", "Name": name})
+    options = ("--output", tmp_path / "o", "--model", weights, "--scene")
+    said = run("segment", tmp_path / "s.ome.tif", *options, "right")
+    assert "s.ome.tif [right]: " in said and "scene='right'" in said
+    said = run("segment", tmp_path / "s.ome.tif", *options, "up", code=1)
+    assert "has no scene 'up'. It holds left, right" in said
+    assert [p.name for p in (tmp_path / "o").glob("*.tif")] == ["s_right_labels.tif"]
+
+
 @pytest.mark.parametrize(
     "option", [("--probability-threshold", "2"), ("--min-area", "-1"), ("--nonsense",)]
 )

@@ -241,6 +241,7 @@ def test_absent_file(tmp_path, name):
 
 
 def test_unknown_ending(tmp_path):
+    (tmp_path / "a.svs").write_bytes(b"")
     with pytest.raises(DataError, match=r"a.svs.*Convert it"):
         read_image(tmp_path / "a.svs")
 

@@ -139,12 +139,12 @@ class Worklist:
         self._entries = entries_of(self.output)
 
     def rows(self) -> list[Row]:
-        """Rows of the images that have labels or failed, sorted by file."""
-        entries = (self._entries[file] for file in sorted(self._entries))
+        """Rows of the images that have labels or failed, sorted by `Row.key`."""
+        entries = (self._entries[key] for key in sorted(self._entries))
         return [e.row for e in entries if e.row.error or self._has_labels(e)]
 
     def first(self) -> str:
-        """File of the first image that has labels.
+        """`Row.key` of the first image that has labels.
 
         Raises
         ------
@@ -153,14 +153,14 @@ class Worklist:
         """
         for row in self.rows():
             if not row.error:
-                return row.file
+                return row.key
         raise DataError(
             f"{self.output}: holds no labels of a batch. Name the folder that was "
             "given to --output."
         )
 
-    def file_named(self, name: str) -> str:
-        """File of the image that has a name, or a path as the summary has it.
+    def key_named(self, name: str) -> str:
+        """`Row.key` of the image that has a name, or a path as the summary has it.
 
         Raises
         ------
@@ -169,15 +169,19 @@ class Worklist:
         """
         self.first()
         rows = [row for row in self.rows() if not row.error]
-        files = [row.file for row in rows if name == row.file]
-        files = files or [row.file for row in rows if name == row.name]
-        if len(files) == 1:
-            return files[0]
-        which = f": {', '.join(files)}" if files else ""
-        there = f"{len(files)} images have" if files else "no image has"
+        ways = [(row.key, row.file, row.name, Path(row.file).name) for row in rows]
+        found = (
+            [r.key for r, own in zip(rows, names, strict=True) if own == name]
+            for names in zip(*ways, strict=True)
+        )
+        keys = next(filter(None, found), [])
+        if len(keys) == 1:
+            return keys[0]
+        which = f": {', '.join(keys)}" if keys else ""
+        there = f"{len(keys)} images have" if keys else "no image has"
         raise DataError(
             f"{name}: {there} this name and labels in {self.output}{which}. Name one "
-            "as the column file of summary.csv does."
+            "of them so, or as the column file of summary.csv does."
         )
 
     def image(self, row: Row) -> Path:
@@ -312,12 +316,12 @@ class Worklist:
 
     def _run_hash(self, row: Row) -> str:
         """`hash_of` the labels that the last run wrote of an image."""
-        entry = self._entries.get(row.file)
+        entry = self._entries.get(row.key)
         return "" if entry is None else entry.labels_hash
 
     def _place(self, row: Row) -> Path:
         """File with what is kept of a review."""
-        return self.output / FOLDER / REVIEWS / f"{digest_of(row.file)}.json"
+        return self.output / FOLDER / REVIEWS / f"{digest_of(row.key)}.json"
 
     def _keep(self, row: Row, opened: Opened, state: ReviewState | None) -> None:
         """Write down a review, and of which labels it is."""
@@ -401,7 +405,8 @@ def maps_of(opened: Opened, device: str = "auto") -> Generator[Progress, None, O
         )
     settings = replace(Settings.of_record(made.settings), model=model, device=device)
     yield Progress(0, 0, "reading the image")
-    stack = Stack.of(read_image(opened.image)[0])
+    scene = opened.row.scene_number or 0
+    stack = Stack.of(read_image(opened.image, scene=scene)[0])
     if stack.shape[-2:] != opened.found.shape or stack.count != 1:
         raise DataError(
             f"{opened.image}: has {stack.shape} pixels, its labels "
@@ -450,7 +455,7 @@ def _changed(path: Path) -> ChangedError:
 
 def _read(path: Path) -> tuple[np.ndarray, Space, Provenance]:
     """Labels of a file as int32, where they lie and what made them."""
-    image = read_image(path)[0]
+    (image,) = read_image(path, scene=0)
     labels = np.asarray(image.data)
     check_labels(labels, str(path))
     if image.rgb or image.channel_axis is not None:

@@ -69,7 +69,7 @@ def corrections_of_files(
     found: list[Corrections] = []
     seen: set[str] = set()
     for path in images:
-        image = read_image(path)[0]
+        (image,) = read_image(path, scene=0)
         whole = np.asarray(image.data)
         forms = fingerprints(whole, image.channel_axis, image.rgb)
         seen |= forms.keys()

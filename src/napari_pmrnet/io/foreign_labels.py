@@ -108,7 +108,7 @@ def read_masks(path: Path) -> np.ndarray:
 
 def _of_image(path: Path) -> np.ndarray:
     """Labels of a label image."""
-    image = read_image(path)[0]
+    (image,) = read_image(path, scene=0)
     labels = _squeezed(np.asarray(image.data))
     if image.rgb or image.channel_axis is not None:
         raise DataError(

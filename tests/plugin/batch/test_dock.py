@@ -131,6 +131,43 @@ def test_open_in_viewer_shows_image_and_labels(dock_of, qtbot, blobs):
     assert "junk.tif: cannot be read" in dock.status.text.text()
 
 
+def test_each_scene_of_a_file_is_a_row_and_opens_alone(dock_of, qtbot, blobs, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "s.ome.tif", ome=True) as tiff:
+        for number, name in enumerate(("left", "right")):
+            about = {"axes": "YX", "Name": name}
+            tiff.write(np.roll(blobs, number, 0), metadata=about)
+    viewer, dock = dock_of()
+    dock.folders.images.set_value(str(tmp_path / "s.ome.tif"))
+    run(dock, qtbot)
+    assert column(dock, "File") == ["s.ome.tif [left]", "s.ome.tif [right]"]
+    dock.results.table.selectRow(1)
+    dock.results.open_button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    image, labels = viewer.layers
+    assert np.array_equal(image.data, np.roll(blobs, 1, 0))
+    assert labels.name == "s_right_labels"
+    dock.step(-1)
+    qtbot.waitUntil(lambda: viewer.layers[-1].name == "s_left_labels")
+    assert np.array_equal(viewer.layers[0].data, blobs)
+    dock.folders.scene.setText("right")
+    assert dock.job().scene == "right" and not dock.job().plate_labels
+    run(dock, qtbot)
+    assert column(dock, "File") == ["s.ome.tif [right]"]
+    assert column(dock, "Status") == ["earlier"]
+
+
+def test_results_of_a_plate_are_proposed_beside_it(dock_of, tmp_path):
+    place = tmp_path / "p.zarr" / "A" / "1"
+    place.mkdir(parents=True)
+    for group in (place, place.parents[1]):
+        (group / ".zgroup").write_text('{"zarr_format": 2}')
+    _, dock = dock_of()
+    dock.folders.results.set_value("")
+    for folder in (place, place.parents[1]):
+        dock.folders.images.set_value(str(folder))
+        assert dock.folders.results.value() == str(tmp_path / "labels")
+
+
 def test_a_zarr_folder_opens_with_its_pixel_size(make_napari_viewer_proxy, tmp_path):
     zarr = pytest.importorskip("zarr")
     group = zarr.open_group(tmp_path / "a.zarr", mode="w")

@@ -111,6 +111,8 @@ class SegmentFolder(Dock):
             recursive=folders.recursive.isChecked(),
             overwrite=folders.overwrite.isChecked(),
             keep_maps=folders.keep_maps.isChecked(),
+            scene=folders.scene.text().strip() or None,
+            plate_labels=folders.plate_labels.isChecked(),
         )
 
     def start(self) -> None:
@@ -182,7 +184,7 @@ class SegmentFolder(Dock):
         ----------
         output : Path
         image : str
-            Its file as the record names it; empty: none is opened.
+            Its `Row.key`; empty: none is opened.
         """
         self._wanted = image
         self.folders.results.set_value(str(output))
@@ -291,7 +293,7 @@ class SegmentFolder(Dock):
         model = self.results.model
         if isinstance(event, FilesFound):
             self._files = len(event.paths)
-            model.show_files(event.paths)
+            model.show_files(event.paths, event.names)
             self._move_bar(0)
         elif isinstance(event, FileEnded):
             model.update_file(event.number, event.status, event.row)
@@ -302,7 +304,8 @@ class SegmentFolder(Dock):
             self._move_bar(FILE_STEPS * event.number + part)
             if not self._stop.is_set():
                 number = f"{event.number + 1} of {self._files}"
-                self.say(f"File {number}, {event.path.name}: {message}")
+                name = model.rows[event.number].name
+                self.say(f"File {number}, {name}: {message}")
         else:
             model.update_file(event.number, RUNNING)
 
@@ -326,11 +329,11 @@ class SegmentFolder(Dock):
             model.show(files)
             wanted, self._wanted = self._wanted, ""
             for file in files:
-                if file.row is not None and file.row.file == wanted:
+                if file.key is not None and file.key == wanted:
                     self.results.choose(file)
                     self.open_file(file)
             return
-        model.show_reviews({f.row.file: f.review for f in files if f.row is not None})
+        model.show_reviews({f.key: f.review for f in files if f.key is not None})
 
     def _on_said(self, text: str, tone: str) -> None:
         """Say what came of opening and saving; what went wrong, wherever one looks."""
@@ -359,7 +362,7 @@ class SegmentFolder(Dock):
 
     def _on_reviewed(self, file: FileState) -> None:
         """Mark in the table how far a review has come."""
-        self.results.model.show_reviews({there(file.row).file: file.review})
+        self.results.model.show_reviews({there(file.key): file.review})
 
     def _move_bar(self, steps: int) -> None:
         self.status.set_progress(steps, FILE_STEPS * self._files)

@@ -102,8 +102,8 @@ class Shown:
 
     @property
     def name(self) -> str:
-        """Name of the image file."""
-        return self.file.path.name
+        """Name of the image."""
+        return self.file.name
 
     def follow(self, event: Any = None) -> None:
         """Keep hold of the review of the labels, which outlives its session."""
@@ -316,10 +316,11 @@ class FolderReview(QObject):
                     self._viewer.layers.remove(layer)
         others = [la for la in self._viewer.layers if isinstance(la, Image)]
         try:
-            layers = open_layers(self._viewer, file.path)
+            scene = None if file.row is None else file.row.scene_number
+            layers = open_layers(self._viewer, file.path, scene)
         except Exception as error:  # noqa: BLE001  any reader may raise anything
             told = str(file.path) in str(error)
-            name = "" if told else f"'{file.path.name}' could not be opened: "
+            name = "" if told else f"'{file.name}' could not be opened: "
             self.said.emit(f"{name}{error}", "error")
             self.opened.emit(None)
             return
@@ -330,11 +331,11 @@ class FolderReview(QObject):
         row = file.row
         labels = None if row is None or row.error else output / row.labels
         if row is None or labels is None or not labels.exists():
-            self.said.emit(f"Opened '{file.path.name}' without labels.", "plain")
+            self.said.emit(f"Opened '{file.name}' without labels.", "plain")
         elif Format.of(labels) is Format.ZARR:
             shown.layers += open_layers(self._viewer, labels)
             self.said.emit(
-                f"Opened '{file.path.name}' and its labels, which are edited where "
+                f"Opened '{file.name}' and its labels, which are edited where "
                 "they lie.",
                 "good",
             )

@@ -47,6 +47,7 @@ def listed_files(output: Path) -> list[FileState]:
             FAILED if row.error else LISTED,
             row,
             None if row.error else worklist.state(row),
+            row.name,
         )
         for row in worklist.rows()
     ]

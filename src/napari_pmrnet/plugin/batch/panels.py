@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.plugin.batch.keys import NEXT_KEY, PREVIOUS_KEY
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.qt import Signal
@@ -110,12 +111,25 @@ class FoldersPanel(QGroupBox):
             "megapixel: later runs with other thresholds, sizes or certainty need no "
             "network then.</span>"
         )
+        self.scene = QLineEdit()
+        self.scene.setPlaceholderText("all")
+        self.scene.setMinimumWidth(60)
+        self.scene.setToolTip(
+            "<span>Name or number, from 0, of the one image that is segmented of files "
+            "that hold several (scenes, positions, series). Empty: all of them.</span>"
+        )
+        self.plate_labels = QCheckBox("Plate of labels")
+        self.plate_labels.setToolTip(
+            "<span>Also write the labels of OME-Zarr plates as a plate in the folder "
+            "of results. The plate that is read stays as it is.</span>"
+        )
         rows = QFormLayout(self)
         rows.addRow("Images", self.images)
         rows.addRow("Results", self.results)
         rows.addRow(
             row_of((self.recursive, 1), (self.overwrite, 1), (self.keep_maps, 1))
         )
+        rows.addRow("Scene", row_of((self.scene, 1), (self.plate_labels, 1)))
         self._proposed = ""
         self.images.changed.connect(self._propose)
 
@@ -131,7 +145,10 @@ class FoldersPanel(QGroupBox):
         if self.results.value() not in ("", self._proposed):
             return
         path = Path(self.images.value()).expanduser()
-        self._proposed = str(path / RESULTS) if path.is_dir() else ""
+        # A plate and what lies in it are folders too, but not to write into.
+        outermost = next(filter(is_zarr, reversed((path, *path.parents))), None)
+        place = path if outermost is None else outermost.parent
+        self._proposed = str(place / RESULTS) if path.is_dir() else ""
         self.results.set_value(self._proposed)
 
 
@@ -255,9 +272,9 @@ class ResultsPanel(QWidget):
         """
         count = self.order.rowCount()
         files = [self._file_at(row) for row in range(count)]
-        names = [None if one.row is None else one.row.file for one in files]
-        name = None if file.row is None else file.row.file
-        start = names.index(name) if name is not None and name in names else None
+        keys = [one.key for one in files]
+        known = file.key is not None and file.key in keys
+        start = keys.index(file.key) if known else None
         if start is None:
             start = -1 if way > 0 else count
         rows = range(start + way, count if way > 0 else -1, way)
@@ -266,7 +283,8 @@ class ResultsPanel(QWidget):
     def choose(self, file: FileState) -> None:
         """Select the row of a file."""
         for row in range(self.order.rowCount()):
-            if self._file_at(row).path == file.path:
+            one = self._file_at(row)
+            if (one.path, one.name) == (file.path, file.name):
                 self.table.choose_row(row)
 
     def _file_at(self, row: int) -> FileState:

@@ -19,7 +19,7 @@ def review_in_napari(output: Path, image: str = "") -> None:
     output : Path
         Folder of the results.
     image : str
-        Image to begin with, as the record names it; empty: none.
+        `Row.key` of the image to begin with; empty: none.
     """
     viewer = napari.Viewer()
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)

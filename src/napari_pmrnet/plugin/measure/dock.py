@@ -233,7 +233,11 @@ class MeasureNuclei(Dock):
     def _show_classes(self) -> None:
         """Count the classes, and show them and the selected nuclei in colour."""
         found = self._told_apart()
-        counts = "" if found is None or found[1] is None else self._counted(*found)
+        counts = ""
+        if found is not None:
+            table, classes, unit, of = found
+            if classes is not None:
+                counts = self._counted(table, classes, unit, of)
         self.classes.counts.setText(counts)
         self._show_colours()
 

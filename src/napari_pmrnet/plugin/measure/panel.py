@@ -42,16 +42,18 @@ from napari_pmrnet.plugin.measure.export import (
     proposed_path,
 )
 from napari_pmrnet.plugin.measure.formatting import listed, shown_unit, summary
+from napari_pmrnet.plugin.measure.kept import (
+    keep,
+    known_flags,
+    measured_of,
+    with_flags,
+)
 from napari_pmrnet.plugin.measure.snapshot import (
     Specimen,
     by_place,
-    keep,
-    known_flags,
     labels_on_show,
-    measured_of,
     measuring_all,
     unit_of,
-    with_flags,
     with_place,
 )
 from napari_pmrnet.plugin.qt import Signal, single_shot, there
@@ -69,7 +71,7 @@ from napari_pmrnet.proofreading.measure import (
     measure_boxes,
     totals,
 )
-from napari_pmrnet.proofreading.planes import tables
+from napari_pmrnet.proofreading.planes import flags_by_plane, tables
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 if TYPE_CHECKING:
@@ -336,8 +338,9 @@ class MeasurePanel(QWidget):
         session = session_of(layer)
         if session is not None:
             rows = tables(session.course).index
+            flags = flags_by_plane(session.course)
             parts = [
-                with_flags(part, session.course.planes[place].flags())
+                with_flags(part, flags[place])
                 for place, part in by_place(table.loc[table.index.isin(rows)]).items()
             ]
             table = pd.concat(parts) if parts else table.iloc[:0]
@@ -425,8 +428,7 @@ class MeasurePanel(QWidget):
             readers = {name: pixels.read for name, pixels in specimen.channels.items()}
             size = specimen.pixel_size
             made = measure_boxes(review.labels, boxes, readers, size)
-            made = with_flags(specimen.placed(made), specimen.flags)
-            fresh.append(with_place(made, place))
+            fresh.append(with_place(specimen.placed(made), place))
         kept = table.drop(index=table.index.intersection(list(changed)))
         self._keep(layer, pd.concat([kept, *fresh]), next(iter(every.values())))
 

@@ -286,6 +286,10 @@ def _certainties(layer: Labels) -> dict[tuple[int, ...], pd.Series]:
     if not axes:
         return {}
     rows: Any = found.objects.set_index("label")
-    every = dict.fromkeys(np.ndindex(*found.labels.shape[:-2]), rows["certainty"][:0])
-    groups = rows.groupby(axes)["certainty"]
-    return every | {tuple(map(int, place)): values for place, values in groups}
+    places, none = np.ndindex(*found.labels.shape[:-2]), rows["certainty"][:0]
+    every: dict[tuple[int, ...], Any] = dict.fromkeys(places, none)
+    every |= {
+        tuple(map(int, place)): certainties
+        for place, certainties in rows.groupby(axes)["certainty"]
+    }
+    return every

@@ -65,6 +65,18 @@ def test_planes_have_a_place_and_channels_their_names(run, tmp_path):
     assert table["intensity GFP"].tolist() == [125, 125, 124]
 
 
+def test_planes_along_two_axes_without_names_have_a_place_each(run, tmp_path):
+    data = np.stack([[blobs(1 + 3 * i + j) for j in range(2)] for i in range(2)])
+    tifffile.imwrite(tmp_path / "s.tif", data, photometric="minisblack")
+    report, _ = run(tmp_path / "s.tif")
+    table, (row,) = table_of(report), report.rows
+    assert (row.planes, row.nuclei, len(table)) == (4, 1 + 2 + 4 + 5, 12)
+    counts = table.groupby(["q", "q2"]).size()
+    assert counts.to_dict() == {(0, 0): 1, (0, 1): 2, (1, 0): 4, (1, 1): 5}
+    assert table["label"].tolist() == list(range(1, 13))
+    assert table["certainty"].notna().all()
+
+
 def test_colours_are_channels(run, tmp_path):
     colour = np.stack([blobs(2), blobs(2) // 2, blobs(2) // 5], axis=-1)
     Image.fromarray(colour).save(tmp_path / "c.png")

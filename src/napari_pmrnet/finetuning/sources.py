@@ -19,6 +19,7 @@ from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.proofreading.journal import (
     Restored,
+    beside,
     fingerprints,
     journal_path,
     read_journal,
@@ -136,7 +137,7 @@ def _by_image(folders: Sequence[Path]) -> dict[str, tuple[Path, SavedReview]]:
 
 def _journal_of(path: Path, forms: Mapping[str, int | None]) -> Restored:
     """The journal of an image file with one of these fingerprints."""
-    places = (journal_path(path, form) for form in forms)
+    places = [*(journal_path(path, form) for form in forms), beside(path)]
     journal = next((place for place in places if place.exists()), None)
     if journal is None:
         raise DataError(

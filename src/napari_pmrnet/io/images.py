@@ -43,7 +43,7 @@ from napari_pmrnet.io.provenance import (
     Tag,
     read_label_tag,
 )
-from napari_pmrnet.io.space import Space, has_two_channels_last
+from napari_pmrnet.io.space import MOST_CHANNELS_LAST, Space, has_channels_last
 from napari_pmrnet.io.tiff import (
     LIBRARIES,
     absent_pieces,
@@ -411,8 +411,11 @@ def _shown(
         axis = letters.index("s")
         levels = [level[(slice(None),) * axis + (0,)] for level in levels]
         letters = letters.replace("s", "")
-    coloured = colours_of(page, imagej) is not None
-    levels = [as_shown(level, page, imagej) for level in levels]
+    # A palette of a file with channels is the look-up table that they are shown by.
+    channels = "c" in letters and levels[0].shape[letters.index("c")] > 1
+    intensities = imagej or channels
+    coloured = colours_of(page, intensities) is not None
+    levels = [as_shown(level, page, intensities) for level in levels]
     letters = letters if "s" in letters or not coloured else f"{letters}s"
     rgb = coloured or _is_colour(page, letters, levels[0].shape)
     return _oriented(levels, letters, calibration, name, rgb)
@@ -428,8 +431,8 @@ def _oriented(
     """Arrays as an image with y and x last and channels told apart."""
     shape = tuple(map(int, levels[0].shape))
     unnamed = set(letters) - {"y", "x"} <= set("qi") and not rgb
-    if unnamed and has_two_channels_last(shape):
-        letters = "yxc"
+    if unnamed and has_channels_last(shape, MOST_CHANNELS_LAST):
+        letters = f"{letters[:-3]}yxc"
     elif not rgb and "c" not in letters:
         letters = letters.replace("s", "c")
     single = tuple(

@@ -19,7 +19,7 @@ import numpy as np
 
 from napari_pmrnet._software import needs
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.calibration import Calibration
+from napari_pmrnet.io.calibration import Calibration, names_of_channels
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.reading import reading, words
 
@@ -121,13 +121,13 @@ def _scene(image: Any, path: Path, name: str) -> Scene:
     """The scene that is set."""
     letters, pixels = str(image.dims.order).lower(), image.dask_data
     rgb = "s" in letters and pixels.shape[letters.index("s")] in _ORDERS
-    names = tuple(map(str, image.channel_names or ()))
-    named = bool(names) and not any(one.startswith(_NO_NAME) for one in names)
+    every = map(str, image.channel_names or ())
+    names = names_of_channels("" if n.startswith(_NO_NAME) else n for n in every)
     steps = dict(_lengths(image.physical_pixel_sizes))
     interval = getattr(image, "time_interval", None)
     if isinstance(interval, timedelta) and interval > timedelta():
         steps["t"] = interval.total_seconds(), "s"
-    calibration = Calibration(steps, names if named and not rgb else ())
+    calibration = Calibration(steps, () if rgb else names)
     data = _colours(path, name, pixels) if rgb else pixels
     return Scene(data, letters, calibration, name, rgb)
 

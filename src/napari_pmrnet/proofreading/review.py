@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import DataError, EditError
-from napari_pmrnet.io.label_numbers import check_labels
+from napari_pmrnet.io.label_numbers import check_labels, number_labels
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.add import Outlines, outlines_at
 from napari_pmrnet.proofreading.boxes import differing_box, everywhere, union
@@ -525,13 +525,14 @@ def _status(rows: pd.DataFrame, statuses: Mapping[Place, str]) -> np.ndarray:
 
 def _anchors(labels: np.ndarray, which: set[int]) -> dict[int, tuple[int, int]]:
     """A pixel of each of some labels that are there."""
-    boxes = ndimage.find_objects(labels) if which else []
+    if not which:
+        return {}
+    numbered, names = number_labels(labels)
     found = {}
-    for label in which:
-        if label <= len(boxes) and boxes[label - 1] is not None:
-            rows, columns = boxes[label - 1]
-            y, x = np.argwhere(labels[rows, columns] == label)[0]
-            found[label] = int(y) + rows.start, int(x) + columns.start
+    for label, box in zip(names[1:], ndimage.find_objects(numbered), strict=True):
+        if int(label) in which:
+            y, x = np.argwhere(labels[box] == label)[0]
+            found[int(label)] = int(y) + box[0].start, int(x) + box[1].start
     return found
 
 

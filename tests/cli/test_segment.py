@@ -42,6 +42,20 @@ def test_segment_writes_the_labels_of_segment(
     assert f"{len(expected.objects)} nuclei" in said
 
 
+def test_pixels_that_are_no_numbers_are_background_and_are_told(
+    image: np.ndarray, weights: Path, tmp_path: Path
+) -> None:
+    pixels = image.astype(np.float32)
+    pixels[:30, :40], pixels[60, 60] = np.nan, -np.inf
+    tifffile.imwrite(tmp_path / "n.tif", pixels)
+    options = ("--model", weights, "--min-area", 1, "--seed-threshold", 0.05)
+    run("segment", tmp_path / "n.tif", "--output", tmp_path / "o", *options)
+    (labels,) = read_image(tmp_path / "o" / "n_labels.tif")
+    assert not labels.data[~np.isfinite(pixels)].any()
+    told = pd.read_csv(tmp_path / "o" / "summary.csv").note[0]
+    assert "pixels that are NaN, infinite or masked count as background" in told
+
+
 def test_a_faulty_file_is_named_and_the_others_go_on(
     image: np.ndarray, weights: Path, tmp_path: Path
 ) -> None:

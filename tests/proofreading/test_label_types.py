@@ -17,7 +17,7 @@ from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.measure import count_pixels, measure
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.origin import begin_review
-from napari_pmrnet.proofreading.planes import renumbering
+from napari_pmrnet.proofreading.planes import merged, renumbering
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions
 
@@ -64,7 +64,7 @@ def edit_of(review: Review, command: dict[str, Any]) -> edits.Edit:
         case "cut":
             return review.cut(first, command["path"])
         case "merge":
-            return review.merge(first, [second])
+            return merged([review], first, [second])[review.plane]
         case "delete":
             return review.delete([first, second])
         case "draw":
@@ -133,7 +133,7 @@ def test_the_largest_label_takes_no_memory() -> None:
     labels[5:10, 5:10], labels[20:25, 20:30] = LARGEST_LABEL, 7
     tracemalloc.start()
     review = begin_review(labels)
-    edited = review.merge(7, [LARGEST_LABEL]).applied_to(labels)
+    edited = merged([review], 7, [LARGEST_LABEL])[()].applied_to(labels)
     review.places(), review.flags(), measure(labels), count_pixels(labels)
     assert tracemalloc.get_traced_memory()[1] < 1 << 24
     tracemalloc.stop()

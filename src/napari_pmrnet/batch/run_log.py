@@ -379,11 +379,7 @@ class Record:
 
     def is_finished(self, entry: Entry, key: dict[str, Any]) -> bool:
         """Tell whether a file's labels are there and made from the same."""
-        return entry.key == key and self._has_labels(entry)
-
-    def _has_labels(self, entry: Entry) -> bool:
-        """Tell whether there are labels of a file."""
-        return os.path.exists(self.output / entry.row.labels)
+        return entry.key == key and has_labels(self.output, entry)
 
     def is_kept(self, entry: Entry, permit: Permit) -> bool:
         """Tell whether labels are there that are not as a batch left them."""
@@ -410,8 +406,9 @@ class Record:
             if entry.row.error:
                 if key in present:
                     rows.append(replace(entry.row, labels=""))
-            elif entry.key and self._has_labels(entry):
-                parts = {k: v for k, v in entry.key.items() if k not in OF_FILE}
+            elif has_labels(self.output, entry):
+                key = entry.key or {}
+                parts = {k: v for k, v in key.items() if k not in OF_FILE}
                 notes = [entry.row.note, "" if parts == made else OTHERWISE]
                 rows.append(replace(entry.row, note="; ".join(filter(None, notes))))
         return rows
@@ -443,6 +440,11 @@ def entries_of(output: Path) -> dict[str, Entry]:
             if entry is not None:
                 found[entry.row.key] = entry
     return found
+
+
+def has_labels(output: Path, entry: Entry) -> bool:
+    """Tell whether labels that a run made of a file are in an output folder."""
+    return bool(entry.key) and os.path.exists(output / entry.row.labels)
 
 
 def _lines(folder: Path) -> Iterator[dict[str, Any]]:

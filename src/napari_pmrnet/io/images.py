@@ -27,6 +27,7 @@ from napari_pmrnet.io.formats import (
     Format,
     image_name,
 )
+from napari_pmrnet.io.label_numbers import as_whole
 from napari_pmrnet.io.memory import check_room
 from napari_pmrnet.io.microscope import intact, microscope_scenes, open_scenes
 from napari_pmrnet.io.ome_set import OwnImage, PageArray, own_images
@@ -423,9 +424,8 @@ def _as_labels(image: ImageData, said: Provenance) -> ImageData:
     data, axes = image.data, image.space.axes
     if image.rgb or image.channel_axis is not None or "q" in axes:
         return image
-    if data.dtype.kind == "f":
-        whole = isinstance(data, np.ndarray) and bool((data == np.rint(data)).all())
-        data = data.astype(np.int64) if whole else data
+    if isinstance(data, np.ndarray):
+        data = as_whole(data)
     if data.dtype.kind not in "iu":
         return image
     about = {METADATA_KEY: said.as_dict()}

@@ -14,6 +14,7 @@ from napari.layers.utils.stack_utils import split_channels
 from napari.utils.notifications import show_warning
 from npe2 import PluginManager
 
+from napari_pmrnet._software import OURS
 from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
 from napari_pmrnet.errors import TooLargeError
 from napari_pmrnet.io.foreign_labels import read_masks
@@ -31,7 +32,6 @@ from napari_pmrnet.plugin.layers.spaces import placed
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-PLUGIN = "napari-pmrnet"
 OF_CELLPOSE = "_seg.npy"
 NAMES_OF_LABELS = ("_labels", "_label", "_masks", "_mask", "_object identities")
 """Endings of the names that Cellpose, StarDist, QuPath and ilastik give to labels."""
@@ -129,9 +129,9 @@ def open_layers(viewer: ViewerModel, path: Path, scene: int | None = None) -> li
     """
     readers = PluginManager.instance().iter_compatible_readers(path)
     whole = scene is None and not path.is_dir()
-    if whole and PLUGIN in {one.plugin_name for one in readers}:
-        return list(viewer.open(str(path), plugin=PLUGIN))
-    with layer_source(path=str(path), reader_plugin=PLUGIN):
+    if whole and OURS in {one.plugin_name for one in readers}:
+        return list(viewer.open(str(path), plugin=OURS))
+    with layer_source(path=str(path), reader_plugin=OURS):
         made = [Layer.create(*layer) for layer in read_layers(path, scene)]
     return [plain(viewer).add_layer(layer) for layer in made]
 

@@ -229,11 +229,6 @@ class Review:
         """The edit that cuts a nucleus along a line; see `edits.split_along`."""
         return self._parted(edits.split_along, label, path)
 
-    def merge(self, into: int, others: Sequence[int]) -> Edit:
-        """The edit that makes nuclei one."""
-        boxes = [self.nuclei.box(label) for label in (into, *others)]
-        return edits.merge(self._seen, into, others, union(boxes))
-
     def names_under(self, path: Sequence[tuple[float, float]]) -> list[int]:
         """Labels of the nuclei under a line that is drawn to make them one.
 
@@ -471,14 +466,24 @@ class Review:
                 )
         return pd.DataFrame(rows)
 
-    def flags(self) -> pd.DataFrame:
+    def flags(self, statuses: Mapping[Place, str] | None = None) -> pd.DataFrame:
         """``certainty``, ``reviewed`` and ``edited`` of every nucleus, by label.
 
         A nucleus is reviewed if it was accepted or edited.
+
+        Parameters
+        ----------
+        statuses : mapping, optional
+            Those on this plane, if they are at hand.
         """
         table = self.nuclei.table
-        status = self.statuses.get
-        accepted = [n for n in table.index if status(self.nucleus(n)) == ACCEPTED]
+        if statuses is None:
+            statuses = statuses_by_plane(self.statuses).get(self.plane, {})
+        accepted = [
+            place[1]
+            for place, status in statuses.items()
+            if place[0] == NUCLEUS and status == ACCEPTED
+        ]
         flags = table.loc[:, ["certainty", "edited"]].copy()
         flags.insert(1, "reviewed", flags["edited"] | flags.index.isin(accepted))
         return flags

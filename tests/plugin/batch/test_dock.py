@@ -14,6 +14,7 @@ import tifffile
 from napari.layers import Image, Labels
 from PIL import Image as Picture
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_pmrnet.batch import worklist
@@ -363,3 +364,37 @@ def test_a_setting_folded_out_of_sight_is_shown_before_the_run(dock_of) -> None:
     assert not dock.settings_panel.button.isChecked()
     dock.form.fields["flips"].set_value(False)
     assert "flips" not in dock.in_use.text.text()
+
+
+def test_classes_are_counted_and_a_change_of_them_segments_nothing(
+    dock_of, qtbot, core, tmp_path
+) -> None:
+    _, dock = dock_of()
+    edit = dock.folders.classes.edit
+    edit.setText("large:area [pixel^2]>=200; ; round/long:circularity>=0.9")
+    assert dock.job().classes == (
+        "large:area [pixel^2]>=200",
+        "round/long:circularity>=0.9",
+    )
+    assert dock.job().as_command().count("--class") == 2
+    run(dock, qtbot)
+    asked = len(core.calls)
+    counts = pd.read_csv(tmp_path / "out" / "counts.csv")
+    assert "large (area [pixel^2] >= 200)" in counts
+    edit.setText("bright:intensity GFP>=120")
+    run(dock, qtbot)
+    assert len(core.calls) == asked
+    assert "No image has the column 'intensity GFP'" in dock.status.text.text()
+    assert dock.status.tone in ("warning", "error")
+
+
+def test_a_class_that_cannot_be_read_says_so_on_its_field(dock_of, qtbot) -> None:
+    _, dock = dock_of()
+    field = dock.folders.classes
+    QTest.keyClicks(field.edit, "large")
+    dock.start_button.click()
+    assert "A class cannot be read" in dock.status.text.text()
+    assert not field.reason.isHidden() and "NAME:COLUMN>=NUMBER" in field.reason.text()
+    QTest.keyClicks(field.edit, ":area>=9")
+    assert field.reason.isHidden() and dock.status.text.text() == dock_module.GREETING
+    assert dock.job() is not None

@@ -70,18 +70,19 @@ class SegmentFolder(Dock):
         self._opening, self._saving = self._runner(), self._runner()
         self._describing = self._runner()
         self._look_timer = self._timer(LOOK_DELAY, self._list)
-        self._keys = WindowKeys(self)
+        self._keys = WindowKeys(viewer, self)
         self._stop = threading.Event()
         self._output = Path()
         self._files, self._wanted = 0, ""
         self.form = SettingsForm(self)
         self.form.set_settings(preferences.recall())
-        self.folders = FoldersPanel()
+        on_show = self._folder_on_show
+        self.folders = FoldersPanel(on_show)
         self.presets, self.settings_panel = (
-            PresetButton(self.form),
+            PresetButton(self.form, on_show),
             SettingsPanel(self.form),
         )
-        self.model_panel = ModelPanel(self.form)
+        self.model_panel = ModelPanel(self.form, on_show)
         self.in_use = SettingsLine(self.form)
         self._line = RunLine("Start", GREETING)
         self.start_button, self.status = self._line.run_button, self._line.status
@@ -104,6 +105,9 @@ class SegmentFolder(Dock):
             self.say("A folder is missing.", "error")
             return None
         folders = self.folders
+        if not folders.classes.check():
+            self._complain("A class cannot be read; the form says which.")
+            return None
         return BatchJob(
             (folders.images.value(),),
             Path(folders.results.value()).expanduser(),
@@ -113,6 +117,7 @@ class SegmentFolder(Dock):
             keep_maps=folders.keep_maps.isChecked(),
             scene=folders.scene.text().strip() or None,
             plate_labels=folders.plate_labels.isChecked(),
+            classes=folders.classes.value(),
         )
 
     def start(self) -> None:
@@ -235,9 +240,10 @@ class SegmentFolder(Dock):
         """Wire the parts together."""
         self.form.changed.connect(self._on_setting)
         self.presets.said.connect(self.say)
-        for field in (self.folders.images, self.folders.results):
+        folders = self.folders
+        for field in (folders.images, folders.results, folders.classes):
             field.changed.connect(self._look_again)
-        self.folders.results.changed.connect(self._look_timer.start)
+        folders.results.changed.connect(self._look_timer.start)
         self._listing.succeeded.connect(self._on_listed)
         self._connect_review()
         self.start_button.clicked.connect(self.start)
@@ -266,6 +272,7 @@ class SegmentFolder(Dock):
         panel.save_button.clicked.connect(review.save)
         panel.done.toggled.connect(review.set_done)
         self._keys.pressed.connect(self._on_key)
+        self._keys.changed.connect(lambda: panel.show_keys(self._keys))
         self._keys.closing.connect(review.save_at_once)
 
     def _restyle(self, event: Any = None) -> None:

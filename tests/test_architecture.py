@@ -33,6 +33,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     # Parts of a dock, tried by clicks and keys in its test_dock.py.
     "plugin/batch/keys.py",
     "plugin/batch/panels.py",
+    "plugin/batch/shown.py",
     "plugin/measure/panel.py",
     "plugin/review/canvas.py",
     "plugin/review/controller.py",

@@ -24,7 +24,7 @@ LIBRARIES = {
     "export": ["onnx", "bioimageio"],
     "openvino": ["openvino"],
     "research": ["matplotlib", "monai"],
-    "zarr": ["zarr", "numcodecs"],
+    "zarr": ["zarr", "numcodecs", "yaozarrs"],
 }
 """What is imported of each extra; thop is of scripts alone."""
 EXTRA_OF = {library: extra for extra, some in LIBRARIES.items() for library in some}
@@ -57,6 +57,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> dict:
         "openvino": usual,
         "zarr": [*segment, "--output", str(place / "of zarr")],
         "numcodecs": [*segment, "--output", str(place / "of numcodecs")],
+        "yaozarrs": [*segment, "--output", str(place / "of yaozarrs")],
         "distributed": [*several, "--output", str(place / "of distributed")],
         "onnx": [*export, str(place / "a.onnx")],
         "bioimageio": [*export, str(place / "a.bioimageio.zip")],

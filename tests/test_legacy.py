@@ -15,6 +15,7 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_pmrnet
+from napari_pmrnet._software import OURS
 from napari_pmrnet.batch.inputs import find_sources
 from napari_pmrnet.batch.run_log import Record, file_key, made_from
 from napari_pmrnet.batch.summary import as_csv
@@ -29,7 +30,7 @@ from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.user_models import import_model
 from napari_pmrnet.plugin.review.persistence import open_folder
 from napari_pmrnet.plugin.train.process import State
-from napari_pmrnet.plugin.widgets.preferences import PLUGIN, recall
+from napari_pmrnet.plugin.widgets.preferences import recall
 from napari_pmrnet.proofreading.journal import Journal, fingerprint, read_journal
 from napari_pmrnet.proofreading.origin import Origin, begin_review
 from napari_pmrnet.proofreading.planes import keep
@@ -105,10 +106,10 @@ def test_preferences_of_qt(
         raise KeyError("no preferences of plugins, as in napari before 0.9")
 
     monkeypatch.setattr("napari.settings.get_plugin_settings", none_there)
-    (tmp_path / PLUGIN).mkdir()
-    shutil.copy(HERE / "settings" / "napari-pmrnet.conf", tmp_path / PLUGIN)
+    (tmp_path / OURS).mkdir()
+    shutil.copy(HERE / "settings" / "napari-pmrnet.conf", tmp_path / OURS)
     kind, scope = QSettings.Format.NativeFormat, QSettings.Scope.UserScope
-    own = Path(QSettings(kind, scope, PLUGIN, PLUGIN).fileName()).parents[1]
+    own = Path(QSettings(kind, scope, OURS, OURS).fileName()).parents[1]
     QSettings.setPath(kind, scope, str(tmp_path))
     try:
         recalled = recall()

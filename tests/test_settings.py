@@ -5,6 +5,7 @@ from dataclasses import fields
 import pytest
 
 from napari_pmrnet import Settings
+from napari_pmrnet.errors import DataError
 from napari_pmrnet.models.card import new_card, read_card
 from napari_pmrnet.models.library import find_weights
 
@@ -69,3 +70,18 @@ def test_every_field_can_be_shown_in_a_form() -> None:
 def test_not_a_number_lies_within_no_bounds(name):
     with pytest.raises(ValueError, match="is nan; it must lie between"):
         Settings(**{name: float("nan")})
+
+
+@pytest.mark.parametrize("value", ["25", "", True, [25], 25j])
+@pytest.mark.parametrize("name", ["diameter", "min_area", "channel", "seed_threshold"])
+def test_what_is_no_number_is_refused(name, value):
+    with pytest.raises(ValueError, match="no number"):
+        Settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "values", [{"diameter": 0}, {"min_area": "3"}, {"limits": 7}, {"channel": -1}]
+)
+def test_a_record_that_cannot_be_is_said(values):
+    with pytest.raises(DataError, match="settings that cannot be"):
+        Settings.of_record(values)

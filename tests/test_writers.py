@@ -112,6 +112,14 @@ def test_a_file_of_others_stays(tmp_path: Path, name: str) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+@every_writer
+def test_a_name_that_is_too_long_is_said(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{'n' * 300}{Path(name).suffix}"
+    with pytest.raises(DataError, match=r"too long.*Choose a shorter"):
+        WRITERS[name](path, False)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", LATER)
 def test_what_takes_long_looks_first(tmp_path: Path, name: str) -> None:
     path = precious(tmp_path / (FILES[0] if name == "report" else name))
@@ -494,6 +502,7 @@ MAY = {
     "batch/run_log.py": "its own record and temporary files",
     "benchmark/files.py": "temporary folders",
     "export/bioimageio.py": "a temporary folder",
+    "io/label_plate.py": "makes a new folder only",
     "io/label_zarr.py": "makes a new folder only",
     "io/lock.py": "its own lock and note",
     "io/write.py": "the one place",
@@ -508,7 +517,6 @@ MAY = {
     "segmentation/label_store.py": "what it has looked at",
     "segmentation/presets.py": "WRITERS",
     "segmentation/tiles.py": "its own tiles",
-    "cli/finetune.py": "its own folder",
     "finetuning/job.py": "its own folder",
     "io/alone.py": "its own lock",
     "io/append.py": "logs of their own",

@@ -103,8 +103,9 @@ def draw(counts: Counter[tuple[str, str]], modules: dict[str, int]) -> None:
 
 
 def _room(module: str) -> str:
-    """Return the room of a module, empty for the package itself."""
-    return module.split(".")[1] if "." in module else ""
+    """Return the room of a module, empty for the package itself and its command."""
+    room = module.split(".")[1] if "." in module else ""
+    return "" if room.startswith("__") else room
 
 
 def main() -> None:

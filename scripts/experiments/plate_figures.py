@@ -22,7 +22,7 @@ from screenshot import PLUGIN, wait
 import napari  # isort: skip
 import pandas as pd
 import tifffile
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt, QThreadPool, QTimer
 from qtpy.QtTest import QTest
 
 from napari_pmrnet.datasets.synthetic import make_fluorescence
@@ -105,6 +105,8 @@ def main() -> None:
     if options.output is not None:
         options.output.write_text(text + "\n", encoding="utf-8")
     viewer.close()
+    # What the last image still waits for would report to a window that is gone.
+    QThreadPool.globalInstance().waitForDone()
 
 
 def make_plate(folder: Path, wells: int, fields: int, side: int) -> int:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Real
 from typing import Any, Protocol
+
+from napari_pmrnet.errors import DataError
 
 LARGEST_MIN_AREA = 100_000
 
@@ -71,7 +74,7 @@ class Settings:
     Raises
     ------
     ValueError
-        If a number lies outside its bounds.
+        If a number lies outside its bounds, or is none.
 
     Examples
     --------
@@ -171,8 +174,10 @@ class Settings:
         for spec in fields(self):
             value = getattr(self, spec.name)
             low, high = spec.metadata.get("min"), spec.metadata.get("max")
-            if value is None or isinstance(value, str | bool):
+            if value is None or (low is None and high is None):
                 continue
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise ValueError(f"{spec.metadata['label']} is {value!r}, no number.")
             # Not a number lies within no bounds.
             within = (low is None or value >= low) and (high is None or value <= high)
             if not within:
@@ -230,8 +235,19 @@ class Settings:
 
         Those of a version that dropped no uncertain nuclei do not name
         ``least_certainty``, which is 0 then.
+
+        Raises
+        ------
+        DataError
+            If another program has written values that cannot be.
         """
-        return cls.from_dict({"least_certainty": 0.0, **values})
+        try:
+            return cls.from_dict({"least_certainty": 0.0, **values})
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"the labels say that they were made with settings that cannot be: "
+                f"{error}"
+            ) from error
 
 
 def _in_words(value: Any) -> str:

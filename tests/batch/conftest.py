@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from plates import write_plate
 from scipy import ndimage
 
 from napari_pmrnet.batch import BatchJob, batch_steps
@@ -87,6 +88,16 @@ def folder(tmp_path: Path) -> Path:
     for number, name in enumerate("abcd", start=1):
         Image.fromarray(blobs(number)).save(place / f"{name}.png")
     return place
+
+
+@pytest.fixture
+def plate(tmp_path: Path) -> Path:
+    """An OME-Zarr plate of three fields with 1 to 3 nuclei, in a folder of its own."""
+    pytest.importorskip("yaozarrs")
+    pytest.importorskip("zarr")
+    place = tmp_path / "in" / "p.ome.zarr"
+    place.parent.mkdir()
+    return write_plate(place, pixels=lambda number: blobs(1 + number))
 
 
 @pytest.fixture

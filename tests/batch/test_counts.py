@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pmrnet.batch.counts import Counts, counts_csv
+from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.proofreading.classes import Classes
 
 GFP = Classes("intensity GFP", 100.0, "GFP+", "GFP-")
@@ -34,7 +35,7 @@ def test_every_image_and_every_well(images) -> None:
     for number, (name, nuclei) in enumerate(images):
         file = name.format(number)
         table = pd.DataFrame(nuclei, columns=["certainty", "intensity GFP"])
-        counts.add(file, table.astype(float))
+        counts.add(Row(file), table.astype(float))
         frames.append(table)
     table = read(counts)
     rows = table[table["of"] == "image"]
@@ -65,8 +66,8 @@ def check(row, frame: pd.DataFrame) -> None:
 
 def test_an_image_whose_nuclei_are_not_known_is_named_and_counts_nowhere() -> None:
     counts = Counts()
-    counts.add("p_A01_s1.tif", pd.DataFrame({"certainty": [0.9]}))
-    counts.add("p_A01_s2.tif", None)
+    counts.add(Row("p_A01_s1.tif"), pd.DataFrame({"certainty": [0.9]}))
+    counts.add(Row("p_A01_s2.tif"), None)
     table = read(counts)
     assert table["nuclei"].fillna(-1).tolist() == [1, -1, 1]
     assert table["images"].tolist() == [1, 0, 1]
@@ -75,7 +76,8 @@ def test_an_image_whose_nuclei_are_not_known_is_named_and_counts_nowhere() -> No
 
 def test_a_column_that_no_image_has_is_told_with_those_there_are() -> None:
     counts = Counts([GFP, Classes("area [um^2]", 5.0)])
-    counts.add("a.tif", pd.DataFrame({"intensity DAPI": [1.0], "area [um^2]": [9.0]}))
+    table = pd.DataFrame({"intensity DAPI": [1.0], "area [um^2]": [9.0]})
+    counts.add(Row("a.tif"), table)
     (note,) = counts.notes()
     assert "no image has the column 'intensity GFP'" in note
     assert "'intensity DAPI', 'area [um^2]'" in note
@@ -85,14 +87,15 @@ def test_a_column_that_no_image_has_is_told_with_those_there_are() -> None:
 
 def test_names_are_no_formulas() -> None:
     counts = Counts([Classes("area", 5.0, "+a", "=b")])
-    counts.add("=1+1.tif", pd.DataFrame({"area": [9.0]}))
+    counts.add(Row("=1+1.tif"), pd.DataFrame({"area": [9.0]}))
     table = read(counts)
     assert table["file"].tolist() == ["./=1+1.tif"]
     assert not [head for head in table if head.startswith(("+", "="))]
 
 
 def test_a_folder_without_images_has_a_head() -> None:
-    assert counts_csv(Counts([GFP]).table()).startswith(b"of,file,well,field,images,")
+    head = b"of,file,scene,plate,well,field,images,"
+    assert counts_csv(Counts([GFP]).table()).startswith(head)
 
 
 def test_wells_of_one_name_in_two_plates_are_two_wells() -> None:
@@ -100,9 +103,9 @@ def test_wells_of_one_name_in_two_plates_are_two_wells() -> None:
     for plate, nuclei in (("one", 2), ("two", 3)):
         for field in (1, 2):
             table = pd.DataFrame({"certainty": [0.9] * nuclei})
-            counts.add(f"../{plate}/p_A01_s{field}.tif", table)
+            counts.add(Row(f"../{plate}/p_A01_s{field}.tif"), table)
     table = read(counts)
     wells = table[table["of"] == "well"]
-    assert wells["file"].tolist() == ["one", "two"]
+    assert wells["plate"].tolist() == ["one", "two"] and wells["file"].isna().all()
     assert wells["well"].tolist() == ["A01", "A01"]
     assert wells["nuclei"].tolist() == [4, 6]

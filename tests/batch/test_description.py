@@ -7,6 +7,8 @@ from PIL import Image
 
 from napari_pmrnet.batch.description import describe_path
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.segmentation import Settings
 
 from .conftest import HASH, blobs
@@ -52,3 +54,11 @@ def test_what_the_version_before_wrote_is_described(pytestconfig) -> None:
     place = pytestconfig.rootpath / "tests" / "legacy" / "batch" / "labels"
     text = describe_path(place / "cells_labels.tif")
     assert "version was not recorded" in text and "SHA-256" in text
+
+
+@pytest.mark.parametrize("settings", [{"diameter": 0}, {"limits": "5"}, ["nuclei"]])
+def test_labels_that_another_program_wrote_odd_settings_into(tmp_path, settings):
+    labels = np.ones((4, 5), np.int32)
+    path = write_labels(tmp_path / "a.tif", labels, None, Provenance(settings))
+    with pytest.raises(DataError, match=r"a\.tif: .*labels (say|do not say)"):
+        describe_path(path)

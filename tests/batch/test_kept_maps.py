@@ -14,6 +14,7 @@ from napari_pmrnet.batch import BatchJob, segment_files, task
 from napari_pmrnet.batch.kept_maps import KeptMaps, network_key
 from napari_pmrnet.batch.run_log import file_key
 from napari_pmrnet.datasets.synthetic import make_fluorescence
+from napari_pmrnet.models import load_model
 from napari_pmrnet.segmentation import Settings, stack
 from napari_pmrnet.segmentation.segment import NEEDS_THE_NETWORK
 
@@ -95,6 +96,23 @@ def test_maps_of_something_else_are_not_used(images, tmp_path, network, change) 
     network.clear()
     segment_files(images, output, settings, overwrite=True)
     assert not network, "those that were kept since are used"
+
+
+def test_changed_bytes_are_noticed(images, tmp_path) -> None:
+    output = tmp_path / "out"
+    (images / "z.tif").unlink()
+    segment_files(images, output, FIRST, keep_maps=True)
+    (place,) = (output / ".napari-pmrnet" / "maps").iterdir()
+    model = load_model("nuclei", "cpu")
+    key = network_key(file_key(images / "a.png", FIRST, model.card.sha256))
+    maps = KeptMaps(place.with_name(place.stem), key, FIRST, model, False)
+    whole, known = place.read_bytes(), maps.take(())
+    assert known is not None
+    for at in np.random.default_rng(0).integers(len(whole) // 8, len(whole), 40):
+        place.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :])
+        found = maps.take(())
+        for name in known.maps if found is not None else ():
+            np.testing.assert_array_equal(found.maps[name], known.maps[name])
 
 
 def test_maps_are_kept_on_request_only(images, tmp_path, network) -> None:

@@ -37,7 +37,7 @@ def test_a_row_a_nucleus_of_all_images(run, folder, tmp_path):
     summary = pd.read_csv(report.summary)
     counts = table.groupby("file").size()
     assert counts.to_dict() == summary.set_index("file")["nuclei"].to_dict()
-    assert list(table)[:5] == [*OF_FILE, *FIRST]
+    assert list(table)[: len(OF_FILE) + 2] == [*OF_FILE, *FIRST]
     assert table["certainty"].between(0.9, 1).all()
     plain = table[table["file"] == "../images/d.png"]
     fresh = measure(
@@ -63,6 +63,18 @@ def test_planes_have_a_place_and_channels_their_names(run, tmp_path):
     assert table[["t", "label"]].to_numpy().tolist() == [[0, 1], [1, 2], [1, 3]]
     assert table["intensity DAPI"].tolist() == [250, 250, 249]
     assert table["intensity GFP"].tolist() == [125, 125, 124]
+
+
+def test_planes_along_two_axes_without_names_have_a_place_each(run, tmp_path):
+    data = np.stack([[blobs(1 + 3 * i + j) for j in range(2)] for i in range(2)])
+    tifffile.imwrite(tmp_path / "s.tif", data, photometric="minisblack")
+    report, _ = run(tmp_path / "s.tif")
+    table, (row,) = table_of(report), report.rows
+    assert (row.planes, row.nuclei, len(table)) == (4, 1 + 2 + 4 + 5, 12)
+    counts = table.groupby(["q", "q2"]).size()
+    assert counts.to_dict() == {(0, 0): 1, (0, 1): 2, (1, 0): 4, (1, 1): 5}
+    assert table["label"].tolist() == list(range(1, 13))
+    assert table["certainty"].notna().all()
 
 
 def test_colours_are_channels(run, tmp_path):
@@ -144,7 +156,7 @@ def test_images_without_nuclei_leave_the_head(tmp_path):
     part.write_bytes(run_to_end(measuring(stack, found, Space(), "a")))
     assert part.read_text() == "label,certainty\n"
     whole = b"".join(joined([(Row("a.tif", "a"), part)]))
-    assert whole == b"file,well,field,label,certainty\n"
+    assert whole == b"file,scene,plate,well,field,label,certainty\n"
 
 
 def test_names_are_no_formulas_and_damaged_parts_no_end(tmp_path):
@@ -158,8 +170,8 @@ def test_names_are_no_formulas_and_damaged_parts_no_end(tmp_path):
     ]
     text = b"".join(joined(rows)).decode()
     assert text.splitlines() == [
-        "file,well,field,z,label,certainty,area [um^2]",
-        "./=1+1.tif,,,2,1,0.5,9",
+        "file,scene,plate,well,field,z,label,certainty,area [um^2]",
+        "./=1+1.tif,,,,,2,1,0.5,9",
     ]
 
 

@@ -87,12 +87,13 @@ def test_a_channel_that_is_not_there_is_said(run, tmp_path):
     assert "no channel 5" in report.rows[0].error
 
 
-def test_of_several_images_the_first_is_taken_and_it_is_said(run, tmp_path):
+def test_of_several_images_each_is_segmented(run, tmp_path):
     with tifffile.TiffWriter(tmp_path / "two.ome.tif") as tiff:
         tiff.write(blobs(2), metadata={"axes": "YX"})
         tiff.write(blobs(3), metadata={"axes": "YX"})
     report, _ = run(tmp_path / "two.ome.tif")
-    assert report.rows[0].nuclei == 2 and "only the first" in report.rows[0].note
+    assert [row.nuclei for row in report.rows] == [2, 3]
+    assert not any(row.note for row in report.rows)
 
 
 def test_axes_of_length_one_are_dropped(run, tmp_path):

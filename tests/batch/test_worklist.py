@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,7 @@ from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.proofreading.origin import Origin
+from napari_pmrnet.segmentation import sizes
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
 from napari_pmrnet.settings import Settings
 
@@ -236,22 +238,36 @@ def test_labels_that_fiji_has_saved_are_opened_and_saved(output) -> None:
     assert saved.state is not None and saved.state.edited == 0, "numbers are no edits"
 
 
-def test_stacks_are_saved_without_counting_reviews(run, tmp_path) -> None:
-    images = tmp_path / "stacks"
-    images.mkdir()
-    data = np.stack([blobs(1), blobs(2)])
-    tifffile.imwrite(images / "z.tif", data, imagej=True, metadata={"axes": "ZYX"})
-    run(images)
-    listed = Worklist(tmp_path / "out")
-    opened = listed.open(listed.rows()[0])
-    assert opened.labels.shape == data.shape
+@pytest.fixture
+def movie(run, tmp_path) -> Callable[[np.ndarray], tuple[Worklist, Opened]]:
+    """Segment planes, linked through t, and open their labels."""
+
+    def open_(data: np.ndarray) -> tuple[Worklist, Opened]:
+        images = tmp_path / "stacks"
+        images.mkdir()
+        tifffile.imwrite(images / "t.tif", data, imagej=True, metadata={"axes": "TYX"})
+        run(images, link="t")
+        listed = Worklist(tmp_path / "out")
+        return listed, listed.open(listed.rows()[0])
+
+    return open_
+
+
+def test_the_review_of_a_stack_is_kept_plane_by_plane(movie) -> None:
+    listed, opened = movie(np.stack([blobs(1), blobs(2), blobs(2)]))
+    assert [np.unique(plane).max() for plane in opened.labels] == [1, 2, 2]
     labels = opened.labels.copy()
-    labels[labels == 1] = 0
-    state = listed.save(opened, labels, {}, done=True).state
-    assert state == ReviewState(2, 0, 0, True, {})
-    assert np.array_equal(read_image(opened.path)[0].data, labels)
-    with pytest.raises(DataError, match="one plane"):
-        run_to_end(maps_of(opened))
+    labels[1][labels[1] == 1] = 0
+    labels[0, 30:36, 2:9] = 9
+    statuses = {("nucleus", 1, 0): "accepted", ("missed", 1, 2): "dismissed"}
+    saved = listed.save(opened, labels, statuses, done=True)
+    assert saved.state == ReviewState(5, 2, 1, True, statuses), (
+        "on each plane for itself"
+    )
+    again = Worklist(listed.output).open(opened.row)
+    assert again.state == saved.state and np.array_equal(again.labels, labels)
+    assert np.array_equal(again.found, opened.labels)
+    assert again.space.axes == ("t", "y", "x")
 
 
 @pytest.fixture
@@ -271,28 +287,53 @@ def steps(monkeypatch) -> list[tuple]:
 def test_maps_are_made_by_the_weights_that_made_the_labels(output, steps) -> None:
     listed, opened = opened_of(output)
     opened = listed.save(opened, corrected(opened), {})
-    origin = run_to_end(maps_of(opened, "cpu"))
+    known: dict = {}
+    run_to_end(maps_of(opened, known, "cpu"))
     ((labels, plane, used),) = steps
-    assert origin.labels is labels is opened.found
+    assert known[()].labels is labels and np.array_equal(labels, opened.found)
     assert np.array_equal(plane.read(), blobs(3))
     assert used.model == "nuclei" and used.device == "cpu"
     assert used.probability_threshold == Settings().probability_threshold
+
+
+def test_maps_are_made_of_every_plane_that_is_not_blank(movie, steps) -> None:
+    planes = np.stack([blobs(1), blobs(0), blobs(3)])
+    _, opened = movie(planes)
+    known: dict = {}
+    told = list(maps_of(opened, known))
+    assert list(known) == [(0,), (2,)]
+    for labels, plane, _ in steps:
+        (place,) = plane.place
+        assert np.array_equal(labels, opened.found[place])
+        assert np.array_equal(plane.read(), planes[place])
+    assert [progress.done for progress in told] == [0, 100, 300], "of all planes"
+    assert "plane t=2" in told[-1].message
+
+
+def test_maps_of_more_planes_than_there_is_memory_for_are_refused(
+    movie, steps, monkeypatch
+) -> None:
+    _, opened = movie(np.stack([blobs(1), blobs(2)]))
+    monkeypatch.setattr(sizes, "MOST_MAP_BYTES", 100_000)
+    with pytest.raises(DataError, match=r"t\.tif: the maps of its 2 planes"):
+        run_to_end(maps_of(opened, {}))
+    assert not steps
 
 
 def test_maps_that_cannot_be_made_are_refused_in_words(output, steps, folder) -> None:
     _, opened = opened_of(output)
     other = replace(opened, made=replace(opened.made, weights_hash="0" * 64))
     with pytest.raises(DataError, match="weights that made these labels"):
-        run_to_end(maps_of(other))
+        run_to_end(maps_of(other, {}))
     classes = replace(opened, row=replace(opened.row, kind=LabelKind.CLASSES))
-    with pytest.raises(DataError, match="one plane"):
-        run_to_end(maps_of(classes))
+    with pytest.raises(DataError, match="classes have no certainties"):
+        run_to_end(maps_of(classes, {}))
     Image.fromarray(blobs(2)[:, :-1]).save(folder / "c.png")
     with pytest.raises(DataError, match="changed since"):
-        run_to_end(maps_of(opened))
+        run_to_end(maps_of(opened, {}))
     (folder / "c.png").unlink()
     with pytest.raises(DataError, match="c.png"):
-        run_to_end(maps_of(opened))
+        run_to_end(maps_of(opened, {}))
     assert not steps
 
 

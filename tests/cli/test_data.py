@@ -104,7 +104,7 @@ def test_train_reads_a_published_data_set(
 ):
     monkeypatch.setattr(
         "napari_pmrnet.training.train.finish",
-        lambda *_: new_card(("probability",), val={"Dice": 0.5}),
+        lambda *_, **__: new_card(("probability",), val={"Dice": 0.5}),
     )
     config, output = tmp_path / "c.json", tmp_path / "w.safetensors"
     config.write_text(

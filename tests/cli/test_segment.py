@@ -42,6 +42,20 @@ def test_segment_writes_the_labels_of_segment(
     assert f"{len(expected.objects)} nuclei" in said
 
 
+def test_pixels_that_are_no_numbers_are_background_and_are_told(
+    image: np.ndarray, weights: Path, tmp_path: Path
+) -> None:
+    pixels = image.astype(np.float32)
+    pixels[:30, :40], pixels[60, 60] = np.nan, -np.inf
+    tifffile.imwrite(tmp_path / "n.tif", pixels)
+    options = ("--model", weights, "--min-area", 1, "--seed-threshold", 0.05)
+    run("segment", tmp_path / "n.tif", "--output", tmp_path / "o", *options)
+    (labels,) = read_image(tmp_path / "o" / "n_labels.tif")
+    assert not labels.data[~np.isfinite(pixels)].any()
+    told = pd.read_csv(tmp_path / "o" / "summary.csv").note[0]
+    assert "pixels that are NaN, infinite or masked count as background" in told
+
+
 def test_a_faulty_file_is_named_and_the_others_go_on(
     image: np.ndarray, weights: Path, tmp_path: Path
 ) -> None:
@@ -56,6 +70,20 @@ def test_a_faulty_file_is_named_and_the_others_go_on(
     )
     assert "junk.png" in said and "1 could not be segmented" in said
     assert [p.name for p in (tmp_path / "o").glob("*.tif")] == ["good_labels.tif"]
+
+
+def test_a_scene_is_chosen_by_its_name(
+    image: np.ndarray, weights: Path, tmp_path: Path
+) -> None:
+    with tifffile.TiffWriter(tmp_path / "s.ome.tif", ome=True) as tiff:
+        for name in ("left", "right"):
+            tiff.write(image, metadata={"axes": "YX", "Name": name})
+    options = ("--output", tmp_path / "o", "--model", weights, "--scene")
+    said = run("segment", tmp_path / "s.ome.tif", *options, "right")
+    assert "s.ome.tif [right]: " in said and "scene='right'" in said
+    said = run("segment", tmp_path / "s.ome.tif", *options, "up", code=1)
+    assert "has no scene 'up'. It holds left, right" in said
+    assert [p.name for p in (tmp_path / "o").glob("*.tif")] == ["s_right_labels.tif"]
 
 
 @pytest.mark.parametrize(

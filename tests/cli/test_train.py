@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from terminal import run_main
 
 from napari_pmrnet.datasets.folder import PackedDataset
-from napari_pmrnet.models.card import new_card
+from napari_pmrnet.models.card import ModelCard, new_card
 
 
 def test_train_stops_at_a_fault_when_strict(
@@ -38,7 +39,7 @@ def test_train_leaves_out_a_modality_and_says_so(
     assert "has no row 'g'. It has: f, h" in capsys.readouterr().err
     monkeypatch.setattr(
         "napari_pmrnet.training.train.finish",
-        lambda *_: new_card(("probability",), val={"Dice": 0.5}),
+        lambda *_, **__: new_card(("probability",), val={"Dice": 0.5}),
     )
     assert not run_main(*command, "h", monkeypatch=monkeypatch)
     fault, count = capsys.readouterr().err.splitlines()
@@ -115,11 +116,19 @@ def test_several_data_sets_are_learned_from_together(
     words = (*command, other, "--weights", "1,x")
     assert run_main(*words, monkeypatch=monkeypatch) == 1
     assert "--weights: 1,x are no numbers" in capsys.readouterr().err
-    monkeypatch.setattr(
-        "napari_pmrnet.training.train.finish",
-        lambda *_: new_card(("probability",), val={"Dice": 0.5}),
-    )
+
+    def finish(*_: object, fitting: Callable[[int, int], None]) -> ModelCard:
+        for done in (1, 2):
+            fitting(done, 2)
+        return new_card(("probability",), val={"Dice": 0.5})
+
+    monkeypatch.setattr("napari_pmrnet.training.train.finish", finish)
     assert not run_main(*command, other, "--weights", "1,2", monkeypatch=monkeypatch)
+    said = capsys.readouterr().out.splitlines()
+    first, *epochs, fitting, last = [line for line in said if line.strip()]
+    assert first == "preparing training images (2)"
+    assert len(epochs) == 1 and fitting == "fitting on validation images (2)"
+    assert last.endswith("validation Dice 0.5")
     made = json.loads(output.with_suffix(".json").read_text())
     assert made["data"]["name"] == f"{data.name} + other"
     alone = PackedDataset(data, subset="train")

@@ -281,6 +281,48 @@ def test_the_command_learns_from_labels(labelled: Labelled) -> None:
     assert load_model(labelled.output, "cpu").card.sha256 == card.sha256
 
 
+def test_weights_that_came_during_the_training_stay(
+    labelled: Labelled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the training are kept, and handed out when the place is free."""
+    run_job, runs, mine = run_module.run_job, [], b"of another program"
+
+    def run_beside_another(job: Job) -> None:
+        runs.append(job)
+        run_job(job)
+        labelled.output.write_bytes(mine)
+
+    monkeypatch.setattr(run_module, "run_job", run_beside_another)
+    for _ in range(2):
+        refused = labelled.finetune("0.png", "1.png")
+        assert isinstance(refused.exception, DataError), refused.output
+        assert f"{labelled.output}: is there already" in str(refused.exception)
+        assert labelled.output.read_bytes() == mine
+        assert not labelled.output.with_suffix(".json").exists()
+    labelled.output.unlink()
+    done = labelled.finetune("0.png", "1.png")
+    assert done.exit_code == 0, done.output
+    assert len(runs) == 1 and "AP0.5:" in done.output
+    assert load_model(labelled.output, "cpu").card.data["reviewed"] == 128
+    assert not labelled.output.with_suffix(".training").exists()
+
+
+def test_a_command_that_was_killed_between_card_and_weights_goes_on(
+    labelled: Labelled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "remove", die)
+        labelled.finetune("0.png", "1.png")
+    weights = labelled.output.read_bytes()
+    labelled.output.unlink()
+    done = labelled.finetune("0.png", "1.png")
+    assert done.exit_code == 0, done.output
+    assert labelled.output.read_bytes() == weights
+
+
 @pytest.mark.slow
 def test_the_command_goes_on_with_what_it_is_asked_for_and_nothing_else(
     labelled: Labelled, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from napari_pmrnet.io.calibration import (
     Calibration,
     imagej_calibration,
+    names_of_channels,
     ome_calibrations,
     plain_calibration,
 )
@@ -128,3 +129,12 @@ def test_every_image_of_an_ome_text_has_its_own() -> None:
 @given(st.text(max_size=80) | st.integers(0, len(OME) - 1).map(lambda n: OME[:n]))
 def test_malformed_text_has_none(text: str) -> None:
     assert ome_calibrations(text) == []
+
+
+def test_a_channel_without_a_name_costs_the_others_none() -> None:
+    channels = '<Channel Fluor="GFP"/><Channel/><Channel Name="DAPI"/>'
+    (found,) = ome_calibrations(
+        f'<OME><Image><Pixels SizeC="3">{channels}</Pixels></Image></OME>'
+    )
+    assert found.channel_names == ("GFP", "channel 1", "DAPI")
+    assert names_of_channels([None, ""]) == names_of_channels([]) == ()

@@ -9,6 +9,7 @@ from PIL import Image
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io import read_image
+from napari_pmrnet.io.images import open_image
 
 
 def pixels(*shape: int, dtype: str = "uint8") -> np.ndarray:
@@ -240,5 +241,43 @@ def test_absent_file(tmp_path, name):
 
 
 def test_unknown_ending(tmp_path):
+    (tmp_path / "a.svs").write_bytes(b"")
     with pytest.raises(DataError, match=r"a.svs.*Convert it"):
         read_image(tmp_path / "a.svs")
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "channel_axis"),
+    [
+        ((2, 3, 40, 60), ("q", "q2", "y", "x"), None),
+        ((2, 3, 2, 40, 60), ("q", "q2", "q3", "y", "x"), None),
+        ((40, 60, 5), ("y", "x"), 0),
+        ((40, 60, 3), ("y", "x"), 0),
+        ((4, 40, 60, 2), ("q", "y", "x"), 1),
+        ((30, 8, 60), ("q", "y", "x"), None),
+    ],
+)
+def test_arrays_saved_without_names_of_axes(tmp_path, shape, axes, channel_axis):
+    """As tifffile saves an array: all axes that it does not know are Q."""
+    pixels = np.random.default_rng(1).integers(0, 200, shape).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, photometric="minisblack")
+    for read in (read_image, open_image):
+        (image,) = read(path)
+        assert (image.space.axes, image.channel_axis) == (axes, channel_axis)
+        expected = pixels if channel_axis is None else np.moveaxis(pixels, -1, -3)
+        np.testing.assert_array_equal(np.asarray(image.data), expected)
+
+
+def test_channels_with_a_look_up_table_keep_their_intensities(tmp_path):
+    """Bio-Formats writes the colours that channels are shown by as a palette."""
+    table = np.zeros((3, 256), np.uint16)
+    table[2] = np.arange(256) * 257
+    data, path = pixels(2, 40, 60), tmp_path / "a.ome.tif"
+    about = {"axes": "CYX", "Channel": {"Name": ["DAPI", "GFP"]}}
+    options = {"photometric": "palette", "colormap": table}
+    tifffile.imwrite(path, data, ome=True, metadata=about, **options)
+    for read in (read_image, open_image):
+        (image,) = read(path)
+        assert (image.channel_axis, image.rgb) == (0, False)
+        np.testing.assert_array_equal(np.asarray(image.data), data)

@@ -15,11 +15,13 @@ import pytest
 
 from napari_pmrnet.batch.inputs import find_sources
 from napari_pmrnet.batch.summary import Row
-from napari_pmrnet.batch.task import Task, _only_image
+from napari_pmrnet.batch.task import Task, _image
 from napari_pmrnet.errors import DataError, SoftwareError, TooLargeError
+from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.io.formats import MICROSCOPE
-from napari_pmrnet.io.images import open_image, read_image
+from napari_pmrnet.io.images import open_image, read_image, scene_names
 from napari_pmrnet.plugin.reader import get_reader, read_layers
+from napari_pmrnet.settings import Settings
 
 ENDINGS = [ending for one in MICROSCOPE for ending in one.value]
 
@@ -48,8 +50,8 @@ class StandIn:
     channel_names = property(lambda self: self.about["names"])
     time_interval = property(lambda self: self.about["interval"])
 
-    def set_scene(self, scene: str) -> None:
-        self._scene = scene
+    def set_scene(self, scene: int) -> None:
+        self._scene = self.scenes[scene]
 
     @property
     def data(self) -> np.ndarray:
@@ -164,16 +166,28 @@ def test_scenes_are_opened_by_name_and_read_when_asked_for(stand_in, tmp_path) -
     assert [meta["scale"] for _, meta, _ in layers] == [(0.5, 0.5), (2, 0.5, 0.5)]
 
 
-def test_a_batch_reads_the_first_scene_and_names_the_others(stand_in, tmp_path) -> None:
+def test_a_batch_has_every_scene_and_reads_one_at_a_time(stand_in, tmp_path) -> None:
     scenes = {str(number): cells(1, 1, 1, 9, 8) for number in range(40)}
     bioio = stand_in(scenes)
     path = tmp_path / "in" / "plate.lif"
     path.parent.mkdir()
     path.write_bytes(b"")
-    assert [one.path for one in find_sources([path.parent], tmp_path)] == [path]
-    image, notes = _only_image(path, False)
-    assert isinstance(image.data, np.ndarray) and bioio.reads == ["0"]
-    assert notes == ["40 images in the file, only the first segmented"]
+    found = find_sources([path.parent], tmp_path)
+    assert [(one.path, one.number) for one in found] == [(path, n) for n in range(40)]
+    assert [one.scene for one in found] == list(scenes) == scene_names(path)
+    row = found[7].row(str)
+    task = Task(7, path, tmp_path / "a_labels.tif", row, Settings(), "0" * 64)
+    image, notes = _image(task)
+    assert isinstance(image.data, np.ndarray) and bioio.reads == ["7"] and not notes
+
+
+def test_fine_tuning_reads_the_first_scene_alone(stand_in, tmp_path) -> None:
+    scenes = {str(number): cells(1, 1, 1, 9, 8) for number in range(40)}
+    bioio = stand_in(scenes)
+    (tmp_path / "a.nd2").write_bytes(b"")
+    with pytest.raises(DataError, match="there is no review of it"):
+        corrections_of_files([tmp_path / "a.nd2"])
+    assert bioio.reads == ["0"]
 
 
 def test_what_memory_cannot_hold_is_refused_before_it_is_read(
@@ -308,7 +322,6 @@ def test_a_cut_czi_file_is_refused_in_a_sentence(write_czi) -> None:
 
 def test_a_batch_segments_a_czi_file(write_czi, model, tmp_path) -> None:
     from napari_pmrnet.batch.task import file_steps
-    from napari_pmrnet.settings import Settings
 
     path = write_czi("a.czi", {(0, 0, c): cells(64, 64) for c in range(2)})
     target = tmp_path / "out" / "a_labels.tif"

@@ -11,6 +11,7 @@ from napari_pmrnet.errors import DataError, SoftwareError
 from napari_pmrnet.io import read_image
 from napari_pmrnet.io.images import open_image
 from napari_pmrnet.io.label_zarr import create_label_zarr, label_tag
+from napari_pmrnet.io.space import Space
 
 zarr = pytest.importorskip("zarr")
 
@@ -86,12 +87,89 @@ def test_a_folder_of_numbered_images(tmp_path):
     assert images[1].data.shape == (4, 10)
 
 
-@pytest.mark.parametrize("kind", ["plate", "well", "nothing"])
-def test_what_is_no_image_is_said(tmp_path, kind):
-    zarr.open_group(tmp_path / "a.zarr", mode="w").attrs["ome"] = {kind: {}}
-    expected = "without an OME image" if kind == "nothing" else f"is a {kind}"
-    with pytest.raises(DataError, match=expected):
+PLATE = {
+    "rows": [{"name": "A"}],
+    "columns": [{"name": "1"}],
+    "wells": [{"path": "A/1", "rowIndex": 0, "columnIndex": 0}],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "expected"),
+    [
+        ("plate", PLATE, "is a plate"),
+        ("plate", {}, r"cannot be read as OME-Zarr \(columns: "),
+        ("plate", {**PLATE, "version": "0.9"}, "OME-Zarr 0.9 is not known"),
+        ("well", {"images": [{"path": "0"}]}, "is a well"),
+        ("well", {"images": []}, r"cannot be read as OME-Zarr \(images: "),
+        ("nothing", {}, "without an OME image"),
+    ],
+)
+def test_what_is_no_image_is_said(tmp_path, kind, about, expected):
+    zarr.open_group(tmp_path / "a.zarr", mode="w").attrs["ome"] = {kind: about}
+    with pytest.raises(DataError, match=expected) as told:
         read_image(tmp_path / "a.zarr")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("letters", "shape", "kinds"),
+    [
+        ("yxc", (9, 8, 2), True),
+        ("zcyx", (3, 2, 9, 8), True),
+        ("cyx", (2, 9, 8), False),
+        ("ztyx", (3, 2, 9, 8), True),
+    ],
+)
+def test_axes_in_another_order_or_without_type_are_read(
+    tmp_path, letters, shape, kinds
+):
+    """The model of the format refuses them, but there is no doubt what they mean."""
+    data, steps = pixels(*shape), [2.0**-i for i in range(len(shape))]
+    path = write(tmp_path / "a.zarr", data, letters, "0.4", steps)
+    group = zarr.open_group(path, mode="a")
+    about = dict(group.attrs)["multiscales"]
+    for axis in about[0]["axes"] if not kinds else ():
+        del axis["type"]
+    group.attrs["multiscales"] = about
+    (image,) = read_image(path)
+    known = dict(zip(letters, steps, strict=True))
+    assert image.space.scale == tuple(known[axis] for axis in image.space.axes)
+    assert (image.channel_axis is not None) == ("c" in letters)
+    left = data if letters != "yxc" else np.moveaxis(data, -1, 0)
+    np.testing.assert_array_equal(image.data, left)
+
+
+def test_levels_with_steps_that_make_no_sense_are_read(tmp_path):
+    """Only those of the finest one count."""
+    path = write(tmp_path / "a.zarr", pixels(9, 8), "yx", "0.4", [0.5, 0.5])
+    group = zarr.open_group(path, mode="a")
+    about = dict(group.attrs)["multiscales"]
+    about[0]["datasets"][1]["coordinateTransformations"] = [scale(0.25, 0.25)]
+    group.attrs["multiscales"] = about
+    assert read_image(path)[0].space.scale == (0.5, 0.5)
+    del about[0]["datasets"][1]["coordinateTransformations"]
+    group.attrs["multiscales"] = about
+    assert read_image(path)[0].space.scale == (0.5, 0.5)
+    about[0]["datasets"][0]["coordinateTransformations"] = [scale(0.5, 0.5, 0.5)]
+    group.attrs["multiscales"] = about
+    with pytest.raises(DataError, match=r"its scale .* does not fit its axes"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("axes", ["yx", "tzyx", "ztyx", "qyx"])
+def test_labels_on_disk_follow_the_format(tmp_path, axes):
+    """As the models of another library read it, whatever the order of the axes."""
+    yaozarrs = pytest.importorskip("yaozarrs")
+    path, count = tmp_path / "l.zarr", len(axes)
+    space = Space.of(axes, [0.5] * count, ["um"] * count, [3.0] * count)
+    create_label_zarr(path, (2,) * (count - 2) + (9, 8), name="l", space=space)
+    about = yaozarrs.v04.LabelImage.model_validate(dict(zarr.open_group(path).attrs))
+    (image,) = about.multiscales
+    assert [axis.name for axis in image.axes] == list(axes)
+    assert image.datasets[0].coordinateTransformations[1].translation == [3.0] * count
+    assert label_tag(path).space == space
+    yaozarrs.validate_zarr_store(path)
 
 
 def test_damage_is_said(tmp_path):

@@ -52,6 +52,9 @@ def test_other_descriptions_are_none(text: str) -> None:
         *(None, 3, "text", [], {"axes": None}),
         dict.fromkeys(("axes", "scale", "units")),
         {**TAG.as_dict(), "units": ["um"]},
+        {**TAG.as_dict(), "scale": [0.0] * len(TAG.space.axes)},
+        {**TAG.as_dict(), "scale": [float("nan")] * len(TAG.space.axes)},
+        {**TAG.as_dict(), "translate": [float("inf")] * len(TAG.space.axes)},
     ],
 )
 def test_other_values_are_no_tag(values: object) -> None:
@@ -66,6 +69,12 @@ def test_provenance_is_picked_out_of_what_else_is_said() -> None:
         "weights_hash": None,
     }
     assert software().startswith("napari-pmrnet")
+
+
+def test_what_others_have_made_something_else_of_is_not_known() -> None:
+    made = {"settings": ["nuclei"], "weights_hash": 7, "image": "a", "diameter": "20"}
+    assert Provenance.from_dict(made) == Provenance(image="a")
+    assert Provenance.from_dict({"diameter": 20}) == Provenance(diameter=20)
 
 
 def test_what_imagej_keeps_comes_back() -> None:

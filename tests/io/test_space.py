@@ -1,8 +1,9 @@
 """Where pixels lie, from what layers and files say."""
 
 import numpy as np
+import pytest
 
-from napari_pmrnet.io.space import Space
+from napari_pmrnet.io.space import Space, distinct, has_channels_last
 
 
 def test_what_layers_say_becomes_plain() -> None:
@@ -39,3 +40,27 @@ def test_a_place_at_the_origin_is_none() -> None:
         ("x", "y"), (0.25, -0.5), ("um", "um"), (50.0, 100.0)
     )
     assert Space().of_axes((0,)) == Space()
+
+
+def test_no_two_axes_have_one_name() -> None:
+    assert Space.of("qqqyx").axes == ("q", "q2", "q3", "y", "x")
+    assert distinct(["q2", "q", "q", "q2"]) == ("q2", "q", "q3", "q22")
+    assert distinct([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("shape", "most", "so"),
+    [
+        ((40, 60, 2), 2, True),
+        ((40, 60, 5), 2, False),
+        ((40, 60, 5), 16, True),
+        ((7, 40, 60, 3), 16, True),
+        ((40, 60), 16, False),
+        ((40, 60, 1), 16, False),
+        ((40, 60, 17), 16, False),
+        ((10, 300, 5), 16, False),
+        ((4, 60, 2), 2, False),
+    ],
+)
+def test_a_short_last_axis_holds_channels(shape, most, so) -> None:
+    assert has_channels_last(shape, most) == so

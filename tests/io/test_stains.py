@@ -24,6 +24,8 @@ from napari_pmrnet.io.stains import nuclear_channel
         "c:2/3 - DAPI",
         "Nuclear stain",
         "DNA",
+        "H3-mEos",
+        "GFPH2A",
     ],
 )
 def test_a_stain_of_nuclei_is_told_from_others(name: str) -> None:
@@ -43,6 +45,11 @@ def test_a_stain_of_nuclei_is_told_from_others(name: str) -> None:
         ("nuclear envelope", "GFP"),
         ("anti-nuclear", "actin"),
         ("DAPI_GFP.tif 0", "DAPI_GFP.tif 1"),
+        ("Ch1", "Ch2", "Ch3", "Ch4"),
+        ("Ch1-T1", "Ch2-T1", "Ch3-T2"),
+        ("ch2a", "ch2b", "ch3a"),
+        ("GFP", "pH3"),
+        ("GFP", "path 4", "epoch3"),
     ],
 )
 def test_other_names_tell_nothing(names: tuple[str, ...]) -> None:

@@ -13,7 +13,9 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pmrnet.models.user_models import import_model
 from napari_pmrnet.plugin.layers.result_layers import result_name
-from napari_pmrnet.plugin.measure.snapshot import measured_of
+from napari_pmrnet.plugin.measure.kept import (
+    measured_of,
+)
 
 from .measure.test_dock import settled
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -237,6 +237,42 @@ def test_where_a_journal_belongs(
     assert journal_path(image, "abc") == tmp_path / f"cells.tif{ENDING}"
     monkeypatch.setattr(module.os, "access", lambda *_: False)
     assert journal_path(image, "abc") == aside
+
+
+def test_images_of_one_file_have_a_journal_each(tmp_path: Path) -> None:
+    """Channels and scenes: the review of one is not set aside for that of another."""
+    image, first, other = tmp_path / "cells.tif", "a" * 32, "b" * 32
+    begun = {}
+    for seen in (first, other):
+        path = journal_path(image, seen)
+        with closing(Journal(path, FOUND, seen)) as journal:
+            journal.told(("nucleus", 1), "accepted")
+        begun[seen] = path
+    assert begun[first].name == f"cells.tif{ENDING}"
+    assert begun[other].name == f"cells.tif bbbbbbbb{ENDING}"
+    for seen, path in begun.items():
+        assert journal_path(image, seen) == path
+        assert read_journal(path).image == seen
+    begun[first].unlink()
+    assert journal_path(image, other) == begun[other]
+    begun[first].write_bytes(b"no journal\n")
+    assert journal_path(image, first) == begun[first], "the user decides"
+    assert journal_path(image, other) == begun[other]
+
+
+def test_a_journal_whose_name_would_be_too_long_lies_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "user_data_path", lambda name: tmp_path / name)
+    for length in (200, 235, 250):
+        image = tmp_path / f"{'ä' * ((length - 4) // 2)}.tif"
+        image.touch()
+        path = journal_path(image, "abc")
+        assert (path.parent == tmp_path) == (length == 200)
+        with closing(Journal(path, FOUND, "abc")) as journal:
+            journal.told(("nucleus", 1), "accepted")
+        assert read_journal(path).changes == 1
+        path.unlink()
 
 
 def test_an_image_is_known_again() -> None:

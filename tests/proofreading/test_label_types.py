@@ -6,6 +6,7 @@ import tracemalloc
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,9 +15,11 @@ from napari_pmrnet.errors import DataError, EditError
 from napari_pmrnet.io.label_numbers import LARGEST_LABEL, number_labels
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.measure import count_pixels, measure
+from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.origin import begin_review
-from napari_pmrnet.proofreading.planes import renumbering
+from napari_pmrnet.proofreading.planes import merged, renumbering
 from napari_pmrnet.proofreading.review import Review
+from napari_pmrnet.proofreading.suggestions import Suggestions
 
 NOTHING = edits.Edit(*np.zeros((3, 0), int))
 TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
@@ -61,7 +64,7 @@ def edit_of(review: Review, command: dict[str, Any]) -> edits.Edit:
         case "cut":
             return review.cut(first, command["path"])
         case "merge":
-            return review.merge(first, [second])
+            return merged([review], first, [second])[review.plane]
         case "delete":
             return review.delete([first, second])
         case "draw":
@@ -130,11 +133,25 @@ def test_the_largest_label_takes_no_memory() -> None:
     labels[5:10, 5:10], labels[20:25, 20:30] = LARGEST_LABEL, 7
     tracemalloc.start()
     review = begin_review(labels)
-    edited = review.merge(7, [LARGEST_LABEL]).applied_to(labels)
+    edited = merged([review], 7, [LARGEST_LABEL])[()].applied_to(labels)
     review.places(), review.flags(), measure(labels), count_pixels(labels)
     assert tracemalloc.get_traced_memory()[1] < 1 << 24
     tracemalloc.stop()
     assert set(np.unique(edited)) == {0, 7}
+
+
+def test_suggestions_for_large_labels_take_no_memory() -> None:
+    labels = np.zeros((30, 40), np.int32)
+    labels[5:10, 5:10], labels[5:10, 10:18] = 20_000_000, 7
+    rows = [("merge", 7, 20_000_000, 0.9)]
+    table = pd.DataFrame(rows, columns=["kind", "label", "other", "score"])
+    tracemalloc.start()
+    nuclei = Nuclei(labels, labels.copy())
+    review = Review(nuclei, suggestions=Suggestions(table, np.zeros_like(labels)))
+    places = review.places()
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+    assert set(places["kind"]) == {"merge", "nucleus"}
 
 
 def test_labels_beyond_53_bits_are_told_apart() -> None:

@@ -1,10 +1,14 @@
 """Measurements against shapes whose size is known."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.measure import regionprops_table
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.proofreading.intensities import Options
@@ -137,6 +141,44 @@ def test_places_far_from_the_origin_keep_their_digits(tmp_path: Path) -> None:
     read = pd.read_csv(write_table(tmp_path / "a", table, "um"), index_col="label")
     assert read["centroid_y [um]"].item() == pytest.approx(123457.3, abs=1e-6)
     assert read["centroid_x [um]"].item() == pytest.approx(98765.85, abs=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.tuples(st.sampled_from([0.1, 1.0, 3.7]), st.sampled_from([0.1, 1.0])),
+)
+def test_shapes_are_those_of_scikit_image(seed: int, size: tuple) -> None:
+    """Of labels that touch, have holes and pieces, lie at the border, are a pixel."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 5, (9, 11)) * (rng.random((9, 11)) < 0.8)
+    labels = np.kron(labels, np.ones(rng.integers(1, 4, 2), int))
+    found = measure(labels, pixel_size=size)
+    names = {
+        "area": "area",
+        "eccentricity": "eccentricity",
+        "solidity": "solidity",
+        "centroid_y": "centroid-0",
+        "centroid_x": "centroid-1",
+        "major_axis": "axis_major_length",
+        "minor_axis": "axis_minor_length",
+        "feret": "feret_diameter_max",
+    }
+    columns = {name.split("-")[0] for name in names.values()}
+    table = regionprops_table(labels, spacing=size, properties=("label", *columns))
+    assert found.index.tolist() == table["label"].tolist()
+    for name, other in names.items():
+        assert found[name].to_numpy() == pytest.approx(table[other], abs=1e-9), name
+
+
+def test_a_long_label_takes_no_memory() -> None:
+    labels = np.zeros((4, 6000), np.int32)
+    labels[1:3, 5:5990] = 1
+    tracemalloc.start()
+    table = measure(labels)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    tracemalloc.stop()
+    assert table["feret"].item() == pytest.approx(5985, rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", [complex, object, "U3", "datetime64[s]"])

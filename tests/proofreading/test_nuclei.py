@@ -58,6 +58,17 @@ def test_what_a_row_says(nuclei: Nuclei) -> None:
     assert nuclei.next_label() == 48
 
 
+def test_pixels_that_are_no_numbers_do_not_count_for_intensities(nuclei) -> None:
+    labels, image = nuclei.labels, nuclei.image.astype(float)
+    image[0, 15], image[1, 16] = np.nan, np.inf
+    image[labels == 17] = np.nan
+    table = Nuclei(labels, labels.copy(), image=image).table
+    inside = image[labels == 5]
+    mean = inside[np.isfinite(inside)].mean()
+    assert table.loc[5, "intensity"] == pytest.approx(mean)
+    assert np.isnan(table.loc[17, "intensity"])
+
+
 def test_edits_mark_and_undoing_unmarks(nuclei: Nuclei) -> None:
     before = nuclei.labels.copy()
     edit = split(nuclei.labels, 17, [(15, 15), (23, 23)])

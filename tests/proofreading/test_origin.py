@@ -8,7 +8,12 @@ import pytest
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.models.card import new_card, read_card
 from napari_pmrnet.models.library import find_weights
-from napari_pmrnet.proofreading.origin import Origin, begin_review
+from napari_pmrnet.proofreading.origin import (
+    Origin,
+    begin_review,
+    origins,
+    stacked,
+)
 from napari_pmrnet.segmentation.postprocess import Missed
 
 
@@ -80,3 +85,18 @@ def test_a_segmentation_is_an_origin(labels, maps) -> None:
     )
     origin = Origin.of(found)
     assert origin.labels is labels and origin.card is card and origin.missed is missed
+
+
+def test_maps_of_planes_are_one_array_and_unknown_where_there_are_none() -> None:
+    labels = np.ones((3, 6, 7), np.int32)
+    known = origins(labels)
+    known[1,] = Origin(labels[1], {"certainty": np.full((6, 7), 0.5, "f4")}, None)
+    maps, parts = stacked(known)
+    (certainty,) = maps.values()
+    assert certainty.shape == labels.shape and certainty.dtype == np.float32
+    assert np.isnan(certainty[[0, 2]]).all() and (certainty[1] == 0.5).all()
+    assert parts.keys() == known.keys() and not parts[0,].maps
+    assert np.shares_memory(parts[1,].maps["certainty"], certainty)
+    assert stacked(origins(labels[0]))[0] == {}
+    plain = {(): known[1,]}
+    assert stacked(plain)[0]["certainty"] is known[1,].maps["certainty"]

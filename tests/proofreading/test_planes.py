@@ -221,7 +221,7 @@ def test_an_edit_of_a_plane_changes_no_other(plane, label, what, at) -> None:
         "fill": lambda: review.fill_holes(label),
         "smooth": lambda: review.smooth(label),
         "delete": lambda: review.delete([label]),
-        "merge": lambda: review.merge(label, [2]),
+        "merge": lambda: planes.merged([review], label, [2])[review.plane],
     }[what]
     try:
         edits = {review.plane: make()}

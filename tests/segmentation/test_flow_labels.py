@@ -129,6 +129,22 @@ def test_smallest_area_and_border() -> None:
     assert labels.max() == 1 and labels[30, 25] == 1
 
 
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 30))
+def test_of_a_cut_nucleus_no_piece_stays(seed: int, least: int) -> None:
+    """A nucleus may be of pieces, of which one touches the border."""
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.normal(size=(3, 40, 50)), (0, 2, 2))
+    probability = (noise[0] > -0.02).astype(np.float32)
+    flows = noise[1:] / np.maximum(np.hypot(*noise[1:]), 1e-6)
+    flows = flows.astype(np.float32)
+    every = label_nuclei(probability, flows, Settings(min_area=least), 10)
+    edge = np.concatenate([every[0], every[-1], every[:, 0], every[:, -1]])
+    whole = drop_small(np.where(np.isin(every, edge), 0, every), 0)
+    chosen = Settings(min_area=least, exclude_border=True)
+    np.testing.assert_array_equal(label_nuclei(probability, flows, chosen, 10), whole)
+
+
 @given(arrays(np.int32, (12, 13), elements=st.integers(0, 6)), st.integers(0, 40))
 @settings(max_examples=50, deadline=None)
 def test_drop_small_numbers_without_gaps(labels: np.ndarray, least: int) -> None:

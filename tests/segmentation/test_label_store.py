@@ -20,11 +20,13 @@ from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.images import open_image
 from napari_pmrnet.io.label_zarr import label_tag, open_label_zarr
+from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.segmentation import blocks
+from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.objects import FEATURES
 from napari_pmrnet.segmentation.plane import Plane
-from napari_pmrnet.segmentation.predict import grid_for
+from napari_pmrnet.segmentation.predict import grid_for, run_to_end
 
 from ..conftest import DISK_BYTES
 from .conftest import Reader, Stored, discs, drawn, labelled, labelling, same_partition
@@ -179,6 +181,27 @@ def test_parts_of_other_settings_are_not_used(tmp_path: Path, narrow: None) -> N
     labels = run(plane, tmp_path, Reader(), wanted=whole, block=80)
     rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     assert labels.any() and not rim.any()
+
+
+def test_parts_of_another_image_of_the_same_name_are_not_used(
+    tmp_path: Path, narrow: None
+) -> None:
+    """Pictures of 8 bits often have the same limits, and a diameter may be given."""
+    for seed in (1, 2):
+        truth = discs((260, 300), seed, (4, 14))
+        plane = Plane([drawn(truth)], name="slide")
+        plane.limits = 0.0, 255.0
+        store = LabelStore(tmp_path / "out.zarr", block=80, overwrite=True)
+        with store:
+            store.create(plane.shape, Provenance(fingerprint=f"seed {seed}"))
+            steps = store.label(plane, (), PLAIN, Reader())
+            if seed == 1:
+                list(islice(steps, 20))
+                steps.close()
+            else:
+                store.finish(run_to_end(steps).objects)
+    labels = open_label_zarr(tmp_path / "out.zarr", "r")[...]
+    assert same_partition(labels, truth)
 
 
 def test_a_damaged_part_is_made_anew(tmp_path: Path, narrow: None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from card_model import on_cpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,6 +131,8 @@ def test_a_region_anew_changes_nothing_but_numbers(seed, a, b, c, d):
     ) - {0}
     areas = np.bincount(anew.labels.ravel())
     np.testing.assert_array_equal(anew.objects["area"], areas[anew.objects["label"]])
+    high = whole.renewed(part, 20_000_000)
+    pd.testing.assert_series_equal(high.objects["area"], anew.objects["area"])
     both = part.renewed(found(other)).region.mask()
     np.testing.assert_array_equal(both, mask_between(a, b) | mask_between(c, d))
 

@@ -34,7 +34,7 @@ ENDINGS = {".safetensors", ".json", ".ckpt", ".csv"}
 def test_two_hundred_killed_trainings(
     data: Path, tmp_path: Path, quick_epochs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def finish(weights: Path, _: object) -> ModelCard:
+    def finish(weights: Path, _: object, **__: object) -> ModelCard:
         card = read_card(weights).updated(thresholds={"seed_threshold": 0.25})
         write_card(weights, card, overwrite=True)
         return card

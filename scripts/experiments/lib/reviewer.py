@@ -21,6 +21,7 @@ from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.proofreading.boxes import grown, union
 from napari_pmrnet.proofreading.edits import Edit, snap, split
 from napari_pmrnet.proofreading.origin import Origin, begin_review
+from napari_pmrnet.proofreading.planes import merged
 from napari_pmrnet.proofreading.review import (
     MISSED,
     NUCLEUS,
@@ -316,7 +317,7 @@ class Reviewer:
             if n and n != label and count >= SHARE * areas[n]
         ]
         if parts:
-            return review.merge(label, parts)
+            return merged([review], label, parts)[review.plane]
         if inside[wanted] < 0.2 * mask.sum():
             return review.delete([label])
         return self._repaint(labels, label, true, found.maps["boundary"])

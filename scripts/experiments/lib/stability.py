@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from napari_pmrnet.datasets.base import OpenedDataset
@@ -46,30 +48,57 @@ def labels_with_shift(
     return label_nuclei(maps["probability"], take_flows(maps), settings, diameter)
 
 
-def shifted_grid_precision(
-    model: Model, dataset: OpenedDataset, threshold: float = 0.9
-) -> tuple[float, float]:
-    """AP between the labels of the usual grid and of one moved by half a window.
+def mosaics(dataset: OpenedDataset, side: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Images of a data set put together, `side` x `side` of one shape and modality.
 
-    Only images larger than one window in both directions count, as the network sees
+    Those that are left over are left out.
+
+    Yields
+    ------
+    str, ndarray
+        Identifier of the first image, and pixels.
+    """
+    waiting: dict[tuple, list[tuple[str, np.ndarray]]] = {}
+    for image_id, image, _ in dataset:
+        kind = (image.shape, image.dtype, dataset.table.loc[image_id].get("modality"))
+        group = waiting.setdefault(kind, [])
+        group.append((image_id, image))
+        if len(group) == side**2:
+            pixels = [one for _, one in group]
+            rows = [
+                np.concatenate(pixels[at : at + side], axis=1)
+                for at in range(0, side**2, side)
+            ]
+            yield group[0][0], np.concatenate(rows)
+            group.clear()
+
+
+def shifted_grid_precision(
+    model: Model, images: Iterable[tuple[str, np.ndarray]], threshold: float = 0.9
+) -> tuple[float, float, int]:
+    """AP between the labels of the usual grid and of one moved by half a tile.
+
+    Only images larger than one tile in both directions count, as the network sees
     them: smaller ones have no grid.
 
     Parameters
     ----------
     model : Model
-    dataset : OpenedDataset
+    images : iterable of (str, ndarray)
+        Names and pixels.
     threshold : float
         IoU threshold.
 
     Returns
     -------
-    tuple of float
-        Pooled over nuclei, and mean of the images.
+    pooled, per_image : float
+        Over all nuclei, and mean of the images; nan without images.
+    count : int
+        Of the images that have a grid.
     """
     settings, matches = Settings.for_card(model.card), []
-    for image_id in dataset.ids:
-        image, _ = dataset.load(image_id)
-        planes = prepare(image, name=image_id)
+    for name, image in images:
+        planes = prepare(image, name=name)
         scale, diameter, _ = run_to_end(choose_scale(model, planes, None))
         if min(image.shape[:2]) * scale <= longest_side(model.tile):
             continue
@@ -79,4 +108,6 @@ def shifted_grid_precision(
             for by in (0, shift)
         )
         matches += match(usual, moved, [threshold])
-    return average_precision(matches)
+    if not matches:
+        return float("nan"), float("nan"), 0
+    return *average_precision(matches), len(matches)

@@ -89,7 +89,7 @@ def _page(
     if shown:
         yield "<h2>Least certain first</h2>\n"
         yield '<main class="cards">\n'
-        yield from (_card(row, picture(row.file), folder) for row in shown[:MOST])
+        yield from (_card(row, picture(row.key), folder) for row in shown[:MOST])
         yield "</main>\n"
     if len(shown) > MOST:
         rest = _count(len(shown) - MOST, "file")
@@ -140,7 +140,7 @@ def _card(row: Row, picture: Path, folder: Path) -> str:
     if row.seconds is not None:
         facts.append(f"{row.seconds:.1f} s")
     note = f'<div class="small">{escape(row.note)}</div>' if row.note else ""
-    file, name = escape(row.file), _link(row.file, row.name)
+    file, name = escape(row.key), _link(row.file, row.name)
     return (
         f'<article class="card"><a class="picture" href="{_href(row.file)}">{image}</a>'
         f'<div class="name" title="{file}">{name}</div>'
@@ -153,7 +153,7 @@ def _card(row: Row, picture: Path, folder: Path) -> str:
 def _command(row: Row, folder: Path) -> str:
     """The command that opens an image and its labels in napari."""
     start = ["napari-pmrnet", "review", str(folder)]
-    return quoted([*start, f"--image={row.file}"])
+    return quoted([*start, f"--image={row.key}"])
 
 
 def _nouns(rows: Sequence[Row]) -> tuple[str, str]:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.batch.plate import plate_of, position_of
-from napari_pmrnet.batch.summary import cell
+from napari_pmrnet.batch.summary import Row, cell
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.write import checked_target, replace_file
@@ -19,7 +18,7 @@ from napari_pmrnet.proofreading.measure import as_csv
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 IMAGE, WELL = "image", "well"
-FIRST = ("of", "file", "well", "field", "images")
+FIRST = ("of", "file", "scene", "plate", "well", "field", "images")
 NUCLEI = ("nuclei", "certainty", "doubtful")
 
 
@@ -37,21 +36,23 @@ class Counts:
         self._known: dict[str, None] = {}
         self._rows: list[dict[str, Any]] = []
 
-    def add(self, file: str, table: pd.DataFrame | None) -> None:
+    def add(self, image: Row, table: pd.DataFrame | None) -> None:
         """Count the nuclei of an image.
 
         Parameters
         ----------
-        file : str
-            Its path, which may tell well and field.
+        image : Row
+            Its file, scene and position are told.
         table : DataFrame or None
             A row a nucleus, with ``certainty`` and the columns of the classes; None if
             it is not known.
         """
-        position = position_of(file)
+        position = image.position
         row: dict[str, Any] = {
             "of": IMAGE,
-            "file": file,
+            "file": image.file,
+            "scene": image.scene,
+            "plate": image.on_plate if position.well else "",
             "well": position.well,
             "field": position.field,
             "images": int(table is not None),
@@ -67,8 +68,7 @@ class Counts:
         Returns
         -------
         DataFrame
-            `FIRST` (``file`` of a well is its plate, if there are several), `NUCLEI`
-            (number, mean certainty, how many are doubtful), and of
+            `FIRST`, `NUCLEI` (number, mean certainty, how many are doubtful), and of
             every class how many nuclei are in it, in the other and in none, and its
             share of those that are in one.
         """
@@ -76,12 +76,10 @@ class Counts:
         wells: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for row in rows:
             if row["well"] and "nuclei" in row:
-                place = plate_of(row["file"]), str(row["well"])
+                place = str(row["plate"]), str(row["well"])
                 wells.setdefault(place, []).append(row)
-        several = len({plate for plate, _ in wells}) > 1
         for (plate, well), own in sorted(wells.items()):
-            file = {"file": plate} if several else {}
-            rows = [*rows, {"of": WELL, **file, "well": well, **_joined(own)}]
+            rows = [*rows, {"of": WELL, "plate": plate, "well": well, **_joined(own)}]
         table = pd.DataFrame(rows)
         for classes in self.classes:
             above, below, _ = _heads(classes)
@@ -109,8 +107,8 @@ class Counts:
 
 def counts_csv(table: pd.DataFrame) -> bytes:
     """The table of `Counts` as a file."""
-    told = table.fillna({"file": "", "field": ""})
-    for name in FIRST[:4]:
+    told = table.fillna(dict.fromkeys(FIRST[:-1], ""))
+    for name in FIRST[:-1]:
         told[name] = [cell(name, value) for value in told[name]]
     named = told.rename(columns=lambda head: cell("head", head))
     return as_csv(named, index=False).encode(errors="backslashreplace")
@@ -167,7 +165,9 @@ def _counted(table: pd.DataFrame, classes: Iterable[Classes]) -> dict[str, float
 
 def _joined(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Counts of several images together."""
-    names = dict.fromkeys(name for row in rows for name in row if name not in FIRST[:4])
+    names = dict.fromkeys(
+        name for row in rows for name in row if name not in FIRST[:-1]
+    )
     whole = {name: sum(row.get(name, 0) for row in rows) for name in names}
     sure = [row for row in rows if np.isfinite(row.get("certainty", np.nan))]
     weights = [row["nuclei"] for row in sure]

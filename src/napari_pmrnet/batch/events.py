@@ -15,9 +15,10 @@ COUNTS = "counts.csv"
 
 
 class FilesFound(NamedTuple):
-    """The files of the batch are known; comes first and once."""
+    """Files and names of the images of the batch; comes first and once."""
 
     paths: list[Path]
+    names: list[str]
 
 
 class FileStarted(NamedTuple):
@@ -60,6 +61,8 @@ class BatchReport:
         Its tables, with a row a file, a row a nucleus, and the counts of images and
         wells, and contact sheet. They have another name than usual where a file that no
         batch wrote, or that was changed since, has that.
+    plates : list of Path
+        Plates of labels, if they were asked for.
     files : int
         How many were found.
     ended : dict
@@ -83,6 +86,7 @@ class BatchReport:
     stopped: bool = False
     device: str = ""
     notes: list[str] = field(default_factory=list)
+    plates: list[Path] = field(default_factory=list)
     summary: Path = field(init=False)
     objects: Path = field(init=False)
     counts: Path = field(init=False)

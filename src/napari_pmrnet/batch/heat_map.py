@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from napari_pmrnet.batch.plate import ROWS, plate_of, position_of
+from napari_pmrnet.batch.plate import ROWS
 from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.io.ome_model import natural
 
 PLATES = ((8, 12), (16, 24), (32, 48))
 """Rows and columns of plates; one is drawn as the smallest of these that holds it."""
@@ -30,7 +31,7 @@ COLOURS = (
 """Cividis, from few to many: rises in lightness, and looks the same to the
 colour-blind (Nunez, Anderton and Renslow, PLOS ONE 13(7), 2018)."""
 _WIDTH, _EDGE, _TALLEST = 720, 26, 40
-_LEGEND = 200
+_LEGEND, _LONGEST_HEAD = 200, 3
 LEAST_TO_READ = 22
 """Pixels of a well from which on its number is written in it."""
 
@@ -60,16 +61,16 @@ class Well:
 
 
 def plates_of(rows: Iterable[Row]) -> dict[str, dict[str, Well]]:
-    """Wells of every plate, by the folder of its images.
+    """Wells of every plate, by the folder of its images or its own name.
 
-    Images whose name tells no well are left out, and so are folders with a single well.
+    Images whose well is not known are left out, and so are plates with a single well.
     """
     plates: dict[str, dict[str, Well]] = {}
     for row in rows:
-        name = position_of(row.file).well
+        name = row.position.well
         if not name:
             continue
-        plate = plates.setdefault(plate_of(row.file), {})
+        plate = plates.setdefault(row.on_plate, {})
         well = plate.setdefault(name, Well())
         if row.error:
             well.failed += 1
@@ -113,10 +114,8 @@ def _map(
     many: str,
 ) -> str:
     """One heat map with its legend."""
-    places = {name: _place(name) for name in wells}
-    tall = 1 + max(row for row, _ in places.values())
-    wide = 1 + max(column for _, column in places.values())
-    rows, columns = next(p for p in PLATES if tall <= p[0] and wide <= p[1])
+    heads, at = _grid(wells)
+    rows, columns = map(len, heads)
     side = min(_TALLEST, (_WIDTH - _EDGE) / columns)
     width, height = _EDGE + columns * side, _EDGE + rows * side
     parts = [
@@ -127,11 +126,12 @@ def _map(
     step = 1 if side >= LEAST_TO_READ else 4
     for column in range(0, columns, step):
         x = _EDGE + (column + 0.5) * side
-        parts.append(f'<text class="axis" x="{x:g}" y="16">{column + 1}</text>')
+        head = _short(heads[1][column])
+        parts.append(f'<text class="axis" x="{x:g}" y="16">{head}</text>')
     for row in range(0, rows, 1 if side >= 12 else 2):
         y = _EDGE + (row + 0.5) * side + 4
-        parts.append(f'<text class="axis" x="12" y="{y:g}">{ROWS[row]}</text>')
-    at = {place: name for name, place in places.items()}
+        head = _short(heads[0][row])
+        parts.append(f'<text class="axis" x="12" y="{y:g}">{head}</text>')
     for row in range(rows):
         for column in range(columns):
             corner = _EDGE + column * side, _EDGE + row * side
@@ -211,10 +211,42 @@ def _told(name: str, well: Well, many: str) -> str:
     return ", ".join(parts)
 
 
-def _place(well: str) -> tuple[int, int]:
-    """Row and column of a well, from 0."""
-    letters = well.rstrip("0123456789")
-    return ROWS.index(letters), int(well[len(letters) :]) - 1
+def _grid(
+    wells: Iterable[str],
+) -> tuple[tuple[list[str], list[str]], dict[tuple[int, int], str]]:
+    """Names of rows and of columns, and the wells by their place.
+
+    A plate is as large as usual ones are; one with other names has those that it needs.
+    """
+    named = {well: _row_and_column(well) for well in wells}
+    if not any("/" in well for well in named):
+        numbered = {w: (row, str(int(column))) for w, (row, column) in named.items()}
+        tall = 1 + max(ROWS.index(row) for row, _ in numbered.values())
+        wide = max(int(column) for _, column in numbered.values())
+        high, broad = next(p for p in PLATES if tall <= p[0] and wide <= p[1])
+        rows, columns = list(ROWS[:high]), [str(1 + i) for i in range(broad)]
+        named = numbered
+    else:
+        rows, columns = (
+            sorted(set(names), key=natural)
+            for names in zip(*named.values(), strict=True)
+        )
+    at = {(rows.index(r), columns.index(c)): well for well, (r, c) in named.items()}
+    return (rows, columns), at
+
+
+def _row_and_column(well: str) -> tuple[str, str]:
+    """Names of the row and the column of a well."""
+    if "/" in well:
+        row, _, column = well.partition("/")
+        return row, column
+    row = well.rstrip("0123456789")
+    return row, well[len(row) :]
+
+
+def _short(head: str) -> str:
+    """Name of a row or column as it fits beside the map."""
+    return escape(head if len(head) <= _LONGEST_HEAD else f"{head[:2]}\u2026")
 
 
 def colour_at(value: float, bounds: tuple[float, float]) -> tuple[int, int, int]:

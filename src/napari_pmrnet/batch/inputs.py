@@ -6,20 +6,28 @@ import glob
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_pmrnet.errors import DataError
+from napari_pmrnet.batch.plate import plate_name
+from napari_pmrnet.batch.summary import Row, scene_key
+from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.io.formats import (
     READABLE,
     READABLE_ENDINGS,
     Format,
     image_name,
 )
+from napari_pmrnet.io.images import scene_names
 from napari_pmrnet.io.label_numbers import looks_like_a_picture
+from napari_pmrnet.io.label_plate import is_label_plate
 from napari_pmrnet.io.label_zarr import is_label_zarr
+from napari_pmrnet.io.ome_plate import Field, fields_of
 from napari_pmrnet.io.ome_set import OwnImage, parts_of_set
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.stains import nuclear_channel
@@ -27,15 +35,68 @@ from napari_pmrnet.io.tiff import labels_said, open_tiff, read_tiff_array
 
 logger = logging.getLogger(__name__)
 LABELS_ENDING = "_labels"
+_FORBIDDEN = frozenset('<>:"/\\|?*')
+"""Characters that names of files cannot have on some system."""
 Whole = tuple[Path, tuple[str, ...], int]
 """Folder, files and number of an image that lies in several files."""
 
 
 class Source(NamedTuple):
-    """An image to segment, and the subfolder of the output its labels go to."""
+    """An image to segment, and the subfolder of the output its labels go to.
+
+    Attributes
+    ----------
+    path : Path
+        Of its file or OME-Zarr folder.
+    folder : Path
+    scene : str
+        Name of the image in a file that holds several; empty for other files.
+    number : int or None
+        Its number there, from 0.
+    field : Field or None
+        Where it lies on an OME-Zarr plate.
+    """
 
     path: Path
     folder: Path
+    scene: str = ""
+    number: int | None = None
+    field: Field | None = None
+
+    @property
+    def place(self) -> Path:
+        """Path that no other image has."""
+        return Path(scene_key(str(self.path), self.number))
+
+    def row(self, record: Callable[[Path], str], labels: str = "") -> Row:
+        """What the record says of it before it is segmented.
+
+        Parameters
+        ----------
+        record : callable
+            Name of a path in the record.
+        labels : str
+            Name of its labels there.
+        """
+        row = Row(
+            record(self.path),
+            labels,
+            scene=self.scene,
+            scene_number=self.number,
+        )
+        if self.field is None:
+            return row
+        plate, well, name = self.field[1:]
+        plate_in_record = plate_name(record(plate))
+        return replace(row, plate=plate_in_record, well=well, field=name)
+
+    def stems(self) -> tuple[str, str]:
+        """Names for its labels, a short one and one with the ending of its file."""
+        parts, path = [self.scene], self.path
+        if self.field is not None:
+            path, parts = self.field.plate, [self.field.well, self.field.name]
+        more = "".join(f"_{_safe(part)}" for part in parts if part)
+        return f"{image_name(path)}{more}", f"{path.name}{more}"
 
 
 def find_sources(
@@ -43,16 +104,17 @@ def find_sources(
     output: Path,
     recursive: bool = False,
     channel: int | None = None,
+    scene: str | None = None,
 ) -> list[Source]:
     """Find the images that inputs name.
 
     Parameters
     ----------
     inputs : iterable of str or Path
-        Files, folders, OME-Zarr folders and patterns; what exists under its name as it
-        stands is no pattern, even with brackets in it. What does not exist, or is no
-        plain file though it has the name of an image, is kept, so that it is reported
-        as one that cannot be read.
+        Files, folders, OME-Zarr folders and plates, and patterns; what exists under its
+        name as it stands is no pattern, even with brackets in it. What does not exist,
+        or is no plain file though it has the name of an image, is kept, so that it is
+        reported as one that cannot be read.
     output : Path
         Folder of the results. Where it lies inside a folder that is searched, it is
         left out.
@@ -62,18 +124,22 @@ def find_sources(
         Channel that is segmented, by default that of `nuclear_channel` or the first. Of
         sets of OME-TIFF files with one channel each, the files of the others are left
         out of what is searched for.
+    scene : str, optional
+        Name or number, from 0, of the one image that is wanted of files that hold
+        several; by default all are.
 
     Returns
     -------
     list of Source
-        In the order of `inputs` and sorted within a folder, each file once.
+        In the order of `inputs` and sorted within a folder, each image once.
 
     Raises
     ------
     DataError
         If a folder or pattern holds no image.
     """
-    sources: dict[Path, Source] = {}
+    sources: dict[tuple[Path, int | None], Source] = {}
+    wells: dict[Path, dict[str, str]] = {}
     for name in inputs:
         path = Path(name).expanduser()
         if os.path.isdir(path) and not is_zarr(path):
@@ -86,8 +152,48 @@ def find_sources(
         else:
             found = [Source(path, Path())]
         for source in found:
-            sources.setdefault(Path(os.path.realpath(source.path)), source)
+            for image in _images(source, scene, wells):
+                place = Path(os.path.realpath(image.path)), image.number
+                sources.setdefault(place, image)
     return list(sources.values())
+
+
+def _images(
+    source: Source, scene: str | None, wells: dict[Path, dict[str, str]]
+) -> list[Source]:
+    """Images of a file or folder: scenes, fields of a plate, or itself.
+
+    What cannot be looked into is left as it is: the reason is told when it is read.
+    """
+    path = source.path
+    with suppress(PMRNetError, MemoryError):
+        if is_zarr(path) and not _is_of_labels(path):
+            fields = fields_of(path, wells)
+            if fields:
+                return [source._replace(path=one.path, field=one) for one in fields]
+        names = scene_names(path)
+        images = [source]
+        if len(names) > 1:
+            images = [
+                source._replace(scene=name, number=number)
+                for number, name in enumerate(names)
+            ]
+        if scene is None or names == [""]:
+            return images
+        if scene in names:
+            return [images[names.index(scene)]]
+        if scene.isascii() and scene.isdigit() and int(scene) < len(names):
+            return [images[int(scene)]]
+        # Of a number that there is not: that is told when it is read.
+        return [source._replace(scene=scene, number=max(len(names), 1))]
+    return [source]
+
+
+def _safe(name: str) -> str:
+    """A name as a part of the name of a file on any system."""
+    plain = unicodedata.normalize("NFC", name)
+    kept = "".join(c if c.isprintable() and c not in _FORBIDDEN else "_" for c in plain)
+    return kept.strip(" .") or "_"
 
 
 def _refuse_none(found: list[Source], what: str, more: str = "") -> None:
@@ -154,7 +260,7 @@ def _in_folder(root: Path, output: Path, recursive: bool) -> Iterator[Source]:
         subfolder = here.relative_to(root)
         below = sorted(name for name in folders if not name.startswith("."))
         folders_here = (here / name for name in below)
-        found = [p for p in folders_here if is_zarr(p) and not is_label_zarr(p)]
+        found = [p for p in folders_here if is_zarr(p) and not _is_of_labels(p)]
         found += [here / name for name in files if _is_image(here / name)]
         yield from (Source(path, subfolder) for path in sorted(found))
         folders[:] = [
@@ -176,7 +282,7 @@ def _matching(pattern: Path, output: Path) -> Iterator[Source]:
     place, left_out = (Path(os.path.realpath(one)) for one in (root, output))
     inside = left_out.is_relative_to(place) and left_out != place
     for path in sorted(set(_expanded(root, parts))):
-        if is_label_zarr(path) or not (is_zarr(path) or _is_image(path)):
+        if _is_of_labels(path) or not (is_zarr(path) or _is_image(path)):
             continue
         if inside and Path(os.path.realpath(path)).is_relative_to(left_out):
             continue
@@ -214,6 +320,11 @@ def _names(folder: Path, hidden: bool = False) -> list[str]:
     except OSError:
         return []
     return [name for name in names if hidden or not name.startswith(".")]
+
+
+def _is_of_labels(path: Path) -> bool:
+    """Tell whether a Zarr is one of labels of ours."""
+    return is_label_zarr(path) or is_label_plate(path)
 
 
 def _is_image(path: Path) -> bool:

@@ -16,7 +16,10 @@ from napari_pmrnet.models.library import find_weights
 from napari_pmrnet.proofreading.classes import Classes
 from napari_pmrnet.settings import Settings
 
-SWITCHES = ("recursive", "overwrite", "strict", "mask_unreadable", "keep_maps")
+SWITCHES = (
+    *("recursive", "overwrite", "strict", "mask_unreadable", "keep_maps"),
+    "plate_labels",
+)
 LINKED = ("t", "z")
 
 
@@ -58,6 +61,12 @@ class BatchJob:
     shard : Shard or None
         Segment this part of the files only, and leave the tables of all to a run
         without a shard; runs with other shards may go on at the same time.
+    scene : str or None
+        Name or number, from 0, of the one image that is segmented of files that hold
+        several; None for all of them. A file with a single image that has no name is
+        segmented whatever it says.
+    plate_labels : bool
+        Also write the labels of OME-Zarr plates as a plate, see `write_label_plates`.
 
     Raises
     ------
@@ -79,6 +88,8 @@ class BatchJob:
     keep_maps: bool = False
     classes: tuple[str, ...] = ()
     shard: Shard | None = None
+    scene: str | None = None
+    plate_labels: bool = False
 
     def __post_init__(self) -> None:
         if self.link not in (None, *LINKED):
@@ -110,6 +121,7 @@ class BatchJob:
         words += ["--workers", str(self.workers)] if self.workers > 1 else []
         words += [word for text in self.classes for word in ("--class", text)]
         words += ["--shard", str(self.shard)] if self.shard else []
+        words += [] if self.scene is None else [f"--scene={self.scene}"]
         return [*words, "--", *self.inputs] if dashed else words
 
     def as_command(self) -> str:
@@ -132,6 +144,7 @@ class BatchJob:
         lines += [f"    workers={self.workers},"] if self.workers > 1 else []
         lines += [f"    classes={list(self.classes)},"] if self.classes else []
         lines += [f"    shard={str(self.shard)!r},"] if self.shard else []
+        lines += [] if self.scene is None else [f"    scene={self.scene!r},"]
         return "\n".join(
             [
                 "from napari_pmrnet import Settings",

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.batch.counts import Counts
-from napari_pmrnet.batch.plate import position_of
 from napari_pmrnet.batch.summary import Row, cell
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, canonical_unit
@@ -35,7 +34,7 @@ from napari_pmrnet.segmentation.predict import Progress
 if TYPE_CHECKING:
     from napari_pmrnet.segmentation.stack import Stack, StackSegmentation
 
-OF_FILE = ("file", "well", "field")
+OF_FILE = ("file", "scene", "plate", "well", "field")
 """Columns of the table of all that those of single images lack."""
 FIRST = ("label", "certainty")
 
@@ -118,9 +117,7 @@ def joined(
     names = [*_in_order(columns), *(one.head() for one in classes)]
     yield _written([names])
     for row, path in parts:
-        position = position_of(row.file)
-        own = {"file": row.file, "well": position.well, "field": position.field}
-        told = {name: cell(name, value) for name, value in own.items()}
+        told = {name: cell(name, value) for name, value in _of_file(row).items()}
         with suppress(OSError, StopIteration, UnicodeDecodeError, csv.Error):
             lines = _lines(path)
             head = next(lines)
@@ -152,8 +149,16 @@ def counted(parts: Iterable[tuple[Row, Path]], classes: Sequence[Classes]) -> Co
         table = None
         with suppress(OSError, ValueError):  # not there, or damaged
             table = pd.read_csv(path)
-        counts.add(row.file, table)
+        counts.add(row, table)
     return counts
+
+
+def _of_file(row: Row) -> dict[str, str]:
+    """What the rows of all nuclei of an image have."""
+    position = row.position
+    plate = row.on_plate if position.well else ""
+    values = row.file, row.scene, plate, *position
+    return dict(zip(OF_FILE, values, strict=True))
 
 
 def _classified(row: dict[str, str], classes: Sequence[Classes]) -> dict[str, str]:

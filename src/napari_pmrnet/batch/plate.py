@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import string
 from pathlib import PurePosixPath
 from typing import NamedTuple
+
+from napari_pmrnet.io.ome_plate import LAST_COLUMN, ROWS
 
 
 class Position(NamedTuple):
@@ -15,8 +16,10 @@ class Position(NamedTuple):
     ----------
     well : str
         Row letters and a column of two digits, such as ``"E01"``; empty if not known.
+        Of a plate with other names, these with a slash between.
     field : str
-        Number of the field or site in the well, without leading zeros.
+        Number of the field or site in the well, without leading zeros; of an OME-Zarr
+        plate as its metadata says.
     """
 
     well: str = ""
@@ -44,13 +47,10 @@ _PATTERNS = tuple(
         ),
     )
 )
-# An image of an OME-Zarr plate: plate.zarr/A/1/0
+# An image of an OME-Zarr plate in records that do not tell more: plate.zarr/A/1/0
 _OF_ZARR = re.compile(
     r"\.zarr/(?P<row>[A-Z]|A[A-F])/(?P<column>\d{1,2})/(?P<field>\d{1,4})"
 )
-ROWS = [*string.ascii_uppercase, *(f"A{letter}" for letter in "ABCDEF")]
-"""Letters of the rows of plates of up to 1536 wells."""
-_LAST_COLUMN = 48
 
 
 def position_of(file: str) -> Position:
@@ -79,7 +79,7 @@ def position_of(file: str) -> Position:
     tries = [_OF_ZARR.search(path), *(pattern.search(name) for pattern in _PATTERNS)]
     for parts in (found.groupdict() for found in tries if found is not None):
         row, column = _row(parts["row"]), int(parts["column"])
-        if row and 1 <= column <= _LAST_COLUMN:
+        if row and 1 <= column <= LAST_COLUMN:
             field = parts.get("field")
             return Position(f"{row}{column:02d}", str(int(field)) if field else "")
     return Position()
@@ -89,8 +89,12 @@ def plate_of(file: str) -> str:
     """Name of the plate that an image is of: its folder, or the OME-Zarr plate."""
     parts = PurePosixPath(file.replace("\\", "/")).parent.parts
     zarr = next((i for i, p in enumerate(parts) if p.endswith(".zarr")), None)
-    parts = parts if zarr is None else parts[: zarr + 1]
-    return "/".join(part for part in parts if part != "..")
+    return plate_name("/".join(parts if zarr is None else parts[: zarr + 1]))
+
+
+def plate_name(folder: str) -> str:
+    """Name of a plate by its folder as seen from the results."""
+    return "/".join(part for part in PurePosixPath(folder).parts if part != "..")
 
 
 def _row(text: str) -> str:

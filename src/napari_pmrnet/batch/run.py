@@ -30,6 +30,7 @@ from napari_pmrnet.batch.events import (
 )
 from napari_pmrnet.batch.inputs import Source, find_sources
 from napari_pmrnet.batch.job import BatchJob
+from napari_pmrnet.batch.label_plates import write_label_plates
 from napari_pmrnet.batch.local import Ended, InProcess, Workers
 from napari_pmrnet.batch.lock import RunLock
 from napari_pmrnet.batch.objects import counted, write_joined
@@ -38,6 +39,7 @@ from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.batch.summary import Row, as_csv
 from napari_pmrnet.batch.task import Outcome, Task
 from napari_pmrnet.errors import ClusterError, DataError
+from napari_pmrnet.io.ome_zarr import import_ome_zarr
 from napari_pmrnet.io.permit import Inputs, Permit, check_folder
 from napari_pmrnet.io.write import disk_is_full, replace_file
 from napari_pmrnet.models.card import read_card
@@ -68,6 +70,8 @@ def segment_files(
     keep_maps: bool = False,
     classes: Iterable[str] = (),
     shard: str | None = None,
+    scene: str | None = None,
+    plate_labels: bool = False,
 ) -> BatchReport:
     """Segment files and folders and write labels, tables and a contact sheet.
 
@@ -79,7 +83,7 @@ def segment_files(
         Folder of the results; see `batch_steps`.
     settings : Settings, optional
         By default with the thresholds that were tuned for the model.
-    recursive, overwrite, strict, link, mask_unreadable, keep_maps
+    recursive, overwrite, strict, link, mask_unreadable, keep_maps, scene, plate_labels
         See `BatchJob`.
     model : Model, optional
         By default the model and device that the settings name.
@@ -123,6 +127,8 @@ def segment_files(
         keep_maps=keep_maps,
         classes=tuple(classes),
         shard=None if shard is None else Shard.parse(shard),
+        scene=scene,
+        plate_labels=plate_labels,
     )
     return run_to_end(batch_steps(job, model))
 
@@ -182,10 +188,12 @@ class _Batch:
         self, job: BatchJob, model: Model | None, stop: Callable[[], bool]
     ) -> None:
         self.job, self.model, self.stop = job, model, stop
+        if job.plate_labels:
+            import_ome_zarr(job.output)
         card = read_card(find_weights(job.settings.model))
         self.weights_hash = (model.card if model else card).sha256
         self.found = find_sources(
-            job.inputs, job.output, job.recursive, job.settings.channel
+            job.inputs, job.output, job.recursive, job.settings.channel, job.scene
         )
         self.sources = job.shard.of(self.found) if job.shard else self.found
         self.inputs = Inputs(source.path for source in self.found)
@@ -201,7 +209,8 @@ class _Batch:
 
     def steps(self) -> Generator[Event, None, BatchReport]:
         """All files, then the overview of the folder."""
-        yield FilesFound([source.path for source in self.sources])
+        names = [source.row(str).name for source in self.sources]
+        yield FilesFound([source.path for source in self.sources], names)
         self.lock = RunLock(self.job.output, self.job.shard)
         with self.lock:
             self.record = Record(self.job.output, self.job.shard)
@@ -215,6 +224,7 @@ class _Batch:
                     raise
             self.record.sweep()
             self._write_overview()
+            self._write_plates()
         self.report.rows = [row for _, row in sorted(self._rows_of_run.items())]
         return self.report
 
@@ -251,7 +261,7 @@ class _Batch:
                 number,
                 source.path,
                 self.job.output / entry.row.labels,
-                Row(entry.row.file, entry.row.labels),
+                source.row(self.record.name, entry.row.labels),
                 self.job.settings,
                 self.weights_hash,
                 self._given[number][1],
@@ -261,7 +271,7 @@ class _Batch:
                     entry.labels_hash
                 ),
                 masked=self.job.mask_unreadable,
-                maps=self.record.maps(entry.row.file),
+                maps=self.record.maps(entry.row.key),
                 keep_maps=self.job.keep_maps,
             )
             self.workers.submit(task)
@@ -282,7 +292,7 @@ class _Batch:
 
     def _permit(self, source: Source) -> Permit:
         """What the labels of a file may replace."""
-        return Permit(self.job.overwrite, self.inputs, source.path.absolute())
+        return Permit(self.job.overwrite, self.inputs, source.place.absolute())
 
     def _is_over(self) -> bool:
         """Tell whether to end before all is done."""
@@ -305,7 +315,7 @@ class _Batch:
                 self.job.mask_unreadable,
             )
             # Runs of earlier versions measured nothing.
-            measured = self.record.nuclei(entry.row.file).is_file()
+            measured = self.record.nuclei(entry.row.key).is_file()
             finished = self.record.is_finished(entry, key)
             if not self.job.overwrite and finished and measured:
                 return UNCHANGED, entry.row
@@ -333,12 +343,13 @@ class _Batch:
             raise DataError(row.error)
         if not row.error:
             try:
-                replace_file(self.record.thumbnail(row.file), outcome.picture, True)
-                replace_file(self.record.nuclei(row.file), outcome.nuclei, True)
+                replace_file(self.record.thumbnail(row.key), outcome.picture, True)
+                replace_file(self.record.nuclei(row.key), outcome.nuclei, True)
             except DataError as error:
                 if disk_is_full(error):
                     raise
-                row = Row(row.file, row.labels, error=" ".join(str(error).split()))
+                reason = " ".join(str(error).split())
+                row = entry.row.named_like(Row(row.file, row.labels, error=reason))
         if row.error:
             known = outcome.labels_hash or entry.labels_hash
             self.record.add(Entry(row, None, known))
@@ -375,7 +386,7 @@ class _Batch:
             return
         rows = self._rows()
         self._write_summary(rows)
-        made = [(row, self.record.nuclei(row.file)) for row in rows if not row.error]
+        made = [(row, self.record.nuclei(row.key)) for row in rows if not row.error]
         classes = self.job.told_apart
         content = partial(write_joined, parts=made, classes=classes)
         self.report.objects = self.record.write_overview(OBJECTS, content)
@@ -393,9 +404,18 @@ class _Batch:
         page = as_html(rows, self.record.thumbnail, about, table, folder)
         self.report.sheet = self.record.write_overview(SHEET, page)
 
+    def _write_plates(self) -> None:
+        """Write the labels of plates as plates, at the end of a run that asks so."""
+        job = self.job
+        if job.plate_labels and job.shard is None and not self.report.stopped:
+            written = write_label_plates(self.record, self._rows())
+            self.report.plates = written.paths
+            self.report.notes = [*self.report.notes, *written.notes]
+
     def _rows(self) -> list[Row]:
         """Rows of all that the folder holds."""
         job = self.job
         masked = job.mask_unreadable
         made = made_from(job.settings, self.weights_hash, job.link, masked)
-        return self.record.rows({self.record.name(s.path) for s in self.sources}, made)
+        present = {source.row(self.record.name).key for source in self.sources}
+        return self.record.rows(present, made)

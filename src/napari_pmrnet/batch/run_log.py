@@ -10,10 +10,11 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
 from napari_pmrnet.batch.contact_sheet import TITLE as SHEET_TITLE
@@ -22,12 +23,20 @@ from napari_pmrnet.batch.shard import Shard
 from napari_pmrnet.batch.summary import HEAD as SUMMARY_HEAD
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.formats import Format, image_name
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.json_lines import JsonLines
-from napari_pmrnet.io.permit import Permit, parts_of
+from napari_pmrnet.io.permit import Permit, hash_of, parts_of
 from napari_pmrnet.io.provenance import relative_name
 from napari_pmrnet.io.settle import patiently
-from napari_pmrnet.io.write import TEMPORARY, Content, disk_is_full, replace_file
+from napari_pmrnet.io.write import (
+    TEMPORARY,
+    Content,
+    disk_is_full,
+    finish_swap,
+    replace_file,
+    replace_folder,
+    writing,
+)
 from napari_pmrnet.settings import Settings
 
 FOLDER, MAPS = ".napari-pmrnet", "maps"
@@ -162,10 +171,10 @@ class Record:
     def _take_in_shards(self) -> None:
         """Put what shards have done into the record of the folder."""
         logs = _logs_of_shards(self.folder)
-        told = {str(v.get("file")) for log in logs for v in JsonLines(log).read()}
-        files = sorted(told & self.entries.keys())
-        for file in files:
-            self.add(self.entries[file], sync=file == files[-1])
+        told = (_entry_of(v) for log in logs for v in JsonLines(log).read())
+        keys = sorted({entry.row.key for entry in told if entry is not None})
+        for key in keys:
+            self.add(self.entries[key], sync=key == keys[-1])
         for log in logs:
             log.unlink()
 
@@ -183,17 +192,17 @@ class Record:
         """A path as the record names it: relative to the output, with slashes."""
         return relative_name(path, self.output)
 
-    def thumbnail(self, file: str) -> Path:
-        """Path of the thumbnail of a file."""
-        return self.thumbnails / f"{digest_of(file)}.jpg"
+    def thumbnail(self, key: str) -> Path:
+        """Path of the thumbnail of an image, by `Row.key`."""
+        return self.thumbnails / f"{digest_of(key)}.jpg"
 
-    def nuclei(self, file: str) -> Path:
-        """Path of the table of the nuclei of a file."""
-        return self.measured / f"{digest_of(file)}.csv"
+    def nuclei(self, key: str) -> Path:
+        """Path of the table of the nuclei of an image."""
+        return self.measured / f"{digest_of(key)}.csv"
 
-    def maps(self, file: str) -> Path:
-        """Path of the maps of a file that are kept, without what tells planes apart."""
-        return self.folder / MAPS / digest_of(file)
+    def maps(self, key: str) -> Path:
+        """Path of the maps of an image that are kept; their planes add to it."""
+        return self.folder / MAPS / digest_of(key)
 
     def claim(self, source: Source, permit: Permit, noted: bool = True) -> Entry:
         """The entry of a file; a new one gets a name for its labels that is free.
@@ -209,13 +218,18 @@ class Record:
         noted : bool
             Write it down; not of a file that another shard is to segment.
         """
-        file = self.name(source.path)
-        if file in self.entries and self.entries[file].row.labels:
-            return self.entries[file]
-        stems = _stems(source.path)
-        names = ((source.folder / f"{s}{LABELS_ENDING}.tif").as_posix() for s in stems)
+        told = source.row(self.name)
+        known = self.entries.get(told.key)
+        if known is not None and known.row.labels:
+            # Records of earlier versions name neither scene nor well.
+            self._keep(replace(known, row=told.named_like(known.row)))
+            return self.entries[told.key]
+        names = (
+            (source.folder / f"{stem}{LABELS_ENDING}.tif").as_posix()
+            for stem in _stems(*source.stems())
+        )
         labels = next(name for name in names if self._is_free(name, permit))
-        entry = Entry(Row(file, labels))
+        entry = Entry(replace(told, labels=labels))
         if noted:
             self.add(entry, sync=False)
         else:
@@ -288,10 +302,54 @@ class Record:
         DataError
             If it cannot be written.
         """
-        digest = _hash_of_content(content)
+        self._know(name, _hash_of_content(content))
+        return self._put(name, lambda path, permit: replace_file(path, content, permit))
+
+    def write_folder(self, name: str, make: Callable[[Path], None]) -> Path:
+        """Write a folder that tells of all images, whole or not at all.
+
+        Parameters
+        ----------
+        name : str
+            As of `write_overview`.
+        make : callable
+            Makes it under a path where there is nothing.
+
+        Returns
+        -------
+        Path
+            The folder written.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+        """
+        prefix, suffix = TEMPORARY.split("*")
+        with (
+            writing(self.output / name),
+            TemporaryDirectory(
+                suffix, prefix, self.output, ignore_cleanup_errors=True
+            ) as place,
+        ):
+            new = Path(place) / name
+            make(new)
+            self._know(name, hash_of(new))
+
+            def put(path: Path, permit: Permit) -> None:
+                finish_swap(path)
+                replace_folder(new, path, permit)
+
+            return self._put(name, put)
+
+    def _know(self, name: str, digest: str) -> None:
+        """Note what a run writes, so that later ones may replace it."""
         if digest not in self._overviews:
             self._add({OVERVIEW: name, "hash": digest}, sync=False)
             self._overviews.add(digest)
+
+    def _put(self, name: str, put: Callable[[Path, Permit], None]) -> Path:
+        """Put something in its place, or the first one like it that is free."""
         usual, refused = self.output / name, 0
         known = frozenset(self._overviews)
         for number in range(1, MOST_NAMES):
@@ -301,7 +359,7 @@ class Record:
             if not permit.allows(path):
                 continue
             try:
-                replace_file(path, content, permit)
+                put(path, permit)
             except DataError as error:
                 refused += 1
                 if disk_is_full(error) or refused == MOST_REFUSALS:
@@ -321,11 +379,7 @@ class Record:
 
     def is_finished(self, entry: Entry, key: dict[str, Any]) -> bool:
         """Tell whether a file's labels are there and made from the same."""
-        return entry.key == key and self._has_labels(entry)
-
-    def _has_labels(self, entry: Entry) -> bool:
-        """Tell whether there are labels of a file."""
-        return os.path.exists(self.output / entry.row.labels)
+        return entry.key == key and has_labels(self.output, entry)
 
     def is_kept(self, entry: Entry, permit: Permit) -> bool:
         """Tell whether labels are there that are not as a batch left them."""
@@ -342,17 +396,19 @@ class Record:
         Parameters
         ----------
         present : set of str
-            Files of this run; of others only those that have labels are told.
+            Images of this run, by `Row.key`; of others only those that have labels are
+            told.
         made : mapping
             Of `made_from` for this run; labels made otherwise are marked.
         """
         rows = []
-        for file, entry in sorted(self.entries.items()):
+        for key, entry in sorted(self.entries.items()):
             if entry.row.error:
-                if file in present:
+                if key in present:
                     rows.append(replace(entry.row, labels=""))
-            elif entry.key and self._has_labels(entry):
-                parts = {k: v for k, v in entry.key.items() if k not in OF_FILE}
+            elif has_labels(self.output, entry):
+                key = entry.key or {}
+                parts = {k: v for k, v in key.items() if k not in OF_FILE}
                 notes = [entry.row.note, "" if parts == made else OTHERWISE]
                 rows.append(replace(entry.row, note="; ".join(filter(None, notes))))
         return rows
@@ -368,12 +424,12 @@ class Record:
 
     def _keep(self, entry: Entry) -> None:
         """Take in what came of a file."""
-        self.entries[entry.row.file] = entry
+        self.entries[entry.row.key] = entry
         self._taken.add(entry.row.labels.casefold())
 
 
 def entries_of(output: Path) -> dict[str, Entry]:
-    """What the record of an output folder says of its files, by their names.
+    """What the record of an output folder says of its images, by `Row.key`.
 
     Nothing is made or changed: a folder without a record has none.
     """
@@ -382,8 +438,13 @@ def entries_of(output: Path) -> dict[str, Entry]:
         for values in _lines(output / FOLDER):
             entry = None if OVERVIEW in values else _entry_of(values)
             if entry is not None:
-                found[entry.row.file] = entry
+                found[entry.row.key] = entry
     return found
+
+
+def has_labels(output: Path, entry: Entry) -> bool:
+    """Tell whether labels that a run made of a file are in an output folder."""
+    return bool(entry.key) and os.path.exists(output / entry.row.labels)
 
 
 def _lines(folder: Path) -> Iterator[dict[str, Any]]:
@@ -428,9 +489,9 @@ class _Hashing:
         return len(content)
 
 
-def digest_of(file: str) -> str:
-    """Name for what is kept of a file."""
-    return hashlib.sha256(file.encode(errors="surrogateescape")).hexdigest()[:24]
+def digest_of(key: str) -> str:
+    """Name for what is kept of an image."""
+    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
 def make_folder(output: Path) -> Path:
@@ -458,13 +519,12 @@ def cannot_write(folder: Path, error: OSError) -> DataError:
     )
 
 
-def _stems(path: Path) -> Iterator[str]:
-    """Names for the labels of a file: its stem, its whole name, numbers after that.
+def _stems(stem: str, name: str) -> Iterator[str]:
+    """Names for the labels of an image: short, whole, and with numbers after that.
 
     A name that would become too long for a file system is cut, with a hash of the
     whole one in its place.
     """
-    stem, name = image_name(path), path.name
     if len(os.fsencode(name)) > LONGEST_STEM:
         cut = os.fsencode(name)[:LONGEST_STEM].decode(errors="ignore")
         stem = name = f"{cut}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from napari_pmrnet.batch.plate import Position, plate_of, position_of
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.proofreading.measure import DIGITS
 
@@ -37,6 +38,13 @@ class Row:
         What was counted.
     note, error : str
         What the user should know; why there are no labels.
+    scene : str
+        Name of the image in a file that holds several; empty for other files.
+    scene_number : int or None
+        Its number there, from 0.
+    plate, well, field : str
+        Of an image of an OME-Zarr plate, by its metadata: `plate_name` of the plate,
+        and see `Position`. What the names of other files tell is in `position`.
     """
 
     file: str
@@ -52,11 +60,42 @@ class Row:
     kind: LabelKind = LabelKind.NUCLEI
     note: str = ""
     error: str = ""
+    scene: str = ""
+    scene_number: int | None = None
+    plate: str = ""
+    well: str = ""
+    field: str = ""
 
     @property
     def name(self) -> str:
-        """Name of the image file alone."""
-        return self.file.replace("\\", "/").rsplit("/", 1)[-1]
+        """Name of the image: of its file, and of what tells it apart there."""
+        if self.well:
+            plate = self.plate.rsplit("/", 1)[-1]
+            return " ".join(filter(None, (plate, self.well, self.field)))
+        name = self.file.replace("\\", "/").rsplit("/", 1)[-1]
+        return f"{name} [{self.scene}]" if self.scene else name
+
+    @property
+    def key(self) -> str:
+        """Name that no other image of a folder has."""
+        return scene_key(self.file, self.scene_number)
+
+    def named_like(self, other: Row) -> Row:
+        """What was found, as another row has it, under the names of this one."""
+        own = {name: getattr(self, name) for name in _NAMES}
+        return replace(other, **own)
+
+    @property
+    def position(self) -> Position:
+        """Well and field: of the plate, or as the name of the file tells."""
+        if self.well:
+            return Position(self.well, self.field)
+        return position_of(self.file)
+
+    @property
+    def on_plate(self) -> str:
+        """Name of the plate, which is the folder where nothing else is known."""
+        return self.plate or plate_of(self.file)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Row:
@@ -67,6 +106,14 @@ class Row:
         return replace(row, kind=LabelKind(row.kind) if is_known else LabelKind.NUCLEI)
 
 
+def scene_key(file: str, number: int | None) -> str:
+    """Name of an image that no other has: that of its file for the first one in it.
+
+    A file is no folder, so that no path of another image is like it.
+    """
+    return f"{file}/scene {number}" if number else file
+
+
 def worst_first(row: Row) -> tuple[int, float]:
     """Sorting key: errors, then files without nuclei, then by rising certainty."""
     if row.error:
@@ -75,6 +122,7 @@ def worst_first(row: Row) -> tuple[int, float]:
 
 
 PATHS = ("file", "labels")
+_NAMES = ("file", "scene", "scene_number", "plate", "well", "field")
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the start of a formula, and runs."""
 
@@ -90,7 +138,10 @@ def as_csv(rows: Iterable[Row]) -> bytes:
     )
     table.writeheader()
     for row in rows:
-        table.writerow({name: cell(name, v) for name, v in asdict(row).items()})
+        position = row.position
+        told = asdict(row) | position._asdict()
+        told["plate"] = row.on_plate if position.well else ""
+        table.writerow({name: cell(name, v) for name, v in told.items()})
     # Also of file names that are no text.
     return text.getvalue().encode(errors="backslashreplace")
 

@@ -23,7 +23,7 @@ from napari_pmrnet.batch.cluster.workers import Demands, complaint, turn, worker
 from napari_pmrnet.batch.kept_maps import KeptMaps, network_key
 from napari_pmrnet.batch.objects import measuring
 from napari_pmrnet.batch.run_log import cannot_write, size_of
-from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.batch.summary import Row, scene_key
 from napari_pmrnet.batch.thumbnail import thumbnail
 from napari_pmrnet.errors import (
     ClusterError,
@@ -33,7 +33,14 @@ from napari_pmrnet.errors import (
     WeightsError,
 )
 from napari_pmrnet.io.formats import MICROSCOPE, Format
-from napari_pmrnet.io.images import ImageData, loaded, open_image, read_image
+from napari_pmrnet.io.images import (
+    ImageData,
+    loaded,
+    open_image,
+    read_image,
+    scene_names,
+)
+from napari_pmrnet.io.label_plate import is_label_plate
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.permit import Permit, hash_of
@@ -60,16 +67,17 @@ _checked: set[Demands] = set()
 
 @dataclass(frozen=True)
 class Task:
-    """A file to segment.
+    """An image to segment.
 
     Attributes
     ----------
     number : int
-        Of the file in the batch, from 0.
+        Of the image in the batch, from 0.
     path, target : Path
-        The image and its labels: a TIFF, or in its place a Zarr with the same stem.
+        The file of the image, and its labels: a TIFF, or in its place a Zarr with the
+        same stem.
     row : Row
-        Names of both as the record has them.
+        Names of both as the record has them, and which image of the file it is.
     settings : Settings
     weights_hash : str
         SHA-256 of the weights.
@@ -106,6 +114,11 @@ class Task:
         settings = self.settings.as_dict()
         name = self.path.name
         return Provenance(settings, self.weights_hash, name, software=software())
+
+    @property
+    def place(self) -> Path:
+        """Path of the image that no other one has."""
+        return Path(scene_key(str(self.path), self.row.scene_number))
 
 
 @dataclass(frozen=True)
@@ -160,7 +173,7 @@ def file_steps(
     """
     started = time.perf_counter()
     try:
-        image, notes = _only_image(task.path, task.masked)
+        image, notes = _image(task)
         stack = Stack.of(image)
         on_disk = stack.is_large
         kind = Format.ZARR if on_disk else Format.TIFF
@@ -172,12 +185,12 @@ def file_steps(
             stack,
             task.settings,
             model,
-            task.path.name,
+            task.row.name,
             link=task.link,
             store=store,
             keeper=_keeper(task, model),
         )
-        nuclei = yield from measuring(stack, found, image.space, task.path.name)
+        nuclei = yield from measuring(stack, found, image.space, task.row.name)
         if store is None:
             seen = _print_of(stack, task.settings.channel)
             made = replace(task.provenance, fingerprint=seen, diameter=found.diameter)
@@ -187,7 +200,7 @@ def file_steps(
                 image.space,
                 made,
                 overwrite=task.permit,
-                image=task.path,
+                image=task.place,
             )
         picture = b"" if found.shown is None else thumbnail(*found.shown)
         digest = hash_of(target)
@@ -234,7 +247,8 @@ def segment_file(
             )
         except (WeightsError, ClusterError) as error:
             return failed(task, error, ends_run=True)
-        rows = RowsOnCluster(task.path, task.settings, demands, task.masked)
+        scene = task.row.scene_number or 0
+        rows = RowsOnCluster(task.path, task.settings, demands, task.masked, scene)
         steps, due = file_steps(task, model, rows), 0.0
         while True:
             try:
@@ -252,7 +266,7 @@ def segment_file(
 
 def failed(task: Task, error: BaseException, ends_run: bool = False) -> Outcome:
     """The outcome of a file that has no labels."""
-    row = Row(task.row.file, task.row.labels, error=_reason(error))
+    row = replace(task.row, error=_reason(error))
     full = isinstance(error, DataError) and disk_is_full(error)
     return Outcome(row, ends_run=ends_run or full)
 
@@ -270,36 +284,48 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _only_image(path: Path, masked: bool) -> tuple[ImageData, list[str]]:
-    """The first image of a file, and what is to be said of the others."""
-    first, *others = _images(path, masked)
-    if first.is_labels or is_label_zarr(path):
+def _image(task: Task) -> tuple[ImageData, list[str]]:
+    """The image of a task, and what is to be said of it."""
+    path, scene = task.path, task.row.scene_number or 0
+    if is_label_zarr(path) or any(map(is_label_plate, (path, *path.parents))):
+        raise _no_image(path)
+    try:
+        (image,) = _read(path, scene, task.masked)
+    except DataError as error:
+        names = scene_names(path) if scene else []
+        if scene < len(names) or not scene:
+            raise
         raise DataError(
-            f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
-        )
-    notes = list(first.notes)
-    if others:
-        notes.append(f"{len(others) + 1} images in the file, only the first segmented")
-    return first, notes
+            f"{path}: has no scene '{task.row.scene}'. It holds "
+            f"{', '.join(filter(None, names)) or 'one without a name'}: name one of "
+            "them (--scene), or leave it out to segment all."
+        ) from error
+    if image.is_labels:
+        raise _no_image(path)
+    return image, list(image.notes)
 
 
-def _images(path: Path, masked: bool) -> list[ImageData]:
-    """Images of a file: lazy ones if they are too large to be read.
+def _no_image(path: Path) -> DataError:
+    """The error to raise for labels of ours."""
+    return DataError(
+        f"{path}: holds labels of napari-pmrnet, not an image. Name the image."
+    )
 
-    Of a microscope's file, which may hold hundreds, the first alone is read.
-    """
+
+def _read(path: Path, scene: int, masked: bool) -> list[ImageData]:
+    """An image of a file: a lazy one if it is too large to be read."""
     if Format.of(path) in MICROSCOPE:
-        first, *others = open_image(path)
-        return [first if Stack.of(first).is_large else loaded(first, path), *others]
+        (image,) = open_image(path, scene=scene)
+        return [image if Stack.of(image).is_large else loaded(image, path)]
     if size_of(path) > LARGE_FILE:
         with suppress(DataError):  # said again when the file is read
-            images = open_image(path, masked=masked)
+            images = open_image(path, masked=masked, scene=scene)
             if Stack.of(images[0]).is_large:
                 return images
     try:
-        return read_image(path, masked=masked)
+        return read_image(path, masked=masked, scene=scene)
     except TooLargeError:
-        return open_image(path, masked=masked)
+        return open_image(path, masked=masked, scene=scene)
 
 
 def _store(
@@ -312,7 +338,7 @@ def _store(
         identity=task.key,
         fill=None if rows is None else rows.at,
         overwrite=task.permit,
-        image=task.path,
+        image=task.place,
     )
 
 

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from napari_pmrnet.batch.inputs import LABELS_ENDING
 from napari_pmrnet.batch.run_log import (
     FOLDER,
-    Entry,
     digest_of,
     entries_of,
+    has_labels,
     make_folder,
 )
 from napari_pmrnet.batch.summary import Row
@@ -32,18 +33,19 @@ from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.labels import write_labels
-from napari_pmrnet.io.permit import Permit, hash_of
+from napari_pmrnet.io.permit import Permit, hash_of, stamp_of
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.models.library import model_with
-from napari_pmrnet.proofreading.course import Course
+from napari_pmrnet.proofreading.course import Course, Plane
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.origin import Origin, origin_steps
+from napari_pmrnet.proofreading.planes import flags_by_plane
 from napari_pmrnet.proofreading.review import Place, Review
 from napari_pmrnet.segmentation.predict import Progress
-from napari_pmrnet.segmentation.stack import Stack
+from napari_pmrnet.segmentation.stack import Stack, within_stack
 from napari_pmrnet.settings import Settings
 
 REVIEWS = "reviews"
@@ -112,8 +114,8 @@ class Opened:
 
     @property
     def is_reviewed_nucleus_by_nucleus(self) -> bool:
-        """Tell whether these are nuclei or objects of one plane."""
-        return self.labels.ndim == 2 and self.row.kind is not LabelKind.CLASSES
+        """Tell whether these are nuclei or objects, on however many planes."""
+        return self.row.kind is not LabelKind.CLASSES
 
 
 class _Kept(NamedTuple):
@@ -139,12 +141,12 @@ class Worklist:
         self._entries = entries_of(self.output)
 
     def rows(self) -> list[Row]:
-        """Rows of the images that have labels or failed, sorted by file."""
-        entries = (self._entries[file] for file in sorted(self._entries))
-        return [e.row for e in entries if e.row.error or self._has_labels(e)]
+        """Rows of the images that have labels or failed, sorted by `Row.key`."""
+        entries = (self._entries[key] for key in sorted(self._entries))
+        return [e.row for e in entries if e.row.error or has_labels(self.output, e)]
 
     def first(self) -> str:
-        """File of the first image that has labels.
+        """`Row.key` of the first image that has labels.
 
         Raises
         ------
@@ -153,14 +155,14 @@ class Worklist:
         """
         for row in self.rows():
             if not row.error:
-                return row.file
+                return row.key
         raise DataError(
             f"{self.output}: holds no labels of a batch. Name the folder that was "
             "given to --output."
         )
 
-    def file_named(self, name: str) -> str:
-        """File of the image that has a name, or a path as the summary has it.
+    def key_named(self, name: str) -> str:
+        """`Row.key` of the image that has a name, or a path as the summary has it.
 
         Raises
         ------
@@ -169,15 +171,19 @@ class Worklist:
         """
         self.first()
         rows = [row for row in self.rows() if not row.error]
-        files = [row.file for row in rows if name == row.file]
-        files = files or [row.file for row in rows if name == row.name]
-        if len(files) == 1:
-            return files[0]
-        which = f": {', '.join(files)}" if files else ""
-        there = f"{len(files)} images have" if files else "no image has"
+        ways = [(row.key, row.file, row.name, Path(row.file).name) for row in rows]
+        found = (
+            [r.key for r, own in zip(rows, names, strict=True) if own == name]
+            for names in zip(*ways, strict=True)
+        )
+        keys = next(filter(None, found), [])
+        if len(keys) == 1:
+            return keys[0]
+        which = f": {', '.join(keys)}" if keys else ""
+        there = f"{len(keys)} images have" if keys else "no image has"
         raise DataError(
             f"{name}: {there} this name and labels in {self.output}{which}. Name one "
-            "as the column file of summary.csv does."
+            "of them so, or as the column file of summary.csv does."
         )
 
     def image(self, row: Row) -> Path:
@@ -278,10 +284,6 @@ class Worklist:
         path = next(name for name in names if not os.path.lexists(name))
         return write_labels(path, labels, opened.space, opened.made)
 
-    def _has_labels(self, entry: Entry) -> bool:
-        """Tell whether there are labels of a file."""
-        return bool(entry.key) and os.path.exists(self.output / entry.row.labels)
-
     def _found(self, row: Row, original: tuple[str, ...]) -> np.ndarray | None:
         """Labels as they were found, if what was kept is of the last run."""
         if not original or original[2] != self._run_hash(row):
@@ -312,19 +314,19 @@ class Worklist:
 
     def _run_hash(self, row: Row) -> str:
         """`hash_of` the labels that the last run wrote of an image."""
-        entry = self._entries.get(row.file)
+        entry = self._entries.get(row.key)
         return "" if entry is None else entry.labels_hash
 
     def _place(self, row: Row) -> Path:
         """File with what is kept of a review."""
-        return self.output / FOLDER / REVIEWS / f"{digest_of(row.file)}.json"
+        return self.output / FOLDER / REVIEWS / f"{digest_of(row.key)}.json"
 
     def _keep(self, row: Row, opened: Opened, state: ReviewState | None) -> None:
         """Write down a review, and of which labels it is."""
         values: dict[str, Any] = {
             "version": VERSION,
             "hash": opened.digest,
-            "stamp": _stamp(opened.path),
+            "stamp": stamp_of(opened.path),
             "original": opened.original,
         }
         if state is not None:
@@ -346,7 +348,8 @@ class Worklist:
         """What was written down of a review; None if there is nothing that is whole."""
         try:
             values = json.loads(self._place(row).read_bytes())
-            given = {(str(k), int(n)): str(s) for k, n, s in values.get("statuses", ())}
+            told = values.get("statuses", ())
+            given = {(str(k), int(n), *map(int, p)): str(s) for k, n, *p, s in told}
             counts = {name: values[name] for name in _COUNTS if name in values}
             state = ReviewState(**counts, statuses=given) if counts else None
             stamp, original = tuple(values["stamp"]), tuple(values["original"])
@@ -361,38 +364,39 @@ class Worklist:
         if kept is None or kept.state is None:
             return None
         # Time and size say that nobody touched them; copies have other times.
-        same = _stamp(labels) == kept.stamp or _hash(labels) == kept.digest
+        same = stamp_of(labels) == kept.stamp or _hash(labels) == kept.digest
         return kept.state if same else None
 
 
-def maps_of(opened: Opened, device: str = "auto") -> Generator[Progress, None, Origin]:
+def maps_of(
+    opened: Opened, known: dict[Plane, Origin], device: str = "auto"
+) -> Generator[Progress, None, None]:
     """Find out where labels come from: the network makes their maps again.
 
     Parameters
     ----------
     opened : Opened
+    known : dict of Origin
+        Gets that of each plane as it is done; of blank ones of a stack none.
     device : str
         Where the network runs.
 
     Yields
     ------
     Progress
-
-    Returns
-    -------
-    Origin
+        Counted over all planes.
 
     Raises
     ------
     DataError
-        If labels do not say how they were made, are not of one plane, or the image
-        cannot be read or is not that of the labels.
+        If labels do not say how they were made, are classes, or the image cannot be
+        read, is not that of the labels, or has more planes than there is memory for.
     PMRNetError
         If their weights are not here, or the image cannot be segmented.
     """
     made, name = opened.made, opened.path.name
     if not opened.is_reviewed_nucleus_by_nucleus:
-        raise DataError(f"{name}: only labels of one plane of nuclei have certainties.")
+        raise DataError(f"{name}: classes have no certainties of their own.")
     model = model_with(made.weights_hash)
     if model is None or made.settings is None:
         raise DataError(
@@ -401,25 +405,45 @@ def maps_of(opened: Opened, device: str = "auto") -> Generator[Progress, None, O
         )
     settings = replace(Settings.of_record(made.settings), model=model, device=device)
     yield Progress(0, 0, "reading the image")
-    stack = Stack.of(read_image(opened.image)[0])
-    if stack.shape[-2:] != opened.found.shape or stack.count != 1:
+    scene = opened.row.scene_number or 0
+    stack = Stack.of(read_image(opened.image, scene=scene)[0])
+    found = opened.found
+    if _lengths(stack.shape) != _lengths(found.shape):
         raise DataError(
             f"{opened.image}: has {stack.shape} pixels, its labels "
-            f"{opened.found.shape}. It was changed since they were made."
+            f"{found.shape}. It was changed since they were made."
         )
-    place = (0,) * (len(stack.shape) - 2)
-    plane = stack.plane(place, settings.channel, opened.image.name)
-    return (yield from origin_steps(opened.found, plane, settings))
+    if stack.count > 1 and not stack.keeps_maps:
+        raise DataError(
+            f"{opened.image}: the maps of its {stack.count} planes would take "
+            f"{stack.map_bytes / 1e9:.1f} GB of memory, so certainties are not known."
+        )
+    # Label files may have left out axes of length one.
+    planes = np.ndindex(*found.shape[:-2])
+    places = np.ndindex(*stack.shape[:-2])
+    for number, (at, place) in enumerate(zip(planes, places, strict=True)):
+        plane = stack.plane(place, settings.channel, opened.image.name)
+        if stack.count > 1 and plane.is_blank():
+            continue
+        steps = origin_steps(found[at], plane, settings)
+        known[at] = yield from within_stack(steps, number, stack.count, plane.title)
+
+
+def _lengths(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Height and width, and before them the other axes that are longer than one."""
+    return (*(n for n in shape[:-2] if n != 1), *shape[-2:])
 
 
 def _counted(opened: Opened, statuses: Mapping[Place, str], done: bool) -> ReviewState:
-    """State of a review of labels as they are now."""
+    """State of a review of labels as they are now; on several planes each counts."""
     if not opened.is_reviewed_nucleus_by_nucleus:
         numbers = np.unique(opened.labels)
         return ReviewState(int((numbers > 0).sum()), done=done)
     course = Course(statuses=dict(statuses))
-    review = Review(Nuclei(opened.labels, opened.found), course=course)
-    flags = review.flags()
+    for plane in np.ndindex(*opened.labels.shape[:-2]):
+        nuclei = Nuclei(opened.labels[plane], opened.found[plane])
+        Review(nuclei, course=course, plane=plane)
+    flags = pd.concat(flags_by_plane(course).values())
     reviewed, edited = (
         int(flags[name].to_numpy(bool).sum()) for name in ("reviewed", "edited")
     )
@@ -450,7 +474,7 @@ def _changed(path: Path) -> ChangedError:
 
 def _read(path: Path) -> tuple[np.ndarray, Space, Provenance]:
     """Labels of a file as int32, where they lie and what made them."""
-    image = read_image(path)[0]
+    (image,) = read_image(path, scene=0)
     labels = np.asarray(image.data)
     check_labels(labels, str(path))
     if image.rgb or image.channel_axis is not None:
@@ -473,12 +497,3 @@ def _hash(path: Path) -> str:
         return hash_of(path)
     except OSError:
         return ""
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Size and time of the last change of a file; nothing if it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_size, status.st_mtime_ns

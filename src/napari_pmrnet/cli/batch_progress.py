@@ -113,7 +113,7 @@ def _follow(
     complain: Callable[[str], None],
 ) -> BatchReport:
     """Run the batch, showing what it tells."""
-    task = bar.add_task("looking for images", total=None)
+    task, names = bar.add_task("looking for images", total=None), []
     while True:
         try:
             event = next(steps)
@@ -121,10 +121,11 @@ def _follow(
             return ended.value
         if isinstance(event, FilesFound):
             bar.update(task, total=len(event.paths))
+            names = event.names
         elif isinstance(event, FileStarted):
-            bar.update(task, description=event.path.name)
+            bar.update(task, description=names[event.number])
         elif isinstance(event, FileProgress):
-            text = f"{event.path.name}: {event.progress.message}"
+            text = f"{names[event.number]}: {event.progress.message}"
             bar.update(task, description=text)
         elif isinstance(event, FileEnded):
             bar.update(task, advance=1)
@@ -134,6 +135,7 @@ def _follow(
 def _tell(event: FileEnded, console: Console, complain: Callable[[str], None]) -> None:
     """One line about a file that is over; none about an unchanged one."""
     row, name = event.row, str(event.path)
+    name += f" [{row.scene}]" if row.scene else ""
     if event.status == FAILED:
         complain(row.error if name in row.error else f"{name}: {row.error}")
     elif event.status == KEPT:
@@ -163,5 +165,6 @@ def _totals(report: BatchReport, job: BatchJob) -> str:
             f"{report.files} files of shard {job.shard}: {ended}.\n"
             f"When all shards are through, write the tables with:\n{whole}"
         )
-    written = report.summary, report.objects, report.counts, report.sheet
+    tables = report.summary, report.objects, report.counts, report.sheet
+    written = *tables, *report.plates
     return "\n".join([f"{report.files} files: {ended}.", *map(str, written)])

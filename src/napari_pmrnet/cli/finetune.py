@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_pmrnet.cli.shared import say
 from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_pmrnet.finetuning.job import Job
 
 
 def finetune(
@@ -79,14 +82,14 @@ def finetune(
                 "or remove that folder to begin anew."
             )
         say(f"{folder}: going on with the training that was begun there.")
+        _refuse_taken(output, job)
         job.write({**job.about, "device": device})
     else:
-        for path in (output, output.with_suffix(".json")):
-            if path.exists():
-                raise DataError(f"{path}: is there already. Name another output.")
+        _refuse_taken(output)
         job = Job.create(folder, found, start_from, settings, device)
     try:
-        run_job(job)
+        if not job.is_done:
+            run_job(job)
     except (ArithmeticError, MemoryError, OSError, RuntimeError) as error:
         raise PMRNetError(describe_error(error, "give the command again")) from error
     if note := job.last(NOTE):
@@ -94,7 +97,43 @@ def finetune(
     before, after = ((job.last(kind) or {})["scores"] for kind in (BEFORE, AFTER))
     for name in before:
         say(f"{name}: {before[name]:.3f} before, {after[name]:.3f} after")
-    for suffix in (".safetensors", ".json"):
-        shutil.move(job.weights.with_suffix(suffix), output.with_suffix(suffix))
-    job.remove()
+    _hand_out(job, output)
     say(str(output))
+
+
+def _refuse_taken(output: Path, job: Job | None = None) -> None:
+    """Refuse an output where something lies that the training has not put there."""
+    from napari_pmrnet.io.permit import hash_of
+    from napari_pmrnet.models.card import card_path
+
+    ours = set()
+    if job is not None and job.is_done:
+        ours = {hash_of(job.weights), hash_of(card_path(job.weights))}
+    for path in (output, card_path(output)):
+        if path.exists() and hash_of(path) not in ours:
+            raise DataError(
+                f"{path}: is there already. Name another output, or move it away."
+            )
+
+
+def _hand_out(job: Job, output: Path) -> None:
+    """Put the weights of a training and their card in their place, and end it.
+
+    What has come to lie there meanwhile stays; so does the training, which the same
+    command hands out later.
+    """
+    from napari_pmrnet.io.permit import Permit
+    from napari_pmrnet.models.card import read_verified, write_model
+
+    content, card = read_verified(job.weights)
+    # Killed between the two, the command finds one of them there.
+    known = (sha256(part).hexdigest() for part in (content, card.to_json()))
+    try:
+        _refuse_taken(output, job)
+        write_model(output, content, card, Permit(known=frozenset(known)))
+    except DataError as error:
+        raise DataError(
+            f"{error} The training is done and kept: when the place is free, the same "
+            "command puts its weights there."
+        ) from error
+    job.remove()

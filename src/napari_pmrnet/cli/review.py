@@ -31,7 +31,7 @@ def review(
     from napari_pmrnet.batch.worklist import Worklist
 
     listed = Worklist(folder)
-    file = listed.file_named(image) if image else listed.first()
+    file = listed.key_named(image) if image else listed.first()
     from napari_pmrnet.plugin.batch.start import review_in_napari
 
     review_in_napari(listed.output, file)

@@ -30,9 +30,9 @@ def segment(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Images: TIFF, PNG, JPEG, OME-Zarr, CZI, ND2, LIF and other formats "
-            "of microscopes, folders of them, and patterns "
-            "such as 'plate/*.tif'.",
+            help="Images: TIFF, PNG, JPEG, OME-Zarr and its plates, CZI, ND2, LIF and "
+            "other formats of microscopes, folders of them, and patterns such as "
+            "'plate/*.tif'.",
             metavar="INPUT",
             show_default=False,
         ),
@@ -69,6 +69,22 @@ def segment(
             help="Keep the maps of the network in the output folder, 12 MB a "
             "megapixel. Later runs with other thresholds, sizes or certainty then "
             "need no network, with or without this option.",
+        ),
+    ] = False,
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            help="Name or number, from 0, of the one image that is segmented of files "
+            "that hold several (scenes, positions, series). By default all are.",
+            metavar="NAME|NUMBER",
+        ),
+    ] = None,
+    plate_labels: Annotated[
+        bool,
+        typer.Option(
+            "--plate-labels",
+            help="Also write the labels of every OME-Zarr plate as an OME-Zarr plate "
+            "in the output folder. The plate that is read stays as it is.",
         ),
     ] = False,
     scheduler: Annotated[
@@ -143,6 +159,8 @@ def segment(
             keep_maps=keep_maps,
             shard=None if shard is None else Shard.parse(shard),
             classes=tuple(classes),
+            scene=scene,
+            plate_labels=plate_labels,
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

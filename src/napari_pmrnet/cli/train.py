@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,8 @@ from napari_pmrnet.cli.shared import (
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from napari_pmrnet.training.trainer import EpochReport
 
 
@@ -120,21 +123,35 @@ def train(
     )
     sets = opened.only("train"), opened.only("val")
     with progress_bar() as bar:
-        task = bar.add_task("preparing images", total=None)
+        stage = _Stage(bar)
         options: dict[str, Any] = {
             "device": str(choose_device(device)),
             "compiled": compiled,
             "report": lambda epoch: bar.console.print(_epoch_line(epoch)),
-            "preparing": lambda done, total: bar.update(
-                task, completed=done, total=total
-            ),
+            "preparing": partial(stage, "preparing training images"),
         }
         if recipe.is_whole:
+            options["fitting"] = partial(stage, "fitting on validation images")
             card = run(*sets, output, recipe, start_from=start_from, **options)
             dice = card.val["Dice"]
         else:
             dice = round(train_for_comparison(*sets, output, recipe, **options), 4)
     say(f"{output}: validation Dice {dice}")
+
+
+class _Stage:
+    """What goes on besides the epochs: in the bar, or once as a line of a log."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar, self._last = bar, ""
+        self._task = bar.add_task("reading images", total=None)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show how many of how many images are done."""
+        if what != self._last and not self._bar.console.is_terminal:
+            self._bar.console.print(f"{what} ({total})")
+        self._last = what
+        self._bar.update(self._task, description=what, completed=done, total=total)
 
 
 def _numbers(text: str | None) -> list[float]:

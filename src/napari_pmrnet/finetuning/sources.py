@@ -19,6 +19,7 @@ from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.proofreading.journal import (
     Restored,
+    beside,
     fingerprints,
     journal_path,
     read_journal,
@@ -68,7 +69,7 @@ def corrections_of_files(
     found: list[Corrections] = []
     seen: set[str] = set()
     for path in images:
-        image = read_image(path)[0]
+        (image,) = read_image(path, scene=0)
         whole = np.asarray(image.data)
         forms = fingerprints(whole, image.channel_axis, image.rgb)
         seen |= forms.keys()
@@ -136,7 +137,7 @@ def _by_image(folders: Sequence[Path]) -> dict[str, tuple[Path, SavedReview]]:
 
 def _journal_of(path: Path, forms: Mapping[str, int | None]) -> Restored:
     """The journal of an image file with one of these fingerprints."""
-    places = (journal_path(path, form) for form in forms)
+    places = [*(journal_path(path, form) for form in forms), beside(path)]
     journal = next((place for place in places if place.exists()), None)
     if journal is None:
         raise DataError(

@@ -183,8 +183,27 @@ def _ome_calibration(pixels: Mapping[str, Any]) -> Calibration:
         channel if isinstance(channel, Mapping) else {}
         for channel in _listed(pixels.get("Channel", []))
     )
-    names = [channel.get("Name") or channel.get("Fluor") for channel in channels]
-    return Calibration(steps, tuple(map(str, names)) if all(names) else ())
+    names = (channel.get("Name") or channel.get("Fluor") for channel in channels)
+    return Calibration(steps, names_of_channels(names))
+
+
+def names_of_channels(told: Iterable[object]) -> tuple[str, ...]:
+    """Names of all channels, with numbers for those of which a file tells nothing.
+
+    Parameters
+    ----------
+    told : iterable of object
+        One a channel; what is false is no name.
+
+    Returns
+    -------
+    tuple of str
+        Empty if it names none.
+    """
+    names = [str(name) if name else "" for name in told]
+    if not any(names):
+        return ()
+    return tuple(name or f"channel {n}" for n, name in enumerate(names))
 
 
 def _pixel_step(page: tifffile.TiffPage, tag_name: str) -> float:

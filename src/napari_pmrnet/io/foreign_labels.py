@@ -14,7 +14,7 @@ from skimage.draw import ellipse, polygon
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import IMAGES, Format
 from napari_pmrnet.io.images import read_image
-from napari_pmrnet.io.label_numbers import check_labels, looks_like_a_picture
+from napari_pmrnet.io.label_numbers import as_whole, check_labels, looks_like_a_picture
 from napari_pmrnet.io.plain_pickle import read_npy
 from napari_pmrnet.io.reading import words
 
@@ -108,15 +108,14 @@ def read_masks(path: Path) -> np.ndarray:
 
 def _of_image(path: Path) -> np.ndarray:
     """Labels of a label image."""
-    image = read_image(path)[0]
+    (image,) = read_image(path, scene=0)
     labels = _squeezed(np.asarray(image.data))
     if image.rgb or image.channel_axis is not None:
         raise DataError(
             f"{path}: holds colours or channels, not labels. Export the numbers of the "
             "labels, not their colours."
         )
-    if labels.dtype.kind == "f" and (labels == np.rint(labels)).all():
-        labels = labels.astype(np.int64)
+    labels = as_whole(labels)
     check_labels(labels, str(path))
     if looks_like_a_picture(labels):
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,14 +27,16 @@ from napari_pmrnet.io.formats import (
     Format,
     image_name,
 )
+from napari_pmrnet.io.label_numbers import as_whole
 from napari_pmrnet.io.memory import check_room
-from napari_pmrnet.io.microscope import intact, open_scenes
+from napari_pmrnet.io.microscope import intact, microscope_scenes, open_scenes
 from napari_pmrnet.io.ome_set import OwnImage, PageArray, own_images
 from napari_pmrnet.io.ome_zarr import (
     import_zarr,
     is_zarr,
     open_ome_zarr,
     readable,
+    zarr_scenes,
 )
 from napari_pmrnet.io.pictures import read_picture
 from napari_pmrnet.io.provenance import (
@@ -42,7 +45,8 @@ from napari_pmrnet.io.provenance import (
     Tag,
     read_label_tag,
 )
-from napari_pmrnet.io.space import Space, has_two_channels_last
+from napari_pmrnet.io.scenes import chosen, distinct_names, series_names
+from napari_pmrnet.io.space import MOST_CHANNELS_LAST, Space, has_channels_last
 from napari_pmrnet.io.tiff import (
     LIBRARIES,
     absent_pieces,
@@ -104,7 +108,9 @@ class ImageData:
     notes: tuple[str, ...] = ()
 
 
-def read_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
+def read_image(
+    path: str | Path, *, masked: bool = False, scene: int | None = None
+) -> list[ImageData]:
     """Read every image of a TIFF, PNG, JPEG or microscope's file, or OME-Zarr folder.
 
     Parameters
@@ -116,6 +122,8 @@ def read_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
     masked : bool
         Mask chunks of TIFF and OME-Zarr that cannot be read, and count them in a note,
         rather than refuse the image.
+    scene : int, optional
+        The place of the one image that is read among `scene_names`; by default all.
 
     Returns
     -------
@@ -144,20 +152,25 @@ def read_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
     path = Path(path)
     kind = Format.of(path)
     if masked and (kind is Format.TIFF or is_zarr(path)):
-        return [loaded(image, path) for image in open_image(path, masked=True)]
+        opened = open_image(path, masked=True, scene=scene)
+        return [loaded(image, path) for image in opened]
     if kind is Format.TIFF:
-        return _read_tiff(path)
+        return _read_tiff(path, scene=scene)
     if kind in IMAGES:
-        return [_read_picture(path)]
+        return chosen([_read_picture(path)], scene, path)
     if is_zarr(path) or kind in MICROSCOPE:
-        return [loaded(image, path) for image in open_image(path)]
+        return [loaded(image, path) for image in open_image(path, scene=scene)]
+    if not os.path.lexists(path):
+        raise DataError(f"{path}: there is no such file or folder.")
     raise DataError(
         f"{path}: files ending in '{path.suffix}' cannot be read. Convert it to one of "
         f"{', '.join(READABLE_ENDINGS)}."
     )
 
 
-def open_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
+def open_image(
+    path: str | Path, *, masked: bool = False, scene: int | None = None
+) -> list[ImageData]:
     """Open every image of a file, reading pixels only where they are asked for.
 
     Parameters
@@ -167,6 +180,8 @@ def open_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
         this project.
     masked : bool
         As for `read_image`; all pixels are then read once to count such chunks.
+    scene : int, optional
+        As for `read_image`.
 
     Returns
     -------
@@ -192,28 +207,64 @@ def open_image(path: str | Path, *, masked: bool = False) -> list[ImageData]:
     """
     path = Path(path)
     if is_zarr(path):
-        return list(_open_zarr(path, masked))
+        return list(_open_zarr(path, masked, scene))
     if Format.of(path) is Format.TIFF:
-        return _read_tiff(path, lazy=True, masked=masked)
+        return _read_tiff(path, lazy=True, masked=masked, scene=scene)
     if Format.of(path) in MICROSCOPE:
-        return _open_scenes(path)
-    return read_image(path)
+        return _open_scenes(path, scene)
+    return read_image(path, scene=scene)
 
 
-def _open_zarr(path: Path, masked: bool = False) -> Iterator[ImageData]:
-    """Every image of an OME-Zarr folder, lazily."""
-    for image in open_ome_zarr(path, masked):
+def scene_names(path: str | Path) -> list[str]:
+    """Names of the images of a file (scenes, positions, series), without their pixels.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for `read_image`.
+
+    Returns
+    -------
+    list of str
+        In the order of `read_image`. Of several images no two names are alike, whatever
+        the case of letters: one without a name of its own is called by its number, from
+        0, and a name that comes again gets it. A single image may have no name.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or of another kind.
+    SoftwareError
+        If a library that reads it is missing or does not fit.
+    """
+    path = Path(path)
+    kind = Format.of(path)
+    if is_zarr(path):
+        return zarr_scenes(path)
+    if kind in MICROSCOPE:
+        return distinct_names(microscope_scenes(path))
+    if kind is not Format.TIFF:
+        return [""]
+    with open_tiff(path) as tiff:
+        if read_label_tag(tiff.pages.first.description) is not None:
+            return [""]
+        own = own_images(tiff, path)
+        images = _series(tiff) if own is None else own
+        return distinct_names([one.name for one in images])
+
+
+def _open_zarr(path: Path, masked: bool, scene: int | None) -> Iterator[ImageData]:
+    """Images of an OME-Zarr folder, lazily."""
+    for image in open_ome_zarr(path, masked, scene):
         found = _oriented(image.levels, image.letters, image.calibration, image.name)
         yield replace(found, notes=image.notes)
 
 
-def _open_scenes(path: Path) -> list[ImageData]:
-    """Every scene of a microscope's file, lazily."""
-    scenes = open_scenes(path)
-    names = _series_names([scene.name for scene in scenes], image_name(path))
+def _open_scenes(path: Path, scene: int | None) -> list[ImageData]:
+    """Scenes of a microscope's file, lazily."""
     return [
-        _oriented([scene.data], scene.letters, scene.calibration, name, scene.rgb)
-        for scene, name in zip(scenes, names, strict=True)
+        _oriented([one.data], one.letters, one.calibration, one.name, one.rgb)
+        for one in open_scenes(path, scene)
     ]
 
 
@@ -250,26 +301,30 @@ def _read_picture(path: Path) -> ImageData:
     return ImageData(data, image_name(path), space, rgb=data.ndim == 3)
 
 
-def _read_tiff(path: Path, lazy: bool = False, masked: bool = False) -> list[ImageData]:
-    """Every series of a TIFF, or the label image it is."""
+def _read_tiff(
+    path: Path, lazy: bool = False, masked: bool = False, scene: int | None = None
+) -> list[ImageData]:
+    """Series of a TIFF, or the label image it is."""
     zarr = import_zarr(path) if lazy else None
     with open_tiff(path) as tiff:
         tag = read_label_tag(tiff.pages.first.description)
         if tag is not None:
-            return [_own_labels(tiff, path, tag, image_name(path))]
+            whole = _own_labels(tiff, path, tag, image_name(path))
+            return chosen([whole], scene, path)
         own = own_images(tiff, path)
         if own is not None:
-            names = _series_names([one.name for one in own], image_name(path))
+            names = series_names([one.name for one in own], image_name(path))
+            named = list(zip(own, names, strict=True))
             return [
                 _from_set(tiff, path, one, name, lazy)
-                for one, name in zip(own, names, strict=True)
+                for one, name in chosen(named, scene, path)
             ]
         _refuse_cut_stack(tiff, path)
         said = labels_said(tiff)
-        every = tiff.series
-        series = every if every[0].kind in _KINDS_WITH_SERIES else every[:1]
+        series = _series(tiff)
         calibrations = _calibrations(tiff, len(series))
-        names = _series_names([one.name for one in series], image_name(path))
+        names = series_names([one.name for one in series], image_name(path))
+        every = list(enumerate(zip(series, calibrations, names, strict=True)))
         images = [
             _from_series(
                 one,
@@ -279,11 +334,15 @@ def _read_tiff(path: Path, lazy: bool = False, masked: bool = False) -> list[Ima
                 tiff.is_imagej,
                 masked,
             )
-            for number, (one, calibration, name) in enumerate(
-                zip(series, calibrations, names, strict=True)
-            )
+            for number, (one, calibration, name) in chosen(every, scene, path)
         ]
         return images if said is None else [_as_labels(i, said) for i in images]
+
+
+def _series(tiff: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
+    """Series of a TIFF that are images of their own."""
+    every = tiff.series
+    return every if every[0].kind in _KINDS_WITH_SERIES else every[:1]
 
 
 def _pixels(
@@ -322,13 +381,6 @@ def _refuse_cut_stack(tiff: tifffile.TiffFile, path: Path) -> None:
             f"{path}: damaged or cut short, it does not hold the {planes} planes it "
             "names. Copy it again from its source."
         )
-
-
-def _series_names(names: list[str], stem: str) -> list[str]:
-    """One name a series, each different if there are more than one."""
-    if len(names) == 1:
-        return [stem]
-    return [f"{stem} {i}: {name}".rstrip(": ") for i, name in enumerate(names, start=1)]
 
 
 def _calibrations(tiff: tifffile.TiffFile, count: int) -> list[Calibration]:
@@ -372,9 +424,8 @@ def _as_labels(image: ImageData, said: Provenance) -> ImageData:
     data, axes = image.data, image.space.axes
     if image.rgb or image.channel_axis is not None or "q" in axes:
         return image
-    if data.dtype.kind == "f":
-        whole = isinstance(data, np.ndarray) and bool((data == np.rint(data)).all())
-        data = data.astype(np.int64) if whole else data
+    if isinstance(data, np.ndarray):
+        data = as_whole(data)
     if data.dtype.kind not in "iu":
         return image
     about = {METADATA_KEY: said.as_dict()}
@@ -411,8 +462,11 @@ def _shown(
         axis = letters.index("s")
         levels = [level[(slice(None),) * axis + (0,)] for level in levels]
         letters = letters.replace("s", "")
-    coloured = colours_of(page, imagej) is not None
-    levels = [as_shown(level, page, imagej) for level in levels]
+    # A palette of a file with channels is the look-up table that they are shown by.
+    channels = "c" in letters and levels[0].shape[letters.index("c")] > 1
+    intensities = imagej or channels
+    coloured = colours_of(page, intensities) is not None
+    levels = [as_shown(level, page, intensities) for level in levels]
     letters = letters if "s" in letters or not coloured else f"{letters}s"
     rgb = coloured or _is_colour(page, letters, levels[0].shape)
     return _oriented(levels, letters, calibration, name, rgb)
@@ -428,8 +482,8 @@ def _oriented(
     """Arrays as an image with y and x last and channels told apart."""
     shape = tuple(map(int, levels[0].shape))
     unnamed = set(letters) - {"y", "x"} <= set("qi") and not rgb
-    if unnamed and has_two_channels_last(shape):
-        letters = "yxc"
+    if unnamed and has_channels_last(shape, MOST_CHANNELS_LAST):
+        letters = f"{letters[:-3]}yxc"
     elif not rgb and "c" not in letters:
         letters = letters.replace("s", "c")
     single = tuple(

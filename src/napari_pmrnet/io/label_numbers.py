@@ -57,6 +57,16 @@ def check_labels(
         )
 
 
+def as_whole(labels: np.ndarray) -> np.ndarray:
+    """Labels that Fiji and others keep as floating-point numbers, as whole ones.
+
+    Those that are none stay as they are.
+    """
+    if labels.dtype.kind != "f" or not np.isfinite(labels).all():
+        return labels
+    return labels.astype(np.int64) if (labels == np.rint(labels)).all() else labels
+
+
 def looks_like_a_picture(labels: np.ndarray) -> bool:
     """Tell whether most neighbours along x have different labels."""
     left, right = labels[..., :-1], labels[..., 1:]

@@ -7,22 +7,22 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
-from napari_pmrnet.io.ome_zarr import import_zarr, readable
+from napari_pmrnet.io.ome_model import label_attributes
+from napari_pmrnet.io.ome_zarr import import_ome_zarr, import_zarr, readable
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance, Tag
 from napari_pmrnet.io.settle import settle_file
 from napari_pmrnet.io.space import Space
-from napari_pmrnet.io.units import OME_UNITS, canonical_unit
+from napari_pmrnet.io.units import canonical_unit
 
 if TYPE_CHECKING:
     import zarr
 
 CHUNK = 1024
 LEVEL = "0"
-_TYPES = {"t": "time", "z": "space", "y": "space", "x": "space"}
 
 
 def create_label_zarr(
@@ -32,6 +32,7 @@ def create_label_zarr(
     name: str,
     space: Space | None = None,
     provenance: Provenance | None = None,
+    source: str | None = None,
 ) -> zarr.Array:
     """Make an empty label image on disk, where there is nothing yet.
 
@@ -51,6 +52,8 @@ def create_label_zarr(
         pixel.
     provenance : Provenance, optional
         What made the labels.
+    source : str, optional
+        Path of the group of their image as seen from here.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def create_label_zarr(
     OSError
         If the folder cannot be made, or is there already.
     """
-    zarr = import_zarr(path)
+    zarr = import_ome_zarr(path)
     group = zarr.open_group(path, mode="w-", zarr_format=2)
     levels = tuple(min(n, CHUNK) for n in shape[-2:])
     array = group.create_array(
@@ -85,7 +88,8 @@ def create_label_zarr(
         ),
         provenance or Provenance(),
     )
-    group.attrs.update(_metadata(name, tag))
+    made = {METADATA_KEY: tag.as_dict()}
+    group.attrs.update(label_attributes(name, LEVEL, tag.space, source) | made)
     return array
 
 
@@ -192,29 +196,3 @@ def label_zarr_tag(path: str | Path) -> Tag | None:
         return Tag.from_dict(json.loads(text).get(METADATA_KEY))
     except (OSError, ValueError, AttributeError):
         return None
-
-
-def _metadata(name: str, tag: Tag) -> dict[str, Any]:
-    """Attributes of the group: those of OME-Zarr 0.4, and our own."""
-    space = tag.space
-    described = [
-        {"name": axis, "type": _TYPES.get(axis, "space")}
-        | ({"unit": OME_UNITS[unit]} if unit in OME_UNITS else {})
-        for axis, unit in zip(space.axes, space.units, strict=True)
-    ]
-    steps: list[dict[str, Any]] = [{"type": "scale", "scale": list(space.scale)}]
-    if space.translate:
-        place = list(space.translate)
-        steps.append({"type": "translation", "translation": place})
-    return {
-        "multiscales": [
-            {
-                "version": "0.4",
-                "name": name,
-                "axes": described,
-                "datasets": [{"path": LEVEL, "coordinateTransformations": steps}],
-            }
-        ],
-        "image-label": {"version": "0.4"},
-        METADATA_KEY: tag.as_dict(),
-    }

@@ -19,9 +19,10 @@ import numpy as np
 
 from napari_pmrnet._software import needs
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.calibration import Calibration
-from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.calibration import Calibration, names_of_channels
+from napari_pmrnet.io.formats import Format, image_name
 from napari_pmrnet.io.reading import reading, words
+from napari_pmrnet.io.scenes import chosen, series_names
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -50,13 +51,15 @@ class Scene(NamedTuple):
     rgb: bool
 
 
-def open_scenes(path: Path) -> list[Scene]:
-    """Open every scene (position, series) of a file without reading pixels.
+def open_scenes(path: Path, scene: int | None = None) -> list[Scene]:
+    """Open scenes (positions, series) of a file without reading pixels.
 
     Parameters
     ----------
     path : Path
         Of a format in `MICROSCOPE`.
+    scene : int, optional
+        Number of the one that is opened, from 0; by default all are.
 
     Returns
     -------
@@ -71,17 +74,36 @@ def open_scenes(path: Path) -> list[Scene]:
         If BioIO or the reader of the format is not installed; its text names the
         command that installs both.
     """
+    image, names = _listed(path)
+    titles = series_names(names, image_name(path))
+    with intact(path):
+        return [
+            _scene(image, path, number, title)
+            for number, title in chosen(list(enumerate(titles)), scene, path)
+        ]
+
+
+def microscope_scenes(path: Path) -> list[str]:
+    """Names of the scenes of a file.
+
+    Raises
+    ------
+    DataError, SoftwareError
+        As `open_scenes`.
+    """
+    return _listed(path)[1]
+
+
+def _listed(path: Path) -> tuple[Any, list[str]]:
+    """The file, as BioIO opens it, and the names of its scenes."""
     _import(path)
     with intact(path):
         path.stat()
         image = _opened(path)
-        found = []
-        for scene in image.scenes:
-            image.set_scene(scene)
-            found.append(_scene(image, path, str(scene)))
-        if not found:
-            raise DataError(f"{path}: holds no image.")
-        return found
+        names = [str(name) for name in image.scenes]
+    if not names:
+        raise DataError(f"{path}: holds no image.")
+    return image, names
 
 
 def intact(path: Path) -> AbstractContextManager[None]:
@@ -117,22 +139,23 @@ def _damaged(path: Path, error: Exception) -> str:
     )
 
 
-def _scene(image: Any, path: Path, name: str) -> Scene:
-    """The scene that is set."""
+def _scene(image: Any, path: Path, number: int, name: str) -> Scene:
+    """The scene of a number, which BioIO is to go on with."""
+    image.set_scene(number)
     letters, pixels = str(image.dims.order).lower(), image.dask_data
     rgb = "s" in letters and pixels.shape[letters.index("s")] in _ORDERS
-    names = tuple(map(str, image.channel_names or ()))
-    named = bool(names) and not any(one.startswith(_NO_NAME) for one in names)
+    every = map(str, image.channel_names or ())
+    names = names_of_channels("" if n.startswith(_NO_NAME) else n for n in every)
     steps = dict(_lengths(image.physical_pixel_sizes))
     interval = getattr(image, "time_interval", None)
     if isinstance(interval, timedelta) and interval > timedelta():
         steps["t"] = interval.total_seconds(), "s"
-    calibration = Calibration(steps, names if named and not rgb else ())
-    data = _colours(path, name, pixels) if rgb else pixels
+    calibration = Calibration(steps, () if rgb else names)
+    data = _colours(path, number, pixels) if rgb else pixels
     return Scene(data, letters, calibration, name, rgb)
 
 
-def _colours(path: Path, scene: str, like: da.Array) -> da.Array:
+def _colours(path: Path, scene: int, like: da.Array) -> da.Array:
     """A scene in colour, read as a whole once it is asked for.
 
     Read in parts by bioio-czi 3.0, all samples of a pixel are like the first.
@@ -144,7 +167,7 @@ def _colours(path: Path, scene: str, like: da.Array) -> da.Array:
     return da.from_delayed(pixels, like.shape, like.dtype)
 
 
-def _read_colours(path: Path, scene: str) -> np.ndarray:
+def _read_colours(path: Path, scene: int) -> np.ndarray:
     """A scene in colour; CZI files hold blue, green and red in this order."""
     image = _opened(path)
     image.set_scene(scene)

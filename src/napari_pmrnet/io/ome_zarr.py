@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_pmrnet._software import needs, require
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.calibration import Calibration
+from napari_pmrnet.io.calibration import Calibration, names_of_channels
 from napari_pmrnet.io.chunks import (
     absent_notes,
     lazy_array,
@@ -22,13 +22,23 @@ from napari_pmrnet.io.chunks import (
     unreadable_notes,
 )
 from napari_pmrnet.io.formats import image_name
+from napari_pmrnet.io.ome_model import (
+    Attributes,
+    about_of,
+    axes_in_file,
+    check_models,
+    image_of,
+    plate_of,
+    well_of,
+)
 from napari_pmrnet.io.reading import reading, words
+from napari_pmrnet.io.scenes import chosen
 from napari_pmrnet.io.units import PIXEL, canonical_unit
 
 if TYPE_CHECKING:
     import dask.array as da
 
-LIBRARIES = ("zarr", "numcodecs", "dask", "numpy")
+LIBRARIES = ("zarr", "yaozarrs", "numcodecs", "dask", "numpy")
 """Libraries that read Zarr folders."""
 _MARKS = ("zarr.json", ".zgroup", ".zattrs")
 _LETTERS = {"channel": "c", "time": "t"}
@@ -39,7 +49,6 @@ _CODECS = {
     *("scale_offset", "transpose", "zfpy", "zlib", "zstd"),
 }
 """Codecs of numbers. Others can run what a file says, such as pickle."""
-_BEFORE_AXES_WERE_NAMED = "tczyx"
 
 
 class ZarrImage(NamedTuple):
@@ -71,8 +80,23 @@ def import_zarr(path: str | Path) -> Any:
     return zarr
 
 
-def open_ome_zarr(path: str | Path, masked: bool = False) -> list[ZarrImage]:
-    """Open every image of an OME-Zarr folder without reading pixels.
+def import_ome_zarr(path: str | Path) -> Any:
+    """The package zarr, where that of the models of OME-Zarr is there too.
+
+    Raises
+    ------
+    SoftwareError
+        As `import_zarr`, of either of them.
+    """
+    zarr = import_zarr(path)
+    check_models(path)
+    return zarr
+
+
+def open_ome_zarr(
+    path: str | Path, masked: bool = False, scene: int | None = None
+) -> list[ZarrImage]:
+    """Open images of an OME-Zarr folder without reading pixels.
 
     Parameters
     ----------
@@ -80,6 +104,8 @@ def open_ome_zarr(path: str | Path, masked: bool = False) -> list[ZarrImage]:
         An image, or a folder of numbered images as bioformats2raw writes it.
     masked : bool
         Mask chunks that cannot be read, and count them.
+    scene : int, optional
+        The place of the one that is opened among `zarr_scenes`; by default all are.
 
     Returns
     -------
@@ -88,14 +114,29 @@ def open_ome_zarr(path: str | Path, masked: bool = False) -> list[ZarrImage]:
     Raises
     ------
     DataError
-        If the folder is damaged, or is a plate or a well.
+        If the folder is damaged, is a plate or a well, or there is no such scene.
     SoftwareError
         If zarr is missing or does not fit.
     """
     path = Path(path)
-    zarr = import_zarr(path)
+    zarr = import_ome_zarr(path)
     with readable(path):
-        return list(_images(zarr.open_group(path, mode="r"), path, masked))
+        group = zarr.open_group(path, mode="r")
+        names = chosen(_scenes(group, path), scene, path)
+        return [_image(group, name, path, masked) for name in names]
+
+
+def zarr_scenes(path: Path) -> list[str]:
+    """Names of the images of an OME-Zarr folder; one without a name for most.
+
+    Raises
+    ------
+    DataError, SoftwareError
+        As `open_ome_zarr`.
+    """
+    zarr = import_ome_zarr(path)
+    with readable(path):
+        return _scenes(zarr.open_group(path, mode="r"), path)
 
 
 def readable(path: Path) -> AbstractContextManager[None]:
@@ -111,75 +152,80 @@ def _damaged(path: Path, error: Exception) -> str:
     )
 
 
-def _images(group: Any, path: Path, masked: bool) -> Iterator[ZarrImage]:
-    """Images of a group."""
-    about = _metadata(group)
-    name = image_name(path)
+def _scenes(group: Any, path: Path) -> list[str]:
+    """Names of the images in a group; that of the group itself is empty."""
+    about = about_of(dict(group.attrs))
     if about.get("multiscales"):
-        yield _image(group, about, name, path, masked)
-        return
-    for kind, example in (("plate", "A/1/0"), ("well", "0")):
+        return [""]
+    for kind, parsed, example in (
+        ("plate", plate_of, "A/1/0"),
+        ("well", well_of, "0"),
+    ):
         if kind in about:
+            parsed(about)  # says what is wrong with it, if anything is
             anyone = "/".join("*" for _ in example.split("/"))
             raise DataError(
                 f"{path}: is a {kind}, not an image. Name its images instead: "
                 f"{path / example}, or all of them as '{path / anyone}'."
             )
     numbered = sorted((key for key in group.group_keys() if key.isdigit()), key=int)
-    for key in numbered:
-        about = _metadata(group[key])
-        yield _image(group[key], about, f"{name} {key}", path, masked)
     if not numbered:
         raise DataError(
             f"{path}: is a Zarr folder without an OME image (no 'multiscales'). "
             "Name the image inside it, or save it as OME-Zarr or TIFF."
         )
+    return numbered
 
 
-def _metadata(group: Any) -> Mapping[str, Any]:
-    """Attributes of the group; format 0.5 keeps them under ``ome``."""
-    attributes = dict(group.attrs)
-    return attributes.get("ome", attributes)
-
-
-def _image(
-    group: Any, about: Mapping[str, Any], name: str, path: Path, masked: bool
-) -> ZarrImage:
-    """An image with its levels."""
-    image = about["multiscales"][0]
-    arrays = [_checked(group[level["path"]], path) for level in image["datasets"]]
+def _image(group: Any, scene: str, path: Path, masked: bool) -> ZarrImage:
+    """An image of a group with its levels."""
+    name = f"{image_name(path)} {scene}".rstrip()
+    group = group[scene] if scene else group
+    about = about_of(dict(group.attrs))
+    axes = axes_in_file(about, lambda level: group[level].ndim)
+    letters = _letters(axes)
+    model = image_of(about, axes)
+    image = model.multiscales[0]
+    arrays = [_checked(group[level.path], path) for level in image.datasets]
     levels = [lazy_array(array, path, LIBRARIES, masked) for array in arrays]
     finest = levels[0]
-    axes = [
-        _axis(a) for a in image.get("axes", _BEFORE_AXES_WERE_NAMED[-finest.ndim :])
-    ]
-    steps, places = _transform((image["datasets"][0], image), finest.ndim)
+    if len(letters) != finest.ndim:
+        raise ValueError(f"its axes {letters} do not fit its {finest.ndim} dimensions")
+    named = [_axis(axis) for axis in image.axes]
+    described = (*image.datasets[0].coordinateTransformations,)
+    described += tuple(image.coordinateTransformations or ())
+    steps, places = _transform(described, len(named))
     known = {
         letter: (float(step), unit)
-        for (letter, unit), step in zip(axes, steps, strict=True)
+        for (letter, unit), step in zip(named, steps, strict=True)
         if unit != PIXEL and np.isfinite(step) and step != 0
     }
     # Where the size of a pixel is not known, places are counted in pixels too.
     origins = {
         letter: float(place if letter in known else place / step)
-        for (letter, _), step, place in zip(axes, steps, places, strict=True)
+        for (letter, _), step, place in zip(named, steps, places, strict=True)
         if np.isfinite([step, place]).all() and step != 0
     }
-    channels = about.get("omero", {}).get("channels", ())
-    names = tuple(str(channel.get("label", "")) for channel in channels)
-    letters = "".join(letter for letter, _ in axes)
-    if len(letters) != finest.ndim or not {"y", "x"} <= set(letters):
-        raise ValueError(f"its axes {[a for a, _ in axes]} are not of t, c, z, y, x")
+    channels = () if model.omero is None else model.omero.channels
+    names = names_of_channels(channel.label for channel in channels)
     return ZarrImage(
         tuple(levels),
         letters,
-        Calibration(known, names if all(names) else (), origins),
+        Calibration(known, names, origins),
         name,
         (
             *(() if "image-label" in about else _absent(arrays[0])),
             *(unreadable_notes(finest) if masked else ()),
         ),
     )
+
+
+def _letters(axes: Iterable[Attributes]) -> str:
+    """A letter an axis, in the order of the array."""
+    named = [_letter(str(axis["type"]), str(axis["name"])) for axis in axes]
+    if any(len(one) != 1 for one in named) or not {"y", "x"} <= set(named):
+        raise ValueError(f"its axes {named} are not of t, c, z, y, x")
+    return "".join(named)
 
 
 def _absent(array: Any) -> tuple[str, ...]:
@@ -220,24 +266,23 @@ def _codec_names(codecs: Iterable[Any]) -> Iterator[str]:
         yield from _codec_names(inner.get("index_codecs", ()))
 
 
-def _transform(
-    described: Iterable[Mapping[str, Any]], ndim: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _transform(described: Iterable[Any], ndim: int) -> tuple[np.ndarray, np.ndarray]:
     """Step along each axis, and place of the first pixel, after all transformations."""
     steps, places = np.ones(ndim), np.zeros(ndim)
-    for each in described:
-        for transform in each.get("coordinateTransformations", ()):
-            if transform["type"] == "scale":
-                factors = np.asarray(transform["scale"], float)
-                steps, places = steps * factors, places * factors
-            elif transform["type"] == "translation":
-                places = places + np.asarray(transform["translation"], float)
+    for transform in described:
+        if transform.type == "scale":
+            factors = np.asarray(transform.scale)
+            steps, places = steps * factors, places * factors
+        else:
+            places = places + np.asarray(transform.translation)
     return steps, places
 
 
 def _axis(axis: Any) -> tuple[str, str]:
-    """Letter and unit of an axis; formats before 0.4 give the letter alone."""
-    if isinstance(axis, str):
-        return axis.lower(), PIXEL
-    letter = _LETTERS.get(axis.get("type", ""), str(axis["name"]).lower())
-    return letter, canonical_unit(axis.get("unit", PIXEL))
+    """Letter and unit of an axis."""
+    return _letter(str(axis.type), axis.name), canonical_unit(axis.unit or PIXEL)
+
+
+def _letter(kind: str, name: str) -> str:
+    """Letter of an axis of a type and a name."""
+    return _LETTERS.get(kind, name.lower())

@@ -153,6 +153,15 @@ def hash_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Size and time of the last change of a file; nothing if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns
+
+
 def parts_of(path: Path) -> Iterator[Path]:
     """The file, or all files of a folder."""
     if not path.is_dir():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -20,6 +21,8 @@ import numpy as np
 from napari_pmrnet.io.space import Space
 
 METADATA_KEY = "napari_pmrnet"
+_KINDS = {"settings": dict, "diameter": float | int}
+"""What is not text, in the words that labels have of themselves."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,12 @@ class Provenance:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
-        """Read what a file or the metadata of a layer says, among other things."""
-        names = (one.name for one in fields(cls))
-        return cls(**{name: values.get(name) for name in names})
+        """Read what a file or the metadata of a layer says, among other things.
+
+        What another program has made something else of is not known.
+        """
+        told = ((one.name, values.get(one.name)) for one in fields(cls))
+        return cls(**{k: v for k, v in told if isinstance(v, _KINDS.get(k, str))})
 
     def as_dict(self) -> dict[str, Any]:
         """Dictionary ready for JSON; but settings and weights only what is known."""
@@ -113,6 +119,8 @@ class Tag(NamedTuple):
             return None
         whole = len(space.axes) == len(space.scale) == len(space.units) > 0
         whole = whole and len(space.translate) in (0, len(space.axes))
+        whole = whole and all(math.isfinite(step) and step for step in space.scale)
+        whole = whole and all(map(math.isfinite, space.translate))
         written = (str(values.get(name, "")) for name in _WRITTEN)
         return cls(space, made, *written) if whole else None
 

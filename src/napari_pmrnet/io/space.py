@@ -11,8 +11,8 @@ TIME = frozenset({"t", "time", "frame", "frames"})
 DEPTH = frozenset({"z", "depth", "slice", "slices"})
 """Names of axes, in lower case."""
 
-MOST_CHANNELS_LAST = 4
-"""Length up to which a side is not taken for one of an image with channels last."""
+MOST_CHANNELS_LAST = 16
+"""Length up to which the last of unnamed axes of a file is taken for channels."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Space:
     Attributes
     ----------
     axes : tuple of str
-        Name of each axis, e.g. ``("t", "y", "x")``.
+        Name of each axis, e.g. ``("t", "y", "x")``; `of` makes them `distinct`.
     scale : tuple of float
         Step along each axis, in `units`; negative along an axis that is mirrored.
     units : tuple of str
@@ -50,7 +50,7 @@ class Space:
         """Make a space of what a layer or a file says, such as arrays and units."""
         place = () if translate is None else tuple(map(float, translate))
         return cls(
-            () if axes is None else tuple(map(str, axes)),
+            () if axes is None else distinct(map(str, axes)),
             () if scale is None else tuple(map(float, scale)),
             () if units is None else tuple(map(str, units)),
             place if any(place) else (),
@@ -105,6 +105,34 @@ class Space:
         return replace(self, scale=scale, units=units)
 
 
-def has_two_channels_last(shape: tuple[int, ...]) -> bool:
-    """Tell whether three axes are y, x and two channels, not many planes of two."""
-    return len(shape) == 3 and shape[-1] == 2 and min(shape[:2]) > MOST_CHANNELS_LAST
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Make names of axes differ, since tables have a column for each.
+
+    Examples
+    --------
+    >>> distinct(["q", "q", "y", "x"])
+    ('q', 'q2', 'y', 'x')
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        other, number = name, 1
+        while other in found:
+            number += 1
+            other = f"{name}{number}"
+        found[other] = None
+    return tuple(found)
+
+
+def has_channels_last(shape: tuple[int, ...], most: int = 2) -> bool:
+    """Tell whether the last three axes are y, x and channels, not many tiny planes.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    most : int
+        Channels that there are at most.
+    """
+    if len(shape) < 3:
+        return False
+    count = shape[-1]
+    return 2 <= count <= most and min(shape[-3:-1]) > 2 * count

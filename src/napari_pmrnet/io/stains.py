@@ -7,12 +7,16 @@ from collections.abc import Sequence
 
 _NUCLEAR = (
     r"dapi|hoe(chs?|sch?)e?s?t|nucblue|draq[57]",
-    r"h2[ab](?![a-z])|h[34](?![a-z0-9])|histone|sytox|to-?pro-?3|(?<![a-z])nls(?![a-z])",
+    r"(?<!c)h2[ab](?![a-z])|(?<![a-z])h[34](?![a-z0-9])|histone|sytox|to-?pro-?3"
+    r"|(?<![a-z])nls(?![a-z])",
     r"(?<![a-z])(?<!non-)(?<!non )(?<!anti-)nucle(i|us|ar)(?![a-z])"
     r"(?!\s*(envelope|membrane|pore|lamin))",
     r"(?<![a-z])dna(?![a-z])",
 )
-"""Patterns of names in lower case, those that are surest first."""
+"""Patterns of names in lower case, those that are surest first.
+
+"Ch3" is a number of a channel and no histone; "pH3" shows dividing nuclei alone.
+"""
 
 
 def nuclear_channel(names: Sequence[str]) -> int | None:

@@ -42,15 +42,17 @@ def checked_target(
     Raises
     ------
     DataError
-        If the ending is another one, the folder around it does not exist, a folder
-        is in the place of a file or a file in that of a folder, or it may not be
-        written to.
+        If the ending is another one, the name is too long, the folder around it does
+        not exist, a folder is in the place of a file or a file in that of a folder, or
+        it may not be written to.
     """
     path = Path(path)
     if not path.suffix:
         path = path.with_name(f"{path.name}{kind.ending}")
     if Format.of(path) is not kind:
         raise DataError(f"{path}: choose a name that ends in {kind.ending}.")
+    if is_too_long(path):
+        raise DataError(f"{path}: its name is too long. Choose a shorter one.")
     if not path.parent.is_dir():
         raise DataError(f"{path}: its folder does not exist. Make it first.")
     if kind is Format.ZARR and path.is_file():
@@ -59,6 +61,15 @@ def checked_target(
         raise DataError(f"{path}: is a folder. Choose another name.")
     Permit.of(overwrite).check(path)
     return path
+
+
+def is_too_long(path: Path) -> bool:
+    """Tell whether a name is longer than its drive takes."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
 
 
 Content = bytes | bytearray | Callable[[BinaryIO], object]
@@ -298,4 +309,6 @@ def _advice(error: OSError) -> str:
     """Advise the user on a refusal of the operating system."""
     if disk_is_full(error):
         return "Make room on the disk, or choose another folder."
+    if error.errno == errno.ENAMETOOLONG:
+        return "Choose a shorter name."
     return "Close it in other programs, or choose another folder."

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.models.card_checks import (
@@ -31,6 +31,9 @@ from napari_pmrnet.models.card_checks import (
     read_tile,
 )
 from napari_pmrnet.models.label_kind import LabelKind
+
+if TYPE_CHECKING:
+    from napari_pmrnet.io.permit import Overwrite
 
 CARD_VERSION = 1
 TILE, OVERLAP = 256, 64
@@ -226,7 +229,7 @@ def read_card(weights: Path) -> ModelCard:
         ) from error
 
 
-def write_card(weights: Path, card: ModelCard, overwrite: bool) -> None:
+def write_card(weights: Path, card: ModelCard, overwrite: Overwrite) -> None:
     """Write the card of a weights file, whole or not at all."""
     from napari_pmrnet.io.write import replace_file
 
@@ -234,7 +237,9 @@ def write_card(weights: Path, card: ModelCard, overwrite: bool) -> None:
     replace_file(place, text, overwrite)
 
 
-def write_model(path: Path, weights: bytes, card: ModelCard, overwrite: bool) -> None:
+def write_model(
+    path: Path, weights: bytes, card: ModelCard, overwrite: Overwrite
+) -> None:
     """Write a weights file and its card; both are whole before either takes its place.
 
     The weights go last, so that a new model that has weights has its card too.

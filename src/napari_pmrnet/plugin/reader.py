@@ -14,6 +14,7 @@ from napari.layers.utils.stack_utils import split_channels
 from napari.utils.notifications import show_warning
 from npe2 import PluginManager
 
+from napari_pmrnet._software import OURS
 from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
 from napari_pmrnet.errors import TooLargeError
 from napari_pmrnet.io.foreign_labels import read_masks
@@ -31,7 +32,6 @@ from napari_pmrnet.plugin.layers.spaces import placed
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-PLUGIN = "napari-pmrnet"
 OF_CELLPOSE = "_seg.npy"
 NAMES_OF_LABELS = ("_labels", "_label", "_masks", "_mask", "_object identities")
 """Endings of the names that Cellpose, StarDist, QuPath and ilastik give to labels."""
@@ -67,13 +67,15 @@ def get_reader(path: Paths) -> Reader | None:
     return read_layers if readable else None
 
 
-def read_layers(path: Paths) -> list[LayerTuple]:
+def read_layers(path: Paths, scene: int | None = None) -> list[LayerTuple]:
     """Layers of a file or DSB18 folder.
 
     Parameters
     ----------
     path : str or sequence of str
         As for `get_reader`.
+    scene : int, optional
+        Number of the one image that is read of a file that holds several, from 0.
 
     Returns
     -------
@@ -97,14 +99,14 @@ def read_layers(path: Paths) -> list[LayerTuple]:
     if only.lower().endswith(OF_CELLPOSE):
         path = Path(only)
         return [(read_masks(path).astype(np.int32), {"name": path.stem}, "labels")]
-    images = _opened(Path(only))
+    images = _opened(Path(only), scene)
     for image in images:
         for note in image.notes:
             show_warning(f"{image.name}: {note}.")
     return [layer for image in images for layer in _layers(image)]
 
 
-def open_layers(viewer: ViewerModel, path: Path) -> list[Any]:
+def open_layers(viewer: ViewerModel, path: Path, scene: int | None = None) -> list[Any]:
     """Open a path by this reader, also one that napari would not give to it.
 
     Parameters
@@ -112,6 +114,8 @@ def open_layers(viewer: ViewerModel, path: Path) -> list[Any]:
     viewer : napari.components.ViewerModel
     path : Path
         What `get_reader` takes.
+    scene : int, optional
+        As of `read_layers`.
 
     Returns
     -------
@@ -124,21 +128,22 @@ def open_layers(viewer: ViewerModel, path: Path) -> list[Any]:
         As `read_layers`.
     """
     readers = PluginManager.instance().iter_compatible_readers(path)
-    if not path.is_dir() and PLUGIN in {one.plugin_name for one in readers}:
-        return list(viewer.open(str(path), plugin=PLUGIN))
-    with layer_source(path=str(path), reader_plugin=PLUGIN):
-        made = [Layer.create(*layer) for layer in read_layers(path)]
+    whole = scene is None and not path.is_dir()
+    if whole and OURS in {one.plugin_name for one in readers}:
+        return list(viewer.open(str(path), plugin=OURS))
+    with layer_source(path=str(path), reader_plugin=OURS):
+        made = [Layer.create(*layer) for layer in read_layers(path, scene)]
     return [plain(viewer).add_layer(layer) for layer in made]
 
 
-def _opened(path: Path) -> list[ImageData]:
+def _opened(path: Path, scene: int | None) -> list[ImageData]:
     """Images of a file; lazy ones of Zarr, microscopes, and what memory cannot hold."""
     if is_zarr(path) or Format.of(path) in MICROSCOPE:
-        return open_image(path)
+        return open_image(path, scene=scene)
     try:
-        return read_image(path)
+        return read_image(path, scene=scene)
     except TooLargeError:
-        return open_image(path)
+        return open_image(path, scene=scene)
 
 
 def _only_path(path: Paths) -> str | None:

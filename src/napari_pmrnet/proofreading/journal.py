@@ -18,6 +18,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from platformdirs import user_data_path
 
 from napari_pmrnet.errors import JournalError
 from napari_pmrnet.io.lock import OwnerLock
+from napari_pmrnet.io.write import is_too_long
 from napari_pmrnet.proofreading.course import Place
 from napari_pmrnet.proofreading.record_file import (
     RecordFile,
@@ -46,6 +48,10 @@ WATCH = 1.0
 """Seconds between looks at whether another window wants the review."""
 RETRY = 5.0
 _SAMPLED = 1 << 20
+_TOLD = 8
+"""Digits of a fingerprint that tell the images of a file apart."""
+_OF_LOCKS = ".locked"
+"""Longest ending of what lies beside a journal."""
 
 
 @dataclass(frozen=True)
@@ -133,18 +139,39 @@ def journal_path(image_file: Path | None, image: str) -> Path:
     Returns
     -------
     Path
-        Beside the image; in the user's data folder where it has no file or its folder
-        cannot be written to. A journal that is already in one of the places is kept to.
+        Beside the image; in the user's data folder where it has no file, its folder
+        cannot be written to or its name is too long. A journal that is already in one
+        of the places is kept to. Where the file has several images, such as channels
+        or scenes, those after the first have their fingerprint in the name.
     """
     aside = user_data_path("napari-pmrnet") / "reviews" / f"{image}{ENDING}"
     if image_file is None:
         return aside
-    beside = image_file.with_name(image_file.name + ENDING)
-    if beside.exists() and os.access(beside, os.W_OK):
-        return beside
-    if aside.exists() or not os.access(beside.parent, os.W_OK):
+    places = [beside(image_file, more) for more in ("", f" {image[:_TOLD]}")]
+    if is_too_long(places[-1].with_name(f"{places[-1].name}{_OF_LOCKS}")):
         return aside
-    return beside
+    said = [_image_of(place) for place in places]
+    own = [place for place, of in zip(places, said, strict=True) if of == image]
+    free = [place for place, of in zip(places, said, strict=True) if not of]
+    place = [*own, *free, aside][0]
+    if place.exists() and os.access(place, os.W_OK):
+        return place
+    if aside.exists() or not os.access(place.parent, os.W_OK):
+        return aside
+    return place
+
+
+def beside(image_file: Path, more: str = "") -> Path:
+    """The place beside a file of the journal of its image."""
+    return image_file.with_name(f"{image_file.name}{more}{ENDING}")
+
+
+def _image_of(path: Path) -> str:
+    """Fingerprint of the image that a journal is of; empty where there is no saying."""
+    with suppress(JournalError):
+        for line in read_lines(path).whole[:1]:
+            return str(record_of(line).get("image", ""))
+    return ""
 
 
 @dataclass

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from skimage.measure import regionprops
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist
+from skimage.measure import find_contours, regionprops
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
@@ -127,7 +129,7 @@ def measure_steps(
     around = perimeters(numbered, len(names), pixel_size)
     total = len(regions) * (1 if options.texture is None else 1 + len(channels))
     for region in regions:
-        rows.append(_shape(region, float(around[region.label])))
+        rows.append(_shape(region, float(around[region.label]), pixel_size))
         if len(rows) % _BATCH == 0:
             yield len(rows), total
     table = pd.DataFrame(
@@ -163,7 +165,9 @@ def _textures(
     return {h: column for own, of in pairs for h, column in zip(own, of.T, strict=True)}
 
 
-def _shape(region: Any, perimeter: float) -> tuple[float, ...]:
+def _shape(
+    region: Any, perimeter: float, pixel_size: tuple[float, float]
+) -> tuple[float, ...]:
     """The measurements `SHAPE` of a region of scikit-image."""
     return (
         region.area,
@@ -177,8 +181,20 @@ def _shape(region: Any, perimeter: float) -> tuple[float, ...]:
         region.axis_minor_length,
         # scikit-image turns from the rows' axis, which points down.
         (np.degrees(region.orientation) + 90) % 180,
-        region.feret_diameter_max,
+        _feret(region, pixel_size),
     )
+
+
+def _feret(region: Any, pixel_size: tuple[float, float]) -> float:
+    """Largest distance between two points of a region.
+
+    That of scikit-image, which compares all points of its outline: of a large region
+    these are pairs by the billion, where the corners of the hull are few.
+    """
+    padded = np.pad(region.image_convex, 2)
+    outline = np.vstack(find_contours(padded, 0.5, fully_connected="high"))
+    points = outline * pixel_size
+    return float(pdist(points[ConvexHull(points).vertices]).max())
 
 
 def measure_boxes(

@@ -268,12 +268,19 @@ class Nuclei:
         )
 
     def _intensity(self, numbered: np.ndarray, part: Box, count: int) -> np.ndarray:
-        """Mean intensity of every nucleus; NaN without an image."""
+        """Mean intensity of every nucleus; NaN without an image.
+
+        Pixels that are NaN or infinite do not count.
+        """
         if self.image is None:
             return np.full(count, np.nan)
-        values = np.asarray(self.image[part], float).ravel()
-        total = np.bincount(numbered.ravel(), values, minlength=count + 1)
-        return total[1:] / np.bincount(numbered.ravel(), minlength=count + 1)[1:]
+        values, owner = np.asarray(self.image[part], float).ravel(), numbered.ravel()
+        known = np.isfinite(values)
+        if not known.all():
+            values, owner = values[known], owner[known]
+        total = np.bincount(owner, values, minlength=count + 1)
+        with np.errstate(invalid="ignore"):  # NaN of nuclei without a number
+            return total[1:] / np.bincount(owner, minlength=count + 1)[1:]
 
     def _edited(self, numbered: np.ndarray, part: Box, count: int) -> np.ndarray:
         """Nuclei whose pixels are not exactly those of one found, as bool (count,)."""

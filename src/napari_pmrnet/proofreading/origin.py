@@ -11,6 +11,7 @@ import numpy as np
 from napari_pmrnet.io.label_numbers import check_labels, number_labels
 from napari_pmrnet.proofreading.course import Course, Plane
 from napari_pmrnet.proofreading.nuclei import Nuclei
+from napari_pmrnet.proofreading.planes import whole
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
 from napari_pmrnet.segmentation.postprocess import Missed, missed_of
@@ -108,6 +109,31 @@ def origins(labels: np.ndarray) -> dict[Plane, Origin]:
     """Origin of the labels (..., H, W) of each plane of which the maps are gone."""
     planes = np.ndindex(*labels.shape[:-2])
     return {plane: Origin(labels[plane], {}, None) for plane in planes}
+
+
+def stacked(
+    known: Mapping[Plane, Origin],
+) -> tuple[dict[str, np.ndarray], dict[Plane, Origin]]:
+    """Make the maps of the planes of labels one array each.
+
+    Returns
+    -------
+    dict of ndarray of float32, each (..., H, W)
+        NaN on planes without that map.
+    dict of Origin
+        The same, with maps that are parts of these arrays.
+    """
+    names = dict.fromkeys(name for origin in known.values() for name in origin.maps)
+    unknown = {p: np.full(o.labels.shape, np.nan, "f4") for p, o in known.items()}
+    maps = {
+        name: whole({p: o.maps.get(name, unknown[p]) for p, o in known.items()})
+        for name in names
+    }
+    parts = {
+        plane: replace(origin, maps={name: maps[name][plane] for name in origin.maps})
+        for plane, origin in known.items()
+    }
+    return maps, parts
 
 
 def origin_steps(

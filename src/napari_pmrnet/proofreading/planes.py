@@ -97,6 +97,12 @@ def tables(course: Course) -> pd.DataFrame:
     return table.assign(**columns)
 
 
+def flags_by_plane(course: Course) -> dict[Plane, pd.DataFrame]:
+    """`Review.flags` of every plane."""
+    given = statuses_by_plane(course.statuses)
+    return {p: r.flags(given.get(p, {})) for p, r in course.planes.items()}
+
+
 def flags(course: Course) -> pd.DataFrame:
     """``certainty``, ``area``, ``reviewed`` and ``edited`` of every nucleus, by label.
 
@@ -104,8 +110,8 @@ def flags(course: Course) -> pd.DataFrame:
     it is reviewed if it is on all of them, and edited if it is on any.
     """
     parts = [
-        review.flags().assign(area=review.nuclei.table["area"])
-        for review in course.planes.values()
+        part.assign(area=course.planes[plane].nuclei.table["area"])
+        for plane, part in flags_by_plane(course).items()
     ]
     columns = ["certainty", "area", "reviewed", "edited"]
     if len(parts) == 1:

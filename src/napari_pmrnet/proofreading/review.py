@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_pmrnet.errors import DataError, EditError
-from napari_pmrnet.io.label_numbers import check_labels
+from napari_pmrnet.io.label_numbers import check_labels, number_labels
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.add import Outlines, outlines_at
 from napari_pmrnet.proofreading.boxes import differing_box, everywhere, union
@@ -228,11 +228,6 @@ class Review:
     def cut(self, label: int, path: Sequence[tuple[float, float]]) -> Edit:
         """The edit that cuts a nucleus along a line; see `edits.split_along`."""
         return self._parted(edits.split_along, label, path)
-
-    def merge(self, into: int, others: Sequence[int]) -> Edit:
-        """The edit that makes nuclei one."""
-        boxes = [self.nuclei.box(label) for label in (into, *others)]
-        return edits.merge(self._seen, into, others, union(boxes))
 
     def names_under(self, path: Sequence[tuple[float, float]]) -> list[int]:
         """Labels of the nuclei under a line that is drawn to make them one.
@@ -471,14 +466,24 @@ class Review:
                 )
         return pd.DataFrame(rows)
 
-    def flags(self) -> pd.DataFrame:
+    def flags(self, statuses: Mapping[Place, str] | None = None) -> pd.DataFrame:
         """``certainty``, ``reviewed`` and ``edited`` of every nucleus, by label.
 
         A nucleus is reviewed if it was accepted or edited.
+
+        Parameters
+        ----------
+        statuses : mapping, optional
+            Those on this plane, if they are at hand.
         """
         table = self.nuclei.table
-        status = self.statuses.get
-        accepted = [n for n in table.index if status(self.nucleus(n)) == ACCEPTED]
+        if statuses is None:
+            statuses = statuses_by_plane(self.statuses).get(self.plane, {})
+        accepted = [
+            place[1]
+            for place, status in statuses.items()
+            if place[0] == NUCLEUS and status == ACCEPTED
+        ]
         flags = table.loc[:, ["certainty", "edited"]].copy()
         flags.insert(1, "reviewed", flags["edited"] | flags.index.isin(accepted))
         return flags
@@ -520,13 +525,14 @@ def _status(rows: pd.DataFrame, statuses: Mapping[Place, str]) -> np.ndarray:
 
 def _anchors(labels: np.ndarray, which: set[int]) -> dict[int, tuple[int, int]]:
     """A pixel of each of some labels that are there."""
-    boxes = ndimage.find_objects(labels) if which else []
+    if not which:
+        return {}
+    numbered, names = number_labels(labels)
     found = {}
-    for label in which:
-        if label <= len(boxes) and boxes[label - 1] is not None:
-            rows, columns = boxes[label - 1]
-            y, x = np.argwhere(labels[rows, columns] == label)[0]
-            found[label] = int(y) + rows.start, int(x) + columns.start
+    for label, box in zip(names[1:], ndimage.find_objects(numbered), strict=True):
+        if int(label) in which:
+            y, x = np.argwhere(labels[box] == label)[0]
+            found[int(label)] = int(y) + box[0].start, int(x) + box[1].start
     return found
 
 

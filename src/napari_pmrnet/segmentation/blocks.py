@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.segmentation.flow_labels import label_nuclei
+from napari_pmrnet.segmentation.flow_labels import at_edge, label_nuclei
 from napari_pmrnet.segmentation.normalise import unknown_notes
 from napari_pmrnet.segmentation.objects import (
     FEATURES,
@@ -248,7 +248,7 @@ def _own_nuclei(
     objects["centroid_x"] += left
     own = _lies_in(objects, grid.core(row, column))
     if settings.exclude_border:
-        own &= ~_reaches_the_edge(labels, (top, left), grid.shape)
+        own &= ~at_edge(labels, (top, left), grid.shape)
     numbers = np.concatenate([[0], np.where(own, np.cumsum(own), 0)]).astype(np.int32)
     origin, kept = _trimmed(numbers[labels])
     return BlockNuclei(
@@ -269,20 +269,6 @@ def _lies_in(objects: pd.DataFrame, core: Box) -> np.ndarray:
         at = objects[name].to_numpy().round(6)
         inside &= (at >= side.start) & (at < side.stop)
     return inside
-
-
-def _reaches_the_edge(
-    labels: np.ndarray, origin: tuple[int, int], shape: tuple[int, int]
-) -> np.ndarray:
-    """Tell which labels touch the edge of the whole image, (n,)."""
-    touches = np.zeros(int(labels.max(initial=0)) + 1, bool)
-    for axis, (first, length) in enumerate(zip(origin, shape, strict=True)):
-        lines = np.moveaxis(labels, axis, 0)
-        if first == 0:
-            touches[lines[0]] = True
-        if first + len(lines) == length:
-            touches[lines[-1]] = True
-    return touches[1:]
 
 
 def _trimmed(labels: np.ndarray) -> tuple[tuple[int, int], np.ndarray]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.segmentation import clear_border
 
 from napari_pmrnet.segmentation.arrays import beside, blurred, host, library
 from napari_pmrnet.segmentation.tiles import Box
@@ -68,7 +67,8 @@ def label_nuclei(
     labels = host(drop_small(labels, limit))
     labels = _fill_gaps(labels, host(foreground), limit)
     if settings.exclude_border:
-        labels = drop_small(clear_border(labels), 0)
+        whole = np.append(False, ~at_edge(labels))
+        labels = drop_small(np.where(whole[labels], labels, 0), 0)
     return labels
 
 
@@ -210,6 +210,37 @@ def least_sink_density(diameter: float | None) -> float:
         if diameter is None
         else min(SINK_DENSITY, SINK_DENSITY_SHARE * diameter**2 / 8)
     )
+
+
+def at_edge(
+    labels: np.ndarray,
+    origin: tuple[int, int] = (0, 0),
+    shape: tuple[int, int] | None = None,
+) -> NDArray[np.bool_]:
+    """Tell which labels touch the edge of an image, with any of their pieces.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (h, w)
+        Numbered 1 to n; of a part of the image.
+    origin : tuple of int
+        Row and column of their first pixel in the image.
+    shape : tuple of int, optional
+        Height and width of the image; by default those of `labels`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    touches = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    whole = labels.shape if shape is None else shape
+    for axis, (first, length) in enumerate(zip(origin, whole, strict=True)):
+        lines = np.moveaxis(labels, axis, 0)
+        if first == 0:
+            touches[lines[0]] = True
+        if first + len(lines) == length:
+            touches[lines[-1]] = True
+    return touches[1:]
 
 
 def numbered(labels: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -69,7 +69,8 @@ class LabelStore:
         Most pixels along a side of a block; memory grows with its square.
     identity : mapping, optional
         What tells the image's pixels from others, ready for JSON. Blocks of an earlier
-        run count only if it is the same; by default name and intensity limits do.
+        run count only if it is the same; by default the fingerprint of the labels'
+        `Provenance`, beside name and intensity limits.
     fill : callable, optional
         Gives what makes the missing blocks of the plane at a place; by default
         `fill_here` does.
@@ -106,6 +107,7 @@ class LabelStore:
         self._block, self._identity, self._fill = block, identity, fill
         self._labels: zarr.Array | None = None
         self._shape: tuple[int, ...] = ()
+        self._seen: str | None = None
 
     def __enter__(self) -> LabelStore:
         """Keep others away, and make good what a run that was killed has left.
@@ -158,6 +160,7 @@ class LabelStore:
         self._shape = tuple(shape)
         space = replace(self._space, axes=self._space.axes or tuple(axes))
         self._about |= {"space": space, "provenance": provenance}
+        self._seen = provenance.fingerprint
         return Within(self)
 
     def label(
@@ -197,7 +200,8 @@ class LabelStore:
         with writing(self.output):
             stats = yield from measure_plane(plane, model, settings.diameter)
             grid = BlockGrid.for_scale(plane.shape, stats.scale, self._block)
-            job = _job(plane, self._identity, settings, model, stats, grid)
+            identity = self._identity or {"fingerprint": self._seen}
+            job = _job(plane, identity, settings, model, stats, grid)
             parts = Parts(self._beside(".parts") / name, job)
             yield from fill(parts, plane, model, settings, stats, grid)
             labels = Within(self, place)
@@ -415,7 +419,7 @@ class LabelledPlane(NamedTuple):
 
 def _job(
     plane: Plane,
-    identity: Mapping[str, Any] | None,
+    identity: Mapping[str, Any],
     settings: Settings,
     model: Model,
     stats: PlaneStats,
@@ -427,7 +431,7 @@ def _job(
     return {
         "version": VERSION,
         "image": plane.name,
-        "identity": None if identity is None else dict(identity),
+        "identity": dict(identity),
         "settings": made,
         "weights": model.card.sha256,
         "scale": stats.scale,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from napari_pmrnet.errors import ImageError
-from napari_pmrnet.io.space import has_two_channels_last
+from napari_pmrnet.io.space import has_channels_last
 from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.segmentation.colours import colour_notes
 from napari_pmrnet.segmentation.normalise import (
@@ -172,7 +172,7 @@ class Plane:
         if (
             self.channel_axis is None
             and not self.rgb
-            and has_two_channels_last(tuple(full[axis] for axis in axes))
+            and has_channels_last(tuple(full[axis] for axis in axes))
         ):
             self.channel_axis, self.channel = axes.pop(), self.channel or 0
         self.channels = 1

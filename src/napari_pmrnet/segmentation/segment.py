@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from napari_pmrnet.io.label_numbers import number_labels
 from napari_pmrnet.segmentation.diameter import choose_scale
 from napari_pmrnet.segmentation.normalise import unknown_notes
 from napari_pmrnet.segmentation.objects import certainty_map
@@ -157,8 +158,9 @@ class Segmentation:
             flows = np.where(anew, part.flows, self.flows)
         shown = part.objects.assign(label=part.objects["label"] + above)
         objects = pd.concat([self.objects, shown], ignore_index=True)
-        areas = np.bincount(labels.ravel(), minlength=above + len(shown) + 1)
-        objects["area"] = areas[objects["label"]]
+        numbered, names = number_labels(labels)
+        areas = pd.Series(np.bincount(numbered.ravel(), minlength=len(names)), names)
+        objects["area"] = areas.reindex(objects["label"], fill_value=0).to_numpy()
         objects = objects[objects["area"] > 0].reset_index(drop=True)
         if self.region is not None:
             region = Region.of(mask | self.region.mask())

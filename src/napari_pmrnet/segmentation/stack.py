@@ -395,13 +395,15 @@ def _planes_of(
             continue
         if store is not None and in_blocks:
             steps = store.label(plane, place, settings, model, made.count)
-            found = yield from _within(steps, number, stack.count, plane.title)
+            found = yield from within_stack(steps, number, stack.count, plane.title)
             made.add_large(place, plane, found)
         else:
             result = None if keeper is None else keeper.take(place)
             if result is None:
                 steps = segment_steps(plane, settings, model)
-                result = yield from _within(steps, number, stack.count, plane.title)
+                result = yield from within_stack(
+                    steps, number, stack.count, plane.title
+                )
                 if keeper is not None:
                     keeper.keep(place, result)
             made.add(place, plane, result)
@@ -593,10 +595,28 @@ def _has_classes(model: Model) -> bool:
     return model.card.label_kind is LabelKind.CLASSES
 
 
-def _within(
+def within_stack(
     steps: Generator[Progress, None, Any], number: int, count: int, title: str
 ) -> Generator[Progress, None, Any]:
-    """Steps of one plane of several, counted over all of them."""
+    """Steps of one plane of several, counted over all of them.
+
+    Parameters
+    ----------
+    steps : generator of Progress
+    number, count : int
+        Of the plane, from 0, and how many there are; a single one counts as it does.
+    title : str
+        Of the plane.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    object
+        What the steps return.
+    """
     while True:
         try:
             done, total, message = next(steps)

@@ -6,7 +6,7 @@ nothing once they are gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -81,12 +81,17 @@ def prune_channels(
     }
 
 
-def segment_all(model: Model, dataset: OpenedDataset) -> Cases:
+def segment_all(
+    model: Model,
+    dataset: OpenedDataset,
+    progress: Callable[[int, int], None] | None = None,
+) -> Cases:
     """True labels and segmentation, with all maps, of every image of a data set.
 
     Labels are there before any is dropped for its certainty, which is fitted on them.
     For a model that sees images whole large ones are shrunk: it sees the same then, and
-    the maps of all fit into memory.
+    the maps of all fit into memory. `progress` is called after each, with the number of
+    all.
     """
     settings, cases = Settings(least_certainty=0), []
     most = WHOLE_SIDE * model.tile if model.card.label_kind.sees_whole else None
@@ -95,6 +100,8 @@ def segment_all(model: Model, dataset: OpenedDataset) -> Cases:
             image, truth = shrink(image, truth, most)
         result = segment(image, settings, model, extra_maps=True, image_name=image_id)
         cases.append((truth, result))
+        if progress is not None:
+            progress(len(cases), len(dataset))
     return cases
 
 

@@ -54,6 +54,9 @@ from napari_pmrnet.training.validation import (
     whole_validation_pair,
 )
 
+Counting = Callable[[int, int], None]
+"""Called with how many of how many are done."""
+
 
 def train(
     train_set: OpenedDataset,
@@ -65,7 +68,8 @@ def train(
     start_from: str | Path | None = None,
     compiled: bool = False,
     report: Callable[[EpochReport], None] = lambda _: None,
-    preparing: Callable[[int, int], None] | None = None,
+    preparing: Counting | None = None,
+    fitting: Counting | None = None,
 ) -> ModelCard:
     """Train PMRNet on one data set and keep the best epoch on another.
 
@@ -86,8 +90,9 @@ def train(
         `load_model` knows. The card names its hash.
     compiled : bool
         Make the network faster with ``torch.compile``, see `Trainer`.
-    report, preparing : callable
-        Called after every epoch, and for every image prepared.
+    report, preparing, fitting : callable
+        Called after every epoch, for every image prepared, and for every validation
+        image that thresholds and certainties are then fitted on.
 
     Returns
     -------
@@ -131,7 +136,7 @@ def train(
         )
         kept = prune_channels(state, config.channels, keep)
         save_model(output, kept, card, overwrite=True)
-        return finish(output, val_set)
+        return finish(output, val_set, fitting=fitting)
 
 
 def one_training(checkpoint: Path) -> AbstractContextManager[None]:
@@ -197,7 +202,7 @@ class TrainingData:
 def training_data(
     train_set: OpenedDataset,
     val_set: OpenedDataset,
-    preparing: Callable[[int, int], None] | None = None,
+    preparing: Counting | None = None,
     config: TrainConfig | None = None,
 ) -> TrainingData:
     """Prepare the images of two data sets; `preparing` is called after each.
@@ -319,7 +324,10 @@ def make_trainer(
 
 
 def finish(
-    weights: Path, val_set: OpenedDataset, thresholds: dict[str, float] | None = None
+    weights: Path,
+    val_set: OpenedDataset,
+    thresholds: dict[str, float] | None = None,
+    fitting: Counting | None = None,
 ) -> ModelCard:
     """Fit thresholds and certainties on the validation images; add their scores.
 
@@ -330,6 +338,8 @@ def finish(
     val_set : OpenedDataset
     thresholds : dict, optional
         Those to keep, rather than the best of a grid.
+    fitting : callable, optional
+        Called with every image segmented, and their number.
 
     Returns
     -------
@@ -337,7 +347,7 @@ def finish(
         As written.
     """
     model = load_model(weights, "cpu")
-    cases = segment_all(model, val_set)
+    cases = segment_all(model, val_set, fitting)
     whole = model.card.label_kind.sees_whole
     if thresholds is None and whole:
         thresholds = tune_foreground(cases)

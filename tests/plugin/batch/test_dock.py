@@ -14,6 +14,7 @@ import tifffile
 from napari.layers import Image, Labels
 from PIL import Image as Picture
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_pmrnet.batch import worklist
@@ -129,6 +130,43 @@ def test_open_in_viewer_shows_image_and_labels(dock_of, qtbot, blobs):
     dock.results.table.selectRow(0)
     dock.results.open_button.click()
     assert "junk.tif: cannot be read" in dock.status.text.text()
+
+
+def test_each_scene_of_a_file_is_a_row_and_opens_alone(dock_of, qtbot, blobs, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "s.ome.tif", ome=True) as tiff:
+        for number, name in enumerate(("left", "right")):
+            about = {"axes": "YX", "Name": name}
+            tiff.write(np.roll(blobs, number, 0), metadata=about)
+    viewer, dock = dock_of()
+    dock.folders.images.set_value(str(tmp_path / "s.ome.tif"))
+    run(dock, qtbot)
+    assert column(dock, "File") == ["s.ome.tif [left]", "s.ome.tif [right]"]
+    dock.results.table.selectRow(1)
+    dock.results.open_button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    image, labels = viewer.layers
+    assert np.array_equal(image.data, np.roll(blobs, 1, 0))
+    assert labels.name == "s_right_labels"
+    dock.step(-1)
+    qtbot.waitUntil(lambda: viewer.layers[-1].name == "s_left_labels")
+    assert np.array_equal(viewer.layers[0].data, blobs)
+    dock.folders.scene.setText("right")
+    assert dock.job().scene == "right" and not dock.job().plate_labels
+    run(dock, qtbot)
+    assert column(dock, "File") == ["s.ome.tif [right]"]
+    assert column(dock, "Status") == ["earlier"]
+
+
+def test_results_of_a_plate_are_proposed_beside_it(dock_of, tmp_path):
+    place = tmp_path / "p.zarr" / "A" / "1"
+    place.mkdir(parents=True)
+    for group in (place, place.parents[1]):
+        (group / ".zgroup").write_text('{"zarr_format": 2}')
+    _, dock = dock_of()
+    dock.folders.results.set_value("")
+    for folder in (place, place.parents[1]):
+        dock.folders.images.set_value(str(folder))
+        assert dock.folders.results.value() == str(tmp_path / "labels")
 
 
 def test_a_zarr_folder_opens_with_its_pixel_size(make_napari_viewer_proxy, tmp_path):
@@ -326,3 +364,37 @@ def test_a_setting_folded_out_of_sight_is_shown_before_the_run(dock_of) -> None:
     assert not dock.settings_panel.button.isChecked()
     dock.form.fields["flips"].set_value(False)
     assert "flips" not in dock.in_use.text.text()
+
+
+def test_classes_are_counted_and_a_change_of_them_segments_nothing(
+    dock_of, qtbot, core, tmp_path
+) -> None:
+    _, dock = dock_of()
+    edit = dock.folders.classes.edit
+    edit.setText("large:area [pixel^2]>=200; ; round/long:circularity>=0.9")
+    assert dock.job().classes == (
+        "large:area [pixel^2]>=200",
+        "round/long:circularity>=0.9",
+    )
+    assert dock.job().as_command().count("--class") == 2
+    run(dock, qtbot)
+    asked = len(core.calls)
+    counts = pd.read_csv(tmp_path / "out" / "counts.csv")
+    assert "large (area [pixel^2] >= 200)" in counts
+    edit.setText("bright:intensity GFP>=120")
+    run(dock, qtbot)
+    assert len(core.calls) == asked
+    assert "No image has the column 'intensity GFP'" in dock.status.text.text()
+    assert dock.status.tone in ("warning", "error")
+
+
+def test_a_class_that_cannot_be_read_says_so_on_its_field(dock_of, qtbot) -> None:
+    _, dock = dock_of()
+    field = dock.folders.classes
+    QTest.keyClicks(field.edit, "large")
+    dock.start_button.click()
+    assert "A class cannot be read" in dock.status.text.text()
+    assert not field.reason.isHidden() and "NAME:COLUMN>=NUMBER" in field.reason.text()
+    QTest.keyClicks(field.edit, ":area>=9")
+    assert field.reason.isHidden() and dock.status.text.text() == dock_module.GREETING
+    assert dock.job() is not None

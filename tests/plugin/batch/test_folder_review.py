@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import napari.settings
 import numpy as np
 import pytest
 import tifffile
+from napari._qt.widgets.qt_keyboard_settings import ShortcutEditor
 from napari.layers import Labels
+from napari.settings import NapariSettings, get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -21,6 +24,8 @@ from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.space import Space
+from napari_pmrnet.plugin.batch.keys import NEXT
 from napari_pmrnet.plugin.batch.table import REVIEWED
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.review.dock import ReviewNuclei
@@ -52,6 +57,22 @@ def output(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def movie(tmp_path: Path, output: Path) -> np.ndarray:
+    """Labels of a movie in the folder: three frames, the second one blank."""
+    labels = np.stack([FOUND, np.zeros_like(FOUND), FOUND])
+    pixels = np.where(labels > 0, 200, 0).astype(np.uint16)
+    pixels[[0, 2], 0, 0] = 9
+    axes = {"axes": "TYX"}
+    tifffile.imwrite(tmp_path / "t.tif", pixels, imagej=True, metadata=axes)
+    made = Provenance({"probability_threshold": 0.5}, "0" * 64, "t.tif")
+    space = Space(("t", "y", "x"), (1.0, 1.0, 1.0), ("pixel",) * 3)
+    path = write_labels(output / "t_labels.tif", labels, space, made)
+    row = Row("../t.tif", path.name, 4, 0.7, planes=3)
+    Record(output).add(Entry(row, {"x": 1}, hash_of(path)))
+    return labels
+
+
+@pytest.fixture
 def hand(make_napari_viewer_proxy, manifest, core, monkeypatch, qtbot, output):
     """Open a viewer with the dock, the folder of results filled in."""
 
@@ -59,13 +80,15 @@ def hand(make_napari_viewer_proxy, manifest, core, monkeypatch, qtbot, output):
         yield Progress(0, 1, "tile")
         if core.error is not None:
             raise core.error
-        while not core.gate.is_set():
+        held_here = plane.place in ((), (core.hold_at,)) or core.hold_at is None
+        while held_here and not core.gate.is_set():
             time.sleep(0.005)
             yield Progress(0, 1, "held")
         maps = {kind: plane.read() / 255 for kind in ("probability", "boundary")}
         maps["certainty"] = np.where(labels == 2, 0.4, 0.9).astype(np.float32)
         return Origin(labels, maps, None)
 
+    core.hold_at = None
     monkeypatch.setattr(maps_module, "load_torch", lambda: None)
     monkeypatch.setattr(worklist_module, "model_with", lambda _: "nuclei")
     monkeypatch.setattr(worklist_module, "origin_steps", origin_steps)
@@ -76,7 +99,7 @@ def hand(make_napari_viewer_proxy, manifest, core, monkeypatch, qtbot, output):
             "napari-pmrnet", "Segment a folder"
         )
         dock.folders.results.set_value(str(output))
-        qtbot.waitUntil(lambda: dock.results.order.rowCount() == 4)
+        qtbot.waitUntil(lambda: dock.results.order.rowCount() >= 4)
         return Hand(viewer, dock, qtbot)
 
     return open_
@@ -212,6 +235,117 @@ def test_keys_go_from_image_to_image_as_the_table_is_sorted(hand, qtbot) -> None
     h.next("c")
     h.dock.step(1)
     assert "no image with labels after this one" in h.said()
+
+
+def test_the_preferences_change_the_keys_from_image_to_image(
+    hand, qtbot, tmp_path, monkeypatch
+) -> None:
+    own = NapariSettings(tmp_path / "napari.yaml")
+    monkeypatch.setattr(napari.settings, "_SETTINGS", own)
+    h = hand(show=True)
+    h.open("a")
+    panel = h.dock.results.review
+    assert panel.next_button.text() == "Next image (.)"
+    editor = ShortcutEditor()
+    qtbot.addWidget(editor)
+    editor.valueChanged.connect(
+        lambda _: get_settings().shortcuts.update({"shortcuts": editor.value()})
+    )
+    table = editor._table
+    rows = {table.item(row, 0).text(): row for row in range(table.rowCount())}
+    row = rows["Segment a folder: Next image"]
+    assert table.item(row, 2).text() == "."
+    table.setCurrentCell(row, 2)
+    table.item(row, 2).setText("Alt+J")
+    assert panel.next_button.text() == "Next image (Alt+J)"
+    assert "Preferences > Shortcuts" in panel.next_button.toolTip()
+    h.window.activateWindow()
+    qtbot.waitUntil(h.window.isActiveWindow)
+    native = h.viewer.__wrapped__.window._qt_viewer.canvas.native
+    native.setFocus()
+    QTest.keyClick(native, Qt.Key.Key_Period)
+    assert h.shown.name == "a.tif"
+    QTest.keyClick(native, Qt.Key.Key_J, Qt.KeyboardModifier.AltModifier)
+    h.wait_for("b")
+    editor._reset_shortcuts()
+    assert panel.next_button.text() == "Next image (.)"
+    h.viewer.window.remove_dock_widget(h.dock)
+    QTest.keyClick(native, Qt.Key.Key_Period)
+    assert h.dock._keys.spelled(NEXT) == ""
+
+
+def test_a_text_that_is_typed_has_the_keys_first(hand, qtbot) -> None:
+    h = hand(show=True)
+    h.open("a")
+    h.window.activateWindow()
+    qtbot.waitUntil(h.window.isActiveWindow)
+    field = h.dock.folders.classes.edit
+    field.setFocus()
+    for key in (Qt.Key.Key_Period, Qt.Key.Key_Comma):
+        QTest.keyClick(field, key)
+    assert field.text() == ".," and h.shown.name == "a.tif"
+
+
+def test_a_movie_comes_with_certainty_and_a_queue_of_all_its_frames(
+    hand, output, movie, qtbot
+) -> None:
+    h = hand(show=True)
+    qtbot.waitUntil(lambda: h.dock.results.order.rowCount() == 5)
+    h.open("t")
+    names = [layer.name for layer in h.viewer.layers]
+    kinds = "probability", "boundary", "certainty"
+    assert names == ["t", *(f"t {kind}" for kind in kinds), "t_labels"]
+    certainty = h.viewer.layers["t certainty"].data
+    assert certainty.shape == movie.shape
+    assert np.isnan(certainty[1]).all(), "of a blank frame nothing is known"
+    assert tuple(h.viewer.layers["t certainty"].axis_labels) == ("t", "y", "x")
+    dock = h.window.findChild(ReviewNuclei)
+    assert dock.session is h.session and dock.desk.image.name == "t"
+    places = dock.table.places_model.places
+    order = list(zip(places["number"], places["axis 0"], strict=True))
+    assert sorted(order[:2]) == [(2, 0), (2, 2)], "the doubtful ones first"
+    assert sorted(order[2:]) == [(1, 0), (1, 2)]
+    h.viewer.dims.set_current_step(0, 1)
+    canvas = h.viewer.__wrapped__.window._qt_viewer.canvas.native
+    h.window.activateWindow()
+    qtbot.waitUntil(h.window.isActiveWindow)
+    canvas.setFocus()
+    QTest.keyClick(canvas, Qt.Key.Key_W)
+    first = dock.current
+    assert first[:2] == ("nucleus", 2) and h.viewer.dims.current_step[0] == first[2]
+    QTest.keyClick(canvas, Qt.Key.Key_A)
+    second = dock.current
+    assert second[:2] == ("nucleus", 2) and second[2] != first[2]
+    QTest.keyClick(canvas, Qt.Key.Key_D)
+    QTest.keyClick(canvas, Qt.Key.Key_Comma)
+    h.wait_for("c")
+    saved = on_disk(output, "t")
+    assert not (saved[second[2]] == 2).any() and (saved[first[2]] == 2).any()
+    assert np.array_equal(read_image(output / "t_original_labels.tif")[0].data, movie)
+    assert h.reviewed() == ["", "", "", "", "1/3"]
+    h.next("t")
+    assert h.session.course.statuses == {first: "accepted"}
+    assert np.array_equal(h.shown.labels.data, saved)
+    assert h.said() == "Opened 't.tif' and its labels."
+    h.dock.results.review.done.click()
+    h.saved()
+    assert h.reviewed()[-1] == "\u2713 1/3"
+
+
+def test_certainty_of_some_frames_can_be_gone_without(hand, movie, core, qtbot) -> None:
+    h = hand()
+    qtbot.waitUntil(lambda: h.dock.results.order.rowCount() == 5)
+    core.hold_at = 2
+    core.gate.clear()
+    h.dock.results.table.selectRow(4)
+    h.dock.results.open_button.click()
+    qtbot.waitUntil(lambda: "t=2" in h.said())
+    h.dock.cancel_button.click()
+    h.wait_for("t")
+    assert "The certainty of 2 of 3 planes was not waited for" in h.said()
+    known = h.session.course.planes
+    assert known[0,].nuclei.table["certainty"].notna().all()
+    assert known[2,].nuclei.table["certainty"].isna().all()
 
 
 def test_labels_another_program_changed_are_asked_for(hand, output, qtbot) -> None:

@@ -84,8 +84,9 @@ def test_labels_come_with_their_maps_or_with_the_reason(
     ready = run_to_end(opening_steps(output, row, "cpu", lambda: hurried))
     assert np.array_equal(ready.opened.labels, FOUND) and why in ready.why
     assert bool(why) == bool(ready.why)
-    assert ("certainty" in ready.origin.maps) is known
-    assert np.array_equal(ready.origin.labels, FOUND)
+    (origin,) = ready.origins.values()
+    assert ("certainty" in origin.maps) is known
+    assert np.array_equal(origin.labels, FOUND)
 
 
 def test_labels_that_are_not_saved_say_why(output: Path) -> None:

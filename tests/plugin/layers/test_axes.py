@@ -41,6 +41,7 @@ def test_plane_of_colour_and_multiscale_images():
         ((2, 3, 8, 9), ("t", "-3", "y", "x"), "(t, ?, y, x)"),
         ((8, 9, 3), ("y", "x", "c"), "must be the last two"),
         ((8, 9, 2), None, "channels last"),
+        ((40, 50, 6), None, "channels last"),
     ],
 )
 def test_ambiguous_axes_are_refused(shape, names, words):
@@ -72,6 +73,15 @@ def test_names_of_the_layer_go_before_those_of_the_viewer():
     plain = Image(np.zeros((3, 4, 5)))
     assert axis_names(plain, ("t", "z", "y", "x")) == ("z", "y", "x")
     assert axis_names(plain, ("y", "x")) == ("", "", "")
+
+
+def test_axes_of_one_name_are_told_apart():
+    """As files give them whose axes have none, or users type them."""
+    layer = Image(np.zeros((2, 3, 4, 5)), axis_labels=("q", "q", "y", "x"))
+    assert axis_names(layer) == ("q", "q2", "y", "x")
+    assert shown_plane(layer, (1, 2, 0, 0)).title == "q=1 q2=2"
+    typed = Image(np.zeros((2, 3, 4, 5)))
+    assert axis_names(typed, ("t", "t", "", "x"))[:2] == ("t", "t2")
 
 
 def test_levels_with_fewer_planes_are_left_out():

@@ -17,7 +17,13 @@ from napari_pmrnet.plugin.layers.label_export import export, export_arguments, u
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size, write_size
 from napari_pmrnet.plugin.layers.shapes import region_of, region_polygons
 from napari_pmrnet.plugin.layers.spaces import is_turned, placed, plane_space
-from napari_pmrnet.plugin.measure.snapshot import Specimen, keep, measured_of
+from napari_pmrnet.plugin.measure.kept import (
+    keep,
+    measured_of,
+)
+from napari_pmrnet.plugin.measure.snapshot import (
+    Specimen,
+)
 from napari_pmrnet.plugin.reader import read_layers
 from napari_pmrnet.plugin.writer import write_labels_layer
 from napari_pmrnet.proofreading.measure import measure

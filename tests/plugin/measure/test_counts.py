@@ -8,7 +8,10 @@ from napari.components import ViewerModel
 from napari.layers._source import Source
 
 from napari_pmrnet.plugin.measure.counts import Company
-from napari_pmrnet.plugin.measure.snapshot import keep, with_flags
+from napari_pmrnet.plugin.measure.kept import (
+    keep,
+    with_flags,
+)
 from napari_pmrnet.proofreading.measure import measure
 
 

@@ -28,12 +28,14 @@ from napari_pmrnet.plugin.measure.classes import ABOVE, BELOW, classes_of
 from napari_pmrnet.plugin.measure.dock import OUTLINE
 from napari_pmrnet.plugin.measure.export import FORMATS, TRACKS, proposed_path
 from napari_pmrnet.plugin.measure.formatting import head_of, listed, summary
-from napari_pmrnet.plugin.measure.panel import MeasurePanel
-from napari_pmrnet.plugin.measure.snapshot import (
-    Specimen,
+from napari_pmrnet.plugin.measure.kept import (
     keep,
     measured_of,
     with_flags,
+)
+from napari_pmrnet.plugin.measure.panel import MeasurePanel
+from napari_pmrnet.plugin.measure.snapshot import (
+    Specimen,
 )
 from napari_pmrnet.plugin.measure.table import MeasurementsView, cell_text
 from napari_pmrnet.proofreading import journal as journal_module

@@ -16,7 +16,9 @@ from qtpy.QtTest import QTest
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.measure.export import GEOJSON, ROIS, TABLE, TRACKS
-from napari_pmrnet.plugin.measure.snapshot import measured_of
+from napari_pmrnet.plugin.measure.kept import (
+    measured_of,
+)
 from napari_pmrnet.plugin.review.persistence import prepare
 
 from .test_dock import choose_column, open_dock, run, settled

@@ -190,7 +190,7 @@ def test_many_are_deleted_and_numbered_in_a_step_each(open_review) -> None:
     dock.bulk.delete_below.emit("certainty", 0.1)
     assert "no nucleus" in dock.status.text.text()
     hands.viewer.layers["c nuclei"].selected_label = 9
-    dock.session.apply(dock.session.now.merge(2, [1]))
+    dock.session.apply(dock.session.merged(2, [1]))
     hands.key(Qt.Key.Key_Z, CONTROL)
     dock.session.apply(dock.session.now.delete([1]))
     dock.bulk.renumber.emit()

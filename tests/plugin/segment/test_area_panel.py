@@ -119,6 +119,14 @@ def test_what_is_no_flat_view_of_y_and_x_is_refused():
         seen_polygon(viewer, layer)
 
 
+def test_planes_along_axes_of_one_name_are_all_counted(stack):
+    layer = Image(stack, axis_labels=("q", "q", "y", "x"))
+    assert stack_of(layer).stacked == {"q": 2, "q2": 3}
+    many = Image(np.zeros((2, 2, 2, 4, 5)), axis_labels=("q", "q", "q", "y", "x"))
+    with pytest.raises(ImageError, match="at most 2"):
+        stack_of(many)
+
+
 def test_stack_of_a_layer_with_channels_and_colours():
     _, layer = model_of((2, 5, 3, 40, 60), axis_labels=("c", "t", "z", "y", "x"))
     stack = stack_of(layer)

@@ -36,3 +36,22 @@ def test_the_dock_and_a_script_agree(make_napari_viewer_proxy, manifest, qtbot):
     dock.run_panel.run_button.click()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled, timeout=240_000)
     assert np.array_equal(viewer.layers["cells nuclei"].data, expected.labels)
+
+
+def test_pixels_that_are_no_numbers_are_background_and_are_told(
+    make_napari_viewer_proxy, manifest, qtbot, weights
+):
+    image = make_fluorescence((120, 130), n=8, seed=1)[0].astype(np.float32)
+    image[:40, :50], image[80, 90] = np.nan, np.inf
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(image, name="cells")
+    dock = SegmentNuclei(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock.form.fields["model"].set_value(str(weights))
+    dock.form.fields["min_area"].set_value(1)
+    dock.run_panel.run_button.click()
+    qtbot.waitUntil(dock.run_panel.run_button.isEnabled, timeout=240_000)
+    labels = viewer.layers["cells nuclei"].data
+    assert not labels[~np.isfinite(image)].any()
+    told = "Pixels that are NaN, infinite or masked count as background."
+    assert told in dock.status.text.text()

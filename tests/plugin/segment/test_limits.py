@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+from napari.layers import Image
 
 from napari_pmrnet.plugin.segment.image_panel import channel_choices, limit_choices
 from napari_pmrnet.segmentation.plane import Plane
@@ -40,6 +41,15 @@ def test_colours_have_no_contrast_limits(open_dock):
     assert limit_choices(None) == list(LIMITS.items())
     image = viewer.add_image(np.zeros((20, 20, 3), np.uint8), rgb=True)
     assert limit_choices(image) == list(LIMITS.items())
+
+
+def test_infinite_limits_are_not_offered(open_dock, blobs):
+    viewer, dock = open_dock()
+    image = viewer.add_image(blobs.astype(np.float32), contrast_limits=(0, 9))
+    assert len(limit_choices(image)) == len(LIMITS) + 1
+    endless = Image(blobs.astype(np.float32), contrast_limits=(0, np.inf))
+    assert limit_choices(endless) == list(LIMITS.items())
+    assert dock.form.settings() is not None
 
 
 @pytest.mark.parametrize("names", [("DAPI", "GFP"), ("GFP", "H2B-mCherry", "actin")])

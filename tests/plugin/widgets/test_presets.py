@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def row(qtbot) -> PresetButton:
-    row = PresetButton(SettingsForm())
+    row = PresetButton(SettingsForm(), Path.home)
     qtbot.addWidget(row)
     row.told = []
     row.said.connect(lambda text, tone: row.told.append((text, tone)))

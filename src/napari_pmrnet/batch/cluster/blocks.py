@@ -52,12 +52,15 @@ class RowsOnCluster:
         Of the run.
     masked : bool
         As of `Task`.
+    scene : int
+        Number of the image in its file.
     """
 
     path: Path
     settings: Settings
     demands: Demands
     masked: bool = False
+    scene: int = 0
 
     def at(self, place: tuple[int, ...]) -> Fill:
         """The `Fill` of the plane at a place of a stack."""
@@ -118,8 +121,9 @@ class RowTask:
     @cached_property
     def plane(self) -> Plane:
         """The plane, opened here, with what was measured of it."""
-        path, channel = self.rows.path, self.rows.settings.channel
-        image = open_image(path, masked=self.rows.masked)[0]
+        rows, path = self.rows, self.rows.path
+        channel = rows.settings.channel
+        (image,) = open_image(path, masked=rows.masked, scene=rows.scene)
         plane = Stack.of(image).plane(self.place, channel, path.name)
         plane.limits, plane.smoothing = self.stats.limits, self.stats.smoothing
         return plane

@@ -70,18 +70,19 @@ class SegmentFolder(Dock):
         self._opening, self._saving = self._runner(), self._runner()
         self._describing = self._runner()
         self._look_timer = self._timer(LOOK_DELAY, self._list)
-        self._keys = WindowKeys(self)
+        self._keys = WindowKeys(viewer, self)
         self._stop = threading.Event()
         self._output = Path()
         self._files, self._wanted = 0, ""
         self.form = SettingsForm(self)
         self.form.set_settings(preferences.recall())
-        self.folders = FoldersPanel()
+        on_show = self._folder_on_show
+        self.folders = FoldersPanel(on_show)
         self.presets, self.settings_panel = (
-            PresetButton(self.form),
+            PresetButton(self.form, on_show),
             SettingsPanel(self.form),
         )
-        self.model_panel = ModelPanel(self.form)
+        self.model_panel = ModelPanel(self.form, on_show)
         self.in_use = SettingsLine(self.form)
         self._line = RunLine("Start", GREETING)
         self.start_button, self.status = self._line.run_button, self._line.status
@@ -104,6 +105,9 @@ class SegmentFolder(Dock):
             self.say("A folder is missing.", "error")
             return None
         folders = self.folders
+        if not folders.classes.check():
+            self._complain("A class cannot be read; the form says which.")
+            return None
         return BatchJob(
             (folders.images.value(),),
             Path(folders.results.value()).expanduser(),
@@ -111,6 +115,9 @@ class SegmentFolder(Dock):
             recursive=folders.recursive.isChecked(),
             overwrite=folders.overwrite.isChecked(),
             keep_maps=folders.keep_maps.isChecked(),
+            scene=folders.scene.text().strip() or None,
+            plate_labels=folders.plate_labels.isChecked(),
+            classes=folders.classes.value(),
         )
 
     def start(self) -> None:
@@ -182,7 +189,7 @@ class SegmentFolder(Dock):
         ----------
         output : Path
         image : str
-            Its file as the record names it; empty: none is opened.
+            Its `Row.key`; empty: none is opened.
         """
         self._wanted = image
         self.folders.results.set_value(str(output))
@@ -234,9 +241,10 @@ class SegmentFolder(Dock):
         """Wire the parts together."""
         self.form.changed.connect(self._on_setting)
         self.presets.said.connect(self.say)
-        for field in (self.folders.images, self.folders.results):
+        folders = self.folders
+        for field in (folders.images, folders.results, folders.classes):
             field.changed.connect(self._look_again)
-        self.folders.results.changed.connect(self._look_timer.start)
+        folders.results.changed.connect(self._look_timer.start)
         self._listing.succeeded.connect(self._on_listed)
         self._connect_review()
         self.start_button.clicked.connect(self.start)
@@ -265,6 +273,7 @@ class SegmentFolder(Dock):
         panel.save_button.clicked.connect(review.save)
         panel.done.toggled.connect(review.set_done)
         self._keys.pressed.connect(self._on_key)
+        self._keys.changed.connect(lambda: panel.show_keys(self._keys))
         self._keys.closing.connect(review.save_at_once)
 
     def _restyle(self, event: Any = None) -> None:
@@ -292,7 +301,7 @@ class SegmentFolder(Dock):
         model = self.results.model
         if isinstance(event, FilesFound):
             self._files = len(event.paths)
-            model.show_files(event.paths)
+            model.show_files(event.paths, event.names)
             self._move_bar(0)
         elif isinstance(event, FileEnded):
             model.update_file(event.number, event.status, event.row)
@@ -303,7 +312,8 @@ class SegmentFolder(Dock):
             self._move_bar(FILE_STEPS * event.number + part)
             if not self._stop.is_set():
                 number = f"{event.number + 1} of {self._files}"
-                self.say(f"File {number}, {event.path.name}: {message}")
+                name = model.rows[event.number].name
+                self.say(f"File {number}, {name}: {message}")
         else:
             model.update_file(event.number, RUNNING)
 
@@ -327,11 +337,11 @@ class SegmentFolder(Dock):
             model.show(files)
             wanted, self._wanted = self._wanted, ""
             for file in files:
-                if file.row is not None and file.row.file == wanted:
+                if file.key is not None and file.key == wanted:
                     self.results.choose(file)
                     self.open_file(file)
             return
-        model.show_reviews({f.row.file: f.review for f in files if f.row is not None})
+        model.show_reviews({f.key: f.review for f in files if f.key is not None})
 
     def _on_said(self, text: str, tone: str) -> None:
         """Say what came of opening and saving; what went wrong, wherever one looks."""
@@ -360,7 +370,7 @@ class SegmentFolder(Dock):
 
     def _on_reviewed(self, file: FileState) -> None:
         """Mark in the table how far a review has come."""
-        self.results.model.show_reviews({there(file.row).file: file.review})
+        self.results.model.show_reviews({there(file.key): file.review})
 
     def _move_bar(self, steps: int) -> None:
         self.status.set_progress(steps, FILE_STEPS * self._files)

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject
 
-from napari_pmrnet.batch.worklist import ChangedError, Opened, Worklist
+from napari_pmrnet._software import OURS
+from napari_pmrnet.batch.worklist import ChangedError, Opened
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format, image_name
 from napari_pmrnet.io.provenance import METADATA_KEY
@@ -29,113 +27,25 @@ from napari_pmrnet.plugin.batch.opening import (
     keep,
     opening_steps,
 )
+from napari_pmrnet.plugin.batch.shown import Shown, shown_in
 from napari_pmrnet.plugin.batch.table import FileState
 from napari_pmrnet.plugin.layers.framing import frame_if_lost
-from napari_pmrnet.plugin.layers.origins import map_layers, note_origin
-from napari_pmrnet.plugin.layers.result_layers import plain
-from napari_pmrnet.plugin.layers.review_session import session_of
+from napari_pmrnet.plugin.layers.origins import (
+    map_layers,
+    note_origins,
+    show_labels,
+)
 from napari_pmrnet.plugin.layers.spaces import placed
 from napari_pmrnet.plugin.qt import Signal, there
-from napari_pmrnet.plugin.reader import PLUGIN, open_layers
+from napari_pmrnet.plugin.reader import open_layers
 from napari_pmrnet.plugin.widgets.worker import Runner
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
 
-    from napari_pmrnet.proofreading.origin import Origin
-    from napari_pmrnet.proofreading.review import Place, Review
 
 REVIEW_DOCK = "Review nuclei"
-_of_labels: WeakKeyDictionary[Layer, Shown] = WeakKeyDictionary()
-"""What layers with labels of folders show, whichever dock opened them."""
 Next = Callable[[], Any]
-
-
-class Content(NamedTuple):
-    """What is saved of a review: labels, statuses, and whether nothing is left."""
-
-    labels: np.ndarray
-    statuses: dict[Place, str]
-    done: bool
-
-    def equals(self, other: Content | None) -> bool:
-        """Tell whether two are the same."""
-        if other is None or self[1:] != other[1:]:
-            return False
-        return np.array_equal(self.labels, other.labels)
-
-
-@dataclass(eq=False)
-class Shown:
-    """An image of the folder that is in the viewer.
-
-    Attributes
-    ----------
-    file : FileState
-    layers : list of Layer
-        All that were added for it.
-    labels : Labels or None
-        The layer with its labels, once they are there.
-    opened : Opened or None
-        What is known of them.
-    worklist : Worklist or None
-        Of their folder.
-    origin : Origin or None
-    review : Review or None
-        The last review of the layer.
-    done : bool
-        Whether the user says that nothing is left to do.
-    given_up : tuple or None
-        Labels, statuses and whether all is done that the user does not want saved.
-    """
-
-    file: FileState
-    layers: list[Layer] = field(default_factory=list)
-    labels: Labels | None = None
-    opened: Opened | None = None
-    worklist: Worklist | None = None
-    origin: Origin | None = None
-    review: Review | None = None
-    done: bool = False
-    given_up: Content | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the image file."""
-        return self.file.path.name
-
-    def follow(self, event: Any = None) -> None:
-        """Keep hold of the review of the labels, which outlives its session."""
-        session = None if self.labels is None else session_of(self.labels)
-        if session is not None:
-            self.review = session.review
-
-    def now(self) -> Content:
-        """All that would be saved, copied."""
-        layer, state = there(self.labels), there(self.opened).state
-        session = session_of(layer)
-        if session is not None:
-            session.settle()
-        self.follow()
-        statuses = {} if state is None else state.statuses
-        if self.review is not None:
-            statuses = self.review.statuses
-        return Content(np.array(layer.data), dict(statuses), self.done)
-
-    def unsaved(self) -> Content | None:
-        """All that is to be saved; None if nothing has changed since it was."""
-        opened = self.opened
-        if opened is None or self.labels is None:
-            return None
-        state, now = opened.state, self.now()
-        said = ({}, False) if state is None else (dict(state.statuses), state.done)
-        saved = Content(opened.labels, *said)
-        return None if now.equals(saved) or now.equals(self.given_up) else now
-
-    def is_unsaved(self) -> bool:
-        """Tell whether something was corrected or said since it was last saved."""
-        return self.unsaved() is not None
 
 
 class FolderReview(QObject):
@@ -175,7 +85,7 @@ class FolderReview(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._opening, self._saving = viewer, opening, saving
-        self.shown: Shown | None = _left_by_another(viewer)
+        self.shown: Shown | None = shown_in(viewer)
         self._then: Next | None = None
         self._hurry = threading.Event()
         opening.progressed.connect(self.progressed)
@@ -267,9 +177,9 @@ class FolderReview(QObject):
             self._ask(shown, outcome)
             return
         shown.opened = outcome
-        if shown.labels is not None and shown.origin is not None:
+        if shown.labels is not None:
             statuses = None if outcome.state is None else outcome.state.statuses
-            note_origin(shown.labels, shown.origin, statuses)
+            note_origins(shown.labels, shown.origins, statuses)
         shown.file = shown.file._replace(review=outcome.state)
         self.saved.emit(shown.file)
         self.said.emit(f"Saved '{outcome.path.name}'.", "good")
@@ -316,10 +226,11 @@ class FolderReview(QObject):
                     self._viewer.layers.remove(layer)
         others = [la for la in self._viewer.layers if isinstance(la, Image)]
         try:
-            layers = open_layers(self._viewer, file.path)
+            scene = None if file.row is None else file.row.scene_number
+            layers = open_layers(self._viewer, file.path, scene)
         except Exception as error:  # noqa: BLE001  any reader may raise anything
             told = str(file.path) in str(error)
-            name = "" if told else f"'{file.path.name}' could not be opened: "
+            name = "" if told else f"'{file.name}' could not be opened: "
             self.said.emit(f"{name}{error}", "error")
             self.opened.emit(None)
             return
@@ -330,11 +241,11 @@ class FolderReview(QObject):
         row = file.row
         labels = None if row is None or row.error else output / row.labels
         if row is None or labels is None or not labels.exists():
-            self.said.emit(f"Opened '{file.path.name}' without labels.", "plain")
+            self.said.emit(f"Opened '{file.name}' without labels.", "plain")
         elif Format.of(labels) is Format.ZARR:
             shown.layers += open_layers(self._viewer, labels)
             self.said.emit(
-                f"Opened '{file.path.name}' and its labels, which are edited where "
+                f"Opened '{file.name}' and its labels, which are edited where "
                 "they lie.",
                 "good",
             )
@@ -352,24 +263,17 @@ class FolderReview(QObject):
         shown = self.shown
         if shown is None:
             return
-        opened, origin = ready.opened, ready.origin
+        opened, origins = ready.opened, ready.origins
         made = {METADATA_KEY: opened.made.as_dict()}
         spatial = placed(opened.space)
-        name = opened.path.stem
         of_image = image_name(opened.image)
-        maps = map_layers(of_image, origin, metadata=made, **spatial)
+        maps = map_layers(of_image, ready.maps, metadata=made, **spatial)
+        name = opened.path.stem
         labels = Labels(opened.labels.copy(), name=name, metadata=made, **spatial)
         labels.selected_label = int(opened.labels.max(initial=0)) + 1
         statuses = None if opened.state is None else opened.state.statuses
-        note_origin(labels, origin, statuses)
-        shown.worklist, shown.opened = ready.worklist, opened
-        shown.origin, shown.labels = origin, labels
-        _of_labels[labels] = shown
-        shown.done = opened.state is not None and opened.state.done
-        labels.events.features.connect(shown.follow)
-        for layer in (*maps, labels):
-            shown.layers.append(self._viewer.add_layer(layer))
-        self._viewer.layers.selection.active = labels
+        shown.take(labels, ready.worklist, opened, origins)
+        shown.layers += show_labels(self._viewer, labels, maps, origins, statuses)
         self.opened.emit(shown.file)
         text = f"Opened '{shown.name}' and its labels."
         self.said.emit(
@@ -382,7 +286,7 @@ class FolderReview(QObject):
         """Open the dock that reviews the labels, where there is a window."""
         window = getattr(self._viewer, "window", None)
         if window is not None:
-            window.add_plugin_dock_widget(PLUGIN, REVIEW_DOCK)
+            window.add_plugin_dock_widget(OURS, REVIEW_DOCK)
 
     def _on_removed(self, event: Any = None) -> None:
         """Ask for corrections whose layer the user has taken away."""
@@ -398,9 +302,3 @@ class FolderReview(QObject):
                     ("Let them go", partial(self._give_up, shown, None)),
                 ],
             )
-
-
-def _left_by_another(viewer: ViewerModel) -> Shown | None:
-    """What a dock that was closed has left on show."""
-    found = (_of_labels.get(plain(layer)) for layer in viewer.layers)
-    return next((shown for shown in found if shown is not None), None)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_pmrnet.plugin.qt import Signal
+from napari_pmrnet.plugin.widgets.keys import Action, Actions, Keys
 from napari_pmrnet.plugin.widgets.tabs import enclosing
 
-PREVIOUS_KEY, NEXT_KEY = ",", "."
-"""Keys that napari and the review give to nothing else."""
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+_HELP = "Save what was corrected and open the image {} in the table, as it is sorted"
+PREVIOUS = Action("previous", ",", "Previous image", _HELP.format("before"))
+NEXT = Action("next", ".", "Next image", _HELP.format("after"))
+FOLDER = Actions("folder", "Segment a folder", (PREVIOUS, NEXT))
+"""Their keys are those that napari and the review give to nothing else."""
 
 
 class WindowKeys(QObject):
@@ -20,6 +28,7 @@ class WindowKeys(QObject):
 
     Parameters
     ----------
+    viewer : napari.components.ViewerModel
     dock : QWidget
         In the window, once it is shown.
 
@@ -29,15 +38,19 @@ class WindowKeys(QObject):
         The way to go: 1 to the next image, -1 to the one before.
     closing : Signal
         The window is about to close.
+    changed : Signal
+        The keys are there, or are others.
     """
 
     pressed = Signal(int)
     closing = Signal()
+    changed = Signal()
 
-    def __init__(self, dock: QWidget) -> None:
+    def __init__(self, viewer: ViewerModel, dock: QWidget) -> None:
         super().__init__(dock)
+        self._viewer = viewer
         self._window: QMainWindow | None = None
-        self._shortcuts: list[QShortcut] = []
+        self._keys: Keys | None = None
 
     def follow(self, dock: QWidget) -> None:
         """Take the keys in the window that a dock is in now."""
@@ -47,19 +60,23 @@ class WindowKeys(QObject):
         self.release()
         self._window = window
         window.installEventFilter(self)
-        for key, way in ((PREVIOUS_KEY, -1), (NEXT_KEY, 1)):
-            shortcut = QShortcut(QKeySequence(key), window)
-            # As in the review: a key that is held down acts once.
-            shortcut.setAutoRepeat(False)
-            shortcut.activated.connect(lambda way=way: self.pressed.emit(way))
-            self._shortcuts.append(shortcut)
+        does = {
+            PREVIOUS.name: lambda: self.pressed.emit(-1),
+            NEXT.name: lambda: self.pressed.emit(1),
+        }
+        self._keys = Keys(self._viewer, window, FOLDER, does)
+        self._keys.changed.connect(self.changed)
+        self.changed.emit()
+
+    def spelled(self, action: Action) -> str:
+        """Keys of an action as people write them; empty if there is none."""
+        return "" if self._keys is None else self._keys.spelled(action.name)
 
     def release(self) -> None:
         """Give the keys back."""
-        for shortcut in self._shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.deleteLater()
-        self._shortcuts.clear()
+        if self._keys is not None:
+            self._keys.release()
+            self._keys = None
         if self._window is not None:
             self._window.removeEventFilter(self)
             self._window = None

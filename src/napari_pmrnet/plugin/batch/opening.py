@@ -14,20 +14,21 @@ from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.worklist import ChangedError, Opened, Worklist, maps_of
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.plugin.batch.table import LISTED, FileState
-from napari_pmrnet.plugin.widgets.maps import origin_or_why
+from napari_pmrnet.plugin.widgets.maps import Origins, origins_or_why
+from napari_pmrnet.proofreading.origin import stacked
 
 if TYPE_CHECKING:
-    from napari_pmrnet.proofreading.origin import Origin
     from napari_pmrnet.proofreading.review import Place
     from napari_pmrnet.segmentation.predict import Progress
 
 
 class Ready(NamedTuple):
-    """Labels that were read, the origin they have, and why no more is known of it."""
+    """Labels that were read, their maps and origins, and why no more is known."""
 
     worklist: Worklist
     opened: Opened
-    origin: Origin
+    maps: dict[str, np.ndarray]
+    origins: Origins
     why: str = ""
 
 
@@ -47,6 +48,7 @@ def listed_files(output: Path) -> list[FileState]:
             FAILED if row.error else LISTED,
             row,
             None if row.error else worklist.state(row),
+            row.name,
         )
         for row in worklist.rows()
     ]
@@ -91,6 +93,6 @@ def opening_steps(
     """
     worklist = Worklist(output)
     opened = worklist.open(row)
-    make = partial(maps_of, opened, device)
-    origin, why = yield from origin_or_why(opened.found, make, hurried)
-    return Ready(worklist, opened, origin, why)
+    make = partial(maps_of, opened, device=device)
+    known, why = yield from origins_or_why(opened.found, make, hurried)
+    return Ready(worklist, opened, *stacked(known), why)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QGroupBox,
     QHeaderView,
     QLineEdit,
@@ -16,19 +16,29 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pmrnet.plugin.batch.keys import NEXT_KEY, PREVIOUS_KEY
+from napari_pmrnet.io.ome_zarr import is_zarr
+from napari_pmrnet.plugin.batch.keys import NEXT, PREVIOUS, WindowKeys
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
+from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.fields import Field
+from napari_pmrnet.plugin.widgets.keys import name_key
 from napari_pmrnet.plugin.widgets.layout import Form, NarrowButton, row_of, stack
 from napari_pmrnet.plugin.widgets.table import TableView
+from napari_pmrnet.proofreading.classes import Classes
 from napari_pmrnet.settings import AUTOMATIC, LIMITS, PERCENTILES
 
 if TYPE_CHECKING:
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 
 RESULTS = "labels"
+_CLASSES = (
+    "<span>Tell nuclei apart by a threshold on a column of objects.csv, and count them "
+    "for every image and well in counts.csv: NAME:COLUMN&gt;=NUMBER or "
+    "NAME/OTHER:COLUMN&gt;=NUMBER, several with ; between. To count by others, press "
+    "Start again: nothing is segmented anew.</span>"
+)
 CHANNELS = 8
 NUCLEI_SETTINGS = (
     "channel",
@@ -43,11 +53,20 @@ NUCLEI_SETTINGS = (
 
 
 class PathField(Field):
-    """A path to type, drop or choose."""
+    """A path to type, drop or choose.
 
-    def __init__(self, title: str, hint: str) -> None:
+    Parameters
+    ----------
+    title : str
+    hint : str
+        Shown while nothing is typed.
+    on_show : callable
+        Gives the folder of the image on show.
+    """
+
+    def __init__(self, title: str, hint: str, on_show: Callable[[], Path]) -> None:
         super().__init__()
-        self._title = title
+        self._title, self._files = title, FileDialogs(self, on_show)
         self.edit = QLineEdit()
         self.edit.setPlaceholderText(hint)
         self.edit.setMinimumWidth(60)
@@ -69,10 +88,9 @@ class PathField(Field):
 
     def browse(self) -> None:
         """Let the user choose a folder."""
-        start = self.value() or str(Path.home())
-        path = QFileDialog.getExistingDirectory(self, self._title, start)
-        if path:
-            self.set_value(path)
+        path = self._files.folder(self._title, self.value())
+        if path is not None:
+            self.set_value(str(path))
 
     def _on_text(self, text: str) -> None:
         self.edit.setToolTip(text)
@@ -80,17 +98,57 @@ class PathField(Field):
         self.changed.emit()
 
 
-class FoldersPanel(QGroupBox):
-    """Folders of the images and of the results."""
+class ClassesField(Field):
+    """Classes that nuclei are told apart by, as the command takes them."""
 
     def __init__(self) -> None:
+        super().__init__()
+        self.edit = QLineEdit()
+        self.edit.setPlaceholderText("GFP+/GFP-:intensity GFP>=120; ...")
+        self.edit.setMinimumWidth(60)
+        self.row.addWidget(self.edit, 1)
+        self.setToolTip(_CLASSES)
+        self.edit.textChanged.connect(self._on_text)
+
+    def value(self) -> tuple[str, ...]:
+        """The text of every class."""
+        parts = (part.strip() for part in self.edit.text().split(";"))
+        return tuple(part for part in parts if part)
+
+    def check(self) -> bool:
+        """Tell whether all can be read; the field says what cannot."""
+        reason = ""
+        try:
+            for text in self.value():
+                Classes.parse(text)
+        except ValueError as error:
+            reason = str(error)
+        self.set_reason(reason)
+        return not reason
+
+    def _on_text(self) -> None:
+        self.set_reason("")
+        self.changed.emit()
+
+
+class FoldersPanel(QGroupBox):
+    """Folders of the images and of the results, and what becomes of the files there.
+
+    Parameters
+    ----------
+    on_show : callable
+        Gives the folder of the image on show.
+    """
+
+    def __init__(self, on_show: Callable[[], Path]) -> None:
         super().__init__("Folders")
-        self.images = PathField("Folder of images", "folder, file or pattern")
+        hint = "folder, file or pattern"
+        self.images = PathField("Folder of images", hint, on_show)
         self.images.setToolTip(
             "<span>A folder of images (TIFF, PNG, JPEG, OME-Zarr, CZI, ND2, LIF and "
             "others), one such file, or a pattern such as plate/*.tif.</span>"
         )
-        self.results = PathField("Folder of results", "folder")
+        self.results = PathField("Folder of results", "folder", on_show)
         self.results.setToolTip(
             "<span>Gets a label TIFF for every image, summary.csv (a row an image), "
             "objects.csv (a row a nucleus) and contact_sheet.html. What an earlier run "
@@ -109,12 +167,28 @@ class FoldersPanel(QGroupBox):
             "megapixel: later runs with other thresholds, sizes or certainty need no "
             "network then.</span>"
         )
+        self.scene = QLineEdit()
+        self.scene.setAccessibleName("Scene")
+        self.scene.setPlaceholderText("all")
+        self.scene.setMinimumWidth(60)
+        self.scene.setToolTip(
+            "<span>Name or number, from 0, of the one image that is segmented of files "
+            "that hold several (scenes, positions, series). Empty: all of them.</span>"
+        )
+        self.plate_labels = QCheckBox("Plate of labels")
+        self.plate_labels.setToolTip(
+            "<span>Also write the labels of OME-Zarr plates as a plate in the folder "
+            "of results. The plate that is read stays as it is.</span>"
+        )
         rows = Form(self)
         rows.addRow("Images", self.images)
         rows.addRow("Results", self.results)
         rows.addRow(
             row_of((self.recursive, 1), (self.overwrite, 1), (self.keep_maps, 1))
         )
+        rows.addRow("Scene", row_of((self.scene, 1), (self.plate_labels, 1)))
+        self.classes = ClassesField()
+        rows.addRow("Classes", self.classes)
         self._proposed = ""
         self.images.changed.connect(self._propose)
 
@@ -130,7 +204,10 @@ class FoldersPanel(QGroupBox):
         if self.results.value() not in ("", self._proposed):
             return
         path = Path(self.images.value()).expanduser()
-        self._proposed = str(path / RESULTS) if path.is_dir() else ""
+        # A plate and what lies in it are folders too, but not to write into.
+        outermost = next(filter(is_zarr, reversed((path, *path.parents))), None)
+        place = path if outermost is None else outermost.parent
+        self._proposed = str(place / RESULTS) if path.is_dir() else ""
         self.results.set_value(self._proposed)
 
 
@@ -154,13 +231,8 @@ class ReviewPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.previous_button = QPushButton(f"Previous image ({PREVIOUS_KEY})")
-        self.next_button = QPushButton(f"Next image ({NEXT_KEY})")
-        for button in (self.previous_button, self.next_button):
-            button.setToolTip(
-                "<span>Save what was corrected and open another image of the table, as "
-                "it is sorted. The key works in all of the window.</span>"
-            )
+        self.previous_button = QPushButton(PREVIOUS.text)
+        self.next_button = QPushButton(NEXT.text)
         self.done = QCheckBox("Reviewed")
         self.done.setToolTip(
             "<span>Nothing is left to do in the image on show. It is written down, and "
@@ -178,6 +250,14 @@ class ReviewPanel(QWidget):
             spacing=6,
         )
         self.follow(False)
+
+    def show_keys(self, keys: WindowKeys) -> None:
+        """Name the keys of the window on the buttons that do the same."""
+        for button, action in (
+            (self.previous_button, PREVIOUS),
+            (self.next_button, NEXT),
+        ):
+            name_key(button, action, action.text, keys.spelled(action))
 
     def follow(self, labelled: bool, done: bool = False) -> None:
         """Show what can be done with what is on show."""
@@ -254,9 +334,9 @@ class ResultsPanel(QWidget):
         """
         count = self.order.rowCount()
         files = [self._file_at(row) for row in range(count)]
-        names = [None if one.row is None else one.row.file for one in files]
-        name = None if file.row is None else file.row.file
-        start = names.index(name) if name is not None and name in names else None
+        keys = [one.key for one in files]
+        known = file.key is not None and file.key in keys
+        start = keys.index(file.key) if known else None
         if start is None:
             start = -1 if way > 0 else count
         rows = range(start + way, count if way > 0 else -1, way)
@@ -265,7 +345,8 @@ class ResultsPanel(QWidget):
     def choose(self, file: FileState) -> None:
         """Select the row of a file."""
         for row in range(self.order.rowCount()):
-            if self._file_at(row).path == file.path:
+            one = self._file_at(row)
+            if (one.path, one.name) == (file.path, file.name):
                 self.table.choose_row(row)
 
     def _file_at(self, row: int) -> FileState:

@@ -13,6 +13,7 @@ from napari_pmrnet.batch.events import (
     BatchReport,
     Event,
 )
+from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
 
 
@@ -62,4 +63,6 @@ def report_text(report: BatchReport) -> tuple[str, str]:
         tone = "warning"
     if ended[FAILED] == report.files:
         tone = "error"
-    return f"{text}.", tone
+    if report.notes and tone == "good":
+        tone = "warning"
+    return " ".join(filter(None, (f"{text}.", sentences(report.notes)))), tone

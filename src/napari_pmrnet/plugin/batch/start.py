@@ -6,7 +6,7 @@ from pathlib import Path
 
 import napari
 
-from napari_pmrnet.plugin.reader import PLUGIN
+from napari_pmrnet._software import OURS
 
 DOCK = "Segment a folder"
 
@@ -19,9 +19,9 @@ def review_in_napari(output: Path, image: str = "") -> None:
     output : Path
         Folder of the results.
     image : str
-        Image to begin with, as the record names it; empty: none.
+        `Row.key` of the image to begin with; empty: none.
     """
     viewer = napari.Viewer()
-    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+    _, dock = viewer.window.add_plugin_dock_widget(OURS, DOCK)
     dock.show_results(output, image)
     napari.run()

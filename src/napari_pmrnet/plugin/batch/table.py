@@ -37,12 +37,26 @@ DONE_MARK = "\u2713 "
 
 
 class FileState(NamedTuple):
-    """A file, how far it is, what came of it, and how far its review has come."""
+    """An image, how far it is, what came of it, and how far its review has come.
+
+    ``called`` is its name where that is not the one of its file.
+    """
 
     path: Path
     status: str = WAITING
     row: Row | None = None
     review: ReviewState | None = None
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the image."""
+        return self.called or self.path.name
+
+    @property
+    def key(self) -> str | None:
+        """Name that no other image of the folder has; None before it is known."""
+        return None if self.row is None else self.row.key
 
     @property
     def has_labels(self) -> bool:
@@ -57,7 +71,9 @@ def explanation(file: FileState) -> str:
     said = "" if row is None else row.error or row.note
     review = "" if file.review is None else _told(file.review)
     took = "" if row is None or row.seconds is None else f"{row.seconds:.1f} s"
-    parts = (str(file.path), said, _MEANING.get(file.status, ""), review, took)
+    path = str(file.path)
+    path += f" ({file.name})" if file.name != file.path.name else ""
+    parts = (path, said, _MEANING.get(file.status, ""), review, took)
     return "\n".join(part for part in parts if part)
 
 
@@ -110,8 +126,8 @@ def _rising(value: float | None) -> tuple[bool, float]:
 COLUMNS = (
     _text(
         "File",
-        lambda file: file.path.name,
-        key=lambda file: file.path.name.casefold(),
+        lambda file: file.name,
+        key=lambda file: file.name.casefold(),
     ),
     _number(
         "Nuclei",
@@ -145,19 +161,21 @@ class FilesModel(TableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(COLUMNS, parent)
 
-    def show_files(self, paths: Sequence[Path]) -> None:
-        """Start over with the files of a new batch."""
-        self.show([FileState(path) for path in paths])
+    def show_files(self, paths: Sequence[Path], names: Sequence[str] = ()) -> None:
+        """Start over with the images of a new batch, called by names."""
+        called = names or [path.name for path in paths]
+        pairs = zip(paths, called, strict=True)
+        self.show([FileState(path, called=name) for path, name in pairs])
 
     def update_file(self, number: int, status: str, row: Row | None = None) -> None:
         """Tell what is or has become of a file."""
         self.replace(number, self.rows[number]._replace(status=status, row=row))
 
     def show_reviews(self, reviews: Mapping[str, ReviewState | None]) -> None:
-        """Tell how far reviews have come, by the names of files in the record."""
+        """Tell how far reviews have come, by `FileState.key`."""
         self.rows = [
-            file._replace(review=reviews[file.row.file])
-            if file.row is not None and file.row.file in reviews
+            file._replace(review=reviews[file.key])
+            if file.key is not None and file.key in reviews
             else file
             for file in self.rows
         ]

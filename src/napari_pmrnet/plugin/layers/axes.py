@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pmrnet.errors import ImageError
+from napari_pmrnet.io.space import MOST_CHANNELS_LAST, distinct, has_channels_last
 from napari_pmrnet.segmentation.plane import Plane
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ def axis_names(
     Returns
     -------
     tuple of str
-        One name an axis, in lower case; empty where the axis has no name.
+        One name an axis, in lower case, all of them `distinct`; empty where the axis
+        has no name.
     """
     own = [str(label).strip().lower() for label in layer.axis_labels]
     if all(is_unnamed(label) for label in own) and len(viewer_names) >= layer.ndim:
         own = [str(name).strip().lower() for name in viewer_names[-layer.ndim :]]
-    return tuple("" if is_unnamed(label) else label for label in own)
+    named = iter(distinct(label for label in own if not is_unnamed(label)))
+    return tuple("" if is_unnamed(label) else next(named) for label in own)
 
 
 def first_level(layer: Image | Labels) -> Any:
@@ -200,8 +203,9 @@ def check_names(layer: Image, names: tuple[str, ...]) -> None:
             "the sliders under the image, such as t and z (c for channels), and "
             "segment again."
         )
-    flat = layer.ndim == 3 and not layer.rgb
-    if flat and not any(names) and shape[-1] <= 4 < shape[-2]:
+    flat = layer.ndim == 3 and not layer.rgb and not any(names)
+    last = has_channels_last(shape, MOST_CHANNELS_LAST) or shape[-1] <= 4 < shape[-2]
+    if flat and last:
         raise ImageError(
             f"The layer '{layer.name}' of shape {tuple(shape)} seems to have its "
             "channels last. Open its file with napari-pmrnet, which makes a layer of "

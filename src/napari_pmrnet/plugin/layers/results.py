@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from napari.layers import Labels
 
+from napari_pmrnet.io.label_numbers import LARGEST_LABEL
 from napari_pmrnet.plugin.layers.on_plane import hide, keep_to_plane
 from napari_pmrnet.plugin.layers.result_history import History, Run
 from napari_pmrnet.plugin.layers.result_layers import (
@@ -110,7 +111,10 @@ class Result:
         if len(kinds) > 1 or found.labels.shape != under.labels.shape:
             return None
         numbers = [np.asarray(one).max(initial=0) for one in (layer.data, under.labels)]
-        return Run.of_part(found, under, int(max(numbers)))
+        above = int(max(numbers))
+        if above + int(found.labels.max(initial=0)) > LARGEST_LABEL:
+            return None
+        return Run.of_part(found, under, above)
 
     def follow(self, event: object = None) -> None:
         """Go back or forth to the run whose labels undo or redo has put on show."""

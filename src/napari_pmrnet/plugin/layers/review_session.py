@@ -22,6 +22,7 @@ from qtpy.QtCore import QObject
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.label_numbers import type_with_room
+from napari_pmrnet.plugin.layers.editable import check_editable, plane_of
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.qt import Signal, single_shot
 from napari_pmrnet.proofreading import planes
@@ -49,9 +50,6 @@ DESCRIBE_DELAY = 200
 TURN_DELAY = 500
 """Milliseconds after which all planes are looked at, once the slider rests."""
 UNDO, REDO = "Ctrl+Z", "Ctrl+Shift+Z"
-
-LARGEST_REVIEW = 67_108_864
-"""Pixels of the largest labels that can be reviewed, since they are read whole."""
 
 _sessions: WeakKeyDictionary[Layer, ReviewSession] = WeakKeyDictionary()
 
@@ -140,7 +138,7 @@ class ReviewSession(QObject):
         """Review these labels from now on, which are those of before."""
         self._data = data
         for plane, review in self.course.planes.items():
-            review.nuclei.labels = _plane_of(data, plane)
+            review.nuclei.labels = plane_of(data, plane)
 
     def hold(self, reason: str) -> None:
         """Let nothing be edited, with the reason that is given to who tries."""
@@ -519,57 +517,3 @@ def _way_back(change: Change) -> str:
     if change.labels != change.gone:
         return f"{UNDO} undoes it"
     return f"{UNDO} brings {'it' if len(change.gone) == 1 else 'them'} back"
-
-
-def _plane_of(data: Any, plane: Plane) -> Any:
-    """A plane of labels, in which later changes of these are seen."""
-    if not plane:
-        return data
-    return data[plane] if isinstance(data, np.ndarray) else _PlaneOnDisk(data, plane)
-
-
-class _PlaneOnDisk:
-    """A plane of labels on disk, read anew whenever it is looked at."""
-
-    def __init__(self, data: Any, plane: Plane) -> None:
-        self._data, self._plane = data, plane
-        self.shape, self.dtype = data.shape[-2:], data.dtype
-
-    def __getitem__(self, box: Box) -> np.ndarray:
-        return np.asarray(self._data[(*self._plane, *box)])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self._data[self._plane], dtype)
-
-
-def check_editable(layer: Labels) -> None:
-    """Raise unless a layer can be reviewed as it is.
-
-    Raises
-    ------
-    EditError
-        With what to do instead.
-    """
-    if layer.multiscale:
-        raise EditError(
-            f"'{layer.name}' has several resolutions, which napari shows but cannot "
-            "edit. Open its finest level as a layer of its own."
-        )
-    if not (isinstance(layer.data, np.ndarray) or is_zarr(layer.data)):
-        raise EditError(
-            f"'{layer.name}' is computed when it is looked at, so that napari cannot "
-            "edit it. Save it and open the copy."
-        )
-    *leading, height, width = layer.data.shape
-    if layer.data.size > LARGEST_REVIEW:
-        size = " x ".join(map(str, (width, height, *leading)))
-        part = "the plane on show" if leading else "'Only what I see'"
-        raise EditError(
-            f"'{layer.name}' has {size} pixels, more than a review holds in memory. "
-            f"Correct it with napari's own tools, or review a part: segment {part}."
-        )
-
-
-def is_zarr(data: Any) -> bool:
-    """Tell whether an array lies in a Zarr store, which napari can write to."""
-    return type(data).__module__.partition(".")[0] == "zarr"

@@ -29,6 +29,7 @@ from napari_pmrnet.proofreading.journal import fingerprint, fingerprints
 from napari_pmrnet.segmentation.stack import OF_MIDDLE, Stack
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Layer
 
 _KIND = r"(?:labels?|nuclei|objects|classes|masks?|seg(?:mentation)?|truth|instances)"
@@ -70,27 +71,35 @@ def image_name_of(labels: Labels) -> str:
 
 
 def folder_of(
-    labels: Labels | None, layers: Iterable[Any], viewer_names: Sequence[str] = ()
+    layer: Layer | None, layers: Iterable[Any], viewer_names: Sequence[str] = ()
 ) -> Path:
-    """Folder in which file dialogs about labels start: that of their image.
+    """Folder in which file dialogs about a layer start.
 
-    Else their own, or that of the topmost layer with a file; at last the home folder.
+    Of labels that of their image, else the layer's own, else that of the topmost layer
+    with a file; at last the home folder.
 
     Parameters
     ----------
-    labels : napari.layers.Labels or None
+    layer : napari.layers.Layer or None
     layers : iterable of napari.layers.Layer
         Of the viewer.
     viewer_names : sequence of str
         ``viewer.dims.axis_labels``.
     """
-    layers = list(layers)
-    image = None if labels is None else image_for(labels, layers, viewer_names)
-    for layer in (image, labels, *reversed(layers)):
-        path = None if layer is None else layer.source.path
+    layers, image = list(layers), None
+    if isinstance(layer, Labels):
+        image = image_for(layer, layers, viewer_names)
+    for one in (image, layer, *reversed(layers)):
+        path = None if one is None else one.source.path
         if path:
             return Path(path).parent
     return Path.home()
+
+
+def folder_on_show(viewer: ViewerModel) -> Path:
+    """`folder_of` the layer that is selected."""
+    active = viewer.layers.selection.active
+    return folder_of(active, viewer.layers, viewer.dims.axis_labels)
 
 
 def fits(data: Any, shape: tuple[int, ...]) -> bool:

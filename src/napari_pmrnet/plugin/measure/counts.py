@@ -11,9 +11,12 @@ from napari.layers import Labels
 
 from napari_pmrnet.batch.counts import Counts
 from napari_pmrnet.batch.plate import plate_of, position_of
+from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import image_for, image_name_of
-from napari_pmrnet.plugin.measure.snapshot import measured_of
+from napari_pmrnet.plugin.measure.kept import (
+    measured_of,
+)
 from napari_pmrnet.proofreading.measure import heads
 
 if TYPE_CHECKING:
@@ -70,7 +73,7 @@ class Company:
         """
         counts = Counts(tuple(classes))
         for file, found in sorted({**self.measured, self.file: table}.items()):
-            counts.add(file, found)
+            counts.add(Row(file), found)
         return counts
 
     def in_well(self, table: pd.DataFrame) -> tuple[str, int, pd.DataFrame]:

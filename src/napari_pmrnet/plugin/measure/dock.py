@@ -26,15 +26,17 @@ from napari_pmrnet.plugin.measure.columns import ColumnButton
 from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.formatting import head_of
 from napari_pmrnet.plugin.measure.forms import ClassForm, OptionsForm
+from napari_pmrnet.plugin.measure.kept import (
+    FLAGS,
+    classify,
+    measured_of,
+)
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.measure.plot_panel import PlotPanel
 from napari_pmrnet.plugin.measure.snapshot import (
-    FLAGS,
     axes_of_planes,
     by_place,
-    classify,
     labels_on_show,
-    measured_of,
     unit_of,
 )
 from napari_pmrnet.plugin.measure.table import MeasurementsView
@@ -233,7 +235,11 @@ class MeasureNuclei(Dock):
     def _show_classes(self) -> None:
         """Count the classes, and show them and the selected nuclei in colour."""
         found = self._told_apart()
-        counts = "" if found is None or found[1] is None else self._counted(*found)
+        counts = ""
+        if found is not None:
+            table, classes, unit, of = found
+            if classes is not None:
+                counts = self._counted(table, classes, unit, of)
         self.classes.counts.setText(counts)
         self._show_colours()
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from qtpy.QtWidgets import (
-    QFileDialog,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -42,19 +41,22 @@ from napari_pmrnet.plugin.measure.export import (
     proposed_path,
 )
 from napari_pmrnet.plugin.measure.formatting import listed, shown_unit, summary
+from napari_pmrnet.plugin.measure.kept import (
+    keep,
+    known_flags,
+    measured_of,
+    with_flags,
+)
 from napari_pmrnet.plugin.measure.snapshot import (
     Specimen,
     by_place,
-    keep,
-    known_flags,
     labels_on_show,
-    measured_of,
     measuring_all,
     unit_of,
-    with_flags,
     with_place,
 )
 from napari_pmrnet.plugin.qt import Signal, single_shot, there
+from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.formats import FormatBox
 from napari_pmrnet.plugin.widgets.layout import (
     keep_room,
@@ -69,7 +71,7 @@ from napari_pmrnet.proofreading.measure import (
     measure_boxes,
     totals,
 )
-from napari_pmrnet.proofreading.planes import tables
+from napari_pmrnet.proofreading.planes import flags_by_plane, tables
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ class MeasurePanel(QWidget):
         self._dirty: set[int] = set()
         self._areas: pd.Series | None = None
         self._counted: Any = None
-        self._folder: Path | None = None
+        self._files = FileDialogs(self, self._folder_on_show)
         self._unkept = ""
         self.options: Options | None = None
         self._quiet = False
@@ -138,8 +140,6 @@ class MeasurePanel(QWidget):
         """Turn to another layer, or to none."""
         layer = None if layer is None else plain(layer)
         self._listen(layer)
-        if layer is not self._layer:
-            self._folder = None  # the folder of before is of another image
         self._layer, self._areas, self._counted = layer, None, None
         self._dirty.clear()
         self._meet_session()
@@ -166,19 +166,18 @@ class MeasurePanel(QWidget):
         kind = self.format.currentData()
         if self._layer is None or self._working.is_running:
             return
-        layers, names = self._viewer.layers, self._viewer.dims.axis_labels
-        folder = self._folder or folder_of(self._layer, layers, names)
-        path, _ = QFileDialog.getSaveFileName(
-            self,
-            f"Export '{self._layer.name}'",
-            str(proposed_path(self._layer, kind, folder)),
-            FORMATS[kind].files,
-        )
-        if not path:
+        proposed = proposed_path(self._layer, kind, self._files.start())
+        title = f"Export '{self._layer.name}'"
+        path = self._files.save(title, proposed, FORMATS[kind].files)
+        if path is None:
             self.said.emit("Nothing was written: no file was chosen.", "plain")
         else:
-            self._folder = Path(path).parent
-            self.export(Path(path), kind, permit_for(path, self._viewer.layers))
+            self.export(path, kind, permit_for(path, self._viewer.layers))
+
+    def _folder_on_show(self) -> Path:
+        """Folder of the image of the labels."""
+        layers, names = self._viewer.layers, self._viewer.dims.axis_labels
+        return folder_of(self._layer, layers, names)
 
     def export(self, path: Path, kind: str, overwrite: Overwrite = False) -> None:
         """Write nuclei to a file, in the background.
@@ -337,8 +336,9 @@ class MeasurePanel(QWidget):
         session = session_of(layer)
         if session is not None:
             rows = tables(session.course).index
+            flags = flags_by_plane(session.course)
             parts = [
-                with_flags(part, session.course.planes[place].flags())
+                with_flags(part, flags[place])
                 for place, part in by_place(table.loc[table.index.isin(rows)]).items()
             ]
             table = pd.concat(parts) if parts else table.iloc[:0]
@@ -426,8 +426,7 @@ class MeasurePanel(QWidget):
             readers = {name: pixels.read for name, pixels in specimen.channels.items()}
             size = specimen.pixel_size
             made = measure_boxes(review.labels, boxes, readers, size)
-            made = with_flags(specimen.placed(made), specimen.flags)
-            fresh.append(with_place(made, place))
+            fresh.append(with_place(specimen.placed(made), place))
         kept = table.drop(index=table.index.intersection(list(changed)))
         self._keep(layer, pd.concat([kept, *fresh]), next(iter(every.values())))
 

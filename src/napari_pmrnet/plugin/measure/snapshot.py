@@ -1,4 +1,4 @@
-"""Copy of a Labels layer to measure, and its features, which keep the measurements.
+"""Copy of a Labels layer to measure.
 
 Everything here runs without a window. `Specimen.of` copies what the user could change;
 what it gives is worked on in another thread.
@@ -6,11 +6,9 @@ what it gives is worked on in another thread.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -23,20 +21,16 @@ from napari_pmrnet.plugin.layers.axes import (
     plane_title,
 )
 from napari_pmrnet.plugin.layers.pixel_size import pixel_size, pixel_unit
-from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.spaces import plane_space
 from napari_pmrnet.plugin.measure.channels import channels_of
 from napari_pmrnet.plugin.measure.classes import classes_of
+from napari_pmrnet.plugin.measure.kept import known_flags, with_flags
 from napari_pmrnet.proofreading import planes
-from napari_pmrnet.proofreading.classes import is_class_head, without_classes
-from napari_pmrnet.proofreading.intensities import Head, Options
+from napari_pmrnet.proofreading.intensities import Options
 from napari_pmrnet.proofreading.measure import (
-    SHAPE,
-    WITHOUT_UNIT,
     at_place,
-    heads,
     measure_steps,
 )
 from napari_pmrnet.proofreading.queue import axes_of
@@ -48,13 +42,9 @@ from napari_pmrnet.segmentation.stack import StackSegmentation
 
 if TYPE_CHECKING:
     from napari.components import Dims
-    from napari.layers import Labels, Layer
+    from napari.layers import Labels
 
     from napari_pmrnet.proofreading.classes import Classes
-
-FLAGS = ("certainty", "reviewed", "edited")
-_of_stacks: WeakKeyDictionary[Layer, tuple[pd.DataFrame, str]] = WeakKeyDictionary()
-_HEAD = re.compile(rf"({'|'.join(heads())}) \[(.+?)(\^2)?\]")
 
 
 @dataclass(frozen=True)
@@ -87,6 +77,8 @@ class Specimen:
         The plane's place along the axes before y and x.
     axes : tuple of Axis
         These axes.
+    certainties : Series or None
+        By label, of one plane of a stack, in the place of those of `flags`.
     """
 
     name: str
@@ -103,6 +95,7 @@ class Specimen:
     classes: Classes | None = None
     place: tuple[int, ...] = ()
     axes: tuple[Axis, ...] = ()
+    certainties: pd.Series | None = None
 
     @classmethod
     def of(cls, layer: Labels, layers: Iterable[Any], dims: Dims) -> Specimen:
@@ -121,20 +114,25 @@ class Specimen:
                 }
         channels, fault = channels_of(layer, labels.shape, result, list(layers), dims)
         place = plane_on_show(layer, dims.point)
+        scale, origin = _place(layer)
+        review = None if session is None else session.course.planes[place]
+        flags = known_flags(layer) if review is None else review.flags()
         return cls(
             layer.name,
             labels,
             channels,
             pixel_size(layer),
             unit_of(layer),
-            flags_at(layer, place),
+            flags,
             maps,
-            *_place(layer),
+            scale,
+            origin,
             plane_title(layer, place, dims.axis_labels),
             fault,
             classes_of(layer),
             place,
             axes_of_planes(layer, dims.axis_labels),
+            _certainties(layer).get(place),
         )
 
     @classmethod
@@ -144,7 +142,8 @@ class Specimen:
         """Every plane of a Labels layer by its place, not copied yet."""
         shown = cls.of(layer, layers, dims)
         session, shape = session_of(layer), first_level(layer).shape[:-2]
-        every = {}
+        certainties, every = _certainties(layer), {}
+        flags = {} if session is None else planes.flags_by_plane(session.course)
         for place in np.ndindex(*shape):
             if session is not None:
                 labels = Plane([session.course.planes[place].labels])
@@ -158,7 +157,8 @@ class Specimen:
                 shown,
                 labels=labels,
                 channels=channels if place else shown.channels,
-                flags=flags_at(layer, place),
+                flags=flags.get(place, shown.flags),
+                certainties=certainties.get(place),
                 maps=maps,
                 plane=plane_title(layer, place, dims.axis_labels),
                 place=place,
@@ -188,7 +188,11 @@ class Specimen:
         table = yield from measure_steps(
             labels, channels, self.pixel_size, f"'{self.name}'", options
         )
-        table = with_flags(self.placed(table), self.flags)
+        flags = self.flags
+        if self.certainties is not None:
+            flags = flags.drop(columns="certainty", errors="ignore")
+            flags = flags.join(self.certainties, how="outer")
+        table = with_flags(self.placed(table), flags)
         return (
             table if self.classes is None else self.classes.added_to(table, self.unit)
         )
@@ -269,138 +273,23 @@ def labels_on_show(layer: Labels, point: Sequence[float]) -> Plane:
     return Plane([data], plane_on_show(layer, point), rgb=False, name=layer.name)
 
 
-def flags_at(layer: Labels, place: tuple[int, ...]) -> pd.DataFrame:
-    """Certainty and status of the nuclei of a plane, as far as they are known."""
-    session, result = session_of(layer), result_of(layer)
-    if session is not None:
-        return session.course.planes[place].flags()
-    known = known_flags(layer)
+def _certainties(layer: Labels) -> dict[tuple[int, ...], pd.Series]:
+    """Certainties by label of every plane of a stack that was segmented, if it was.
+
+    Under review they are among the flags of the planes.
+    """
+    result = result_of(layer)
     found = None if result is None else result.segmentation
-    if not isinstance(found, StackSegmentation) or not place:
-        return known
-    rows = found.objects
-    for axis, step in zip(found.axes, place, strict=False):
-        rows = rows.loc[rows[axis] == step]
-    certainty = rows.set_index("label")["certainty"]
-    return known.drop(columns="certainty", errors="ignore").join(certainty, how="outer")
-
-
-def known_flags(layer: Labels) -> pd.DataFrame:
-    """Certainty and status of the nuclei by label, as far as they are known.
-
-    Of a number on several planes they are those of all; see `planes.flags`.
-    """
-    session = session_of(layer)
-    if session is not None:
-        return planes.flags(session.course)
-    known = _by_label(layer.features)
-    return known.loc[:, [name for name in FLAGS if name in known]]
-
-
-def with_flags(table: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
-    """A table with the columns `FLAGS`; where nothing is known certainty is missing."""
-    flags = flags.loc[~flags.index.duplicated()].reindex(table.index)
-    table = table.drop(columns=[name for name in FLAGS if name in table])
-    table["certainty"] = flags.get("certainty", pd.Series(np.nan, table.index))
-    table["certainty"] = pd.to_numeric(table["certainty"], errors="coerce")
-    for name in FLAGS[1:]:
-        known = flags[name] if name in flags else pd.Series(False, table.index)
-        table[name] = known.eq(True)
-    return table
-
-
-def measured_of(layer: Labels) -> tuple[pd.DataFrame, str] | None:
-    """Measurements kept in the features of a layer, and their unit.
-
-    Returns
-    -------
-    (DataFrame, str) or None
-        By label, with the columns of `measure`, classes and `FLAGS`; without the nuclei
-        that were not measured. None if nothing was measured. Of a stack a number has a
-        row on every plane, see `measuring_all`, and features have one row a number: the
-        measurements are kept beside them.
-    """
-    if layer.ndim > 2:
-        return _of_stacks.get(plain(layer))
-    known = _by_label(layer.features)
-    found = {head: _HEAD.fullmatch(head) for head in map(str, known.columns)}
-    ours = {head: match[1] for head, match in found.items() if match}
-    if set(SHAPE[:2]) - set(ours.values()):
-        return None
-    unit = next(match[2] for match in found.values() if match and match[1] == "area")
-    table = known.drop(columns="area", errors="ignore").rename(columns=ours)
-    others = [name for name in table if Head.of(str(name)) or is_class_head(str(name))]
-    present = [name for name in (*SHAPE, *others) if name in table]
-    return with_flags(table.loc[:, present], known).dropna(subset=["area"]), unit
-
-
-def keep(
-    layer: Labels,
-    table: pd.DataFrame,
-    unit: str,
-    size: tuple[float, float],
-) -> None:
-    """Write measurements into the features of a layer; columns of others stay.
-
-    Parameters
-    ----------
-    layer : napari.layers.Labels
-        Its features get the columns ``index`` (the label, by which napari looks them
-        up), ``certainty``, ``area`` in pixels, ``reviewed``, ``edited``, those of
-        `measure` under heads that say their unit, and its classes.
-    table : DataFrame
-        Of `measuring_all`; nuclei that are not in it are dropped.
-    unit : str
-    size : (float, float)
-        Height and width of a pixel that it was measured with.
-    """
-    if layer.ndim > 2:
-        classes = classes_of(layer)
-        table = table if classes is None else classes.added_to(table, unit)
-        _of_stacks[plain(layer)] = table, unit
-        return
-    before = _by_label(layer.features)
-    before = before[~before.index.duplicated()]
-    before = before.drop(columns=[name for name in before if _is_ours(str(name))])
-    base = table[list(FLAGS)].copy()
-    height, width = size
-    area = (table["area"] / (height * width)).round().astype(int)
-    base.insert(1, "area", area)
-    ours, classes = without_classes(table.drop(columns=list(FLAGS))), classes_of(layer)
-    ours = ours if classes is None else classes.added_to(ours, unit)
-    ours = ours.rename(columns=heads(unit))
-    others = before.drop(columns=["area", *FLAGS], errors="ignore")
-    joined = base.join(ours).join(others)
-    layer.features = joined.rename_axis("index").reset_index()
-
-
-def classify(layer: Labels) -> None:
-    """Tell the nuclei of a layer apart anew by its classes, if they were measured."""
-    measured = measured_of(layer)
-    if measured is None:
-        return
-    table, unit = measured
-    if layer.ndim > 2:
-        keep(layer, without_classes(table), unit, pixel_size(layer))
-        layer.events.features()
-        return
-    features, classes = without_classes(layer.features), classes_of(layer)
-    if classes is not None and classes.column in table:
-        of = classes.of(table).reindex(_by_label(features).index, fill_value="")
-        features = features.assign(**{classes.head(unit): of.to_numpy()})
-    layer.features = features
-
-
-def _is_ours(head: str) -> bool:
-    """Tell whether a column of features is one of measurements or classes."""
-    return (
-        _HEAD.fullmatch(head) is not None
-        or head in WITHOUT_UNIT
-        or Head.of(head) is not None
-        or is_class_head(head)
-    )
-
-
-def _by_label(features: pd.DataFrame) -> pd.DataFrame:
-    """Features by label; without a column ``index`` napari counts them from 0."""
-    return features.set_index("index") if "index" in features else features
+    if session_of(layer) is not None or not isinstance(found, StackSegmentation):
+        return {}
+    axes = list(found.axes[:-2])
+    if not axes:
+        return {}
+    rows: Any = found.objects.set_index("label")
+    places, none = np.ndindex(*found.labels.shape[:-2]), rows["certainty"][:0]
+    every: dict[tuple[int, ...], Any] = dict.fromkeys(places, none)
+    every |= {
+        tuple(map(int, place)): certainties
+        for place, certainties in rows.groupby(axes)["certainty"]
+    }
+    return every

@@ -5,13 +5,11 @@ What takes its time, verifying and exporting, goes on in a worker thread.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QFileDialog,
     QInputDialog,
     QMessageBox,
     QPushButton,
@@ -34,6 +32,7 @@ from napari_pmrnet.plugin.models.tasks import (
     with_ending,
 )
 from napari_pmrnet.plugin.qt import there
+from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.formats import FormatBox
 from napari_pmrnet.plugin.widgets.layout import row_of
@@ -66,7 +65,7 @@ class Models(Dock):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._working = self._runner()
-        self._folder = Path.home()
+        self._files = FileDialogs(self, self._folder_on_show)
         self.table, self.details = ModelsTable(), QTextBrowser()
         self.import_button = QPushButton("Import...")
         self.rename_button = QPushButton("Rename...")
@@ -91,33 +90,26 @@ class Models(Dock):
 
     def ask_import(self) -> None:
         """Ask for a model and bring it in."""
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Import a model", str(self._folder), IMPORTED
-        )
-        if not path:
+        path = self._files.open("Import a model", IMPORTED)
+        if path is None:
             self.say("Nothing was imported: no file was chosen.")
         elif not self._working.is_running:
-            self._folder = Path(path).parent
-            self._start(f"Importing '{path}'", verifying, Path(path))
+            self._start(f"Importing '{path}'", verifying, path)
 
     def ask_export(self) -> None:
         """Ask for a file and export the chosen model to it."""
         entry, kind = self.table.entry, self.format.currentData()
         if entry is None or self._working.is_running:
             return
-        path, _ = QFileDialog.getSaveFileName(
-            self,
-            f"Export '{entry.name}'",
-            str(self._folder / f"{entry.name}{FORMATS[kind].suffix}"),
-            FORMATS[kind].files,
-        )
-        if not path:
+        proposed = self._files.start() / f"{entry.name}{FORMATS[kind].suffix}"
+        title = f"Export '{entry.name}'"
+        path = self._files.save(title, proposed, FORMATS[kind].files)
+        if path is None:
             self.say("Nothing was written: no file was chosen.")
         else:
-            target = with_ending(Path(path), kind)
-            self._folder = target.parent
+            target = with_ending(path, kind)
             # The dialog has asked about the name that it returned, and no other.
-            asked = target == Path(path) and target.exists()
+            asked = target == path and target.exists()
             task = f"Exporting '{entry.name}'"
             self._start(task, exporting, entry.name, target, kind, asked)
 

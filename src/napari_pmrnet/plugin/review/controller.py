@@ -20,17 +20,14 @@ from napari_pmrnet.errors import EditError, JournalError
 from napari_pmrnet.io.lock import OwnerLock, TakenError
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.layers.axes import first_level
+from napari_pmrnet.plugin.layers.editable import check_editable, is_zarr
 from napari_pmrnet.plugin.layers.label_colours import wear
-from napari_pmrnet.plugin.layers.origins import known_of
+from napari_pmrnet.plugin.layers.origins import known_of, show_labels
 from napari_pmrnet.plugin.layers.result_layers import (
     spatial_metadata,
 )
 from napari_pmrnet.plugin.layers.results import result_of
-from napari_pmrnet.plugin.layers.review_session import (
-    ReviewSession,
-    check_editable,
-    is_zarr,
-)
+from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.layers.source_image import (
     fits,
     image_for,
@@ -157,7 +154,7 @@ class ReviewDesk(QObject):
             self._preparing.shut_down()
         result, known = result_of(layer), known_of(layer)
         if origin is None and result is None and known is not None:
-            origin, statuses = known.origin, {**known.statuses, **(statuses or {})}
+            origin, statuses = known.origins, {**known.statuses, **(statuses or {})}
         self._wanted = layer, statuses or {}
         dims = self._viewer.dims
         self._image = image_for(layer, self._viewer.layers, dims.axis_labels)
@@ -534,9 +531,9 @@ class ReviewDesk(QObject):
                 outcome.reason, [("Replace it", replace), ("Keep it", lambda: None)]
             )
             return
-        for layer in (*outcome.maps, outcome.labels):
-            self._viewer.add_layer(layer)
-        self.begin(outcome.labels, outcome.origins, outcome.saved.statuses)
+        labels, statuses = outcome.labels, outcome.saved.statuses
+        show_labels(self._viewer, labels, outcome.maps, outcome.origins, statuses)
+        self.begin(labels)
 
     def _on_changed(self, labels: set[int]) -> None:
         """An edit is an answer too: the journal there is set aside."""

@@ -15,7 +15,6 @@ import napari.viewer
 import pandas as pd
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import (
-    QFileDialog,
     QMainWindow,
     QPushButton,
 )
@@ -51,6 +50,7 @@ from napari_pmrnet.plugin.review.shortcuts import (
 from napari_pmrnet.plugin.review.table import PlacesView
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
+from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import OfferPanel, labelled_row, row_of
@@ -88,6 +88,7 @@ class ReviewNuclei(Dock):
         self._colours: ReviewColours | None = None
         self._camera = ReviewCamera(viewer, self._room)
         self._alone = ImageAlone(viewer, self)
+        self._files = FileDialogs(self, self._folder_on_show)
         self.desk = ReviewDesk(viewer, self)
         self.foreign = ForeignLabels(viewer, self._runner(), self)
         self._does = slots = self._slots()
@@ -557,23 +558,22 @@ class ReviewNuclei(Dock):
         """Ask for a folder and save the review there."""
         if self.session is not None:
             title = "Save the review to a new or empty folder"
-            start = str(self._folder())
-            folder = QFileDialog.getExistingDirectory(self, title, start)
-            if folder:
-                self.desk.save(Path(folder))
+            folder = self._files.folder(title)
+            if folder is not None:
+                self.desk.save(folder)
 
     def open_review(self) -> None:
         """Ask for the folder of a saved review and open it."""
-        start, title = str(self._folder()), "Open a saved review"
-        folder = QFileDialog.getExistingDirectory(self, title, start)
-        if folder:
-            self.desk.open(Path(folder))
+        folder = self._files.folder("Open a saved review")
+        if folder is not None:
+            self.desk.open(folder)
 
-    def _folder(self) -> Path:
+    def _folder_on_show(self) -> Path:
         """Folder of the image under review, or of another one on show."""
-        layer = None if self.session is None else self.session.layer
+        if self.session is None:
+            return super()._folder_on_show()
         names = self._viewer.dims.axis_labels
-        return folder_of(layer, self._viewer.layers, names)
+        return folder_of(self.session.layer, self._viewer.layers, names)
 
     def open_foreign(self) -> None:
         """Ask for a file of another program, and review its labels."""
@@ -584,14 +584,11 @@ class ReviewNuclei(Dock):
             self.say(str(error), "warning")
             return
         patterns = " ".join(ENDINGS)
-        path, _ = QFileDialog.getOpenFileName(
-            self,
-            f"Labels of '{image.name}'",
-            str(folder_of(None, [image])),
-            f"Labels and outlines ({patterns})",
+        path = self._files.open(
+            f"Labels of '{image.name}'", f"Labels and outlines ({patterns})"
         )
-        if path:
-            self.foreign.open(Path(path), image, preferences.recall())
+        if path is not None:
+            self.foreign.open(path, image, preferences.recall())
 
 
 def _turned(layer: Labels, name: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,13 +18,13 @@ from qtpy.QtCore import QObject
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.foreign_labels import read_foreign_labels
 from napari_pmrnet.plugin.layers.axes import first_level
-from napari_pmrnet.plugin.layers.origins import map_layers, note_origin
+from napari_pmrnet.plugin.layers.origins import map_layers, show_labels
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.source_image import is_source, tie
 from napari_pmrnet.plugin.qt import Signal
-from napari_pmrnet.plugin.widgets.maps import origin_or_why
+from napari_pmrnet.plugin.widgets.maps import Origins, origins_or_why
 from napari_pmrnet.plugin.widgets.worker import Runner
-from napari_pmrnet.proofreading.origin import Origin, origin_steps
+from napari_pmrnet.proofreading.origin import origin_steps
 from napari_pmrnet.segmentation.plane import Plane
 
 if TYPE_CHECKING:
@@ -40,7 +39,8 @@ class Ready(NamedTuple):
 
     path: Path
     image: Image
-    origin: Origin
+    labels: np.ndarray
+    origins: Origins
     why: str
 
 
@@ -122,20 +122,18 @@ class ForeignLabels(QObject):
     def _on_ready(self, ready: Ready) -> None:
         """Put labels and maps over their image."""
         self.offered.emit("", [])
-        image, origin = ready.image, ready.origin
+        image = ready.image
         if image not in self._viewer.layers:
             self.said.emit(f"'{image.name}' was removed meanwhile.", "warning")
             return
         spatial, title = spatial_metadata(image), f"{image.name} nuclei"
         labels = Labels(
-            origin.labels.copy(), name=f"{title} ({ready.path.stem})", **spatial
+            ready.labels.copy(), name=f"{title} ({ready.path.stem})", **spatial
         )
         tie(labels, image)
-        note_origin(labels, origin)
-        about = {"metadata": dict(labels.metadata)}
-        for layer in (*map_layers(image.name, origin, **about, **spatial), labels):
-            self._viewer.add_layer(layer)
-        self._viewer.layers.selection.active = labels
+        maps, about = ready.origins[()].maps, dict(labels.metadata)
+        layers = map_layers(image.name, maps, metadata=about, **spatial)
+        show_labels(self._viewer, labels, layers, ready.origins)
         self.opened.emit(labels)
         if ready.why:
             self.said.emit(f"Reviewed without certainty. {ready.why}", "warning")
@@ -148,6 +146,9 @@ def foreign_steps(
     data: Any = np.asarray(first_level(image))
     labels = read_foreign_labels(path, data.shape[:2])
     plane = Plane([data], rgb=bool(image.rgb), name=image.name)
-    make = partial(origin_steps, labels, plane, settings)
-    origin, why = yield from origin_or_why(labels, make, hurried)
-    return Ready(path, image, origin, why)
+
+    def make(known: Origins) -> Generator[Progress, None, None]:
+        known[()] = yield from origin_steps(labels, plane, settings)
+
+    origins, why = yield from origins_or_why(labels, make, hurried)
+    return Ready(path, image, labels, origins, why)

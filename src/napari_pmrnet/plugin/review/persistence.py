@@ -18,6 +18,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_pmrnet.errors import JournalError
 from napari_pmrnet.io.lock import OwnerLock, TakenError
+from napari_pmrnet.io.permit import stamp_of
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.models.card import ModelCard
 from napari_pmrnet.models.library import card_with
@@ -103,7 +104,7 @@ class Found:
         Its fingerprint.
     path : Path
         Where its journal is or belongs.
-    stamp : tuple of int or None
+    stamp : tuple of int
         `stamp_of` the journal when it was read.
     journal : Restored or None
         What the journal there holds.
@@ -113,7 +114,7 @@ class Found:
 
     image: str
     path: Path
-    stamp: tuple[int, int] | None = None
+    stamp: tuple[int, ...] = ()
     journal: Restored | None = None
     fault: str = ""
 
@@ -160,7 +161,7 @@ def look_for_journal(subject: Subject) -> Found:
 def found_at(path: Path, image: str) -> Found:
     """Read the journal at a place, if there is one."""
     stamp = stamp_of(path)
-    if stamp is None:
+    if not stamp:
         return Found(image, path)
     try:
         there = read_journal(path)
@@ -170,15 +171,6 @@ def found_at(path: Path, image: str) -> Found:
         fault = f"{path} is the journal of another image."
         return Found(image, path, stamp, fault=fault)
     return Found(image, path, stamp, there if there.changes else None)
-
-
-def stamp_of(path: Path) -> tuple[int, int] | None:
-    """Size and time of the last change of a file; None if it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
 
 
 def prepare(
@@ -300,8 +292,7 @@ def open_folder(folder: Path) -> Opened:
     layer = Labels(
         saved.labels.copy(), name=f"{name} nuclei", metadata=about, **spatial
     )
-    every = Origin(saved.found, maps, None)
-    images = map_layers(name, every, metadata=about, **spatial)
+    images = map_layers(name, maps, metadata=about, **spatial)
     card = card_with(saved.made.get("weights_hash"))
     origins = {
         plane: _origin(

@@ -16,7 +16,6 @@ import napari.viewer
 from napari.layers import Labels
 from qtpy.QtWidgets import (
     QApplication,
-    QFileDialog,
     QGroupBox,
     QMessageBox,
 )
@@ -46,6 +45,7 @@ from napari_pmrnet.plugin.widgets import (
     model_chooser,
     preferences,
 )
+from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.dock import Dock
 from napari_pmrnet.plugin.widgets.layout import Form, beside, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
@@ -90,8 +90,10 @@ class SegmentNuclei(Dock):
         self._unkept = ""
         self.session = Session(viewer, self, gate=self._listing)
         self.image_panel = ImagePanel(viewer, self.form)
-        self.model_panel = ModelPanel(self.form)
-        self.presets, self.maps_panel = PresetButton(self.form), MapsPanel()
+        on_show = self.image_panel.folder
+        self._files = FileDialogs(self, on_show)
+        self.model_panel = ModelPanel(self.form, on_show)
+        self.presets, self.maps_panel = PresetButton(self.form, on_show), MapsPanel()
         self.run_panel = RunPanel()
         self.reader_notice = ReaderNotice()
         self._guide = SizeGuide(viewer)
@@ -157,17 +159,14 @@ class SegmentNuclei(Dock):
             self.model_panel.tuned.label_kind.refuse_tiles(
                 layer.name, "Shrink it, and segment it at once."
             )
-        proposed = proposed_path(layer, self.image_panel.folder())
-        path, _ = QFileDialog.getSaveFileName(
-            self,
+        path = self._files.save(
             f"Labels of '{layer.name}'",
-            str(proposed),
+            proposed_path(layer, self._files.start()),
             "Label Zarr, a folder (*.zarr)",
         )
-        if not path:
+        if path is None:
             return None
-        named = Path(path)
-        return named if named.suffix else named.with_suffix(Format.ZARR.ending)
+        return path if path.suffix else path.with_suffix(Format.ZARR.ending)
 
     def _may_replace(self, output: Path) -> bool:
         """Ask before labels on disk are replaced: file dialogs ask of files only."""
@@ -220,11 +219,12 @@ class SegmentNuclei(Dock):
         if self._exporting.is_running:
             self.say("Wait until the labels before are written.", "warning")
             return
-        proposed = default_path(layer, self.image_panel.folder())
-        path, _ = QFileDialog.getSaveFileName(
-            self, f"Export '{layer.name}'", str(proposed), "Label TIFF (*.tif *.tiff)"
+        path = self._files.save(
+            f"Export '{layer.name}'",
+            default_path(layer, self._files.start()),
+            "Label TIFF (*.tif *.tiff)",
         )
-        if not path:
+        if path is None:
             self.say("Nothing was written: no file was chosen.")
             return
         labels, keywords = export_arguments(layer)
@@ -232,7 +232,7 @@ class SegmentNuclei(Dock):
         self._unkept = unkept(layer)
         self.say(f"Writing '{layer.name}'...")
         task = f"Writing '{path}'"
-        self._exporting.start(task, export, Path(path), labels, keywords)
+        self._exporting.start(task, export, path, labels, keywords)
 
     def describe(self) -> None:
         """Copy how the labels were made, from what they carry themselves."""

@@ -9,7 +9,6 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QLineEdit,
     QPushButton,
     QSizePolicy,
@@ -33,6 +32,7 @@ from napari_pmrnet.plugin.qt import Signal, single_shot
 from napari_pmrnet.plugin.reader import get_reader, open_layers
 from napari_pmrnet.plugin.segment.area_panel import AreaRows
 from napari_pmrnet.plugin.segment.size_guide import size_button
+from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.fields import ChoiceField, Field
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import Form, text_label
@@ -65,12 +65,17 @@ def channel_choices(plane: Plane | None) -> list[tuple[int | None, str]]:
 
 
 def limit_choices(layer: Image | None) -> list[tuple[str, str]]:
-    """Intensity limits: those with a name, and those that the layer is shown by."""
+    """Intensity limits: those with a name, and those that the layer is shown by.
+
+    napari's own of an image with infinite pixels are infinite, which no limits are.
+    """
     choices = list(LIMITS.items())
-    if layer is not None and not layer.rgb:
-        low, high = layer.contrast_limits
-        shown = f"Contrast limits ({low:.5g} to {high:.5g})"
-        choices.append((f"{low:.9g}:{high:.9g}", shown))
+    if layer is None or layer.rgb:
+        return choices
+    low, high = np.array(layer.contrast_limits, float)
+    if np.isfinite([low, high]).all():
+        title = f"Contrast limits ({low:.5g} to {high:.5g})"
+        choices.append((f"{low:.9g}:{high:.9g}", title))
     return choices
 
 
@@ -172,6 +177,7 @@ class ImagePanel(QWidget):
         diameter.row.addWidget(self.diameter_unit)
         diameter.row.addWidget(self.size_button)
         self.areas = AreaRows(viewer, self)
+        self._files = FileDialogs(self, self.folder)
         self.image.setToolTip("Image layer to segment; results are named after it.")
         rows = Form(self)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -220,11 +226,9 @@ class ImagePanel(QWidget):
 
     def ask_and_open(self) -> None:
         """Let the user pick files and open them as layers."""
-        paths, _ = QFileDialog.getOpenFileNames(
-            self, "Open image", str(self.folder()), FILE_FILTER
-        )
+        paths = self._files.open_several("Open image", FILE_FILTER)
         if paths:
-            self.open(paths)
+            self.open(list(map(str, paths)))
 
     def open(self, paths: list[str]) -> None:
         """Open files, ours with our reader because it knows the pixel size."""
@@ -258,8 +262,8 @@ class ImagePanel(QWidget):
         self.size_button.setChecked(False)
 
     def folder(self) -> Path:
-        """Folder of the chosen image, the home folder if it has none."""
-        return folder_of(None, [] if self.layer is None else [self.layer])
+        """Folder of the chosen image, or of another layer if it has none."""
+        return folder_of(self.layer, self._viewer.layers)
 
     def release(self) -> None:
         """Stop following the viewer."""

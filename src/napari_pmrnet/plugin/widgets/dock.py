@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import napari.viewer
@@ -11,6 +12,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_pmrnet.plugin.layers.source_image import folder_on_show
 from napari_pmrnet.plugin.qt import single_shot
 from napari_pmrnet.plugin.widgets.layout import Part, Scrolling, column_of, stack
 from napari_pmrnet.plugin.widgets.status import StatusLine
@@ -96,6 +98,10 @@ class Dock(QWidget):
         """Say what is wrong, in the dock and as a notification."""
         self.say(message, "error")
         show_error(message)
+
+    def _folder_on_show(self) -> Path:
+        """Folder of the image on show, for `FileDialogs`."""
+        return folder_on_show(self._viewer)
 
     def _standing(self) -> tuple[str, str]:
         """Sentence and tone for when there is nothing else to say."""

@@ -23,12 +23,11 @@ from napari.utils.key_bindings import (
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QMainWindow, QPushButton, QWidget
 
+from napari_pmrnet._software import OURS
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.qt import Signal
-
-PACKAGE = "napari-pmrnet"
 
 
 class Action(NamedTuple):
@@ -76,13 +75,14 @@ class DockKeys(KeymapProvider):
 
 
 class Keys(QObject):
-    """Keys of the actions of a dock: always in the dock, when lent in the viewer.
+    """Keys of the actions of a dock: always in a widget, when lent in the viewer.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
     widget : QWidget
-        Keys work while it, or something in it, has the focus.
+        The dock, or the whole window. Keys work while it, or something in it, has the
+        focus.
     actions : Actions
     slots : mapping of callable
         What each action does, by name.
@@ -180,7 +180,9 @@ class Keys(QObject):
     def _shortcut(self, action: Action, key: KeyBinding) -> QShortcut:
         widget: Any = self.parent()
         shortcut = QShortcut(QKeySequence(str(key)), widget)
-        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        # Those of a window are for its floating docks, too.
+        if not isinstance(widget, QMainWindow):
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         # As in napari's canvas.
         shortcut.setAutoRepeat(action.repeats)
         shortcut.activated.connect(self._slots[action.name])
@@ -234,7 +236,7 @@ _own: dict[str, list[KeyBinding]] = {}
 
 def _id(actions: Actions, name: str) -> str:
     """Name of an action among those of napari and all its plugins."""
-    return f"{PACKAGE}:{actions.name}_{name}"
+    return f"{OURS}:{actions.name}_{name}"
 
 
 def _keys(name: str) -> list[KeyBinding]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
-from napari_pmrnet.proofreading.origin import Origin
+from napari_pmrnet.proofreading.course import Plane
+from napari_pmrnet.proofreading.origin import Origin, origins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,21 +19,24 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UNAWAITED = "Its certainty was not waited for."
+UNAWAITED_PLANES = "The certainty of {} of {} planes was not waited for."
+
+Origins = dict[Plane, Origin]
 
 
-def origin_or_why(
+def origins_or_why(
     labels: np.ndarray,
-    make: Callable[[], Generator[Progress, None, Origin]],
+    make: Callable[[Origins], Generator[Progress, None, None]],
     hurried: Callable[[], bool],
-) -> Generator[Progress, None, tuple[Origin, str]]:
-    """Make the origin of labels; labels are opened whatever the network does.
+) -> Generator[Progress, None, tuple[Origins, str]]:
+    """Make the origins of the planes of labels, which are opened whatever comes of it.
 
     Parameters
     ----------
-    labels : ndarray of int, shape (H, W)
+    labels : ndarray of int, shape (..., H, W)
         As they were found.
     make : callable
-        Gives the steps that make their maps.
+        Gives the steps that make maps; what it is given takes the origin of each plane.
     hurried : callable
         Whether to go on without maps.
 
@@ -42,25 +46,28 @@ def origin_or_why(
 
     Returns
     -------
-    Origin
-        Without maps where none could be made.
+    dict of Origin
+        Of every plane, without maps where none could be made.
     str
         Why not, in a sentence; empty if they were.
     """
-    bare = Origin(labels, {}, None)
+    known = origins(labels)
     with quiet_collector():
         try:
             load_torch()
-            steps = make()
+            steps = make(known)
             while not hurried():
                 yield next(steps)
             steps.close()
-        except StopIteration as ended:
-            return ended.value, ""
+        except StopIteration:
+            return known, ""
         except PMRNetError as error:
-            return bare, str(error)
+            return known, str(error)
         except Exception as error:
             logger.exception("maps could not be made")
             told = str(error) or type(error).__name__
-            return bare, f"Its certainty could not be made ({told})."
-    return bare, UNAWAITED
+            return known, f"Its certainty could not be made ({told})."
+    without = sum(not origin.maps for origin in known.values())
+    if without == len(known):
+        return known, UNAWAITED
+    return known, UNAWAITED_PLANES.format(without, len(known))

@@ -7,13 +7,13 @@ the network is loaded, in a worker thread, since importing torch takes seconds.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QFileDialog,
     QWidget,
 )
 
@@ -22,6 +22,7 @@ from napari_pmrnet.models.card import ModelCard, read_card
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
+from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.layout import (
     Form,
     NarrowButton,
@@ -111,10 +112,18 @@ class TunedThresholds:
 
 
 class ModelPanel(QWidget):
-    """Choice of weights and device, and the device that was really used."""
+    """Choice of weights and device, and the device that was really used.
 
-    def __init__(self, form: SettingsForm) -> None:
+    Parameters
+    ----------
+    form : SettingsForm
+    on_show : callable
+        Gives the folder of the image on show.
+    """
+
+    def __init__(self, form: SettingsForm, on_show: Callable[[], Path]) -> None:
         super().__init__()
+        self._files = FileDialogs(self, on_show)
         self._form, self.tuned = form, TunedThresholds(form)
         self.model = model = form.choice("model")
         self.device = device = form.choice("device")
@@ -169,11 +178,9 @@ class ModelPanel(QWidget):
 
     def browse(self) -> None:
         """Let the user pick weights."""
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Weights", str(Path.home()), "Weights (*.safetensors)"
-        )
-        if path:
-            self.model.set_value(path)
+        path = self._files.open("Weights", "Weights (*.safetensors)")
+        if path is not None:
+            self.model.set_value(str(path))
 
     def show_devices(self, report: DeviceReport) -> None:
         """Offer the devices that torch has found, and say what lies idle."""

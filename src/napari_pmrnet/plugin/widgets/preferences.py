@@ -13,12 +13,12 @@ from typing import Any
 
 from qtpy.QtCore import QSettings
 
+from napari_pmrnet._software import OURS
 from napari_pmrnet.models.library import current_name
 from napari_pmrnet.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-PLUGIN = "napari-pmrnet"
 OF_THE_IMAGE = {"channel", "limits", "diameter", "min_area"}
 REMEMBERED = tuple(
     spec.name for spec in fields(Settings) if spec.name not in OF_THE_IMAGE
@@ -54,7 +54,7 @@ def remember(settings: Settings) -> None:
     for name in REMEMBERED:
         value = getattr(settings, name)
         if stored is None:
-            QSettings(PLUGIN, PLUGIN).setValue(name, value)
+            QSettings(OURS, OURS).setValue(name, value)
         elif getattr(stored, name, None) != value:
             setattr(stored, name, value)
 
@@ -64,7 +64,7 @@ def _preferences() -> Any:
     try:
         from napari.settings import get_plugin_settings
 
-        settings: Any = get_plugin_settings(PLUGIN)
+        settings: Any = get_plugin_settings(OURS)
         return settings.segmentation
     except (ImportError, KeyError, AttributeError):
         return None
@@ -72,7 +72,7 @@ def _preferences() -> Any:
 
 def _from_qt(name: str, default: Any) -> Any:
     """Value in Qt's settings file, which stores text, as the type of its default."""
-    value = QSettings(PLUGIN, PLUGIN).value(name)
+    value = QSettings(OURS, OURS).value(name)
     if value is None:
         return None
     if isinstance(default, bool):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
-    QFileDialog,
     QInputDialog,
     QMenu,
     QMessageBox,
@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.plugin.qt import Signal, there
+from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.segmentation.presets import (
     delete_preset,
     preset_names,
@@ -45,12 +46,15 @@ class PresetButton(QPushButton):
     ----------
     form : SettingsForm
         Takes settings, and gives those that are saved.
+    on_show : callable
+        Gives the folder of the image on show.
     """
 
     said = Signal(str, str)
 
-    def __init__(self, form: SettingsForm) -> None:
+    def __init__(self, form: SettingsForm, on_show: Callable[[], Path]) -> None:
         super().__init__("Presets")
+        self._files = FileDialogs(self, on_show)
         self.setToolTip(_TIP)
         self._form = form
         self._taken: tuple[str, Settings] | None = None
@@ -138,12 +142,12 @@ class PresetButton(QPushButton):
         if settings is None:
             self.said.emit("A setting is out of bounds; the form says which.", "error")
             return
-        place = str(Path.home() / f"settings{Format.PRESET.ending}")
-        path, _ = QFileDialog.getSaveFileName(self, "Write settings", place, FILES)
-        if not path:
+        proposed = self._files.start() / f"settings{Format.PRESET.ending}"
+        path = self._files.save("Write settings", proposed, FILES)
+        if path is None:
             return
         try:  # the dialog has asked about the file of that very name
-            written = write_preset(path, settings, overwrite=bool(Path(path).suffix))
+            written = write_preset(path, settings, overwrite=bool(path.suffix))
         except DataError as error:
             self.said.emit(str(error), "error")
         else:
@@ -151,11 +155,9 @@ class PresetButton(QPushButton):
 
     def open(self) -> None:
         """Take the settings of a file."""
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Take settings", str(Path.home()), FILES
-        )
-        if path:
-            self.take(Path(path))
+        path = self._files.open("Take settings", FILES)
+        if path is not None:
+            self.take(path)
 
     def _on_setting(self, name: str) -> None:
         """Settings that are changed are those of no preset any more."""

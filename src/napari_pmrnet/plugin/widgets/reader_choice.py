@@ -16,8 +16,8 @@ from napari.settings import get_settings
 from npe2 import PluginManager
 from qtpy.QtWidgets import QPushButton
 
+from napari_pmrnet._software import OURS
 from napari_pmrnet.io.formats import Format
-from napari_pmrnet.plugin.widgets.keys import PACKAGE
 from napari_pmrnet.plugin.widgets.layout import Notice
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def choice_of(layer: Layer) -> Choice | None:
         return None
     found = PluginManager.instance().iter_compatible_readers(path)
     readers = {one.plugin_name for one in found}
-    asks = {PACKAGE, reader} <= readers and len(readers) > 1
+    asks = {OURS, reader} <= readers and len(readers) > 1
     if not asks or get_preferred_reader(path):
         return None
     known = Format.of(path)
@@ -75,7 +75,7 @@ def choice_of(layer: Layer) -> Choice | None:
     if known is Format.ZARR:
         return Choice("Zarr folders", (_ZARR,), reader)
     # Of other folders this plugin reads those of one data set alone.
-    return None if reader == PACKAGE else Choice(FOLDERS, (_ANY_FOLDER,), reader)
+    return None if reader == OURS else Choice(FOLDERS, (_ANY_FOLDER,), reader)
 
 
 def remember(choice: Choice) -> None:
@@ -88,7 +88,7 @@ def remember(choice: Choice) -> None:
     chosen = {**plugins.extension2reader}
     chosen |= dict.fromkeys(choice.patterns, choice.reader)
     if _ANY_FOLDER in chosen:
-        chosen.setdefault(_ZARR, PACKAGE)
+        chosen.setdefault(_ZARR, OURS)
         chosen[_ANY_FOLDER] = chosen.pop(_ANY_FOLDER)
     plugins.extension2reader = chosen
 
@@ -110,7 +110,7 @@ class ReaderNotice(Notice):
         for choice in filter(None, map(choice_of, layers)):
             if choice.files not in self._settled:
                 self._choice = choice
-                zarr = f", and Zarr folders with {_title(PACKAGE)}"
+                zarr = f", and Zarr folders with {_title(OURS)}"
                 self.show_text(
                     f"napari asks which plugin opens {choice.files}. Always open them "
                     f"with {_title(choice.reader)}"

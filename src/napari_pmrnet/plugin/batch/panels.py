@@ -105,6 +105,7 @@ class ClassesField(Field):
         super().__init__()
         self.edit = QLineEdit()
         self.edit.setPlaceholderText("GFP+/GFP-:intensity GFP>=120; ...")
+        self.setFocusProxy(self.edit)
         self.edit.setMinimumWidth(60)
         self.row.addWidget(self.edit, 1)
         self.setToolTip(_CLASSES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, zoom
 
 from napari_pmrnet import Settings, load_model, segment
 from napari_pmrnet.datasets.synthetic import make_fluorescence, make_stained
@@ -68,6 +68,28 @@ def test_a_few_nuclei_in_the_dark_are_no_debris(seed: int, n: int, blur: float) 
     for at in random.integers(0, SIDE, (n, 2)):
         light[np.hypot(y - at[0], x - at[1]) <= 9] = 500
     image = random.poisson(30 + gaussian_filter(light, blur)).astype(np.uint16)
+    assert intensity_limits(image) == sample_limits(image)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 99),
+    st.integers(1, 8),
+    st.floats(0.5, 3),
+    st.integers(1, 2),
+    st.floats(0.005, 0.03),
+)
+def test_nuclei_with_halos_in_a_smooth_image_are_no_debris(
+    seed: int, n: int, blur: float, times: int, halo: float
+) -> None:
+    random = np.random.default_rng(seed)
+    y, x = np.ogrid[:SIDE, :SIDE]
+    light = np.zeros((SIDE, SIDE))
+    for at in random.integers(0, SIDE, (n, 2)):
+        light[np.hypot(y - at[0], x - at[1]) <= 8] = 400
+    light = gaussian_filter(light, 1) + halo * 10 * gaussian_filter(light, 15)
+    image = gaussian_filter(random.poisson(30 + light).astype(np.float32), blur)
+    image = zoom(image, times, order=1)
     assert intensity_limits(image) == sample_limits(image)
 
 

@@ -15,11 +15,12 @@ BRIGHTER = 5.0
 """Debris is so many times brighter than the limit that the rest has."""
 GAP = 2.0
 """Between debris and the rest no brightness occurs, up to such a factor."""
-CONTRAST = 12.0
-"""What the rest has to show, in standard deviations of its noise.
+CONTRAST = 15.0
+"""What the rest has to show, in standard deviations of its noise; see `_contrast`.
 
 Sparse nuclei in a dark image are bright and few as well: what is left there, haze and
-noise, has less than 10; nuclei beside debris have more than 15.
+noise, has less than 7 (one image 12), also where it is blurred or enlarged; nuclei
+beside debris mostly have more than 16.
 """
 FILLED = 0.008
 """Share of the rest that has to reach half of its limit: nuclei fill an area, haze and
@@ -31,6 +32,9 @@ NEAR, AROUND = 3, 12
 """Pixels around debris that do not count: around all, and around more than specks."""
 FINE, COARSE = 1.5, 49
 """Sigma of a Gaussian and side of a square, in pixels, that nuclei lie between."""
+LAGS = (1, 2, 4, 8)
+"""Distances of the pixels whose differences tell the noise: where a picture was blurred
+or enlarged it is alike in neighbours, so that these alone tell of too little."""
 
 
 class Upper(NamedTuple):
@@ -101,11 +105,11 @@ def _filled(values: np.ndarray) -> bool:
 def _contrast(grey: np.ndarray, rest: np.ndarray, least: float) -> float:
     """Contrast at the size of nuclei, in standard deviations of the noise.
 
-    In the dark noise is rounded away; `least` is what rounding makes of it.
+    In a picture that was blurred or enlarged, or has little noise to begin with, haze
+    stands out from the noise too. So the contrast counts for less by as much as the
+    noise of neighbours is below that of pixels apart. In the dark noise is rounded
+    away; `least` is what rounding makes of it.
     """
-    steps = np.abs(np.diff(grey, axis=1))[rest[:, 1:] & rest[:, :-1]]
-    noise = float(steps.mean()) * (np.pi / 4) ** 0.5 if steps.size else 0.0
-    noise = max(noise, least)
     weights, values = rest.astype(np.float32), np.where(rest, grey, 0)
     seen = ndimage.gaussian_filter(weights, FINE)
     fine = ndimage.gaussian_filter(values, FINE) / np.maximum(seen, 1e-6)
@@ -113,7 +117,17 @@ def _contrast(grey: np.ndarray, rest: np.ndarray, least: float) -> float:
         ndimage.uniform_filter(weights, COARSE), 1e-6
     )
     between = (fine - coarse)[rest & (seen > 0.3)]
+    ground = rest & (coarse <= np.median(coarse[rest]))
+    near, *apart = (max(_noise(grey, ground, lag), least) for lag in LAGS)
+    noise = max(near, *apart)
     if not between.size or noise <= 0:
         return 0.0
     least, most = np.percentile(between, (1, 99))
-    return float(most - least) / noise
+    return float(most - least) / noise * near / noise
+
+
+def _noise(grey: np.ndarray, ground: np.ndarray, lag: int) -> float:
+    """Standard deviation of the noise of some pixels, by those so far apart."""
+    both = ground[:, lag:] & ground[:, :-lag]
+    steps = np.abs(grey[:, lag:] - grey[:, :-lag])[both]
+    return float(steps.mean()) * (np.pi / 4) ** 0.5 if steps.size else 0.0

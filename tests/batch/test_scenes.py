@@ -170,7 +170,7 @@ def test_maps_are_made_of_the_scene_alone(run, scenes, tmp_path, monkeypatch) ->
 
     monkeypatch.setattr("napari_pmrnet.batch.worklist.read_image", read)
     monkeypatch.setattr("napari_pmrnet.batch.worklist.model_with", lambda _: "nuclei")
-    steps = maps_of(opened)
+    steps = maps_of(opened, {})
     next(steps)
     with pytest.raises(DataError, match="enough"):
         next(steps)

@@ -35,6 +35,7 @@ from napari_pmrnet.plugin.layers.origins import (
     note_origins,
     show_labels,
 )
+from napari_pmrnet.plugin.layers.result_layers import remove_layers
 from napari_pmrnet.plugin.layers.spaces import placed
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.reader import open_layers
@@ -221,9 +222,7 @@ class FolderReview(QObject):
         before, self.shown = self.shown, None
         self._opening.shut_down()
         if before is not None:
-            for layer in before.layers:
-                if layer in self._viewer.layers:
-                    self._viewer.layers.remove(layer)
+            remove_layers(self._viewer, before.layers)
         others = [la for la in self._viewer.layers if isinstance(la, Image)]
         try:
             scene = None if file.row is None else file.row.scene_number

@@ -11,7 +11,7 @@ from napari.utils.color import ColorArray
 
 from napari_pmrnet.io.outlines import outlines
 from napari_pmrnet.plugin.layers.axes import camera_of
-from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
+from napari_pmrnet.plugin.layers.result_layers import remove_layers, spatial_metadata
 from napari_pmrnet.plugin.qt import single_shot
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ class Overlay:
     def release(self) -> None:
         """Take the layer away."""
         self._soon.stop()
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
+        if self._layer is not None:
+            remove_layers(self._viewer, [self._layer])
         self._layer = None
 
     def _show(self, kind: str, parts: list[tuple[np.ndarray, str]]) -> None:

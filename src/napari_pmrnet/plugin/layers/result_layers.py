@@ -15,8 +15,9 @@ from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.plugin.layers.label_colours import apart, wear
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from napari.components import ViewerModel
     from napari.layers import Layer
 
     from napari_pmrnet.segmentation.stack import Labelled
@@ -68,6 +69,18 @@ CLASS = "class"
 def plain(part: Part) -> Part:
     """The layer or viewer itself, where napari hands out proxies to a plugin."""
     return getattr(part, "__wrapped__", part)
+
+
+def remove_layers(viewer: ViewerModel, layers: Iterable[Layer]) -> None:
+    """Take layers out of a viewer, those of them that are there.
+
+    They are unselected first: napari draws a selected one while it goes, when what it
+    is drawn with may be gone already, which can end the program.
+    """
+    there = [layer for layer in layers if layer in viewer.layers]
+    viewer.layers.selection.difference_update(there)
+    for layer in there:
+        viewer.layers.remove(layer)
 
 
 def spatial_metadata(layer: Layer, axes: Sequence[int] | None = None) -> dict[str, Any]:

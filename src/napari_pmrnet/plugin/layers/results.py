@@ -28,6 +28,7 @@ from napari_pmrnet.plugin.layers.result_layers import (
     own_labels,
     place_layer,
     plain,
+    remove_layers,
     replace_labels,
     result_metadata,
 )
@@ -201,8 +202,7 @@ class Results:
         Not while layers are being removed: who removes several counts on the others.
         """
         left, self._left = self._left, []
-        for layer in left:
-            self._remove(layer)
+        remove_layers(self._viewer, left)
 
     def show_more(self, result: Result, built: Mapping[str, Layer]) -> None:
         """Put maps of ``MORE_MAPS`` under the labels of a result; they go with it.
@@ -221,8 +221,7 @@ class Results:
 
     def _remove(self, layer: Layer) -> None:
         """Take a layer out of the viewer, if it is there."""
-        if layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        remove_layers(self._viewer, [layer])
 
     def missing(self, image: Image, plane: str) -> tuple[str, ...]:
         """Kinds of layers that a new result of this plane has to add."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 
-from napari_pmrnet.plugin.layers.result_layers import plain
+from napari_pmrnet.plugin.layers.result_layers import plain, remove_layers
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
 from napari_pmrnet.segmentation import Progress, Settings, segment_steps
 
@@ -110,7 +110,7 @@ class Swipe:
         if self.layer not in layers:
             return
         on_it = layers.selection.active == self.layer
-        layers.remove(self.layer)
+        remove_layers(self._viewer, [self.layer])
         if on_it and self._active in layers:
             layers.selection.active = self._active
 

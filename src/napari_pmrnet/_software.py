@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from importlib.metadata import (
     PackageNotFoundError,
     packages_distributions,
@@ -19,6 +20,7 @@ from importlib.metadata import (
 )
 from pathlib import Path
 from types import ModuleType, TracebackType
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -64,6 +66,33 @@ def needs(extra: str, what: str) -> Iterator[None]:
         if told is None:
             raise
         raise told from error
+
+
+def bring(name: str, extra: str, what: str, who: str | None = None) -> Any:
+    """Import a library of an extra that is of a version that is needed.
+
+    Parameters
+    ----------
+    name : str
+        Of the module, which the distribution is called by too.
+    extra, what : str
+        As for `needs`.
+    who : str, optional
+        As for `require`; by default `what`.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    SoftwareError
+        As `needs` and `require`.
+    """
+    with needs(extra, what):
+        module = import_module(name)
+    require(name, what if who is None else who)
+    return module
 
 
 def require(name: str, what: str) -> None:

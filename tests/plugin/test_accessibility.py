@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from docks import DOCKS
 from legible import (
     contrast,
     cut_texts,
@@ -33,14 +34,6 @@ from napari_pmrnet.plugin.train.panels import TITLES, line_colours
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.proofreading import journal as journal_module
 
-NAMES = (
-    "Segment nuclei",
-    "Review nuclei",
-    "Measure nuclei",
-    "Segment a folder",
-    "Train on my corrections",
-    "Models",
-)
 SIZES = 9, 14, 18
 """Of napari's type, in points: what it comes with, and two that are larger."""
 SCREEN = 1366, 768
@@ -139,7 +132,7 @@ def open_used(window, qtbot) -> Callable[[int], Any]:
     """Open a dock, unfold all that is folded, and use it."""
 
     def open_(number: int) -> Any:
-        _, dock = window.window.add_plugin_dock_widget("napari-pmrnet", NAMES[number])
+        _, dock = window.window.add_plugin_dock_widget("napari-pmrnet", DOCKS[number])
         for fold in dock.findChildren(Collapsible):
             fold.expand()
         USES[number](dock, qtbot)
@@ -161,7 +154,7 @@ def unreadable(dock: Any, qtbot: Any) -> list[str]:
     return found
 
 
-each_dock = pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
+each_dock = pytest.mark.parametrize("number", range(len(DOCKS)), ids=DOCKS)
 
 
 @each_dock
@@ -241,7 +234,7 @@ def test_a_control_that_has_the_focus_is_seen_to(window, open_used, qtbot) -> No
 
 
 def test_keys_tick_images_and_leave_tables(open_used, qtbot) -> None:
-    dock = open_used(NAMES.index("Train on my corrections"))
+    dock = open_used(DOCKS.index("Train on my corrections"))
     images, table = dock.images, dock.result.table
     qtbot.waitUntil(lambda: images.count() > 0)
     before = images.ticked()

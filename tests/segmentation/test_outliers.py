@@ -40,6 +40,15 @@ def littered(
     return np.clip(laid, 0, 65535).astype(np.uint16)
 
 
+def lit(random: np.random.Generator, n: int, radius: int, light: float) -> np.ndarray:
+    """Discs of light in the dark, as many as `n`."""
+    y, x = np.ogrid[:SIDE, :SIDE]
+    image = np.zeros((SIDE, SIDE))
+    for at in random.integers(0, SIDE, (n, 2)):
+        image[np.hypot(y - at[0], x - at[1]) <= radius] = light
+    return image
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     st.integers(0, 3),
@@ -63,10 +72,7 @@ def test_limits_are_those_without_debris(
 @given(st.integers(0, 9), st.integers(0, 12), st.floats(0.5, 3))
 def test_a_few_nuclei_in_the_dark_are_no_debris(seed: int, n: int, blur: float) -> None:
     random = np.random.default_rng(seed)
-    y, x = np.ogrid[:SIDE, :SIDE]
-    light = np.zeros((SIDE, SIDE))
-    for at in random.integers(0, SIDE, (n, 2)):
-        light[np.hypot(y - at[0], x - at[1]) <= 9] = 500
+    light = lit(random, n, 9, 500)
     image = random.poisson(30 + gaussian_filter(light, blur)).astype(np.uint16)
     assert intensity_limits(image) == sample_limits(image)
 
@@ -83,10 +89,7 @@ def test_nuclei_with_halos_in_a_smooth_image_are_no_debris(
     seed: int, n: int, blur: float, times: int, halo: float
 ) -> None:
     random = np.random.default_rng(seed)
-    y, x = np.ogrid[:SIDE, :SIDE]
-    light = np.zeros((SIDE, SIDE))
-    for at in random.integers(0, SIDE, (n, 2)):
-        light[np.hypot(y - at[0], x - at[1]) <= 8] = 400
+    light = lit(random, n, 8, 400)
     light = gaussian_filter(light, 1) + halo * 10 * gaussian_filter(light, 15)
     image = gaussian_filter(random.poisson(30 + light).astype(np.float32), blur)
     image = zoom(image, times, order=1)
@@ -96,12 +99,7 @@ def test_nuclei_with_halos_in_a_smooth_image_are_no_debris(
 @pytest.mark.parametrize("seed", range(4))
 def test_haze_of_a_few_grey_levels_is_no_nuclei(seed: int) -> None:
     random = np.random.default_rng(seed)
-    y, x = np.ogrid[:SIDE, :SIDE]
-    light, haze = np.zeros((2, SIDE, SIDE))
-    for at in random.integers(0, SIDE, (5, 2)):
-        light[np.hypot(y - at[0], x - at[1]) <= 7] = 120
-    for at in random.integers(0, SIDE, (12, 2)):
-        haze[np.hypot(y - at[0], x - at[1]) <= 9] = 3
+    light, haze = lit(random, 5, 7, 120), lit(random, 12, 9, 3)
     image = gaussian_filter(light, 1) + gaussian_filter(haze, 2)
     image = image.round().astype(np.uint8)
     assert intensity_limits(image) == sample_limits(image)

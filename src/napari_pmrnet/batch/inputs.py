@@ -18,6 +18,7 @@ from napari_pmrnet.batch.plate import plate_name
 from napari_pmrnet.batch.summary import Row, scene_key
 from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.io.formats import (
+    FORBIDDEN_IN_NAMES,
     READABLE,
     READABLE_ENDINGS,
     Format,
@@ -35,8 +36,6 @@ from napari_pmrnet.io.tiff import labels_said, open_tiff, read_tiff_array
 
 logger = logging.getLogger(__name__)
 LABELS_ENDING = "_labels"
-_FORBIDDEN = frozenset('<>:"/\\|?*')
-"""Characters that names of files cannot have on some system."""
 Whole = tuple[Path, tuple[str, ...], int]
 """Folder, files and number of an image that lies in several files."""
 
@@ -192,7 +191,9 @@ def _images(
 def _safe(name: str) -> str:
     """A name as a part of the name of a file on any system."""
     plain = unicodedata.normalize("NFC", name)
-    kept = "".join(c if c.isprintable() and c not in _FORBIDDEN else "_" for c in plain)
+    kept = "".join(
+        c if c.isprintable() and c not in FORBIDDEN_IN_NAMES else "_" for c in plain
+    )
     return kept.strip(" .") or "_"
 
 

@@ -17,7 +17,11 @@ from napari_pmrnet.proofreading.classes import Classes
 from napari_pmrnet.settings import Settings
 
 SWITCHES = (
-    *("recursive", "overwrite", "strict", "mask_unreadable", "keep_maps"),
+    "recursive",
+    "overwrite",
+    "strict",
+    "mask_unreadable",
+    "keep_maps",
     "plate_labels",
 )
 LINKED = ("t", "z")

@@ -19,11 +19,11 @@ from napari_pmrnet.batch.run_log import Record
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format, image_name
-from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_plate import LabelPlate
 from napari_pmrnet.io.label_zarr import CHUNK, label_tag, open_label_zarr
+from napari_pmrnet.io.labels import read_label_file
 from napari_pmrnet.io.ome_zarr import readable
-from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.scenes import distinct_names
 from napari_pmrnet.io.space import Space
 
@@ -118,9 +118,7 @@ def _opened(labels: Path) -> tuple[np.ndarray | zarr.Array, Space, Provenance]:
     if Format.of(labels) is Format.ZARR:
         tag = label_tag(labels)
         return open_label_zarr(labels, "r"), tag.space, tag.provenance
-    (image,) = read_image(labels, scene=0)
-    made = Provenance.from_dict(image.metadata.get(METADATA_KEY) or {})
-    return np.asarray(image.data), image.space, made
+    return read_label_file(labels)
 
 
 def _parts(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:

@@ -402,9 +402,9 @@ class Record:
             Of `made_from` for this run; labels made otherwise are marked.
         """
         rows = []
-        for key, entry in sorted(self.entries.items()):
+        for name, entry in sorted(self.entries.items()):
             if entry.row.error:
-                if key in present:
+                if name in present:
                     rows.append(replace(entry.row, labels=""))
             elif has_labels(self.output, entry):
                 key = entry.key or {}

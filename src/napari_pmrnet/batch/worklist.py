@@ -32,9 +32,9 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_numbers import check_labels
-from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.labels import read_label_file, write_labels
 from napari_pmrnet.io.permit import Permit, hash_of, stamp_of
-from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
@@ -207,7 +207,7 @@ class Worklist:
         if Format.of(path) is not Format.TIFF:
             raise DataError(f"{path}: is no label TIFF.")
         digest = _hash(path)
-        labels, space, made = _read(path)
+        labels, space, made = read_label_file(path)
         if _hash(path) != digest:
             raise DataError(f"{path}: is being written. Open it when that is done.")
         kept = self._kept(row)
@@ -290,7 +290,7 @@ class Worklist:
             return None
         path = self.output / original[0]
         try:
-            return _read(path)[0] if _hash(path) == original[1] else None
+            return read_label_file(path)[0] if _hash(path) == original[1] else None
         except DataError:
             return None
 
@@ -470,17 +470,6 @@ def _changed(path: Path) -> ChangedError:
         f"{path}: another program has changed or removed it since it was opened, so "
         "corrections are not written over it. Save a copy beside it, and open it again."
     )
-
-
-def _read(path: Path) -> tuple[np.ndarray, Space, Provenance]:
-    """Labels of a file as int32, where they lie and what made them."""
-    (image,) = read_image(path, scene=0)
-    labels = np.asarray(image.data)
-    check_labels(labels, str(path))
-    if image.rgb or image.channel_axis is not None:
-        raise DataError(f"{path}: holds colours or channels, not labels.")
-    made = Provenance.from_dict(image.metadata.get(METADATA_KEY) or {})
-    return labels.astype(np.int32), image.space, made
 
 
 def _names_beside(path: Path, word: str) -> Iterator[Path]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from pathlib import Path
 
+FORBIDDEN_IN_NAMES = '<>:"/\\|?*'
+"""Characters that names of files cannot have on some system."""
+
 
 class Format(Enum):
     """A format, whose value is the endings of its files, the usual one first."""

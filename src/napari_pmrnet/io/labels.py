@@ -20,6 +20,7 @@ import tifffile
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.calibration import imagej_origin
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.io.provenance import (
@@ -45,6 +46,34 @@ _AXIS_NAMES = {
     "plane": "z",
     "channel": "c",
 }
+
+
+def read_label_file(path: Path) -> tuple[np.ndarray, Space, Provenance]:
+    """Labels of a file, where they lie and what made them.
+
+    Parameters
+    ----------
+    path : Path
+        Of a format that `read_image` reads.
+
+    Returns
+    -------
+    ndarray of int32
+    Space
+    Provenance
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or holds no labels.
+    """
+    (image,) = read_image(path, scene=0)
+    labels = np.asarray(image.data)
+    check_labels(labels, str(path))
+    if image.rgb or image.channel_axis is not None:
+        raise DataError(f"{path}: holds colours or channels, not labels.")
+    made = Provenance.from_dict(image.metadata.get(METADATA_KEY) or {})
+    return labels.astype(np.int32), image.space, made
 
 
 def smallest_unsigned_dtype(labels: np.ndarray) -> np.dtype:

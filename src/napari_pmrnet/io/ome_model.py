@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pmrnet._software import needs, require
+from napari_pmrnet._software import bring
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.units import OME_UNITS
 
@@ -41,9 +41,7 @@ def check_models(path: str | Path) -> None:
     SoftwareError
         If it is not installed, of a version that is not needed, or does not load.
     """
-    with needs("zarr", f"{path}: OME-Zarr"):
-        import yaozarrs  # noqa: F401
-    require("yaozarrs", str(path))
+    bring("yaozarrs", "zarr", f"{path}: OME-Zarr", str(path))
 
 
 def about_of(attributes: Attributes) -> Attributes:

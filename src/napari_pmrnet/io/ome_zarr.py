@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_pmrnet._software import needs, require
+from napari_pmrnet._software import bring
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.calibration import Calibration, names_of_channels
 from napari_pmrnet.io.chunks import (
@@ -74,10 +74,7 @@ def import_zarr(path: str | Path) -> Any:
     SoftwareError
         If it is not installed, of a version that is not needed, or does not load.
     """
-    with needs("zarr", f"{path}: Zarr"):
-        import zarr
-    require("zarr", str(path))
-    return zarr
+    return bring("zarr", "zarr", f"{path}: Zarr", str(path))
 
 
 def import_ome_zarr(path: str | Path) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.io.formats import FORBIDDEN_IN_NAMES
 from napari_pmrnet.models.card import ModelCard, read_card
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,6 @@ RENAMED: dict[str, str] = {}
 SUFFIX = ".safetensors"
 LONGEST_NAME = 64
 _MOST_BYTES = 200
-_FORBIDDEN = '<>:"/\\|?*'
 _DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}
 _PORTS = {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
 _RESERVED = _DEVICES | _PORTS
@@ -195,7 +195,7 @@ def fault_of_name(name: str) -> str | None:
         return f"it has {len(name)} characters, at most {LONGEST_NAME} are allowed"
     if not name.isprintable():
         return "it holds characters that cannot be printed"
-    found = [character for character in _FORBIDDEN if character in name]
+    found = [character for character in FORBIDDEN_IN_NAMES if character in name]
     if found:
         return f"it holds {' '.join(found)}"
     if name[0] in " .-~" or name[-1] in " .":

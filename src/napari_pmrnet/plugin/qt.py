@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from qtpy import QtCore
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 
 Signal = QtCore.Signal  # pyright: ignore[reportPrivateImportUsage]
 Part = TypeVar("Part")
@@ -25,6 +25,24 @@ def there(part: Part | None) -> Part:
     if part is None:
         raise TypeError("nothing is there")
     return part
+
+
+class FollowsFont:
+    """Base of widgets, before Qt's own, that fit what they show to their font.
+
+    A theme gives the font once the widget is shown, and again when it changes.
+    """
+
+    def fit(self) -> None:
+        """Fit what is shown to the font."""
+        raise NotImplementedError
+
+    def event(self, event: QEvent) -> bool:
+        """Qt's: fit once the font is there, or is another."""
+        done = super().event(event)  # pyright: ignore[reportAttributeAccessIssue]  # Qt's, after this
+        if event.type() in (QEvent.Type.Polish, QEvent.Type.FontChange):
+            self.fit()
+        return done
 
 
 def single_shot(parent: QObject | None, delay: int, slot: Callable[[], Any]) -> QTimer:

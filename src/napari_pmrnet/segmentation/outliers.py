@@ -122,8 +122,8 @@ def _contrast(grey: np.ndarray, rest: np.ndarray, least: float) -> float:
     noise = max(near, *apart)
     if not between.size or noise <= 0:
         return 0.0
-    least, most = np.percentile(between, (1, 99))
-    return float(most - least) / noise * near / noise
+    dark, bright = np.percentile(between, (1, 99))
+    return float(bright - dark) / noise * near / noise
 
 
 def _noise(grey: np.ndarray, ground: np.ndarray, lag: int) -> float:

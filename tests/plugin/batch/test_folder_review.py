@@ -10,9 +10,9 @@ import napari.settings
 import numpy as np
 import pytest
 import tifffile
-from napari._qt.widgets.qt_keyboard_settings import ShortcutEditor
+from docks import shortcut_editor
 from napari.layers import Labels
-from napari.settings import NapariSettings, get_settings
+from napari.settings import NapariSettings
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -246,14 +246,8 @@ def test_the_preferences_change_the_keys_from_image_to_image(
     h.open("a")
     panel = h.dock.results.review
     assert panel.next_button.text() == "Next image (.)"
-    editor = ShortcutEditor()
-    qtbot.addWidget(editor)
-    editor.valueChanged.connect(
-        lambda _: get_settings().shortcuts.update({"shortcuts": editor.value()})
-    )
-    table = editor._table
-    rows = {table.item(row, 0).text(): row for row in range(table.rowCount())}
-    row = rows["Segment a folder: Next image"]
+    editor, rows = shortcut_editor(qtbot)
+    table, row = editor._table, rows["Segment a folder: Next image"]
     assert table.item(row, 2).text() == "."
     table.setCurrentCell(row, 2)
     table.item(row, 2).setText("Alt+J")

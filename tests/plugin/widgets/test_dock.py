@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from docks import DOCKS
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSlider, QWidget
 from wheel import turn_wheel
@@ -48,17 +49,7 @@ def dock(viewer, qtbot) -> Plain:
     return dock
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Segment nuclei",
-        "Review nuclei",
-        "Measure nuclei",
-        "Segment a folder",
-        "Train on my corrections",
-        "Models",
-    ],
-)
+@pytest.mark.parametrize("name", DOCKS)
 def test_no_control_takes_the_wheel_unless_it_was_clicked(name: str, viewer) -> None:
     _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", name)
     viewer.window.show()

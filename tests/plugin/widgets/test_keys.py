@@ -10,7 +10,7 @@ from typing import Any
 import napari.settings
 import pytest
 import yaml
-from napari._qt.widgets.qt_keyboard_settings import ShortcutEditor
+from docks import shortcut_editor
 from napari.components import ViewerModel
 from napari.settings import NapariSettings, get_settings
 from napari.utils.action_manager import action_manager
@@ -153,14 +153,8 @@ def test_the_preferences_name_the_actions_and_change_their_keys(
     trial.keys.lend()
     heard: list[int] = []
     trial.keys.changed.connect(lambda: heard.append(1))
-    editor = ShortcutEditor()
-    qtbot.addWidget(editor)
-    editor.valueChanged.connect(
-        lambda _: get_settings().shortcuts.update({"shortcuts": editor.value()})
-    )
-    table = editor._table
-    rows = {table.item(row, 0).text(): row for row in range(table.rowCount())}
-    row = rows["Trial dock: Delete"]
+    editor, rows = shortcut_editor(qtbot)
+    table, row = editor._table, rows["Trial dock: Delete"]
     assert table.item(row, 2).text() == "Alt+D"
     table.setCurrentCell(row, 2)
     table.item(row, 2).setText("Alt+X")

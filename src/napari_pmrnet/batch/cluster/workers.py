@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pmrnet import __version__
-from napari_pmrnet._software import misfit, needs, require
+from napari_pmrnet._software import bring, misfit
 from napari_pmrnet.errors import ClusterError, PMRNetError
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
@@ -91,12 +91,12 @@ def connected(address: str) -> Iterator[Client]:
     SoftwareError
         If `distributed` is missing or does not fit.
     """
-    with needs("cluster", "A cluster"):
-        from distributed import Client
-    require("distributed", "A cluster")
+    distributed = bring("distributed", "cluster", "A cluster")
     with _quiet():
         try:
-            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            client = distributed.Client(
+                address, timeout=CONNECT_SECONDS, set_as_default=False
+            )
         except (OSError, ValueError, TypeError) as error:
             unfit = misfit(error, "A cluster", "distributed", "dask")
             raise unfit or ClusterError(
@@ -125,9 +125,7 @@ def local_cluster(workers: int) -> Iterator[str]:
     SoftwareError
         If `distributed` is missing or does not fit.
     """
-    with needs("cluster", "A run with workers"):
-        from distributed import LocalCluster
-    require("distributed", "A run with workers")
+    distributed = bring("distributed", "cluster", "A run with workers")
     threads = max(1, (os.cpu_count() or 1) // workers)
     # Set before a worker starts, as in its own environment; without it each has one.
     environment = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
@@ -140,7 +138,7 @@ def local_cluster(workers: int) -> Iterator[str]:
         "env": environment,
     }
     # Its types tell of the form that is awaited.
-    started: Any = LocalCluster
+    started: Any = distributed.LocalCluster
     with _quiet(), started(**options) as cluster:
         yield cluster.scheduler_address
 

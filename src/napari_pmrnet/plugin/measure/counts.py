@@ -14,9 +14,7 @@ from napari_pmrnet.batch.plate import plate_of, position_of
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import image_for, image_name_of
-from napari_pmrnet.plugin.measure.kept import (
-    measured_of,
-)
+from napari_pmrnet.plugin.measure.kept import measured_of
 from napari_pmrnet.proofreading.measure import heads
 
 if TYPE_CHECKING:

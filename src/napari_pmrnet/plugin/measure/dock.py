@@ -26,11 +26,7 @@ from napari_pmrnet.plugin.measure.columns import ColumnButton
 from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.formatting import head_of
 from napari_pmrnet.plugin.measure.forms import ClassForm, OptionsForm
-from napari_pmrnet.plugin.measure.kept import (
-    FLAGS,
-    classify,
-    measured_of,
-)
+from napari_pmrnet.plugin.measure.kept import FLAGS, classify, measured_of
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.measure.plot_panel import PlotPanel
 from napari_pmrnet.plugin.measure.snapshot import (

@@ -41,12 +41,7 @@ from napari_pmrnet.plugin.measure.export import (
     proposed_path,
 )
 from napari_pmrnet.plugin.measure.formatting import listed, shown_unit, summary
-from napari_pmrnet.plugin.measure.kept import (
-    keep,
-    known_flags,
-    measured_of,
-    with_flags,
-)
+from napari_pmrnet.plugin.measure.kept import keep, known_flags, measured_of, with_flags
 from napari_pmrnet.plugin.measure.snapshot import (
     Specimen,
     by_place,

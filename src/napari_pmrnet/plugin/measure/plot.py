@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph
-from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
+from qtpy.QtCore import QPointF, QRectF, Qt
 
 from napari_pmrnet.plugin.measure.classes import PICKED
-from napari_pmrnet.plugin.qt import Signal, there
+from napari_pmrnet.plugin.qt import FollowsFont, Signal, there
 
 BARS = 10, 60
 HEIGHT = 220
@@ -24,7 +24,7 @@ _LIGHT = "#3a3d45", "#7d8894", "#7a2e00"
 _MORE = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
 
 
-class Plot(pyqtgraph.PlotWidget):
+class Plot(FollowsFont, pyqtgraph.PlotWidget):
     """Points or bars of nuclei, of which the mouse brushes some.
 
     ``brushed`` gives the labels inside a rectangle that was dragged, none for a click
@@ -94,15 +94,12 @@ class Plot(pyqtgraph.PlotWidget):
             points.setBrush(colour)
         self._draw()
 
-    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: e
-        """Qt's: write the axes in the font that the theme gives."""
-        done = super().event(event)
-        if event.type() in (QEvent.Type.Polish, QEvent.Type.FontChange):
-            for side in ("bottom", "left"):
-                axis = there(self.getPlotItem()).getAxis(side)
-                axis.setTickFont(self.font())
-                axis.label.setFont(self.font())
-        return done
+    def fit(self) -> None:
+        """Write the axes in the font."""
+        for side in ("bottom", "left"):
+            axis = there(self.getPlotItem()).getAxis(side)
+            axis.setTickFont(self.font())
+            axis.label.setFont(self.font())
 
     def place_of(self, label: int) -> tuple[float, float]:
         """Where the point of a nucleus lies, in the widget."""

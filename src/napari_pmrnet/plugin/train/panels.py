@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pmrnet.plugin.qt import Signal, there
+from napari_pmrnet.plugin.qt import FollowsFont, Signal, there
 from napari_pmrnet.plugin.widgets.layout import labelled_row, row_of, stack
 
 HEADS = ("", "before", "after", "change")
@@ -171,7 +171,7 @@ class ProgressPanel(QWidget):
         self.bar.setValue(done)
 
 
-class ScoreTable(QTableWidget):
+class ScoreTable(FollowsFont, QTableWidget):
     """Scores before and after, one row each."""
 
     def __init__(self) -> None:
@@ -202,16 +202,9 @@ class ScoreTable(QTableWidget):
                         Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                     )
                 self.setItem(row, column, item)
-        self._fit()
+        self.fit()
 
-    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: e
-        """Qt's: the theme gives the font once the table is shown, and again."""
-        done = super().event(event)
-        if event.type() in (QEvent.Type.Polish, QEvent.Type.FontChange):
-            self._fit()
-        return done
-
-    def _fit(self) -> None:
+    def fit(self) -> None:
         """Be as tall as the rows, in the font that they have."""
         self.resizeRowsToContents()
         rows = sum(self.rowHeight(row) for row in range(self.rowCount()))

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 from qtpy.QtCore import (
     QAbstractItemModel,
     QAbstractTableModel,
-    QEvent,
     QItemSelectionModel,
     QModelIndex,
     QObject,
@@ -22,7 +21,7 @@ from qtpy.QtCore import (
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from napari_pmrnet.plugin.qt import Signal, there
+from napari_pmrnet.plugin.qt import FollowsFont, Signal, there
 
 Row = TypeVar("Row")
 _MIDDLE = Qt.AlignmentFlag.AlignVCenter
@@ -164,7 +163,7 @@ class TableModel(QAbstractTableModel):
         return None
 
 
-class TableView(QTableView):
+class TableView(FollowsFont, QTableView):
     """Table of low rows of one height, of which one is chosen.
 
     ``row_chosen`` tells of rows that the user chooses, not of those that `choose_row`
@@ -210,13 +209,6 @@ class TableView(QTableView):
         width = sum(map(self._least_width, shown)) + 2 * self.frameWidth()
         bar = there(self.verticalScrollBar()).sizeHint().width()
         return hint.expandedTo(QSize(width + bar, 0))
-
-    def event(self, event: QEvent) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: e
-        """Qt's: the theme gives the font once the table is shown, and again."""
-        done = super().event(event)
-        if event.type() in (QEvent.Type.Polish, QEvent.Type.FontChange):
-            self.fit()
-        return done
 
     def chosen_row(self) -> int | None:
         """Row that is selected."""

@@ -29,7 +29,8 @@ from napari_pmrnet.segmentation.diameter import typical_diameter
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.normalise import intensity_limits, normalise
 from napari_pmrnet.segmentation.predict import run_to_end
-from napari_pmrnet.segmentation.stack import Stack, segment_planes
+from napari_pmrnet.segmentation.segment_stack import segment_planes
+from napari_pmrnet.segmentation.stack import Stack
 from napari_pmrnet.settings import Settings
 
 TILE = 256

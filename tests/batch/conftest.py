@@ -19,7 +19,7 @@ from napari_pmrnet.batch import BatchJob, batch_steps
 from napari_pmrnet.batch.events import BatchReport, FileEnded
 from napari_pmrnet.models.card import read_card
 from napari_pmrnet.models.library import find_weights
-from napari_pmrnet.segmentation import Settings, stack
+from napari_pmrnet.segmentation import Settings, segment_stack
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress
 
@@ -64,7 +64,7 @@ class FakeCore:
 def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
     """Replace the network."""
     fake = FakeCore()
-    monkeypatch.setattr(stack, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr(segment_stack, "segment_steps", fake.segment_steps)
     monkeypatch.setattr(
         "napari_pmrnet.models.load_model",
         lambda *_: SimpleNamespace(card=CARD, device="cpu", runs_on="cpu"),

@@ -23,7 +23,7 @@ from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.json_lines import JsonLines
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.permit import hash_of
-from napari_pmrnet.segmentation import Settings, blocks, sizes, stack
+from napari_pmrnet.segmentation import Settings, blocks, segment_stack, sizes
 
 from ..segmentation.conftest import Reader, discs, drawn, same_partition
 from .conftest import FakeCore
@@ -71,7 +71,7 @@ def varied(core: FakeCore, monkeypatch: pytest.MonkeyPatch) -> FakeCore:
             found.labels[:10] = 0
         return found
 
-    monkeypatch.setattr(stack, "segment_steps", segment_steps)
+    monkeypatch.setattr(segment_stack, "segment_steps", segment_steps)
     return core
 
 

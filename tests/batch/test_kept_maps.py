@@ -15,7 +15,7 @@ from napari_pmrnet.batch.kept_maps import KeptMaps, network_key
 from napari_pmrnet.batch.run_log import file_key
 from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.models import load_model
-from napari_pmrnet.segmentation import Settings, stack
+from napari_pmrnet.segmentation import Settings, segment_stack
 from napari_pmrnet.segmentation.segment import NEEDS_THE_NETWORK
 
 BASE = {"device": "cpu", "least_certainty": 0.0}
@@ -46,13 +46,13 @@ def images(tmp_path: Path) -> Path:
 def network(monkeypatch) -> list[str]:
     """Planes that the network was asked for."""
     asked: list[str] = []
-    steps = stack.segment_steps
+    steps = segment_stack.segment_steps
 
     def counted(plane, *args, **options):
         asked.append(plane.name)
         return steps(plane, *args, **options)
 
-    monkeypatch.setattr(stack, "segment_steps", counted)
+    monkeypatch.setattr(segment_stack, "segment_steps", counted)
     return asked
 
 

@@ -135,7 +135,7 @@ def test_labels_corrected_while_the_batch_runs_stay(run, folder, core, tmp_path)
         write_labels(target, np.ones((40, 60), int), overwrite=True)
         return (yield from real(*arguments))
 
-    run_log_of = "napari_pmrnet.segmentation.stack.segment_steps"
+    run_log_of = "napari_pmrnet.segmentation.segment_stack.segment_steps"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_log_of, corrected)
         report, statuses = run(folder / "a.png", settings=OTHER)

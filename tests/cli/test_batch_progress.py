@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from napari_pmrnet.cli import app as app_module
 from napari_pmrnet.io.images import read_image
-from napari_pmrnet.segmentation import stack
+from napari_pmrnet.segmentation import segment_stack
 
 from ..batch.conftest import blobs, left_over
 
@@ -98,13 +98,13 @@ def test_an_interrupt_stops_and_the_same_command_goes_on(
             os.kill(os.getpid(), number)
         return (yield from real(plane, settings, model))
 
-    monkeypatch.setattr(stack, "segment_steps", interrupted)
+    monkeypatch.setattr(segment_stack, "segment_steps", interrupted)
     status, said = segment(folder)
     assert status == 130 and "The same command goes on from here" in said
     assert signal.getsignal(number) is before
     assert len(pd.read_csv(tmp_path / "out" / "summary.csv")) == 2
     assert not left_over(tmp_path)
-    monkeypatch.setattr(stack, "segment_steps", real)
+    monkeypatch.setattr(segment_stack, "segment_steps", real)
     status, said = segment(folder)
     assert status == 0 and "2 segmented on cpu, 2 finished before" in said
 

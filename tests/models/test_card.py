@@ -27,7 +27,8 @@ from napari_pmrnet.segmentation import Settings, segment
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.postprocess import nuclei_of
 from napari_pmrnet.segmentation.predict import run_to_end
-from napari_pmrnet.segmentation.stack import Stack, segment_planes
+from napari_pmrnet.segmentation.segment_stack import segment_planes
+from napari_pmrnet.segmentation.stack import Stack
 
 from ..segmentation.conftest import labelled
 

@@ -21,7 +21,7 @@ import napari_pmrnet
 from napari_pmrnet.models.card import ModelCard, new_card
 from napari_pmrnet.plugin.segment import jobs
 from napari_pmrnet.plugin.widgets import model_chooser, preferences
-from napari_pmrnet.segmentation import Segmentation, stack
+from napari_pmrnet.segmentation import Segmentation, segment_stack
 from napari_pmrnet.segmentation.flow_labels import smallest_area
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.postprocess import Missed
@@ -129,7 +129,7 @@ def core(monkeypatch) -> Iterator[FakeCore]:
         [("auto", "Automatic: CPU"), ("cpu", "CPU")], None
     )
     monkeypatch.setattr(jobs, "segment_steps", fake.segment_steps)
-    monkeypatch.setattr(stack, "segment_steps", fake.segment_steps)
+    monkeypatch.setattr(segment_stack, "segment_steps", fake.segment_steps)
     monkeypatch.setattr("napari_pmrnet.models.shared_model", lambda *_: FakeModel())
     monkeypatch.setattr(jobs, "load_torch", lambda: None)
     monkeypatch.setattr(model_chooser, "list_devices", lambda: report)

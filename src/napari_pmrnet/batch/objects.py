@@ -32,7 +32,8 @@ from napari_pmrnet.segmentation.colours import COLOURS
 from napari_pmrnet.segmentation.predict import Progress
 
 if TYPE_CHECKING:
-    from napari_pmrnet.segmentation.stack import Stack, StackSegmentation
+    from napari_pmrnet.segmentation.stack import Stack
+    from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 
 OF_FILE = ("file", "scene", "plate", "well", "field")
 """Columns of the table of all that those of single images lack."""

@@ -51,7 +51,9 @@ from napari_pmrnet.proofreading.journal import fingerprint
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 from napari_pmrnet.segmentation.predict import Progress
-from napari_pmrnet.segmentation.stack import Stack, StackSegmentation, segment_planes
+from napari_pmrnet.segmentation.segment_stack import segment_planes
+from napari_pmrnet.segmentation.stack import Stack
+from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions, suggest
 from napari_pmrnet.segmentation.postprocess import Missed, missed_of
 from napari_pmrnet.segmentation.segment import segment_steps
-from napari_pmrnet.segmentation.stack import StackSegmentation
+from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 
 if TYPE_CHECKING:
     from napari_pmrnet.models.card import ModelCard
     from napari_pmrnet.segmentation import Segmentation
     from napari_pmrnet.segmentation.plane import Plane as Pixels
     from napari_pmrnet.segmentation.predict import Progress
-    from napari_pmrnet.segmentation.stack import Labelled
+    from napari_pmrnet.segmentation.stack_segmentation import Labelled
     from napari_pmrnet.settings import Settings
 
 

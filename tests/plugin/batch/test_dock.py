@@ -25,7 +25,7 @@ from napari_pmrnet.plugin.batch import run as run_module
 from napari_pmrnet.plugin.batch.table import COLUMNS, FOUND, FilesModel, FilesOrder
 from napari_pmrnet.plugin.reader import open_layers
 from napari_pmrnet.plugin.widgets import maps, preferences
-from napari_pmrnet.segmentation import stack
+from napari_pmrnet.segmentation import segment_stack
 from napari_pmrnet.settings import Settings
 
 CERTAINTIES = {"a.png": 0.9, "b.png": 0.4, "c.png": 0.7}
@@ -41,7 +41,7 @@ def gate(core, blobs, monkeypatch) -> Event:
         objects = result.objects.assign(certainty=certainty)
         return replace(result, objects=objects)
 
-    monkeypatch.setattr(stack, "segment_steps", segment_steps)
+    monkeypatch.setattr(segment_stack, "segment_steps", segment_steps)
     monkeypatch.setattr(run_module, "load_torch", lambda: None)
     monkeypatch.setattr(maps, "load_torch", lambda: None)
     monkeypatch.setattr(worklist, "model_with", lambda _: None)

@@ -17,7 +17,7 @@ from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.review.persistence import prepare
 from napari_pmrnet.proofreading.journal import fingerprint, journal_path, read_journal
-from napari_pmrnet.segmentation.stack import StackSegmentation
+from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 from napari_pmrnet.settings import Settings
 
 from ..conftest import FakeModel, Found, make_segmentation

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_pmrnet.segmentation.stack import StackSegmentation
+from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 
 if TYPE_CHECKING:
     from napari_pmrnet.segmentation import Segmentation
-    from napari_pmrnet.segmentation.stack import Labelled
+    from napari_pmrnet.segmentation.stack_segmentation import Labelled
 
 Indices = tuple[np.ndarray, ...]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_pmrnet.segmentation.stack import Labelled
+    from napari_pmrnet.segmentation.stack_segmentation import Labelled
 
 Part = TypeVar("Part")
 

@@ -35,13 +35,13 @@ from napari_pmrnet.plugin.layers.result_layers import (
 from napari_pmrnet.plugin.layers.review_session import session_of
 from napari_pmrnet.plugin.layers.source_image import print_of, tie
 from napari_pmrnet.plugin.qt import there
-from napari_pmrnet.segmentation.stack import StackSegmentation
+from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-    from napari_pmrnet.segmentation.stack import Labelled
+    from napari_pmrnet.segmentation.stack_segmentation import Labelled
 
 UNDOABLE = 16_777_216
 """Pixels of the largest labels that a new run replaces as a step of undo."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels, Layer
 
-    from napari_pmrnet.segmentation.stack import Labelled
+    from napari_pmrnet.segmentation.stack_segmentation import Labelled
     from napari_pmrnet.segmentation.tiles import Box
 
 DESCRIBE_DELAY = 200

@@ -38,7 +38,7 @@ from napari_pmrnet.proofreading.review import AXIS
 from napari_pmrnet.proofreading.tracks import Axis
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import run_to_end
-from napari_pmrnet.segmentation.stack import StackSegmentation
+from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 
 if TYPE_CHECKING:
     from napari.components import Dims

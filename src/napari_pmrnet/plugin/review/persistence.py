@@ -48,7 +48,7 @@ from napari_pmrnet.segmentation.predict import run_to_end
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
-    from napari_pmrnet.segmentation.stack import Labelled
+    from napari_pmrnet.segmentation.stack_segmentation import Labelled
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.segmentation.diameter import median_diameter
 from napari_pmrnet.segmentation.plane import Plane
-from napari_pmrnet.segmentation.stack import StackSegmentation
+from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pmrnet.segmentation import Progress, Segmentation
-    from napari_pmrnet.segmentation.stack import Labelled, Stack
+    from napari_pmrnet.segmentation.stack import Stack
+    from napari_pmrnet.segmentation.stack_segmentation import Labelled
     from napari_pmrnet.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -54,7 +54,8 @@ from napari_pmrnet.plugin.widgets.reader_choice import ReaderNotice
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 from napari_pmrnet.segmentation.description import describe
 from napari_pmrnet.segmentation.predict import height_and_width
-from napari_pmrnet.segmentation.stack import Stack, StackSegmentation
+from napari_pmrnet.segmentation.stack import Stack
+from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:

@@ -30,7 +30,9 @@ from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.segment import more_maps_steps
-from napari_pmrnet.segmentation.stack import Labelled, Stack, segment_planes
+from napari_pmrnet.segmentation.segment_stack import segment_planes
+from napari_pmrnet.segmentation.stack import Stack
+from napari_pmrnet.segmentation.stack_segmentation import Labelled
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer

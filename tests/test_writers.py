@@ -43,7 +43,8 @@ from napari_pmrnet.models.weights import save_model
 from napari_pmrnet.plugin.reader import _label_zarr_layer
 from napari_pmrnet.proofreading.measure import measure, write_table
 from napari_pmrnet.segmentation import label_store
-from napari_pmrnet.segmentation.label_store import LabelStore, Parts
+from napari_pmrnet.segmentation.block_files import BlockFiles
+from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.presets import write_preset
 from napari_pmrnet.settings import Settings
 
@@ -239,7 +240,7 @@ def test_folders_that_only_look_like_ours_stay(tmp_path: Path) -> None:
         folder.mkdir()
         precious(folder / "mine")
     with pytest.raises(DataError, match="in the way"):
-        Parts(folders[0], {})
+        BlockFiles(folders[0], {})
     store_labels(tmp_path / "a.zarr", False)
     assert all((folder / "mine").read_bytes() == PRECIOUS for folder in folders)
 
@@ -514,6 +515,7 @@ MAY = {
     "proofreading/journal.py": "its own journal",
     "proofreading/record_file.py": "its own journal, a damaged one set aside",
     "proofreading/saved_review.py": "maps of its own review",
+    "segmentation/block_files.py": "what it has looked at",
     "segmentation/label_store.py": "what it has looked at",
     "segmentation/presets.py": "WRITERS",
     "segmentation/tiles.py": "its own tiles",
@@ -599,6 +601,7 @@ LISTED = {
     "proofreading/measure.py": "WRITERS",
     "proofreading/record_file.py": "copies of a damaged journal",
     "proofreading/saved_review.py": "its own folder",
+    "segmentation/block_files.py": "its own blocks",
     "segmentation/label_store.py": "store_labels",
     "segmentation/presets.py": "WRITERS",
     "segmentation/tiles.py": "its own tiles",

@@ -13,13 +13,17 @@ import pytest
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.models.card import new_card
+from napari_pmrnet.segmentation import blocks
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
 from napari_pmrnet.settings import Settings
 
+PLAIN = Settings(diameter=20, probability_threshold=0.5, seed_threshold=0.3, min_area=1)
+"""Thresholds at which labels are the drawn discs."""
 NAMES = ("probability", "flow_y", "flow_x", "boundary", "pgrf")
 
 
@@ -117,3 +121,24 @@ def labelling(
 def labelled(*arguments: Any, **keywords: Any) -> Stored:
     """Run `labelling` to its end."""
     return run_to_end(labelling(*arguments, **keywords))
+
+
+def run(image: Any, folder: Path, model: Any, **keywords: Any) -> np.ndarray:
+    """Labels of an image seen as it is, with colours from 0 to 255."""
+    result = result_of(image, folder, model, **keywords)
+    return open_label_zarr(result.labels, "r")[...]
+
+
+def result_of(
+    image: Any, folder: Path, model: Any, wanted: Settings = PLAIN, **keywords: Any
+) -> Stored:
+    """What a store makes of an image seen as it is."""
+    plane = image if isinstance(image, Plane) else Plane([image])
+    plane.limits = 0.0, 255.0
+    return labelled(plane, folder / "out.zarr", wanted, model, **keywords)
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Margins that discs of the tests just fit into."""
+    monkeypatch.setattr(blocks, "MARGIN", 32)

@@ -1,19 +1,17 @@
-"""Labels on disk while they are made: the Zarr, the blocks that are done, the table."""
+"""Labels on disk while they are made: the Zarr and its table."""
 
 from __future__ import annotations
 
 import glob
 import hashlib
-import json
 import os
 import re
 import shutil
-import zipfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -33,24 +31,26 @@ from napari_pmrnet.io.write import (
     replace_folder,
     writing,
 )
-from napari_pmrnet.segmentation.blocks import (
-    SIDE,
-    BlockGrid,
-    BlockNuclei,
-    Stitcher,
-    label_row,
+from napari_pmrnet.segmentation.block_files import NAMES, holds_only, remove_folder
+from napari_pmrnet.segmentation.blocks import SIDE
+from napari_pmrnet.segmentation.large_plane import (
+    Fill,
+    LabelledPlane,
+    label_large_plane,
 )
-from napari_pmrnet.segmentation.diameter import measure_plane
-from napari_pmrnet.segmentation.plane import Plane, PlaneStats
-from napari_pmrnet.segmentation.postprocess import drops, renumbered
-from napari_pmrnet.segmentation.predict import Progress, grid_for
-from napari_pmrnet.segmentation.tiles import TileStore
+from napari_pmrnet.segmentation.plane import Plane
+from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
     import zarr
 
     from napari_pmrnet.models import Model
+
+UNFINISHED = ".unfinished"
+"""Ending of a Zarr that is not whole yet; a part that is random follows it."""
+ZARR_PARTS = re.compile(r"\.zgroup|\.zattrs|\.zmetadata|0")
+"""Names in the folder of a label Zarr."""
 
 
 class LabelStore:
@@ -101,13 +101,11 @@ class LabelStore:
         self.output = checked_target(output, Format.ZARR, self._permit)
         self._place = Path(os.path.realpath(self.output))
         self._space = space or Space()
-        self._about: dict[str, Any] = {
-            "name": self.output.stem,
-        }
+        self._about: dict[str, Any] = {"name": self.output.stem}
         self._block, self._identity, self._fill = block, identity, fill
         self._labels: zarr.Array | None = None
         self._shape: tuple[int, ...] = ()
-        self._seen: str | None = None
+        self._fingerprint: str | None = None
 
     def __enter__(self) -> LabelStore:
         """Keep others away, and make good what a run that was killed has left.
@@ -160,7 +158,7 @@ class LabelStore:
         self._shape = tuple(shape)
         space = replace(self._space, axes=self._space.axes or tuple(axes))
         self._about |= {"space": space, "provenance": provenance}
-        self._seen = provenance.fingerprint
+        self._fingerprint = provenance.fingerprint
         return Within(self)
 
     def label(
@@ -194,25 +192,21 @@ class LabelStore:
         -------
         LabelledPlane
         """
-        name = "-".join(["plane", *map(str, place)])
-        fill = fill_here if self._fill is None else self._fill(place)
-        plane = plane.limited(settings.limits)
+        folder = self._beside(".parts") / "-".join(["plane", *map(str, place)])
         with writing(self.output):
-            stats = yield from measure_plane(plane, model, settings.diameter)
-            grid = BlockGrid.for_scale(plane.shape, stats.scale, self._block)
-            identity = self._identity or {"fingerprint": self._seen}
-            job = _job(plane, identity, settings, model, stats, grid)
-            parts = Parts(self._beside(".parts") / name, job)
-            yield from fill(parts, plane, model, settings, stats, grid)
-            labels = Within(self, place)
-            stitcher = Stitcher(labels, first)
-            yield from _stitch(parts, grid, stitcher)
-            objects = stitcher.table(model.card.object_certainty)
-            if drops(settings, model.card, stitcher.measured):
-                least = settings.least_certainty
-                objects = yield from _drop(labels, objects, least, grid, first)
-        notes = (*plane.notes, *stats.notes, *stitcher.notes)
-        return LabelledPlane(objects, stats, notes)
+            return (
+                yield from label_large_plane(
+                    plane,
+                    Within(self, place),
+                    folder,
+                    self._identity or {"fingerprint": self._fingerprint},
+                    settings,
+                    model,
+                    block=self._block,
+                    fill=None if self._fill is None else self._fill(place),
+                    first=first,
+                )
+            )
 
     def finish(self, objects: pd.DataFrame) -> None:
         """Write the table and put the labels in their place.
@@ -243,7 +237,7 @@ class LabelStore:
         with suppress(OSError):
             for folder in self._beside(".parts").glob("plane*"):
                 with suppress(DataError):
-                    _clear(folder, PARTS)
+                    remove_folder(folder, NAMES)
             self._beside(".parts").rmdir()
 
     def _clear_unfinished(self) -> None:
@@ -251,7 +245,7 @@ class LabelStore:
         name = glob.escape(self._beside(UNFINISHED).name)
         for folder in self._place.parent.glob(f"{name}*"):
             with suppress(OSError):
-                if _holds_only(folder, ZARR_PARTS):
+                if holds_only(folder, ZARR_PARTS):
                     shutil.rmtree(folder)
 
     def _check_table(self) -> Permit:
@@ -285,218 +279,3 @@ class Within:
     def __setitem__(self, where: tuple[Any, ...], labels: np.ndarray) -> None:
         with writing(self._store.output):
             self._store.array()[(*self._place, *where)] = labels
-
-
-def _clear(folder: Path, ours: re.Pattern[str]) -> None:
-    """Remove a folder of ours that a run before has left.
-
-    Raises
-    ------
-    DataError
-        If it holds anything else.
-    """
-    if not os.path.lexists(folder):
-        return
-    if not _holds_only(folder, ours):
-        raise DataError(
-            f"{folder}: is in the way and holds what is not of napari-pmrnet. Move it, "
-            "or choose another output."
-        )
-    shutil.rmtree(folder)
-
-
-def _holds_only(folder: Path, ours: re.Pattern[str]) -> bool:
-    """Tell whether a folder holds nothing but files and folders of these names."""
-    return folder.is_dir() and all(ours.fullmatch(e.name) for e in folder.iterdir())
-
-
-UNFINISHED = ".unfinished"
-JOB = "job.json"
-ZARR_PARTS = re.compile(r"\.zgroup|\.zattrs|\.zmetadata|0")
-PARTS = re.compile(r"job\.json|block-.*\.npz|window-.*\.npy|\.pmrnet-.*\.tmp")
-_DAMAGED = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
-
-
-class Parts:
-    """A folder with one file a block.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there. Emptied if it holds parts of another job.
-    job : mapping
-        All that the blocks depend on, ready for JSON.
-
-    Raises
-    ------
-    DataError
-        If the folder cannot be made or written to.
-    """
-
-    def __init__(self, folder: Path, job: Mapping[str, Any]) -> None:
-        self.folder, self.job = folder, job
-        text = json.dumps(job, sort_keys=True)
-        if self._job() == text:
-            return
-        try:
-            _clear(folder, PARTS)
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise DataError(
-                f"{folder}: cannot be made anew ({error.strerror or error}). Choose "
-                "another folder."
-            ) from error
-        self._write(JOB, text.encode())
-
-    def missing(self, grid: BlockGrid) -> list[tuple[int, int]]:
-        """Row and column of the blocks that are not there."""
-        return [place for place in grid.places() if not self._path(*place).is_file()]
-
-    def save(self, block: BlockNuclei) -> None:
-        """Keep a block, whole or not at all.
-
-        Raises
-        ------
-        DataError
-            If there is no room for it.
-        """
-        self._write(self._path(block.row, block.column).name, block.to_bytes())
-
-    def load(self, row: int, column: int) -> BlockNuclei | None:
-        """A block; None if it is not there or damaged, and then it is dropped."""
-        path = self._path(row, column)
-        try:
-            return BlockNuclei.from_bytes(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except _DAMAGED:
-            path.unlink(missing_ok=True)
-            return None
-
-    def _job(self) -> str | None:
-        """The job whose parts the folder holds."""
-        with suppress(OSError, UnicodeDecodeError):
-            return (self.folder / JOB).read_text()
-        return None
-
-    def _path(self, row: int, column: int) -> Path:
-        return self.folder / f"block-{row}-{column}.npz"
-
-    def _write(self, name: str, content: bytes) -> None:
-        replace_file(self.folder / name, content, True)
-
-
-def _drop(
-    labels: Within, objects: pd.DataFrame, least: float, grid: BlockGrid, first: int
-) -> Generator[Progress, None, pd.DataFrame]:
-    """Drop labels of less certainty, number the rest anew, and give their table."""
-    kept = objects["certainty"].to_numpy() >= least
-    if kept.all():
-        return objects
-    numbers, rows = renumbered(objects, kept, first)
-    total = grid.rows * grid.columns
-    for done, place in enumerate(grid.places()):
-        yield Progress(done, total, f"dropping uncertain nuclei {done + 1} of {total}")
-        core = grid.core(*place)
-        before = labels[core]
-        labels[core] = numbers[np.maximum(before - first, 0)]
-    return rows
-
-
-Fill = Callable[..., Generator[Progress, None, None]]
-
-VERSION = 1
-"""Of the way blocks are made; parts of another are not used."""
-
-
-class LabelledPlane(NamedTuple):
-    """Table of nuclei and measurements of a large plane, and notes for the user."""
-
-    objects: pd.DataFrame
-    stats: PlaneStats
-    notes: tuple[str, ...]
-
-
-def _job(
-    plane: Plane,
-    identity: Mapping[str, Any],
-    settings: Settings,
-    model: Model,
-    stats: PlaneStats,
-    grid: BlockGrid,
-) -> dict[str, Any]:
-    """All that the blocks depend on; nuclei are dropped when they are together."""
-    made = {**settings.as_dict(), "device": None}
-    del made["least_certainty"]
-    return {
-        "version": VERSION,
-        "image": plane.name,
-        "identity": dict(identity),
-        "settings": made,
-        "weights": model.card.sha256,
-        "scale": stats.scale,
-        "diameter": stats.diameter,
-        "limits": stats.limits,
-        "smoothing": stats.smoothing,
-        "blocks": [*grid.shape, grid.margin, grid.side],
-    }
-
-
-def fill_here(
-    parts: Parts,
-    plane: Plane,
-    model: Model,
-    settings: Settings,
-    stats: PlaneStats,
-    grid: BlockGrid,
-) -> Generator[Progress, None, None]:
-    """Make the blocks that are not there yet, one after the other in this thread.
-
-    Parameters
-    ----------
-    parts : Parts
-        Where blocks are kept.
-    plane : Plane
-    model : Model
-    settings : Settings
-    stats : PlaneStats
-    grid : BlockGrid
-
-    Yields
-    ------
-    Progress
-        After every batch of tiles.
-    """
-    total = grid.rows * grid.columns
-    done = total - len(parts.missing(grid))
-    store = TileStore(parts.folder)
-    for row in range(grid.rows):
-        columns = [c for r, c in parts.missing(grid) if r == row]
-        row_steps = label_row(plane, model, settings, stats, grid, row, columns, store)
-        for step in row_steps:
-            if isinstance(step, BlockNuclei):
-                parts.save(step)
-                done += 1
-                continue
-            now = done + step.done / max(step.total, 1)
-            message = f"block {done + 1} of {total}: {step.message}"
-            yield Progress(round(100 * now), 100 * total, message)
-        if row + 1 < grid.rows:
-            _, tiles = grid_for(model, plane.shape, stats.scale)
-            store.forget_before(grid.strip(row + 1)[0].start - tiles.tile[0] + 1)
-
-
-def _stitch(
-    parts: Parts, grid: BlockGrid, stitcher: Stitcher
-) -> Generator[Progress, None, None]:
-    """Put all blocks together."""
-    total = grid.rows * grid.columns
-    for done, (row, column) in enumerate(grid.places()):
-        yield Progress(done, total, f"writing block {done + 1} of {total}")
-        block = parts.load(row, column)
-        if block is None:
-            raise DataError(
-                f"{parts.folder}: block {row}-{column} is damaged and was dropped. "
-                "Segment the image again: only that block is made anew."
-            )
-        stitcher.add(block)

@@ -14,7 +14,8 @@ import pandas as pd
 from napari_pmrnet.io.provenance import Provenance, software
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.segmentation.flow_labels import numbered
-from napari_pmrnet.segmentation.label_store import LabelledPlane, LabelStore
+from napari_pmrnet.segmentation.label_store import LabelStore
+from napari_pmrnet.segmentation.large_plane import LabelledPlane
 from napari_pmrnet.segmentation.normalise import thinning
 from napari_pmrnet.segmentation.numbering import StackNumbers
 from napari_pmrnet.segmentation.plane import Plane

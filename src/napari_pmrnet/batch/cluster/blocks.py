@@ -21,12 +21,13 @@ from napari_pmrnet.batch.cluster.workers import (
 )
 from napari_pmrnet.errors import ClusterError
 from napari_pmrnet.io.images import open_image
+from napari_pmrnet.segmentation.block_files import BlockFiles
 from napari_pmrnet.segmentation.blocks import (
     BlockGrid,
     BlockNuclei,
     label_row,
 )
-from napari_pmrnet.segmentation.label_store import Fill, Parts
+from napari_pmrnet.segmentation.large_plane import Fill
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.stack import Stack
@@ -66,20 +67,20 @@ class RowsOnCluster:
         """The `Fill` of the plane at a place of a stack."""
 
         def fill(
-            parts: Parts,
+            files: BlockFiles,
             plane: Plane,
             model: Model,
             settings: Settings,
             stats: PlaneStats,
             grid: BlockGrid,
         ) -> Generator[Progress, None, None]:
-            rows = sorted({row for row, _ in parts.missing(grid)})
+            rows = sorted({row for row, _ in files.missing(grid)})
             tasks = [
-                RowTask(self, place, parts.folder, parts.job, stats, grid, row)
+                RowTask(self, place, files.folder, files.job, stats, grid, row)
                 for row in rows
             ]
             yield from self._run(tasks, grid.rows)
-            if parts.missing(grid) and self.demands.is_current():
+            if files.missing(grid) and self.demands.is_current():
                 raise ClusterError(
                     f"{self.path}: blocks are missing that workers said were done. "
                     "Does every computer see the output folder at once? Run again."
@@ -137,9 +138,9 @@ def label_row_task(task: RowTask) -> None:
     settings, demands = task.rows.settings, task.rows.demands
     with turn():
         model = worker_model(settings.model, settings.device, demands.weights_hash)
-        parts = Parts(task.folder, task.job)
+        files = BlockFiles(task.folder, task.job)
         columns = [
-            column for row, column in parts.missing(task.grid) if row == task.row
+            column for row, column in files.missing(task.grid) if row == task.row
         ]
         looked = time.monotonic()
         steps = label_row(
@@ -147,7 +148,7 @@ def label_row_task(task: RowTask) -> None:
         )
         for step in steps:
             if isinstance(step, BlockNuclei):
-                parts.save(step)
+                files.save(step)
             elif time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
                 if not demands.is_current():

@@ -20,10 +20,11 @@ from scipy.ndimage import gaussian_filter
 
 from napari_pmrnet.datasets.folder import PackedDataset
 from napari_pmrnet.models import Model, load_model
-from napari_pmrnet.segmentation import diameter as diameter_module
-from napari_pmrnet.segmentation.diameter import choose_scale, typical_diameter
+from napari_pmrnet.segmentation import diameter_estimate
+from napari_pmrnet.segmentation.diameter import typical_diameter
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import run_to_end
+from napari_pmrnet.segmentation.scale import choose_scale
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.5)
 FACTORS_OF_MADE = (1.0, 4.0)
@@ -74,8 +75,8 @@ class Counted:
 
     def __init__(self) -> None:
         self.pixels = 0.0
-        self._look = diameter_module.estimate_at
-        diameter_module.estimate_at = self
+        self._look = diameter_estimate.estimate_at
+        diameter_estimate.estimate_at = self
 
     def __call__(self, model: Model, part: np.ndarray, scale: float):
         self.pixels += part[0].size * scale**2

@@ -25,7 +25,6 @@ from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.research.networks import load_checkpoint
 from napari_pmrnet.segmentation import Settings
-from napari_pmrnet.segmentation.diameter import choose_scale
 from napari_pmrnet.segmentation.flow_labels import (
     SMALLEST_AREA,
     drop_small,
@@ -33,6 +32,7 @@ from napari_pmrnet.segmentation.flow_labels import (
 )
 from napari_pmrnet.segmentation.plane import prepare
 from napari_pmrnet.segmentation.predict import predict, run_to_end, take_flows
+from napari_pmrnet.segmentation.scale import choose_scale
 
 Maps = dict[str, np.ndarray]
 THRESHOLDS = (0.5, 0.75, 0.9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -10,13 +11,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import strategies as st
 from scipy import ndimage
+from torch import nn
 
 from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.models import Model
 from napari_pmrnet.models.card import new_card
-from napari_pmrnet.segmentation import blocks
+from napari_pmrnet.network import PMRNetOutput
+from napari_pmrnet.network.pmrnet import Gates
+from napari_pmrnet.segmentation import blocks, diameter_estimate
+from napari_pmrnet.segmentation.diameter import LARGE, SMALL
+from napari_pmrnet.segmentation.diameter_estimate import DiameterEstimate
 from napari_pmrnet.segmentation.label_store import LabelStore
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress, run_to_end
@@ -142,3 +150,35 @@ def result_of(
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Margins that discs of the tests just fit into."""
     monkeypatch.setattr(blocks, "MARGIN", 32)
+
+
+class Echo(nn.Module):
+    """A network whose probability is the first plane of what it sees."""
+
+    def forward(self, images: torch.Tensor, maps: bool = False) -> PMRNetOutput:
+        plane = images[:, :1].clamp(1e-4, 1 - 1e-4)
+        logits = torch.cat([torch.logit(plane), 0 * plane, 0 * plane], dim=1)
+        return PMRNetOutput(logits, plane, Gates(plane, plane, plane, plane))
+
+
+@pytest.fixture(scope="session")
+def sized(model: Model) -> Model:
+    """The untrained network with a card that knows the size of nuclei."""
+    return replace(model, card=model.card.updated(working_diameters=[SMALL, LARGE]))
+
+
+@pytest.fixture(scope="session")
+def echo(sized: Model) -> Model:
+    return replace(sized, weights=Echo())
+
+
+def looks(monkeypatch: pytest.MonkeyPatch, told: dict) -> list[float]:
+    """Let looks see what is told by scale; the scales that are asked for."""
+    asked: list[float] = []
+
+    def look(model: Model, part: np.ndarray, scale: float) -> DiameterEstimate:
+        asked.append(scale)
+        return DiameterEstimate(scale, *told.get(scale, (0.0, None)))
+
+    monkeypatch.setattr(diameter_estimate, "estimate_at", look)
+    return asked

@@ -14,7 +14,7 @@ import torch
 
 from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.segmentation import on_device as module
-from napari_pmrnet.segmentation.diameter import estimate_at
+from napari_pmrnet.segmentation.diameter_estimate import estimate_at
 from napari_pmrnet.segmentation.on_device import on_device
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.segment import segment

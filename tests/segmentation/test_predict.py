@@ -4,7 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from napari_pmrnet.models import Model
 from napari_pmrnet.segmentation.predict import (
     Progress,
     grid_for,
@@ -178,3 +181,26 @@ def test_what_a_generator_returns() -> None:
         return "end"
 
     assert run_to_end(steps()) == "end"
+
+
+@given(st.floats(0.3, 3), st.floats(30, 60), st.floats(40, 90))
+@settings(deadline=None, max_examples=25)
+def test_maps_at_another_scale_stay_in_place(
+    echo: Model, scale: float, y: float, x: float
+) -> None:
+    rows, columns = np.mgrid[:100, :130]
+    blob = np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * 8**2))
+    planes = np.broadcast_to(blob, (3, *blob.shape)).astype(np.float32)
+    maps = run_to_end(predict(echo, planes, scale=scale)).maps
+    seen = maps["probability"]
+    assert seen.shape == blob.shape
+    weight = np.where(seen > 0.2, seen, 0)
+    centre = [(axis * weight).sum() / weight.sum() for axis in (rows, columns)]
+    np.testing.assert_allclose(centre, [y, x], atol=0.1)
+    np.testing.assert_allclose(seen, blob, atol=0.1)
+
+
+def test_no_scale_changes_nothing(echo: Model) -> None:
+    plane = np.random.default_rng(0).random((90, 130), np.float32)
+    maps = run_to_end(predict(echo, np.stack([plane] * 3))).maps
+    np.testing.assert_allclose(maps["probability"], plane, atol=1e-3)

@@ -15,7 +15,7 @@ from napari_pmrnet.datasets.synthetic import make_fluorescence
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.evaluation.instance import match
 from napari_pmrnet.models import Model
-from napari_pmrnet.segmentation import diameter as diameter_module
+from napari_pmrnet.segmentation import diameter_estimate
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import run_to_end
 from napari_pmrnet.segmentation.region import Region
@@ -176,15 +176,15 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
     image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sized = replace(model, card=model.card.updated(working_diameters=[1.0, 1000.0]))
-    monkeypatch.setattr(diameter_module, "THRESHOLDS", LOOSE)
-    monkeypatch.setattr(diameter_module, "ENOUGH", 0.0)
+    monkeypatch.setattr(diameter_estimate, "THRESHOLDS", LOOSE)
+    monkeypatch.setattr(diameter_estimate, "ENOUGH", 0.0)
     calls, predict_tiles = [], Model.predict_tiles
     monkeypatch.setattr(
         Model,
         "predict_tiles",
         lambda *args: calls.append(len(args[1])) or predict_tiles(*args),
     )
-    monkeypatch.setattr(diameter_module, "LOOK_SIDE", 10)
+    monkeypatch.setattr(diameter_estimate, "LOOK_SIDE", 10)
     small = image[:, :60]
     open_size = replace(LOOSE, diameter=None)
     looked = segment(small, open_size, sized)

@@ -10,10 +10,10 @@ from napari_pmrnet.datasets.base import OpenedDataset
 from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation import Settings
-from napari_pmrnet.segmentation.diameter import choose_scale
 from napari_pmrnet.segmentation.flow_labels import label_nuclei
 from napari_pmrnet.segmentation.plane import prepare
 from napari_pmrnet.segmentation.predict import predict, run_to_end, take_flows
+from napari_pmrnet.segmentation.scale import choose_scale
 from napari_pmrnet.segmentation.tiles import longest_side
 
 

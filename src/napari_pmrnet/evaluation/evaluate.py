@@ -25,9 +25,9 @@ from napari_pmrnet.io.label_numbers import number_labels
 from napari_pmrnet.models.label_kind import LabelKind, classes_of, true_classes
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.segmentation import Segmentation, Settings, segment
-from napari_pmrnet.segmentation.diameter import choose_scale
 from napari_pmrnet.segmentation.flow_labels import components, drop_small
 from napari_pmrnet.segmentation.predict import predict, run_to_end
+from napari_pmrnet.segmentation.scale import choose_scale
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 PIXELS_AN_IMAGE = 4000

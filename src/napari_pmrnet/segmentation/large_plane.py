@@ -18,10 +18,10 @@ from napari_pmrnet.segmentation.blocks import (
     Stitcher,
     label_row,
 )
-from napari_pmrnet.segmentation.diameter import measure_plane
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.postprocess import drops, renumbered
 from napari_pmrnet.segmentation.predict import Progress, grid_for
+from napari_pmrnet.segmentation.scale import measure_plane
 from napari_pmrnet.segmentation.tiles import TileStore
 from napari_pmrnet.settings import Settings
 

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.io.label_numbers import number_labels
-from napari_pmrnet.segmentation.diameter import choose_scale
 from napari_pmrnet.segmentation.normalise import unknown_notes
 from napari_pmrnet.segmentation.objects import certainty_map
 from napari_pmrnet.segmentation.on_device import on_device
@@ -26,6 +25,7 @@ from napari_pmrnet.segmentation.predict import (
     without_unknown,
 )
 from napari_pmrnet.segmentation.region import Region, checked_region
+from napari_pmrnet.segmentation.scale import choose_scale
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:

@@ -20,11 +20,7 @@ from napari_pmrnet.segmentation.normalise import thinning
 from napari_pmrnet.segmentation.numbering import StackNumbers
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import Progress
-from napari_pmrnet.segmentation.segment import (
-    Segmentation,
-    ready_model,
-    segment_steps,
-)
+from napari_pmrnet.segmentation.segment import Segmentation, ready_model, segment_steps
 from napari_pmrnet.segmentation.stack import MAPS, Stack, check_stack, within_stack
 from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 from napari_pmrnet.settings import Settings

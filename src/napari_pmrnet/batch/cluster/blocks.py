@@ -22,11 +22,7 @@ from napari_pmrnet.batch.cluster.workers import (
 from napari_pmrnet.errors import ClusterError
 from napari_pmrnet.io.images import open_image
 from napari_pmrnet.segmentation.block_files import BlockFiles
-from napari_pmrnet.segmentation.blocks import (
-    BlockGrid,
-    BlockNuclei,
-    label_row,
-)
+from napari_pmrnet.segmentation.blocks import BlockGrid, BlockNuclei, label_row
 from napari_pmrnet.segmentation.large_plane import Fill
 from napari_pmrnet.segmentation.plane import Plane, PlaneStats
 from napari_pmrnet.segmentation.predict import Progress

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QWidget,
-)
+from qtpy.QtWidgets import QWidget
 
 from napari_pmrnet.errors import PMRNetError, WeightsError
 from napari_pmrnet.models.card import ModelCard, read_card
@@ -23,12 +21,7 @@ from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.models.library import available_models, find_weights
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
-from napari_pmrnet.plugin.widgets.layout import (
-    Form,
-    NarrowButton,
-    stack,
-    text_label,
-)
+from napari_pmrnet.plugin.widgets.layout import Form, NarrowButton, stack, text_label
 from napari_pmrnet.plugin.widgets.model_events import model_events
 from napari_pmrnet.plugin.widgets.status import sentences
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
@@ -256,7 +249,7 @@ def warm_up(
         import numpy as np
 
         from napari_pmrnet.models import shared_model
-        from napari_pmrnet.segmentation.diameter import likely_tiles
+        from napari_pmrnet.segmentation.scale import likely_tiles
 
         try:
             loaded = shared_model(model, device)

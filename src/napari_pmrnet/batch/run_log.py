@@ -14,29 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from napari_pmrnet.batch.contact_sheet import TITLE as SHEET_TITLE
 from napari_pmrnet.batch.inputs import LABELS_ENDING, Source
+from napari_pmrnet.batch.overviews import Overviews
 from napari_pmrnet.batch.shard import Shard
-from napari_pmrnet.batch.summary import HEAD as SUMMARY_HEAD
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.json_lines import JsonLines
-from napari_pmrnet.io.permit import Permit, hash_of, parts_of
+from napari_pmrnet.io.permit import Permit, parts_of
 from napari_pmrnet.io.provenance import relative_name
 from napari_pmrnet.io.settle import patiently
-from napari_pmrnet.io.write import (
-    TEMPORARY,
-    Content,
-    disk_is_full,
-    finish_swap,
-    replace_file,
-    replace_folder,
-    writing,
-)
+from napari_pmrnet.io.write import TEMPORARY, Content, disk_is_full
 from napari_pmrnet.settings import Settings
 
 FOLDER, MAPS = ".napari-pmrnet", "maps"
@@ -47,9 +37,6 @@ ENDINGS = (".tif", ".zarr", ".csv")
 """Endings of labels: a TIFF, or a Zarr with its table."""
 OVERVIEW = "overview"
 """What a line of the record has that tells of a table or page of the folder."""
-MOST_NAMES = 1000
-MOST_REFUSALS = 3
-"""Files that the system may refuse to replace before it counts as a fault."""
 LONGEST_STEM = 180
 """Bytes of a file's name that leave room for what labels and their parts add."""
 OTHERWISE = "made with other settings or weights than the last run"
@@ -154,19 +141,24 @@ class Record:
         )
         self.entries: dict[str, Entry] = {}
         self._taken: set[str] = set()
-        self._overviews: set[str] = set()
+        overviews: set[str] = set()
         try:
             for folder in (self.thumbnails, self.measured):
                 folder.mkdir(exist_ok=True)
             with self._log.path.open("ab"):
                 pass
             for values in _lines(self.folder):
-                self._read(values)
+                if OVERVIEW in values:
+                    overviews.add(str(values.get("hash")))
+                elif (entry := _entry_of(values)) is not None:
+                    self._keep(entry)
             if shard is None:
                 self._take_in_shards()
         except OSError as error:
             raise cannot_write(self.output, error) from error
-        self._overviews_before = bool(self._overviews)
+        self._overviews = Overviews(
+            output, overviews, self._note_overview, self.entries
+        )
 
     def _take_in_shards(self) -> None:
         """Put what shards have done into the record of the folder."""
@@ -282,100 +274,16 @@ class Record:
                         path.unlink()
 
     def write_overview(self, name: str, content: Content) -> Path:
-        """Write a table or page of the folder, whole or not at all.
-
-        Parameters
-        ----------
-        name : str
-            Where a file has it that no batch wrote, that was changed since or cannot be
-            replaced, a number is added.
-        content : bytes or callable
-            A callable writes the same to every stream it is given.
-
-        Returns
-        -------
-        Path
-            The file written.
-
-        Raises
-        ------
-        DataError
-            If it cannot be written.
-        """
-        self._know(name, _hash_of_content(content))
-        return self._put(name, lambda path, permit: replace_file(path, content, permit))
+        """Write a table or page of the folder; see `Overviews.write`."""
+        return self._overviews.write(name, content)
 
     def write_folder(self, name: str, make: Callable[[Path], None]) -> Path:
-        """Write a folder that tells of all images, whole or not at all.
+        """Write a folder that tells of all images; see `Overviews.write_folder`."""
+        return self._overviews.write_folder(name, make)
 
-        Parameters
-        ----------
-        name : str
-            As of `write_overview`.
-        make : callable
-            Makes it under a path where there is nothing.
-
-        Returns
-        -------
-        Path
-            The folder written.
-
-        Raises
-        ------
-        DataError
-            If it cannot be written.
-        """
-        prefix, suffix = TEMPORARY.split("*")
-        with (
-            writing(self.output / name),
-            TemporaryDirectory(
-                suffix, prefix, self.output, ignore_cleanup_errors=True
-            ) as place,
-        ):
-            new = Path(place) / name
-            make(new)
-            self._know(name, hash_of(new))
-
-            def put(path: Path, permit: Permit) -> None:
-                finish_swap(path)
-                replace_folder(new, path, permit)
-
-            return self._put(name, put)
-
-    def _know(self, name: str, digest: str) -> None:
-        """Note what a run writes, so that later ones may replace it."""
-        if digest not in self._overviews:
-            self._add({OVERVIEW: name, "hash": digest}, sync=False)
-            self._overviews.add(digest)
-
-    def _put(self, name: str, put: Callable[[Path, Permit], None]) -> Path:
-        """Put something in its place, or the first one like it that is free."""
-        usual, refused = self.output / name, 0
-        known = frozenset(self._overviews)
-        for number in range(1, MOST_NAMES):
-            end = f"-{number}" if number > 1 else ""
-            path = usual.with_stem(f"{usual.stem}{end}")
-            permit = Permit(self._is_of_before(path), known=known)
-            if not permit.allows(path):
-                continue
-            try:
-                put(path, permit)
-            except DataError as error:
-                refused += 1
-                if disk_is_full(error) or refused == MOST_REFUSALS:
-                    raise
-            else:
-                return path
-        raise DataError(f"{usual}: no name like it is free. Choose another folder.")
-
-    def _is_of_before(self, path: Path) -> bool:
-        """Tell whether an overview is of a version that noted none of them."""
-        if self._overviews_before or not self.entries:
-            return False
-        with suppress(OSError), path.open("rb") as stream:
-            start = stream.read(1000)
-            return start.startswith(SUMMARY_HEAD) or SHEET_TITLE.encode() in start
-        return False
+    def _note_overview(self, name: str, digest: str) -> None:
+        """Add a line that tells of a table or page of the folder."""
+        self._add({OVERVIEW: name, "hash": digest}, sync=False)
 
     def is_finished(self, entry: Entry, key: dict[str, Any]) -> bool:
         """Tell whether a file's labels are there and made from the same."""
@@ -412,15 +320,6 @@ class Record:
                 notes = [entry.row.note, "" if parts == made else OTHERWISE]
                 rows.append(replace(entry.row, note="; ".join(filter(None, notes))))
         return rows
-
-    def _read(self, values: dict[str, Any]) -> None:
-        """Take in a line of the record, if it is one."""
-        if OVERVIEW in values:
-            self._overviews.add(str(values.get("hash")))
-            return
-        entry = _entry_of(values)
-        if entry is not None:
-            self._keep(entry)
 
     def _keep(self, entry: Entry) -> None:
         """Take in what came of a file."""
@@ -466,27 +365,6 @@ def _entry_of(values: Mapping[str, Any]) -> Entry | None:
         return Entry(row, values.get("key"), values.get("hash", ""))
     except (ValueError, TypeError, AttributeError):
         return None
-
-
-def _hash_of_content(content: Content) -> str:
-    """SHA-256 of what is to be written."""
-    if not callable(content):
-        return hashlib.sha256(content).hexdigest()
-    sink = _Hashing()
-    content(cast(BinaryIO, sink))
-    return sink.sha256.hexdigest()
-
-
-class _Hashing:
-    """A stream that keeps the hash of what is written to it, and nothing else."""
-
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
-
-    def write(self, content: bytes) -> int:
-        """Take in a piece."""
-        self.sha256.update(content)
-        return len(content)
 
 
 def digest_of(key: str) -> str:

@@ -14,10 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.proofreading import planes
-from napari_pmrnet.proofreading.course import Course, Plane
+from napari_pmrnet.proofreading.course import Course
 from napari_pmrnet.proofreading.journal import Journal, read_journal
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.origin import Origin, begin_review, origin_of, origins
+from napari_pmrnet.proofreading.place import Plane
 from napari_pmrnet.proofreading.queue import listed, progress, row_of
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.saved_review import (

@@ -21,13 +21,9 @@ from napari_pmrnet.evaluation.instance import average_precision, match
 from napari_pmrnet.proofreading.boxes import grown, union
 from napari_pmrnet.proofreading.edits import Edit, snap, split
 from napari_pmrnet.proofreading.origin import Origin, begin_review
+from napari_pmrnet.proofreading.place import MISSED, NUCLEUS, Place
 from napari_pmrnet.proofreading.planes import merged
-from napari_pmrnet.proofreading.review import (
-    MISSED,
-    NUCLEUS,
-    Place,
-    Review,
-)
+from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import contacts
 from napari_pmrnet.segmentation import Segmentation
 from napari_pmrnet.segmentation.objects import RIGHT_IOU

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from napari_pmrnet.proofreading.course import Place
-from napari_pmrnet.proofreading.review import MISSED, Change
+from napari_pmrnet.proofreading.place import MISSED, Place
+from napari_pmrnet.proofreading.review import Change
 
 MOST_NAMED = 4
 """Nuclei that are named one by one; more are counted."""

@@ -10,16 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from napari_pmrnet.proofreading.place import Place, Plane
+
 if TYPE_CHECKING:
     from napari_pmrnet.proofreading.journal import Journal
     from napari_pmrnet.proofreading.review import Review
     from napari_pmrnet.segmentation.tiles import Box
-
-Plane = tuple[int, ...]
-"""Step along each axis before y and x; empty for a plain image."""
-
-Place = tuple[str, int, *tuple[int, ...]]
-"""Kind and number, and of a stack the plane: ``("nucleus", 7, 2)`` is on plane 2."""
 
 
 class Step(NamedTuple):

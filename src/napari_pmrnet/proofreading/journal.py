@@ -29,7 +29,7 @@ from platformdirs import user_data_path
 from napari_pmrnet.errors import JournalError
 from napari_pmrnet.io.lock import OwnerLock
 from napari_pmrnet.io.write import is_too_long
-from napari_pmrnet.proofreading.course import Place
+from napari_pmrnet.proofreading.place import Place
 from napari_pmrnet.proofreading.record_file import (
     RecordFile,
     line_of,

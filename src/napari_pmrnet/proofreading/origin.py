@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_pmrnet.io.label_numbers import check_labels, number_labels
-from napari_pmrnet.proofreading.course import Course, Plane
+from napari_pmrnet.proofreading.course import Course
 from napari_pmrnet.proofreading.nuclei import Nuclei
+from napari_pmrnet.proofreading.place import Plane
 from napari_pmrnet.proofreading.planes import whole
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.suggestions import Suggestions, suggest

@@ -12,16 +12,17 @@ import pandas as pd
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.proofreading.boxes import differing_box, union
-from napari_pmrnet.proofreading.course import Course, Place, Plane
+from napari_pmrnet.proofreading.course import Course
 from napari_pmrnet.proofreading.edits import Edit, difference, recolour
 from napari_pmrnet.proofreading.journal import Journal
-from napari_pmrnet.proofreading.review import (
+from napari_pmrnet.proofreading.place import (
     AXIS,
     NUCLEUS,
-    Change,
-    Review,
+    Place,
+    Plane,
     statuses_by_plane,
 )
+from napari_pmrnet.proofreading.review import Change, Review
 from napari_pmrnet.segmentation.tiles import Box
 
 Edits = Mapping[Plane, Edit]

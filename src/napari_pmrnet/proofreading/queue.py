@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from napari_pmrnet.proofreading.course import Place
-from napari_pmrnet.proofreading.review import ACCEPTED, AXIS, MISSED, NUCLEUS
+from napari_pmrnet.proofreading.place import ACCEPTED, AXIS, MISSED, NUCLEUS, Place
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
 ALL, DOUBTFUL, OPEN, EDITED = "all", "doubtful", "open", "edited"

@@ -13,28 +13,33 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
 from napari_pmrnet.errors import DataError, EditError
-from napari_pmrnet.io.label_numbers import check_labels, number_labels
+from napari_pmrnet.io.label_numbers import check_labels
 from napari_pmrnet.proofreading import edits
 from napari_pmrnet.proofreading.add import Outlines, outlines_at
-from napari_pmrnet.proofreading.boxes import differing_box, everywhere, union
-from napari_pmrnet.proofreading.course import Course, Place, Plane
+from napari_pmrnet.proofreading.boxes import differing_box, union
+from napari_pmrnet.proofreading.course import Course
 from napari_pmrnet.proofreading.edits import Edit
 from napari_pmrnet.proofreading.nuclei import Nuclei
+from napari_pmrnet.proofreading.place import (
+    ACCEPTED,
+    AXIS,
+    DISMISSED,
+    MISSED,
+    NUCLEUS,
+    Place,
+    Plane,
+    statuses_by_plane,
+)
+from napari_pmrnet.proofreading.proposals import MissedPlaces, SuggestedPlaces
 from napari_pmrnet.proofreading.suggestions import SPLIT, Suggestions
 from napari_pmrnet.segmentation.diameter import median_diameter
 from napari_pmrnet.segmentation.postprocess import Missed
 from napari_pmrnet.segmentation.tiles import Box
 
-NUCLEUS, MISSED = "nucleus", "missed"
-ACCEPTED, DISMISSED = "accepted", "dismissed"
-WORTH_A_LOOK = 0.5
 SNAP_REACH = 5
 """Pixels by which a rim is moved at most to the boundary gate."""
-AXIS = "axis {}"
-"""Column with the steps along an axis before y and x."""
 _SEEN = ["certainty", "area", "intensity", "at_border", "edited"]
 
 
@@ -99,20 +104,8 @@ class Review:
         self.course.planes[self.plane] = self
         self._listed: tuple[pd.DataFrame, dict[Place, str], pd.DataFrame] | None = None
         self._seen = np.array(self.nuclei.labels, np.int32)
-        self._covered: set[int] = set()
-        self._boxes: dict[int, Box] = {}
-        self._suggested: dict[Place, tuple[int, ...]] = {}
-        if self.suggestions is not None:
-            table = self.suggestions.table
-            likely = table.loc[table["score"] >= WORTH_A_LOOK]
-            for row, kind, *pair in likely[["kind", "label", "other"]].itertuples():
-                self._suggested[kind, row] = tuple(int(n) for n in pair if n)
-        self._anchors = _anchors(
-            self.nuclei.original, {n for some in self._suggested.values() for n in some}
-        )
-        if self.missed is not None:
-            self._boxes = _boxes(self.missed.labels)
-            self._notice_covered(everywhere(self._seen))
+        self._proposals = MissedPlaces(self.missed, self._seen)
+        self._suggestions = SuggestedPlaces(self.suggestions, self.nuclei.original)
 
     @property
     def labels(self) -> np.ndarray:
@@ -172,7 +165,7 @@ class Review:
             self.course.journal.changed(box, before, after, self.plane)
         if step:
             self.course.painted({self.plane: box}, statuses, place)
-        self._notice_covered(box)
+        self._proposals.follow(self._seen, box)
         made = {label for label in touched if label not in old}
         gone = {label for label in touched if label not in new}
         return Change(box, touched, made, gone, self.plane)
@@ -345,30 +338,24 @@ class Review:
 
     def proposed_at(self, y: int, x: int) -> Place | None:
         """The place of an open proposal that holds a pixel."""
-        if self.missed is None:
-            return None
-        height, width = self._seen.shape
-        inside = 0 <= y < height and 0 <= x < width
-        number = int(self.missed.labels[y, x]) if inside else 0
-        shown = number and number not in self._covered
-        return (MISSED, number, *self.plane) if shown else None
+        number = self._proposals.at(y, x)
+        return (MISSED, number, *self.plane) if number else None
 
     def is_there(self, place: Place) -> bool:
         """Tell whether a place is still one to look at."""
         kind, number, *_ = place
         if kind == MISSED:
-            return number in self._boxes and number not in self._covered
-        names = self.labels_at(place)
+            return self._proposals.is_open(number)
         if kind == NUCLEUS:
             return number in self.nuclei.table.index
-        return bool(names) and self._untouched().issuperset(names)
+        return self._suggestions.is_open(kind, number, self.nuclei.table, self._seen)
 
     def labels_at(self, place: Place) -> tuple[int, ...]:
         """Labels of the nuclei at a place; none where one may have been missed."""
         kind, number, *_ = place
         if kind == NUCLEUS:
             return (number,)
-        return self._suggested.get((kind, number), ())
+        return self._suggestions.labels(kind, number)
 
     def box(self, place: Place) -> Box:
         """Smallest box around a place.
@@ -378,8 +365,8 @@ class Review:
         EditError
             If it is not there any more.
         """
-        if place[0] == MISSED and place[1] in self._boxes:
-            return self._boxes[place[1]]
+        if place[0] == MISSED:
+            return self._proposals.box(place[1])
         if not self.labels_at(place):
             raise EditError(f"there is no proposal {place[1]}.")
         return union(self.nuclei.box(label) for label in self.labels_at(place))
@@ -412,7 +399,8 @@ class Review:
         rows = table.loc[:, _SEEN].reset_index(names="number")
         rows.insert(0, "kind", NUCLEUS)
         rows["doubt"] = 1 - rows["certainty"]
-        more = [part for part in (self._proposed(), self._suggestions()) if len(part)]
+        suggested = self._suggestions.rows(table, self._seen)
+        more = [part for part in (self._proposals.rows(), suggested) if len(part)]
         if more:
             rows = pd.concat([rows, *more], ignore_index=True)
         rows["status"] = _status(rows, statuses)
@@ -421,50 +409,6 @@ class Review:
         rows = rows.sort_values("doubt", ascending=False, ignore_index=True)
         self._listed = table, statuses, rows
         return rows
-
-    def _untouched(self) -> set[int]:
-        """Nuclei with suggestions that are as they were found, number and all."""
-        table = self.nuclei.table
-        anchored = (
-            label
-            for label, (y, x) in self._anchors.items()
-            if self._seen[y, x] == label
-        )
-        return set(table.index[~table["edited"].to_numpy(bool)]) & set(anchored)
-
-    def _proposed(self) -> pd.DataFrame:
-        """Places where a nucleus may have been missed."""
-        if self.missed is None:
-            return pd.DataFrame()
-        found = self.missed.objects.rename(columns={"label": "number"})
-        shown = ~found["number"].isin(list(self._covered))
-        rows = found.loc[shown, ["number", "certainty", "area"]].assign(
-            kind=MISSED, at_border=False, edited=False, intensity=np.nan
-        )
-        return rows.assign(doubt=rows["certainty"])
-
-    def _suggestions(self) -> pd.DataFrame:
-        """Merges and splits of nuclei that are as they were found."""
-        if self.suggestions is None:
-            return pd.DataFrame()
-        table, scores = self.nuclei.table, self.suggestions.table["score"]
-        untouched, rows = self._untouched(), []
-        for (kind, number), names in self._suggested.items():
-            if untouched.issuperset(names):
-                some = table.loc[list(names)]
-                rows.append(
-                    {
-                        "kind": kind,
-                        "number": number,
-                        "certainty": some["certainty"].min(),
-                        "area": some["area"].sum(),
-                        "intensity": np.average(some["intensity"], weights=some.area),
-                        "at_border": some["at_border"].any(),
-                        "edited": False,
-                        "doubt": scores[number],
-                    }
-                )
-        return pd.DataFrame(rows)
 
     def flags(self, statuses: Mapping[Place, str] | None = None) -> pd.DataFrame:
         """``certainty``, ``reviewed`` and ``edited`` of every nucleus, by label.
@@ -488,30 +432,6 @@ class Review:
         flags.insert(1, "reviewed", flags["edited"] | flags.index.isin(accepted))
         return flags
 
-    def _notice_covered(self, box: Box) -> None:
-        """Drop proposals that nuclei now cover by more than half; bring back others."""
-        if self.missed is None:
-            return
-        for number in np.unique(self.missed.labels[box]).tolist():
-            if number:
-                place = self._boxes[number]
-                outline = self.missed.labels[place] == number
-                taken = np.asarray(self.nuclei.labels[place])[outline] > 0
-                if 2 * taken.sum() > len(taken):
-                    self._covered.add(number)
-                else:
-                    self._covered.discard(number)
-
-
-def statuses_by_plane(
-    statuses: Mapping[Place, str],
-) -> dict[Plane, dict[Place, str]]:
-    """Statuses of places apart by the plane that they are on."""
-    found: dict[Plane, dict[Place, str]] = {}
-    for place, status in statuses.items():
-        found.setdefault(place[2:], {})[place] = status
-    return found
-
 
 def _status(rows: pd.DataFrame, statuses: Mapping[Place, str]) -> np.ndarray:
     """Status of every row of a plane, empty for most."""
@@ -521,22 +441,3 @@ def _status(rows: pd.DataFrame, statuses: Mapping[Place, str]) -> np.ndarray:
         chosen = (rows["kind"] == kind) & rows["number"].isin(list(given))
         status[chosen] = rows.loc[chosen, "number"].map(given)
     return status
-
-
-def _anchors(labels: np.ndarray, which: set[int]) -> dict[int, tuple[int, int]]:
-    """A pixel of each of some labels that are there."""
-    if not which:
-        return {}
-    numbered, names = number_labels(labels)
-    found = {}
-    for label, box in zip(names[1:], ndimage.find_objects(numbered), strict=True):
-        if int(label) in which:
-            y, x = np.argwhere(labels[box] == label)[0]
-            found[int(label)] = int(y) + box[0].start, int(x) + box[1].start
-    return found
-
-
-def _boxes(labels: np.ndarray) -> dict[int, Box]:
-    """Box of every label."""
-    found = enumerate(ndimage.find_objects(labels), start=1)
-    return {number: box for number, box in found if box is not None}

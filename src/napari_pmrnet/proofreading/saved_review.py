@@ -31,8 +31,8 @@ from napari_pmrnet.io.settle import patiently
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.tiff import read_tiff_array
 from napari_pmrnet.io.write import replace_file, unwritable, writing
-from napari_pmrnet.proofreading.course import Place
 from napari_pmrnet.proofreading.measure import as_csv
+from napari_pmrnet.proofreading.place import Place
 
 VERSION = 1
 INDEX = "review.json"

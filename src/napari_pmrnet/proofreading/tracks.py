@@ -12,7 +12,7 @@ from napari_pmrnet.io.space import DEPTH, TIME
 from napari_pmrnet.io.units import MICROMETRES, PIXEL, SECONDS, canonical_unit
 from napari_pmrnet.proofreading.intensities import MEAN, Head
 from napari_pmrnet.proofreading.measure import CENTROID
-from napari_pmrnet.proofreading.review import AXIS
+from napari_pmrnet.proofreading.place import AXIS
 
 # pandas' own types leave open what a sum or a mean of groups is.
 

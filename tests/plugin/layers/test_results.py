@@ -12,7 +12,7 @@ from napari_pmrnet.plugin.layers.result_layers import LABEL_KINDS
 from napari_pmrnet.plugin.layers.results import Results, result_of
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.proofreading.origin import Origin, begin_review
-from napari_pmrnet.proofreading.review import ACCEPTED, NUCLEUS
+from napari_pmrnet.proofreading.place import ACCEPTED, NUCLEUS
 from napari_pmrnet.segmentation.region import Region
 from napari_pmrnet.settings import Settings
 

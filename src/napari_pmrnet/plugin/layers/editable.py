@@ -11,7 +11,7 @@ from napari_pmrnet.errors import EditError
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-    from napari_pmrnet.proofreading.course import Plane
+    from napari_pmrnet.proofreading.place import Plane
     from napari_pmrnet.segmentation.tiles import Box
 
 LARGEST_REVIEW = 67_108_864

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
-    from napari_pmrnet.proofreading.course import Plane
     from napari_pmrnet.proofreading.origin import Origin
-    from napari_pmrnet.proofreading.review import Place
+    from napari_pmrnet.proofreading.place import Place, Plane
 
 
 class Known(NamedTuple):

@@ -33,10 +33,11 @@ from napari_pmrnet.proofreading.answers import (
     told_changes,
     told_dismissal,
 )
-from napari_pmrnet.proofreading.course import Place, Plane, Step
+from napari_pmrnet.proofreading.course import Step
 from napari_pmrnet.proofreading.edits import Edit, as_values, difference
+from napari_pmrnet.proofreading.place import ACCEPTED, NUCLEUS, Place, Plane
 from napari_pmrnet.proofreading.planes import Edits
-from napari_pmrnet.proofreading.review import ACCEPTED, NUCLEUS, Change, Review
+from napari_pmrnet.proofreading.review import Change, Review
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -16,12 +16,7 @@ from napari_pmrnet.plugin.layers.pixel_size import pixel_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import could_be_of, image_for, tie
 from napari_pmrnet.plugin.layers.spaces import plane_space
-from napari_pmrnet.plugin.measure.classes import (
-    classes_of,
-    colour,
-    set_classes,
-    tones,
-)
+from napari_pmrnet.plugin.measure.classes import classes_of, colour, set_classes, tones
 from napari_pmrnet.plugin.measure.columns import ColumnButton
 from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.formatting import head_of
@@ -49,7 +44,7 @@ from napari_pmrnet.proofreading.classes import (
     proposed_threshold,
 )
 from napari_pmrnet.proofreading.measure import CENTROID, heads
-from napari_pmrnet.proofreading.review import AXIS
+from napari_pmrnet.proofreading.place import AXIS
 from napari_pmrnet.segmentation.tiles import Box
 
 OUTLINE = "measured nucleus"

@@ -22,8 +22,8 @@ from napari_pmrnet.plugin.measure.snapshot import Specimen, by_place, measuring_
 from napari_pmrnet.plugin.widgets.formats import ExportFormat
 from napari_pmrnet.proofreading.intensities import Options
 from napari_pmrnet.proofreading.measure import heads, write_summary, write_table
+from napari_pmrnet.proofreading.place import AXIS
 from napari_pmrnet.proofreading.queue import axes_of
-from napari_pmrnet.proofreading.review import AXIS
 from napari_pmrnet.proofreading.tracks import tracks
 
 if TYPE_CHECKING:

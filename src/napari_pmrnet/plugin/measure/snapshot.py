@@ -30,8 +30,8 @@ from napari_pmrnet.plugin.measure.kept import known_flags, with_flags
 from napari_pmrnet.proofreading import planes
 from napari_pmrnet.proofreading.intensities import Options
 from napari_pmrnet.proofreading.measure import at_place, measure_steps
+from napari_pmrnet.proofreading.place import AXIS
 from napari_pmrnet.proofreading.queue import axes_of
-from napari_pmrnet.proofreading.review import AXIS
 from napari_pmrnet.proofreading.tracks import Axis
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import run_to_end

@@ -14,8 +14,8 @@ from napari_pmrnet.plugin.layers.overlay import Overlay
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.proofreading.boxes import union
 from napari_pmrnet.proofreading.edits import Edit
+from napari_pmrnet.proofreading.place import MISSED, NUCLEUS, Place
 from napari_pmrnet.proofreading.planes import Edits, tables
-from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Place
 from napari_pmrnet.segmentation.diameter import median_diameter
 
 if TYPE_CHECKING:

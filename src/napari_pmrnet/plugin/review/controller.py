@@ -23,36 +23,25 @@ from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.editable import check_editable, is_zarr
 from napari_pmrnet.plugin.layers.label_colours import wear
 from napari_pmrnet.plugin.layers.origins import known_of, show_labels
-from napari_pmrnet.plugin.layers.result_layers import (
-    spatial_metadata,
-)
+from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
-from napari_pmrnet.plugin.layers.source_image import (
-    fits,
-    image_for,
-    is_source,
-    tie,
-)
+from napari_pmrnet.plugin.layers.source_image import fits, image_for, is_source, tie
 from napari_pmrnet.plugin.layers.spaces import plane_space, space_of
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading import planes
-from napari_pmrnet.proofreading.course import Plane
-from napari_pmrnet.proofreading.journal import (
-    Journal,
-    Restored,
-    own,
-)
+from napari_pmrnet.proofreading.journal import Journal, Restored, own
 from napari_pmrnet.proofreading.origin import Origin, origins
+from napari_pmrnet.proofreading.place import Plane
 from napari_pmrnet.proofreading.record_file import set_aside
 from napari_pmrnet.proofreading.saved_review import SavedReview
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_pmrnet.proofreading.course import Place
+    from napari_pmrnet.proofreading.place import Place
 
 MOST_ASKED = 4
 """Images that are offered when it is not certain which one labels are of."""

@@ -14,10 +14,7 @@ from typing import Any
 import napari.viewer
 import pandas as pd
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import (
-    QMainWindow,
-    QPushButton,
-)
+from qtpy.QtWidgets import QMainWindow, QPushButton
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.foreign_labels import ENDINGS
@@ -35,11 +32,7 @@ from napari_pmrnet.plugin.review.controller import ReviewDesk
 from napari_pmrnet.plugin.review.foreign import ForeignLabels
 from napari_pmrnet.plugin.review.looks import ImageAlone, turn_look
 from napari_pmrnet.plugin.review.on_show import OnShow
-from napari_pmrnet.plugin.review.panels import (
-    BulkPanel,
-    EditPanel,
-    QueuePanel,
-)
+from napari_pmrnet.plugin.review.panels import BulkPanel, EditPanel, QueuePanel
 from napari_pmrnet.plugin.review.shortcuts import (
     ACTIONS,
     LOOKS,
@@ -56,11 +49,11 @@ from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import OfferPanel, labelled_row, row_of
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.proofreading import planes
-from napari_pmrnet.proofreading.course import Place, Plane
 from napari_pmrnet.proofreading.edits import Edit
+from napari_pmrnet.proofreading.place import MISSED, NUCLEUS, Place, Plane
 from napari_pmrnet.proofreading.planes import Edits
 from napari_pmrnet.proofreading.queue import DOUBTFUL, Walk, is_open, listed, progress
-from napari_pmrnet.proofreading.review import MISSED, NUCLEUS, Change, Review
+from napari_pmrnet.proofreading.review import Change, Review
 from napari_pmrnet.proofreading.suggestions import MERGE
 
 COLOUR_DELAY = 300

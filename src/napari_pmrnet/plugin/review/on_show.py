@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_pmrnet.plugin.layers.review_session import ReviewSession
-    from napari_pmrnet.proofreading.course import Plane
+    from napari_pmrnet.proofreading.place import Plane
 
 NOT_FLAT = (
     "Paused: the viewer does not show the y-x planes that are reviewed. Switch it to "

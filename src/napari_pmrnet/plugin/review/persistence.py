@@ -28,7 +28,7 @@ from napari_pmrnet.plugin.layers.origins import map_layers
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.source_image import fits, grey_plane, tie
 from napari_pmrnet.plugin.layers.spaces import placed
-from napari_pmrnet.proofreading.course import Course, Plane
+from napari_pmrnet.proofreading.course import Course
 from napari_pmrnet.proofreading.journal import (
     Restored,
     fingerprint,
@@ -36,6 +36,7 @@ from napari_pmrnet.proofreading.journal import (
     read_journal,
 )
 from napari_pmrnet.proofreading.origin import Origin, begin_review, origin_of
+from napari_pmrnet.proofreading.place import Plane
 from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.proofreading.saved_review import (
     OtherReviewError,

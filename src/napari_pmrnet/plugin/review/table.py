@@ -12,9 +12,8 @@ from qtpy.QtCore import Qt
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.table import RIGHT, Column, TableModel, TableView
 from napari_pmrnet.proofreading.answers import capital
-from napari_pmrnet.proofreading.course import Place, Plane
+from napari_pmrnet.proofreading.place import MISSED, NUCLEUS, Place, Plane
 from napari_pmrnet.proofreading.queue import axes_of, row_of
-from napari_pmrnet.proofreading.review import MISSED, NUCLEUS
 from napari_pmrnet.proofreading.suggestions import MERGE
 
 NAMES = ("kind", "doubt", "area", "intensity", "at_border", "status", "plane")

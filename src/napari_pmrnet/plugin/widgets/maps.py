@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.plugin.widgets.torch_loading import load_torch, quiet_collector
-from napari_pmrnet.proofreading.course import Plane
 from napari_pmrnet.proofreading.origin import Origin, origins
+from napari_pmrnet.proofreading.place import Plane
 
 if TYPE_CHECKING:
     import numpy as np

@@ -36,7 +36,6 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "plugin/batch/shown.py",
     "plugin/measure/panel.py",
     "plugin/review/canvas.py",
-    "plugin/review/controller.py",
     "plugin/review/panels.py",
     "plugin/train/panels.py",
 }

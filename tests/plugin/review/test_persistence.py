@@ -16,6 +16,7 @@ from napari_pmrnet.plugin.review.persistence import (
     open_folder,
     prepare,
 )
+from napari_pmrnet.proofreading.journal import ENDING
 
 
 @pytest.fixture
@@ -88,3 +89,13 @@ def test_a_model_is_found_by_the_hash_of_its_weights(
 def test_another_folder_holds_no_review(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=str(tmp_path.name)):
         open_folder(tmp_path)
+
+
+def test_the_journal_of_an_image_file_lies_beside_it(tmp_path: Path) -> None:
+    subject = Subject.of(Image(np.ones((4, 4))))
+    assert subject.file is None
+    file = tmp_path / "cells.png"
+    file.write_bytes(b"")
+    beside = Subject(np.ones((4, 4)), file, "z=2")
+    assert beside.journal(beside.fingerprint()).name == f"cells.png z=2{ENDING}"
+    assert beside.fingerprint() != Subject(np.ones((4, 4)), file).fingerprint()

@@ -1,4 +1,4 @@
-"""Begins and ends reviews, keeps their journal, and brings lost ones back.
+"""Begins and ends reviews, saves and opens them, and finds lost ones.
 
 Looking at all nuclei takes seconds for a large image, so it is done on a copy of the
 labels in a worker thread. What is painted meanwhile is followed afterwards.
@@ -16,9 +16,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject
 
-from napari_pmrnet.errors import EditError, JournalError
-from napari_pmrnet.io.lock import OwnerLock, TakenError
-from napari_pmrnet.io.provenance import METADATA_KEY
+from napari_pmrnet.errors import EditError
 from napari_pmrnet.plugin.layers.axes import first_level
 from napari_pmrnet.plugin.layers.editable import check_editable, is_zarr
 from napari_pmrnet.plugin.layers.label_colours import wear
@@ -27,16 +25,13 @@ from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
 from napari_pmrnet.plugin.layers.results import result_of
 from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.layers.source_image import fits, image_for, is_source, tie
-from napari_pmrnet.plugin.layers.spaces import plane_space, space_of
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.review import persistence
+from napari_pmrnet.plugin.review.journal_keeper import JournalKeeper, changes
 from napari_pmrnet.plugin.widgets.worker import Runner
 from napari_pmrnet.proofreading import planes
-from napari_pmrnet.proofreading.journal import Journal, Restored, own
 from napari_pmrnet.proofreading.origin import Origin, origins
 from napari_pmrnet.proofreading.place import Plane
-from napari_pmrnet.proofreading.record_file import set_aside
-from napari_pmrnet.proofreading.saved_review import SavedReview
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -63,30 +58,27 @@ class ReviewDesk(QObject):
     offered = Signal(str, list)
     said = Signal(str, str)
     busy = Signal(bool)
-    _journal_said = Signal(str, str)
-    _journal_taken = Signal(object)
 
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self.session: ReviewSession | None = None
         self._image: Image | None = None
-        self._found: persistence.Found | None = None
         self._wanted: tuple[Labels, Mapping[Place, str]] | None = None
-        self._undecided = self._goes_on = False
+        self.journal = JournalKeeper(self)
         self._preparing, self._storing = Runner(self), Runner(self)
-        self._looking, self._taking = Runner(self), Runner(self)
+        self._looking = Runner(self)
         self._preparing.succeeded.connect(self._on_prepared)
         self._preparing.progressed.connect(self._on_progress)
         self._looking.succeeded.connect(self._on_looked)
         self._storing.succeeded.connect(self._on_stored)
-        self._taking.succeeded.connect(self._on_taken_over)
-        self._journal_said.connect(self.said)
-        self._journal_taken.connect(self._on_taken)
-        self._taking.failed.connect(self._offer_view)
+        self.journal.said.connect(self.said)
+        self.journal.offered.connect(self.offered)
+        self.journal.busy_changed.connect(self._on_finished)
+        self.journal.beside_wanted.connect(self._restore_beside)
+        self.journal.taken_over.connect(self._begin_again)
         for runner in (self._preparing, self._storing):
             runner.failed.connect(lambda text: self.said.emit(text, "error"))
-        for runner in (self._preparing, self._storing, self._taking):
             runner.finished.connect(self._on_finished)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -104,11 +96,6 @@ class ReviewDesk(QObject):
     def _open(self) -> ReviewSession:
         """The review under way, for what happens during one only."""
         return there(self.session)
-
-    @property
-    def _journal(self) -> Restored:
-        """Contents of the journal, where there is one to restore."""
-        return there(there(self._found).journal)
 
     def begin(
         self,
@@ -194,8 +181,8 @@ class ReviewDesk(QObject):
 
     def end(self) -> None:
         """End the review; its journal is written to the end."""
-        self._wanted, self._undecided, self._found = None, False, None
-        self.offered.emit("", [])
+        self._wanted = None
+        self.journal.leave()
         if self.session is not None:
             session, self.session = self.session, None
             self.ended.emit()
@@ -209,7 +196,8 @@ class ReviewDesk(QObject):
     def release(self) -> None:
         """Let go of the viewer, for a dock that goes away."""
         self.end()
-        for runner in (self._preparing, self._storing, self._looking, self._taking):
+        self.journal.release()
+        for runner in (self._preparing, self._storing, self._looking):
             runner.shut_down()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
@@ -219,8 +207,9 @@ class ReviewDesk(QObject):
         if session is None or not self._may_store():
             return
         session.settle()
-        image = "" if self._found is None else self._found.image
-        saved, table = snapshot(session, image), planes.tables(session.course)
+        found = self.journal.found
+        saved = persistence.snapshot(session, "" if found is None else found.image)
+        table = planes.tables(session.course)
         self.busy.emit(True)
         self._storing.start(
             f"Saving to '{folder}'",
@@ -256,9 +245,10 @@ class ReviewDesk(QObject):
         return not self._storing.is_running
 
     def _on_finished(self) -> None:
-        """Opening a review goes on with looking at its nuclei."""
-        runners = self._preparing, self._storing, self._taking
-        self.busy.emit(any(runner.is_running for runner in runners))
+        """Say whether work goes on; opening goes on with looking at the nuclei."""
+        runners = self._preparing, self._storing
+        running = any(runner.is_running for runner in runners)
+        self.busy.emit(running or self.journal.is_busy)
 
     def _on_progress(self, progress: tuple[int, int]) -> None:
         done, total = progress
@@ -276,11 +266,9 @@ class ReviewDesk(QObject):
             self.said.emit(str(error), "error")
             return
         wear(layer, prepared.colours)
-        self.session.changed.connect(self._on_changed)
         self.session.replaced.connect(lambda: self.begin(layer))
         self.said.emit(*self._welcome())
-        self._found = prepared.found
-        self._meet_journal()
+        self.journal.meet(self.session, prepared.found)
         self.began.emit()
 
     def _welcome(self) -> tuple[str, str]:
@@ -296,202 +284,19 @@ class ReviewDesk(QObject):
         on = f" on {len(reviews)} planes" if len(reviews) > 1 else ""
         return f"{count} nuclei{on}, the least certain first.", "good"
 
-    def _meet_journal(self) -> None:
-        """Begin or go on with the journal; ask where the user has to decide."""
-        goes_on, self._goes_on = self._goes_on, False
-        if self._found is None:
-            self.said.emit(
-                "No image layer is known to be that of these labels, so no journal is "
-                "kept. Save the review to a folder before you close napari.",
-                "warning",
-            )
-            return
-        owner = self._owned()
-        if owner is None:
-            return
-        found = there(self._found)
-        if not found.fault and found.journal is None:
-            self._begin_anew(owner)
-        elif found.journal is not None and self._is_continued(found.journal):
-            self._keep(owner, found.journal)
-        elif found.journal is not None and goes_on and self._is_of_these(found.journal):
-            self._restore_here(owner)
-        else:
-            owner.release()
-            self._ask(found)
-
-    def _ask(self, found: persistence.Found) -> None:
-        """Let the user decide what becomes of the journal that is there."""
-        self._undecided = True
-        if found.journal is None:
-            self.offered.emit(found.fault, [("Set it aside", self._begin_anew)])
-            return
-        same = self._is_of_these(found.journal)
-        restore = self._restore_here if same else self._restore_beside
-        self.offered.emit(
-            f"There is a review of this image with {changes(found.journal)}.",
-            [("Restore it", restore), ("Begin anew", self._begin_anew)],
-        )
-
-    def _owned(self) -> OwnerLock | None:
-        """Take the lock of the journal and look at it again.
-
-        Returns
-        -------
-        OwnerLock or None
-            None if another window has it; the user is then asked what to do.
-        """
-        self._undecided = False
-        self.offered.emit("", [])
-        found = there(self._found)
-        try:
-            owner = own(found.path)
-        except TakenError as error:
-            self._offer_taken(error)
-            return None
-        self._found = found.now()
-        return owner
-
-    def _offer_taken(self, error: TakenError) -> None:
-        """Say who reviews this image; nothing is edited until the user decides."""
-        text = f"This image is under review already, by {error.owner}."
-        self._open.hold(f"{text} Take the review over to edit it here.")
-        self._offer_view(text)
-
-    def _offer_view(self, text: str) -> None:
-        """Offer the ways there are while another window has the review."""
-        ways = [("Show it as it is", self._look), ("Take over", self._take_over)]
-        self.offered.emit(text, ways)
-
-    def _look(self) -> None:
-        """Show the labels as they are in the other window, without editing them."""
-        found = self._found = there(self._found).now()
-        session, journal = self._open, found.journal
-        shown = "Labels as they were found"
-        if journal is not None and self._is_of_these(journal):
-            shown = f"The review with {changes(journal)}, as it is now"
-            session.free()
-            self._show(journal)
-            session.hold("This review is read-only here. Take it over to edit it.")
-            self.said.emit(f"{shown}.", "plain")
-        self._offer_view(f"Read-only. {shown}.")
-
-    def _take_over(self) -> None:
-        """Ask the other window to stop, and go on in its place."""
-        if self._taking.is_running:
-            return
-        self.said.emit("Asking the other window to write all down...", "plain")
-        self.busy.emit(True)
-        path = there(self._found).path
-        self._taking.start("Taking the review over", persistence.take_over, path)
-
-    def _on_taken_over(self, owner: OwnerLock) -> None:
+    def _begin_again(self) -> None:
         """Go on with the review where the other window has left it."""
-        owner.release()
         if self.session is None or self._wanted is None:
             return
         layer, statuses = self._wanted
         origin = None
         if result_of(layer) is None and known_of(layer) is None:
             origin = origins(planes.originals(self._open.course))
-        self._goes_on = True
         self.begin(layer, origin, statuses)
-
-    def _on_taken(self, journal: Journal) -> None:
-        """Stop editing: another window goes on, and all is written down."""
-        if self.session is None or self.session.course.journal is not journal:
-            return
-        self._open.course.journal = None
-        text = "Another window has taken this review over, so it is read-only here."
-        self._open.hold(f"{text} Take it over to edit it.")
-        self._offer_view(text)
-
-    def _is_of_these(self, journal: Restored) -> bool:
-        """Tell whether a journal is of the labels as they were found here."""
-        return np.array_equal(journal.found, planes.originals(self._open.course))
-
-    def _is_continued(self, journal: Restored) -> bool:
-        """Tell whether the session begins where a journal ends."""
-        session = self._open
-        return (
-            self._is_of_these(journal)
-            and not planes.differences(session.course, journal.labels)
-            and journal.statuses == session.course.statuses
-        )
-
-    def _begin_anew(self, owner: OwnerLock | None = None) -> None:
-        """Begin a journal; what is there is kept under another name."""
-        owner = owner or self._owned()
-        if owner is None:
-            return
-        path = there(self._found).path
-        try:
-            if path.exists():
-                aside = set_aside(path)
-                self.said.emit(f"The review before is kept in {aside.name}.", "plain")
-        except JournalError as error:
-            owner.release()
-            self.said.emit(str(error), "error")
-            return
-        self._keep(owner, None)
-
-    def _keep(self, owner: OwnerLock, known: Restored | None) -> None:
-        """Write the review down from now on, after what is known already."""
-        session, found = self._open, there(self._found)
-        about = session.layer.metadata.get(METADATA_KEY, {})
-        try:
-            journal = Journal(
-                found.path,
-                planes.originals(session.course),
-                found.image,
-                about,
-                self._journal_said.emit,
-                owner,
-                lambda: self._journal_taken.emit(journal),
-            )
-        except JournalError as error:
-            self.said.emit(str(error), "error")
-            return
-        if known is None:
-            planes.keep(session.course, journal)
-        else:
-            planes.keep(session.course, journal, known.labels, known.statuses)
-        if owner.caveat:
-            self.said.emit(owner.caveat, "warning")
-        if journal.damaged_copy is not None:
-            self.said.emit(
-                f"The journal was damaged. What could be read is here; the file as it "
-                f"was is kept in {journal.damaged_copy.name}.",
-                "warning",
-            )
-
-    def _restore_here(self, owner: OwnerLock | None = None) -> None:
-        """Bring the layer to where its journal ends, as one step of undo."""
-        owner = owner or self._owned()
-        if owner is None:
-            return
-        journal = there(self._found).journal
-        if journal is None or not self._is_of_these(journal):
-            owner.release()
-            self._meet_journal()
-            return
-        self._show(journal)
-        self.said.emit(f"Restored with {changes(journal)}.", "good")
-        self._keep(owner, journal)
-
-    def _show(self, journal: Restored) -> None:
-        """Give the layer and the places what a journal holds."""
-        session = self._open
-        session.course.statuses.clear()
-        session.course.statuses.update(journal.statuses)
-        edits = planes.differences(session.course, journal.labels)
-        if edits:
-            session.apply(edits)
-        session.changed.emit(set())
 
     def _restore_beside(self) -> None:
         """Restore into a layer of its own."""
-        journal, image = self._journal, self._image
+        journal, image = there(there(self.journal.found).journal), self._image
         if image is None or image not in self._viewer.layers:
             return
         layer = persistence.restored_layer(journal, image)
@@ -500,7 +305,7 @@ class ReviewDesk(QObject):
 
     def _on_looked(self, found: persistence.Found) -> None:
         if self.session is None and found.journal is not None:
-            self._found = found
+            self.journal.found = found
             name = there(self._image).name
             self.offered.emit(
                 f"A review of '{name}' with {changes(found.journal)} was "
@@ -524,11 +329,6 @@ class ReviewDesk(QObject):
         show_labels(self._viewer, labels, outcome.maps, outcome.origins, statuses)
         self.begin(labels)
 
-    def _on_changed(self, labels: set[int]) -> None:
-        """An edit is an answer too: the journal there is set aside."""
-        if self._undecided and labels:
-            self._begin_anew()
-
     def _open_level(self, layer: Labels) -> None:
         """Open the finest level of labels as a layer that can be edited."""
         data = layer.data[0]
@@ -546,25 +346,3 @@ class ReviewDesk(QObject):
             self.end()
             kept = "" if journal is None else " Its journal is kept."
             self.said.emit(f"'{name}' was removed, so its review ended.{kept}", "plain")
-
-
-def changes(journal: Restored) -> str:
-    """Size of a journal in words."""
-    count = f"{journal.changes} change" + ("s" if journal.changes != 1 else "")
-    left_out = f" ({journal.damaged} more were damaged)" if journal.damaged else ""
-    return count + left_out
-
-
-def snapshot(session: ReviewSession, image: str) -> SavedReview:
-    """All of a session that is saved to a folder, copied."""
-    course, layer = session.course, session.layer
-    shown = {plane: review.labels for plane, review in course.planes.items()}
-    return SavedReview(
-        planes.whole(shown).copy(),
-        planes.originals(course),
-        planes.maps(course),
-        dict(course.statuses),
-        image,
-        dict(layer.metadata.get(METADATA_KEY, {})),
-        space_of(layer) if layer.ndim > 2 else plane_space(layer),
-    )

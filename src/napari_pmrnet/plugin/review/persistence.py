@@ -26,8 +26,10 @@ from napari_pmrnet.plugin.layers.axes import CHANNEL_NAMES, axis_names, first_le
 from napari_pmrnet.plugin.layers.label_colours import apart
 from napari_pmrnet.plugin.layers.origins import map_layers
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
+from napari_pmrnet.plugin.layers.review_session import ReviewSession
 from napari_pmrnet.plugin.layers.source_image import fits, grey_plane, tie
-from napari_pmrnet.plugin.layers.spaces import placed
+from napari_pmrnet.plugin.layers.spaces import placed, plane_space, space_of
+from napari_pmrnet.proofreading import planes
 from napari_pmrnet.proofreading.course import Course
 from napari_pmrnet.proofreading.journal import (
     Restored,
@@ -220,8 +222,8 @@ def preparing(
     if subject is not None and fitting and labels.ndim == 2:
         # Read once, for the brightness and for the fingerprint.
         subject = replace(subject, data=np.asarray(subject.data))
-    course, planes = Course(), list(np.ndindex(*labels.shape[:-2]))
-    for number, plane in enumerate(planes, start=1):
+    course, every = Course(), list(np.ndindex(*labels.shape[:-2]))
+    for number, plane in enumerate(every, start=1):
         pixels = None
         if subject is not None and fitting:
             pixels = grey_plane(np.asarray(subject.data[plane]), subject.rgb)
@@ -229,9 +231,9 @@ def preparing(
         told = f"'{name}'" if name else ""
         begin_review(labels[plane], origin, pixels, told, course, plane)
         if plane:
-            yield number, len(planes)
+            yield number, len(every)
     found = None if subject is None else look_for_journal(subject)
-    return Prepared(course.planes[planes[0]], found, apart(labels))
+    return Prepared(course.planes[every[0]], found, apart(labels))
 
 
 def take_over(path: Path) -> OwnerLock:
@@ -275,6 +277,21 @@ def restored_layer(journal: Restored, image: Image) -> Labels:
     )
     tie(layer, image)
     return layer
+
+
+def snapshot(session: ReviewSession, image: str) -> SavedReview:
+    """All of a session that is saved to a folder, copied."""
+    course, layer = session.course, session.layer
+    shown = {plane: review.labels for plane, review in course.planes.items()}
+    return SavedReview(
+        planes.whole(shown).copy(),
+        planes.originals(course),
+        planes.maps(course),
+        dict(course.statuses),
+        image,
+        dict(layer.metadata.get(METADATA_KEY, {})),
+        space_of(layer) if layer.ndim > 2 else plane_space(layer),
+    )
 
 
 def open_folder(folder: Path) -> Opened:

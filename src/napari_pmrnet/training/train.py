@@ -54,9 +54,6 @@ from napari_pmrnet.training.validation import (
     whole_validation_pair,
 )
 
-Counting = Callable[[int, int], None]
-"""Called with how many of how many are done."""
-
 
 def train(
     train_set: OpenedDataset,
@@ -68,8 +65,8 @@ def train(
     start_from: str | Path | None = None,
     compiled: bool = False,
     report: Callable[[EpochReport], None] = lambda _: None,
-    preparing: Counting | None = None,
-    fitting: Counting | None = None,
+    preparing: Callable[[int, int], None] | None = None,
+    fitting: Callable[[int, int], None] | None = None,
 ) -> ModelCard:
     """Train PMRNet on one data set and keep the best epoch on another.
 
@@ -202,7 +199,7 @@ class TrainingData:
 def training_data(
     train_set: OpenedDataset,
     val_set: OpenedDataset,
-    preparing: Counting | None = None,
+    preparing: Callable[[int, int], None] | None = None,
     config: TrainConfig | None = None,
 ) -> TrainingData:
     """Prepare the images of two data sets; `preparing` is called after each.
@@ -327,7 +324,7 @@ def finish(
     weights: Path,
     val_set: OpenedDataset,
     thresholds: dict[str, float] | None = None,
-    fitting: Counting | None = None,
+    fitting: Callable[[int, int], None] | None = None,
 ) -> ModelCard:
     """Fit thresholds and certainties on the validation images; add their scores.
 

@@ -97,6 +97,17 @@ class Specimen:
     @classmethod
     def of(cls, layer: Labels, layers: Iterable[Any], dims: Dims) -> Specimen:
         """The plane of a Labels layer on show, not copied yet."""
+        return cls._on_show(layer, layers, dims, _certainties(layer))
+
+    @classmethod
+    def _on_show(
+        cls,
+        layer: Labels,
+        layers: Iterable[Any],
+        dims: Dims,
+        certainties: Mapping[tuple[int, ...], pd.Series],
+    ) -> Specimen:
+        """The plane on show, with the certainties of its place."""
         session, result = session_of(layer), result_of(layer)
         maps: Mapping[str, np.ndarray] = {}
         if session is not None:
@@ -129,7 +140,7 @@ class Specimen:
             classes_of(layer),
             place,
             axes_of_planes(layer, dims.axis_labels),
-            _certainties(layer).get(place),
+            certainties.get(place),
         )
 
     @classmethod
@@ -137,9 +148,9 @@ class Specimen:
         cls, layer: Labels, layers: Iterable[Any], dims: Dims
     ) -> dict[tuple[int, ...], Specimen]:
         """Every plane of a Labels layer by its place, not copied yet."""
-        shown = cls.of(layer, layers, dims)
-        session, shape = session_of(layer), first_level(layer).shape[:-2]
         certainties, every = _certainties(layer), {}
+        shown = cls._on_show(layer, layers, dims, certainties)
+        session, shape = session_of(layer), first_level(layer).shape[:-2]
         flags = {} if session is None else planes.flags_by_plane(session.course)
         for place in np.ndindex(*shape):
             if session is not None:

@@ -119,13 +119,15 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu(
     np.testing.assert_array_equal(result.labels, segment(image, NATIVE, model).labels)
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
 def test_other_errors_of_the_network_are_not_swallowed(
-    image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch
+    image: np.ndarray, model: Model, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("weights and input differ in type")
 
-    monkeypatch.setattr(Model, "predict_tiles", fail)
+    monkeypatch.setattr(Model, "at_once", at_once)
+    monkeypatch.setattr(Model, "predict_tiles" if at_once == 1 else "begin", fail)
     with pytest.raises(RuntimeError, match="differ in type"):
         segment(image, NATIVE, model)
 
@@ -178,6 +180,7 @@ def test_a_look_at_the_whole_image_serves_for_its_maps(
     sized = replace(model, card=model.card.updated(working_diameters=[1.0, 1000.0]))
     monkeypatch.setattr(diameter_estimate, "THRESHOLDS", LOOSE)
     monkeypatch.setattr(diameter_estimate, "ENOUGH", 0.0)
+    monkeypatch.setattr(Model, "at_once", 1)  # whatever threads tests before have set
     calls, predict_tiles = [], Model.predict_tiles
     monkeypatch.setattr(
         Model,

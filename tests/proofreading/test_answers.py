@@ -8,6 +8,7 @@ from napari_pmrnet.proofreading.answers import (
     told_acceptance,
     told_change,
     told_dismissal,
+    told_undo,
 )
 from napari_pmrnet.proofreading.review import Change
 
@@ -46,3 +47,10 @@ def test_answers() -> None:
     assert place_named(("nucleus", 3), (3,)) == "nucleus 3"
     assert place_named(("missed", 3), ()) == "proposal 3"
     assert nuclei_named([5, 4, 3, 2]) == "nuclei 2, 3, 4 and 5"
+
+
+def test_the_way_back_is_named_by_its_key() -> None:
+    assert told_undo(change({5}, set(), set()), "Ctrl+Z") == "Ctrl+Z undoes it"
+    assert told_undo(change(set(), set(), {5}), "Ctrl+Z") == "Ctrl+Z brings it back"
+    assert told_undo(change(set(), set(), {5, 6}), "U") == "U brings them back"
+    assert told_undo(change({4}, set(), {5}), "Ctrl+Z") == "Ctrl+Z undoes it"

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pmrnet.proofreading.course import Course
+from napari_pmrnet.proofreading.course import Course, Step
 from napari_pmrnet.proofreading.nuclei import Nuclei
-from napari_pmrnet.proofreading.review import Review
+from napari_pmrnet.proofreading.review import Change, Review
 
 BOX = slice(0, 2), slice(0, 3)
 
@@ -49,6 +49,18 @@ def test_steps_of_planes_are_taken_back_in_their_order() -> None:
     assert course.redo() is not None, "nothing told is no step"
     course.tell({("nucleus", 1, 1): "accepted"})
     assert course.redo() is None
+
+
+def test_the_place_of_a_step_is_the_answer_or_what_it_changed() -> None:
+    course = two_planes()
+    answer, told = ("nucleus", 7, 1), {("nucleus", 1, 0): ""}
+    change = Change(BOX, {1, 7}, {7}, set(), (1,))
+    assert course.place_of(Step({}, True, None, answer), [change]) == answer
+    assert course.place_of(Step(told), []) == ("nucleus", 1, 0)
+    assert course.place_of(Step({}, True), [change]) == ("nucleus", 1, 1), "kept first"
+    gone = ("nucleus", 7, 0)
+    assert course.place_of(Step({}, True, None, gone), [change]) == ("nucleus", 1, 1)
+    assert course.place_of(Step({}, True, None, gone), []) is None
 
 
 places = st.tuples(st.sampled_from(["nucleus", "missed"]), st.integers(1, 3))

@@ -106,6 +106,19 @@ def test_flags_of_a_linked_nucleus_are_those_of_all_its_planes() -> None:
     assert flags["area"].tolist() == [30, 30, 27.5, 30, 36, 36]
 
 
+def test_labels_are_those_under_review_if_all_planes_are() -> None:
+    labels = movie()
+    course = begin(labels)
+    assert planes.are_those_of(course, labels.astype(np.uint16))
+    assert not planes.are_those_of(course, labels[:3])
+    other = labels.copy()
+    other[3, 0, 0] = 1
+    assert not planes.are_those_of(course, other)
+    plain = begin(labels[0])
+    assert planes.are_those_of(plain, labels[0].copy())
+    assert not planes.are_those_of(plain, labels)
+
+
 def test_a_number_is_new_on_all_planes() -> None:
     labels = movie()
     course = begin(labels)

@@ -66,6 +66,13 @@ def told_change(change: Change, verb: str = "changed") -> str:
     return capital(f"{nuclei_named(change.labels)} {verb}")
 
 
+def told_undo(change: Change, key: str) -> str:
+    """Say how an edit is undone, by a key such as ``"Ctrl+Z"``."""
+    if change.labels != change.gone:
+        return f"{key} undoes it"
+    return f"{key} brings {'it' if len(change.gone) == 1 else 'them'} back"
+
+
 def told_dismissal(place: Place, labels: Sequence[int]) -> str:
     """A dismissal in words: what stays as it is."""
     if place[0] == MISSED:

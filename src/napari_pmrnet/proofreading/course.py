@@ -6,15 +6,15 @@ statuses, steps, journal and the numbers of new nuclei are those of the whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_pmrnet.proofreading.place import Place, Plane
+from napari_pmrnet.proofreading.place import NUCLEUS, Place, Plane
 
 if TYPE_CHECKING:
     from napari_pmrnet.proofreading.journal import Journal
-    from napari_pmrnet.proofreading.review import Review
+    from napari_pmrnet.proofreading.review import Change, Review
     from napari_pmrnet.segmentation.tiles import Box
 
 
@@ -71,6 +71,27 @@ class Course:
     def is_there(self, place: Place) -> bool:
         """Tell whether a place is still one to look at."""
         return self.review_of(place).is_there(place)
+
+    def place_of(self, step: Step, changes: Sequence[Change]) -> Place | None:
+        """Find the place of a step: what it was the answer to, or else what it changed.
+
+        Parameters
+        ----------
+        step : Step
+        changes : sequence of Change
+            What it changed in the labels; empty if it changed statuses only.
+
+        Returns
+        -------
+        Place or None
+            None if there is none any more.
+        """
+        places = [step.place] if step.place else []
+        places += step.before
+        for change in changes:
+            order = *sorted(change.kept), *sorted(change.made)
+            places += [(NUCLEUS, label, *change.plane) for label in order]
+        return next((place for place in places if self.is_there(place)), None)
 
     def next_label(self) -> int:
         """Smallest label above all that are in use, on any plane."""

@@ -79,21 +79,6 @@ def _measured(view: View, mask: Mask) -> list[float]:
     open_ring, band = ring & view.free, rim | near
     confined = 1 - float(open_ring.sum() / max((wide & ~padded).sum(), 1))
     ragged = float(rim.sum() ** 2 / (4 * np.pi * area)) - 1
-    looks = [0.0, 0.0, 0.0, 0.0]
-    if view.image is not None and view.slopes is not None:
-        within, without = view.image[mask], view.image[open_ring]
-        outside = _mean(view.image, open_ring)
-        noise = float(within.std()) + (float(without.std()) if len(without) else 0.0)
-        ways = np.array(np.gradient(ndimage.gaussian_filter(mask.astype(float), 0.7)))
-        ways *= view.free
-        across = float((ways * view.slopes).sum())
-        lengths = np.hypot(*ways)
-        looks = [
-            (float(within.mean()) - outside) / (noise + 0.1),
-            across / max(float(lengths.sum()), 1e-6),
-            across / max(float((lengths * view.steep).sum()), 1e-6),
-            float(within.std()),
-        ]
     seen = [0.0, 0.0, 0.0]
     if view.probability is not None and view.gate is not None:
         inside = float(view.probability[mask].mean())
@@ -108,7 +93,26 @@ def _measured(view: View, mask: Mask) -> list[float]:
         flow = float((towards / (np.hypot(dy, dx) + 0.5)).mean())
     offset = float(away / np.sqrt(area / np.pi))
     shape = [size, size**2, size**2 * view.dragged, offset, ragged, filled]
-    return [*shape, *looks, *seen, flow, confined]
+    return [*shape, *_brightness(view, mask, open_ring), *seen, flow, confined]
+
+
+def _brightness(view: View, mask: Mask, ring: Mask) -> list[float]:
+    """Columns of `described` of the image; `ring` is of free pixels around."""
+    if view.image is None or view.slopes is None:
+        return [0.0, 0.0, 0.0, 0.0]
+    within, without = view.image[mask], view.image[ring]
+    outside = _mean(view.image, ring)
+    noise = float(within.std()) + (float(without.std()) if len(without) else 0.0)
+    ways = np.array(np.gradient(ndimage.gaussian_filter(mask.astype(float), 0.7)))
+    ways *= view.free
+    across = float((ways * view.slopes).sum())
+    lengths = np.hypot(*ways)
+    return [
+        (float(within.mean()) - outside) / (noise + 0.1),
+        across / max(float(lengths.sum()), 1e-6),
+        across / max(float((lengths * view.steep).sum()), 1e-6),
+        float(within.std()),
+    ]
 
 
 def _mean(values: np.ndarray, where: Mask) -> float:

@@ -188,6 +188,16 @@ def differences(course: Course, labels: np.ndarray) -> Edits:
     return _some(every)
 
 
+def are_those_of(course: Course, labels: np.ndarray) -> bool:
+    """Tell whether labels (..., H, W) are those under review, on all planes."""
+    under_review = {plane: review.labels for plane, review in course.planes.items()}
+    steps = (max(along) + 1 for along in zip(*under_review, strict=True))
+    shape = *steps, *next(iter(under_review.values())).shape
+    return labels.shape == shape and all(
+        np.array_equal(labels[plane], own) for plane, own in under_review.items()
+    )
+
+
 def through(course: Course, label: int, make: Callable[[Review, int], Edit]) -> Edits:
     """Edit a nucleus on every plane where it has a number.
 

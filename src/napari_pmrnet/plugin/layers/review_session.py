@@ -32,6 +32,7 @@ from napari_pmrnet.proofreading.answers import (
     told_acceptance,
     told_changes,
     told_dismissal,
+    told_undo,
 )
 from napari_pmrnet.proofreading.course import Step
 from napari_pmrnet.proofreading.edits import Edit, as_values, difference
@@ -335,7 +336,9 @@ class ReviewSession(QObject):
         changes = self._follow(boxes, True, statuses, place)
         if changes:
             told = told_changes(changes, verb)
-            self.said.emit(f"{told}; {_way_back(joined_change(changes))}.", "good")
+            self.said.emit(
+                f"{told}; {told_undo(joined_change(changes), UNDO)}.", "good"
+            )
 
     def renew(self, labels: np.ndarray, found: Labelled) -> None:
         """Take over a run that found other labels in a region, as one step of undo.
@@ -419,21 +422,12 @@ class ReviewSession(QObject):
             self._soon.start()
         else:
             self._tell(set())
-        place, where = self._place_of(step, changes), ""
+        place, where = self.course.place_of(step, changes), ""
         if place is not None:
             names = self.course.review_of(place).labels_at(place)
             where = f" at {place_named(place, names)}"
         self.turned.emit(place, next(iter(changes), None))
         self.said.emit(f"{done}{where}; {back}.", "good")
-
-    def _place_of(self, step: Step, changes: Sequence[Change]) -> Place | None:
-        """The place of a step: what it was the answer to, or else what it changed."""
-        places = [step.place] if step.place else []
-        places += step.before
-        for change in changes:
-            order = *sorted(change.kept), *sorted(change.made)
-            places += [(NUCLEUS, label, *change.plane) for label in order]
-        return next((place for place in places if self.course.is_there(place)), None)
 
     def check_free(self) -> None:
         """Raise if the review is held.
@@ -476,17 +470,10 @@ class ReviewSession(QObject):
         if data is self._data:
             return
         self.settle()
-        if isinstance(data, np.ndarray) and self._are_those_of(data):
+        if isinstance(data, np.ndarray) and planes.are_those_of(self.course, data):
             self._take(data)
         else:
             self.replaced.emit()
-
-    def _are_those_of(self, data: np.ndarray) -> bool:
-        """Tell whether labels are those under review."""
-        return data.shape == self._data.shape and all(
-            np.array_equal(data[plane], review.labels)
-            for plane, review in self.course.planes.items()
-        )
 
     def _follow(
         self,
@@ -511,10 +498,3 @@ class ReviewSession(QObject):
             others = old.set_index("index").drop(columns=flags.columns, errors="ignore")
             flags = flags.join(others[~others.index.duplicated()])
         self.layer.features = flags.rename_axis("index").reset_index()
-
-
-def _way_back(change: Change) -> str:
-    """How an edit is undone, in words."""
-    if change.labels != change.gone:
-        return f"{UNDO} undoes it"
-    return f"{UNDO} brings {'it' if len(change.gone) == 1 else 'them'} back"

@@ -87,7 +87,7 @@ def open_dock(make_napari_viewer_proxy, manifest, qtbot):
 
 def settled(panel: MeasurePanel) -> bool:
     """Whether nothing is under way in a panel."""
-    busy = panel._counting.is_running or panel._working.is_running
+    busy = panel._counter._runner.is_running or panel._working.is_running
     return not busy and not panel._timer.isActive()
 
 

@@ -6,19 +6,13 @@ under way they follow every edit, on the boxes of the nuclei that changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtWidgets import (
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QWidget,
-)
+from qtpy.QtWidgets import QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.io.permit import Overwrite
@@ -40,32 +34,24 @@ from napari_pmrnet.plugin.measure.export import (
     exporting,
     proposed_path,
 )
-from napari_pmrnet.plugin.measure.formatting import listed, shown_unit, summary
+from napari_pmrnet.plugin.measure.formatting import summary
 from napari_pmrnet.plugin.measure.kept import keep, known_flags, measured_of, with_flags
+from napari_pmrnet.plugin.measure.pixel_counter import PixelCounter
 from napari_pmrnet.plugin.measure.snapshot import (
     Specimen,
     by_place,
-    labels_on_show,
     measuring_all,
     unit_of,
     with_place,
 )
+from napari_pmrnet.plugin.measure.standing import standing
 from napari_pmrnet.plugin.qt import Signal, single_shot, there
 from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.formats import FormatBox
-from napari_pmrnet.plugin.widgets.layout import (
-    keep_room,
-    row_of,
-    stack,
-    text_label,
-)
+from napari_pmrnet.plugin.widgets.layout import keep_room, row_of, stack, text_label
 from napari_pmrnet.plugin.widgets.worker import Runner
-from napari_pmrnet.proofreading.intensities import MEAN, Head, Options, options_of
-from napari_pmrnet.proofreading.measure import (
-    count_pixels,
-    measure_boxes,
-    totals,
-)
+from napari_pmrnet.proofreading.intensities import Options, options_of
+from napari_pmrnet.proofreading.measure import measure_boxes, totals
 from napari_pmrnet.proofreading.planes import flags_by_plane, tables
 from napari_pmrnet.segmentation.objects import DOUBT_LIMIT
 
@@ -74,7 +60,6 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_pmrnet.proofreading.course import Course
-    from napari_pmrnet.segmentation.plane import Plane
 
 DELAY = 150
 MANY = 100
@@ -109,13 +94,11 @@ class MeasurePanel(QWidget):
         self._session: ReviewSession | None = None
         self._job: tuple[Labels, Specimen] | None = None
         self._dirty: set[int] = set()
-        self._areas: pd.Series | None = None
-        self._counted: Any = None
         self._files = FileDialogs(self, self._folder_on_show)
         self._unkept = ""
         self.options: Options | None = None
         self._quiet = False
-        self._working, self._counting = Runner(self), Runner(self)
+        self._working, self._counter = Runner(self), PixelCounter(self)
         self._timer = single_shot(self, DELAY, self._follow)
         self._lay_out()
         self._connect()
@@ -135,7 +118,8 @@ class MeasurePanel(QWidget):
         """Turn to another layer, or to none."""
         layer = None if layer is None else plain(layer)
         self._listen(layer)
-        self._layer, self._areas, self._counted = layer, None, None
+        self._layer = layer
+        self._counter.set_layer(layer)
         self._dirty.clear()
         self._meet_session()
         self._show()
@@ -198,8 +182,8 @@ class MeasurePanel(QWidget):
         """Let go of the viewer and of running work."""
         self.set_layer(None)
         self._timer.stop()
-        for runner in (self._working, self._counting):
-            runner.shut_down()
+        self._working.shut_down()
+        self._counter.shut_down()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _lay_out(self) -> None:
@@ -234,9 +218,8 @@ class MeasurePanel(QWidget):
         self._working.failed.connect(lambda text: self.said.emit(text, "error"))
         self._working.cancelled.connect(lambda: self.said.emit("Stopped.", "plain"))
         self._working.finished.connect(self._on_finished)
-        self._counting.succeeded.connect(self._on_counted)
-        self._counting.failed.connect(lambda text: self.said.emit(text, "error"))
-        self._counting.finished.connect(self._timer.start)
+        self._counter.failed.connect(lambda text: self.said.emit(text, "error"))
+        self._counter.finished.connect(self._timer.start)
         self._viewer.layers.events.removed.connect(self._on_removed)
 
     def _listen(self, layer: Labels | None) -> None:
@@ -262,7 +245,8 @@ class MeasurePanel(QWidget):
             return
         if self._session is not None:
             self._session.changed.disconnect(self._on_changed)
-        self._session, self._counted = session, None
+        self._session = session
+        self._counter.forget()
         if session is not None:
             session.changed.connect(self._on_changed)
 
@@ -352,13 +336,13 @@ class MeasurePanel(QWidget):
         self._timer.start()
 
     def _on_pixels(self, event: Any = None) -> None:
-        self._counted = None
+        self._counter.forget()
         self._on_other()
 
     def _on_redraw(self, event: Any = None) -> None:
         """Undo tells of itself by a redraw only, but so does much else."""
         if isinstance(there(self._layer).data, np.ndarray):
-            self._counted = None
+            self._counter.forget()
         self._on_other()
 
     def _on_other(self, event: Any = None) -> None:
@@ -375,27 +359,10 @@ class MeasurePanel(QWidget):
             return
         self._meet_session()
         if self._session is None:
-            self._count(self._layer)
+            self._counter.count(self._viewer.dims.point)
         elif self._dirty and not self._working.is_running:
             self._measure_changed(self._layer, self._session.course)
         self._show()
-
-    def _count(self, layer: Labels) -> None:
-        """Count pixels in the background, unless the labels are as counted before."""
-        pixels = labels_on_show(layer, self._viewer.dims.point)
-        lazy = layer.ndim > 2 and not pixels.in_memory
-        key = id(pixels.levels[0]), pixels.place if lazy else ()
-        if key == self._counted or self._counting.is_running:
-            return
-        self._counted = key
-        places = np.ndindex(*first_level(layer).shape[:-2])
-        planes = [pixels] if lazy else [replace(pixels, place=p) for p in places]
-        self._counting.start(f"Counting '{layer.name}'", _counted, layer, planes)
-
-    def _on_counted(self, counted: tuple[Labels, pd.Series]) -> None:
-        layer, areas = counted
-        if layer is self._layer:
-            self._areas = areas
 
     def _measure_changed(self, layer: Labels, course: Course) -> None:
         """Measure those nuclei anew that an edit has changed."""
@@ -437,7 +404,7 @@ class MeasurePanel(QWidget):
             self.hint.setText("")
             self.refreshed.emit()
             return
-        areas = self._areas
+        areas = self._counter.areas
         if self._session is not None:
             every: Any = tables(self._session.course)["area"]
             areas = every.groupby(level=0).sum()
@@ -457,9 +424,8 @@ class MeasurePanel(QWidget):
         text = summary(totals(table), unit_of(layer), known)
         self.totals.setText(f"{text}{self._where(layer)}")
         missing = [] if known or table.empty else [_MISSING]
-        self.hint.setText(
-            " ".join([*missing, self._standing(layer, table.loc[:, "area"])])
-        )
+        how = standing(layer, table.loc[:, "area"], bool(self._dirty), self.options)
+        self.hint.setText(" ".join([*missing, how]))
 
     def _where(self, layer: Labels) -> str:
         """Say of how many planes totals are; nothing of a plain layer."""
@@ -468,38 +434,3 @@ class MeasurePanel(QWidget):
         if self._session is None and not isinstance(first_level(layer), np.ndarray):
             return " on the plane on show"
         return f" on {int(np.prod(first_level(layer).shape[:-2]))} planes"
-
-    def _standing(self, layer: Labels, areas: pd.Series) -> str:
-        """Sentence on whether the nuclei were measured as they are now."""
-        known = measured_of(layer)
-        if known is None:
-            return "Not measured yet."
-        table, unit = known
-        sums: Any = table["area"].groupby(level=0).sum()
-        near = np.asarray((sums.reindex(areas.index) - areas).abs() <= 1e-6 * areas)
-        same = len(sums) == len(areas) and bool(near.all())
-        if not (same and unit == unit_of(layer)) and not self._dirty:
-            return "Not as they were measured: measure again."
-        found = [head for head in map(Head.of, map(str, table)) if head is not None]
-        names = [head.channel for head in found if head.kind == MEAN]
-        if not names:
-            return "Measured: shape."
-        options = options_of(table)
-        if self.options not in (None, options):
-            return "Other options than were measured: measure again."
-        ring = f", rings of {options.ring} px" if options.ring else ""
-        base = ", minus background" if options.background else ""
-        grain = ""
-        if options.texture is not None:
-            length, unit = options.texture
-            grain = f", texture at {length:g} {shown_unit(unit)}"
-        return f"Measured: shape, mean of {listed(names)}{ring}{base}{grain}."
-
-
-def _counted(layer: Labels, planes: Sequence[Plane]) -> tuple[Labels, pd.Series]:
-    """Pixels of every nucleus; the layer says whose. Runs in a worker thread."""
-    counts = [count_pixels(pixels.read(), f"'{layer.name}'") for pixels in planes]
-    if len(counts) == 1:
-        return layer, counts[0]
-    every: Any = pd.concat(counts)
-    return layer, every.groupby(level=0).sum()

@@ -1,4 +1,4 @@
-"""prepare -> predict -> instances -> certainty = Segmentation."""
+"""plane -> predict -> labels -> objects = Segmentation."""
 
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.segment import Segmentation, segment, segment_steps

@@ -125,7 +125,9 @@ def find_sources(
     Returns
     -------
     list of Source
-        In the order of `inputs` and sorted within a folder, each image once.
+        In the order of `inputs` and sorted within a folder, each image once: of
+        several names for one, by links, that with the fewest links, and of those the
+        first.
 
     Raises
     ------
@@ -148,8 +150,15 @@ def find_sources(
         for source in found:
             for image in _images(source, scene, wells):
                 place = Path(os.path.realpath(image.path)), image.number
-                sources.setdefault(place, image)
+                before = sources.setdefault(place, image)
+                if before is not image and _links(image.path) < _links(before.path):
+                    sources[place] = image
     return list(sources.values())
+
+
+def _links(path: Path) -> int:
+    """How many links lie on the way to a file as it is named."""
+    return sum(map(os.path.islink, (path, *path.parents)))
 
 
 def _images(

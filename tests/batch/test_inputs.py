@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.labels import write_labels
 
 from .conftest import blobs
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
 
 
 def put(path: Path) -> Path:
@@ -189,3 +192,25 @@ def test_a_picture_that_is_named_like_labels_is_one(tmp_path):
     noise = np.random.default_rng(0).integers(0, 4000, (40, 50), np.uint16)
     tifffile.imwrite(tmp_path / "in" / "a_labels.tif", noise)
     assert names(tmp_path, ["in"]) == ["in/a.png", "in/a_labels.tif"]
+
+
+@posix
+def test_an_image_is_named_by_its_own_name_rather_than_a_link(run, tmp_path):
+    """Whichever of them sorts first; links to what is elsewhere keep theirs."""
+    put(tmp_path / "elsewhere" / "x.png")
+    put(tmp_path / "in" / "m.png")
+    for link, target in (
+        ("in/a.png", "m.png"),
+        ("in/z.png", "m.png"),
+        ("in/c.png", "../elsewhere/x.png"),
+        ("in/d.png", "../elsewhere/x.png"),
+        ("links", "in"),
+    ):
+        (tmp_path / link).symlink_to(target)
+    assert names(tmp_path, ["in"]) == ["in/m.png", "in/c.png"]
+    assert names(tmp_path, ["links", "in"]) == ["in/m.png", "in/c.png"]
+    assert names(tmp_path, ["in/a.png", "in/z.png"]) == ["in/a.png"]
+    report, _ = run(tmp_path / "in")
+    labels = {path.name for path in (tmp_path / "out").glob("*_labels.tif")}
+    assert labels == {"m_labels.tif", "c_labels.tif"}
+    assert run(tmp_path / "in")[0].ended["unchanged"] == 2

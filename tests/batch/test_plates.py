@@ -13,6 +13,7 @@ from plates import STEP, change, write_named_plate, write_plate
 
 from napari_pmrnet.batch.heat_map import heat_maps, plates_of
 from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.io.labels import read_label_file
 from napari_pmrnet.io.permit import hash_of
 
 from .conftest import blobs
@@ -27,12 +28,13 @@ def table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"well": str, "field": str})
 
 
-@pytest.mark.parametrize("way", ["folder", "plate", "pattern"])
+@pytest.mark.parametrize("way", ["folder", "plate", "pattern", "rows"])
 def test_each_field_is_an_image_in_its_well(run, plate, tmp_path, way) -> None:
     named = {
         "folder": plate.parent,
         "plate": plate,
         "pattern": f"{plate}/*/*/*",
+        "rows": f"{plate}/*",
     }[way]
     before = hash_of(plate)
     report, _ = run(named)
@@ -56,6 +58,8 @@ def test_each_field_is_an_image_in_its_well(run, plate, tmp_path, way) -> None:
     sheet = report.sheet.read_text("utf-8")
     assert "A01: 3 nuclei" in sheet and "B12: 3 nuclei" in sheet
     assert hash_of(plate) == before
+    made = {read_label_file(path)[2].image for path in out.rglob("*_labels.tif")}
+    assert made == {"p_A01_0", "p_A01_1", "p_B12_0"}
     again, _ = run(named)
     assert again.ended["unchanged"] == 3
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_pmrnet.batch import run_log
-from napari_pmrnet.batch.inputs import _safe, find_sources
+from napari_pmrnet.batch.inputs import find_sources
 from napari_pmrnet.batch.job import BatchJob
 from napari_pmrnet.batch.worklist import Worklist, maps_of
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.formats import safe_name
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.permit import Permit, hash_of
 
@@ -179,7 +180,7 @@ def test_maps_are_made_of_the_scene_alone(run, scenes, tmp_path, monkeypatch) ->
 
 @given(st.text(min_size=1, max_size=300))
 def test_a_scene_is_part_of_a_name_on_any_system(name: str) -> None:
-    safe = _safe(name)
+    safe = safe_name(name)
     assert safe and not set(safe) & set('<>:"/\\|?*') and safe.isprintable()
     assert safe == safe.strip(" .")
 

@@ -75,3 +75,13 @@ def test_too_little_to_hold_back_is_said(reviewed: list[int]) -> None:
     division = divide([some])
     assert not division.apart
     assert division.learned == division.held_back == [some]
+
+
+def test_a_nucleus_in_all_pieces_is_learned_from() -> None:
+    """None of them could be held back but that it would be cut, and lost."""
+    labels = np.zeros((256, 256), np.int32)
+    labels[20:236, 20:236] = 7
+    one = Corrections("0", labels, labels, np.array([7]))
+    division = divide([one])
+    assert not division.apart
+    assert division.learned == division.held_back == [one]

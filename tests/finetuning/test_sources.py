@@ -12,11 +12,13 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from plates import write_plate
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.label_files import label_files
 from napari_pmrnet.finetuning.sources import corrections_of_files
+from napari_pmrnet.io.image_place import ImagePlace
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.proofreading.journal import Journal, fingerprint, journal_path
@@ -75,9 +77,8 @@ def test_one_file_is_not_the_labels_of_two_images(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "cells_labels.tif", discs())
     with pytest.raises(DataError, match="not clear whether it is of"):
         corrections_of_files(images, labels=tmp_path)
-    assert label_files(images[:1], tmp_path) == {
-        images[0]: tmp_path / "cells_labels.tif"
-    }
+    first = ImagePlace(images[0])
+    assert label_files([first], tmp_path) == {first: tmp_path / "cells_labels.tif"}
 
 
 def test_labels_that_name_another_image_are_refused(tmp_path: Path) -> None:
@@ -131,8 +132,9 @@ def test_whatever_the_names_labels_go_to_their_own_image(
     images = [folder / "images" / f"{name}.png" for name in names]
     for image in images:
         (folder / f"{image.name}_labels.tif").touch()
-    assert label_files(images, folder) == {
-        image: folder / f"{image.name}_labels.tif" for image in images
+    places = [*map(ImagePlace, images)]
+    assert label_files(places, folder) == {
+        image: folder / f"{image.name}_labels.tif" for image in places
     }
 
 
@@ -193,3 +195,92 @@ def test_the_limits_that_labels_were_made_with_come_along(
     assert found.limits == limits
     found.save(tmp_path / "one.npz")
     assert Corrections.load(tmp_path / "one.npz").limits == limits
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> tuple[Path, list[np.ndarray]]:
+    """A file of three images, and their pixels."""
+    path, pixels = tmp_path / "a.ome.tif", []
+    with tifffile.TiffWriter(path, ome=True) as tiff:
+        for number, name in enumerate(("Left", "Right/1", "")):
+            rng = np.random.default_rng(number)
+            pixels.append(rng.integers(1, 250, (48, 64), np.uint8))
+            tiff.write(pixels[-1], metadata={"axes": "YX", "Name": name})
+    return path, pixels
+
+
+@pytest.mark.parametrize(
+    "name", ["a_Right_1_labels", "a.ome.tif_Right_1_labels", "a 2_ Right_1_labels"]
+)
+def test_labels_of_a_scene_go_to_that_scene(tmp_path: Path, scenes, name: str) -> None:
+    """Named as a batch names them, or a dock its export."""
+    path, pixels = scenes
+    (tmp_path / "labels").mkdir()
+    tifffile.imwrite(tmp_path / "labels" / f"{name}.tif", discs())
+    (found,) = corrections_of_files([path], labels=tmp_path / "labels")
+    np.testing.assert_array_equal(found.image, pixels[1])
+    assert found.name == "a.ome.tif [Right/1]" and found.reviewed.tolist() == [1, 2]
+
+
+def test_all_scenes_that_have_labels_are_learned_from(tmp_path: Path, scenes) -> None:
+    """Empty ones among them teach nothing."""
+    path, pixels = scenes
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    for count, name in ((1, "Left"), (0, "Right_1"), (3, "2")):
+        tifffile.imwrite(folder / f"a_{name}_labels.tif", discs(count))
+    found = corrections_of_files([path], labels=folder)
+    assert [one.reviewed.size for one in found] == [1, 3]
+    np.testing.assert_array_equal(found[1].image, pixels[2])
+
+
+@pytest.mark.parametrize("name", ["a_labels", "a.ome.tif_labels", "a"])
+def test_labels_of_no_scene_in_particular_are_refused(
+    tmp_path: Path, scenes, name: str
+) -> None:
+    path, _ = scenes
+    (tmp_path / "labels").mkdir()
+    tifffile.imwrite(tmp_path / "labels" / f"{name}.tif", discs())
+    with pytest.raises(DataError, match=r"which of the 3 images .* a_Left_labels"):
+        corrections_of_files([path], labels=tmp_path / "labels")
+
+
+def test_labels_of_another_scene_are_refused(tmp_path: Path, scenes) -> None:
+    path, pixels = scenes
+    made = Provenance(image="a 1: Left", fingerprint=fingerprint(pixels[0]))
+    write_labels(tmp_path / "a_2_labels.tif", discs(), provenance=made)
+    with pytest.raises(DataError, match=r"made from a 1: Left.*a\.ome\.tif \[2\]"):
+        corrections_of_files([path], labels=tmp_path)
+
+
+def test_the_journals_of_scenes_are_read(tmp_path: Path, scenes) -> None:
+    path, pixels = scenes
+    with pytest.raises(DataError, match="no review of any of its images"):
+        corrections_of_files([path])
+    labels = discs().astype(np.int32)
+    for number in (2, 1):
+        seen = fingerprint(pixels[number])
+        with closing(Journal(journal_path(path, seen), labels, seen)) as journal:
+            journal.told(("nucleus", number), "accepted")
+    found = corrections_of_files([path])
+    assert [one.reviewed.tolist() for one in found] == [[1], [2]]
+    np.testing.assert_array_equal(found[0].image, pixels[1])
+
+
+@pytest.mark.parametrize("named", ["plate", "well and fields"])
+def test_labels_of_a_plate_go_to_their_fields(tmp_path: Path, named: str) -> None:
+    pytest.importorskip("yaozarrs")
+    rng = np.random.default_rng(0)
+    pixels = [rng.integers(1, 250, (48, 64), np.uint8) for _ in range(3)]
+    plate = write_plate(tmp_path / "p.zarr", pixels=lambda number: pixels[number])
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    tifffile.imwrite(folder / "p_A01_1_labels.tif", discs(1))
+    tifffile.imwrite(folder / "p_B12_0_labels.tif", discs(2))
+    fields = [plate / "A" / "1", plate / "A" / "1" / "1", plate / "B" / "12" / "0"]
+    images = [plate] if named == "plate" else fields
+    found = corrections_of_files(images, labels=folder)
+    assert [one.name for one in found] == ["p_A01_1", "p_B12_0"]
+    assert [one.reviewed.size for one in found] == [1, 2]
+    for one, own in zip(found, pixels[1:], strict=True):
+        np.testing.assert_array_equal(one.image, own)

@@ -181,13 +181,13 @@ def test_a_batch_has_every_scene_and_reads_one_at_a_time(stand_in, tmp_path) -> 
     assert isinstance(image.data, np.ndarray) and bioio.reads == ["7"] and not notes
 
 
-def test_fine_tuning_reads_the_first_scene_alone(stand_in, tmp_path) -> None:
+def test_fine_tuning_looks_at_one_scene_after_the_other(stand_in, tmp_path) -> None:
     scenes = {str(number): cells(1, 1, 1, 9, 8) for number in range(40)}
     bioio = stand_in(scenes)
     (tmp_path / "a.nd2").write_bytes(b"")
-    with pytest.raises(DataError, match="there is no review of it"):
+    with pytest.raises(DataError, match="there is no review of any of its images"):
         corrections_of_files([tmp_path / "a.nd2"])
-    assert bioio.reads == ["0"]
+    assert bioio.reads == list(scenes)
 
 
 def test_what_memory_cannot_hold_is_refused_before_it_is_read(

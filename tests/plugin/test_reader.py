@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import dask.array as da
@@ -12,10 +13,12 @@ import tifffile
 from napari.components import ViewerModel
 from npe2 import PluginManifest
 from PIL import Image
+from plates import write_plate
 
 import napari_pmrnet
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io import write_labels
+from napari_pmrnet.io.label_plate import LabelPlate
 from napari_pmrnet.io.label_zarr import (
     create_label_zarr,
     open_label_zarr,
@@ -25,6 +28,8 @@ from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.space import Space
 from napari_pmrnet.plugin import reader
+from napari_pmrnet.plugin.layers.image_file import file_of
+from napari_pmrnet.plugin.layers.label_export import default_path
 from napari_pmrnet.plugin.reader import get_reader
 
 
@@ -290,3 +295,70 @@ def test_pictures_with_the_name_of_labels_stay_images(tmp_path) -> None:
     ((_, _, kind),) = reader.read_layers(tmp_path / "a_masks.tif")
     assert kind == "image"
     assert get_reader(str(tmp_path / "other.npy")) is None
+
+
+@pytest.fixture
+def told(monkeypatch) -> list[str]:
+    """What the user is told."""
+    said: list[str] = []
+    for name in ("show_info", "show_warning"):
+        monkeypatch.setattr(reader, name, said.append)
+    return said
+
+
+@pytest.fixture
+def plate(tmp_path) -> Path:
+    """A plate of three images."""
+    pytest.importorskip("yaozarrs")
+    return write_plate(tmp_path / "p.zarr", pixels=lambda _: np.ones((9, 8), np.uint8))
+
+
+def test_a_plate_opens_its_first_image_and_says_how_to_see_the_others(
+    plate, told
+) -> None:
+    (layer,) = opened(plate).layers
+    assert layer.name == "p_A01_0" and layer.multiscale
+    assert file_of(layer) == plate / "A" / "1" / "0"
+    (text,) = told
+    assert "2 wells with 3 images" in text and "'p_A01_0'" in text
+    assert str(plate / "B" / "12" / "0") in text and "Segment a folder" in text
+
+
+def test_a_plate_opens_the_first_image_that_can_be_read(plate, told) -> None:
+    shutil.rmtree(plate / "A" / "1" / "0")
+    assert [layer.name for layer in opened(plate).layers] == ["p_A01_1"]
+    shutil.rmtree(plate / "A")
+    assert [layer.name for layer in opened(plate).layers] == ["p_B12_0"]
+    shutil.rmtree(plate / "B" / "12" / "0")
+    with pytest.raises(DataError, match=r"p\.zarr.A.1"):
+        opened(plate)
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "notes"),
+    [("A/1", "p_A01_0", 1), ("A", "p_A01_0", 1), ("B/12", "p_B12_0", 0)],
+)
+def test_a_row_or_well_opens_like_a_plate(plate, told, of, name, notes) -> None:
+    assert [layer.name for layer in opened(plate / of).layers] == [name]
+    assert len(told) == notes, "of one image there is nothing to say"
+
+
+def test_a_field_is_named_after_plate_and_well(plate, told) -> None:
+    (layer,) = opened(plate / "A" / "1" / "1").layers
+    assert layer.name == "p_A01_1" and not told
+    assert default_path(layer).name == "p_A01_1_labels.tif"
+
+
+def test_a_plate_of_labels_opens_as_labels(tmp_path, told) -> None:
+    pytest.importorskip("yaozarrs")
+    made = LabelPlate(tmp_path / "p_labels.zarr", "p", "p.zarr")
+    for field in ("A/1/0", "B/2/0"):
+        array = made.add(field, "nuclei", (9, 8), Space.of_plane((1, 1)), Provenance())
+        array[2:4, 3:6] = 7
+    made.finish()
+    (layer,) = opened(made.path).layers
+    assert layer._type_string == "labels" and layer.name == "p_labels_A01_0"
+    assert np.asarray(layer.data).max() == 7
+    assert "Segment a folder" not in told[0], "labels are no images"
+    (layer,) = opened(made.path / "B" / "2" / "0").layers
+    assert layer._type_string == "labels" and layer.name == "p_labels_B02_0"

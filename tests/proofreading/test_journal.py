@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plates import write_plate
 
 from napari_pmrnet.errors import JournalError
 from napari_pmrnet.io.lock import OwnerLock, TakenError
@@ -400,3 +401,19 @@ def test_two_processes_on_one_journal_lose_nothing(tmp_path: Path) -> None:
     lost = [n for n in done if there.labels[divmod(n, 64)] != n]
     assert len(done) > 100 and not lost and there.damaged <= 1
     assert not list(tmp_path.glob("a.[0-9]*"))
+
+
+def test_the_journal_of_a_field_lies_beside_its_plate(tmp_path: Path) -> None:
+    pytest.importorskip("yaozarrs")
+    field = write_plate(tmp_path / "p.zarr") / "A" / "1" / "0"
+    before = {path.name for path in tmp_path.rglob("*")}
+    path = journal_path(field, "abc", "t=1")
+    assert path == tmp_path / f"p_A01_0 t=1{ENDING}"
+    path = journal_path(field, "abc")
+    assert path == tmp_path / f"p_A01_0{ENDING}"
+    with closing(Journal(path, FOUND, "abc")) as journal:
+        journal.told(("nucleus", 1), "accepted")
+    assert journal_path(field, "other").name == f"p_A01_0 other{ENDING}"
+    assert {one.name for one in tmp_path.rglob("*")} - before == {path.name}
+    inside = path.rename(field.with_name(f"0{ENDING}"))
+    assert journal_path(field, "abc") == inside, "as version 0.1 had it"

@@ -18,6 +18,7 @@ from napari_pmrnet.segmentation.objects import PIXEL_FEATURES
 from napari_pmrnet.training.calibrate import THRESHOLD_GRID
 from napari_pmrnet.training.config import TrainConfig
 from napari_pmrnet.training.train import train
+from napari_pmrnet.training.trainer import EpochReport
 
 
 class Killed(Exception):
@@ -109,3 +110,72 @@ def test_files_of_another_origin_are_not_written_over(
             train(*sets(data), output, config)
         assert other.read_text() == "mine"
         other.unlink()
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".json"])
+def test_files_that_come_during_the_training_stay(
+    data: Path, tmp_path: Path, quick_epochs: None, ending: str
+) -> None:
+    output = tmp_path / "w.safetensors"
+    other = output.with_suffix(ending)
+    with pytest.raises(DataError, match=r"exists already.* kept in .*w\.ckpt"):
+        train(*sets(data), output, SMALL, report=lambda _: other.write_text("mine"))
+    assert other.read_text() == "mine"
+    with pytest.raises(DataError, match=r"did not come of .* w\.ckpt"):
+        train(*sets(data), output, SMALL)
+    other.rename(tmp_path / "theirs")
+    seen: list[int] = []
+    card = train(*sets(data), output, SMALL, report=lambda r: seen.append(r.epoch))
+    assert not seen and load_model(output, "cpu").card == card
+
+
+def test_a_checkpoint_that_somebody_replaced_stays_and_the_training_too(
+    data: Path, tmp_path: Path, quick_epochs: None
+) -> None:
+    output = tmp_path / "w.safetensors"
+    checkpoint, seen = output.with_suffix(".ckpt"), []
+    with pytest.raises(DataError, match=r"another program.* kept in .*w-2\.ckpt"):
+        train(
+            *sets(data), output, SMALL, report=lambda _: checkpoint.write_text("mine")
+        )
+    assert checkpoint.read_text() == "mine" and not output.exists()
+    further = tmp_path / "w-2.safetensors"
+    train(*sets(data), further, SMALL, report=lambda r: seen.append(r.epoch))
+    assert seen == [3] and further.exists()
+
+
+def test_a_table_in_the_place_of_the_log_stays(
+    data: Path, tmp_path: Path, quick_epochs: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = tmp_path / "w.safetensors"
+    log = output.with_suffix(".csv")
+
+    def put(report: EpochReport) -> None:
+        if report.epoch == 1:
+            log.write_text("plate,well\n")
+
+    train(*sets(data), output, SMALL, report=put)
+    assert log.read_text() == "plate,well\n" and output.exists()
+    assert "no log of a training" in caplog.text
+
+
+def test_what_came_of_a_training_before_is_replaced(
+    data: Path, tmp_path: Path, quick_epochs: None
+) -> None:
+    """Also of a training that was begun before what it wrote was noted."""
+    output = tmp_path / "w.safetensors"
+    config = replace(SMALL, epochs=1, finish_epochs=0)
+    train(*sets(data), output, config)
+    before, checkpoint = output.read_bytes(), output.with_suffix(".ckpt")
+    train(*sets(data), output, replace(config, cycles=2))
+    assert output.read_bytes() != before
+    state = torch.load(checkpoint, weights_only=True)
+    del state["written"]
+    torch.save(state, checkpoint)
+    train(*sets(data), output, replace(config, cycles=3))
+    assert load_model(output, "cpu").card.training["cycles"] == 3
+
+
+def test_weights_have_their_own_ending(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"end in \.safetensors"):
+        train(*sets(data), tmp_path / "w.ckpt", SMALL)

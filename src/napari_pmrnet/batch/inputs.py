@@ -6,7 +6,6 @@ import glob
 import logging
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -18,17 +17,17 @@ from napari_pmrnet.batch.plate import plate_name
 from napari_pmrnet.batch.summary import Row, scene_key
 from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.io.formats import (
-    FORBIDDEN_IN_NAMES,
     READABLE,
     READABLE_ENDINGS,
     Format,
     image_name,
 )
+from napari_pmrnet.io.image_place import ImagePlace, images_in
 from napari_pmrnet.io.images import scene_names
 from napari_pmrnet.io.label_numbers import looks_like_a_picture
 from napari_pmrnet.io.label_plate import is_label_plate
 from napari_pmrnet.io.label_zarr import is_label_zarr
-from napari_pmrnet.io.ome_plate import Field, fields_of
+from napari_pmrnet.io.ome_plate import Field
 from napari_pmrnet.io.ome_set import OwnImage, parts_of_set
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.stains import nuclear_channel
@@ -90,12 +89,8 @@ class Source(NamedTuple):
         return replace(row, plate=plate_in_record, well=well, field=name)
 
     def stems(self) -> tuple[str, str]:
-        """Names for its labels, a short one and one with the ending of its file."""
-        parts, path = [self.scene], self.path
-        if self.field is not None:
-            path, parts = self.field.plate, [self.field.well, self.field.name]
-        more = "".join(f"_{_safe(part)}" for part in parts if part)
-        return f"{image_name(path)}{more}", f"{path.name}{more}"
+        """Names for its labels, see `ImagePlace.stems`."""
+        return ImagePlace(self.path, self.scene, self.number, self.field).stems()
 
 
 def find_sources(
@@ -130,7 +125,9 @@ def find_sources(
     Returns
     -------
     list of Source
-        In the order of `inputs` and sorted within a folder, each image once.
+        In the order of `inputs` and sorted within a folder, each image once: of
+        several names for one, by links, that with the fewest links, and of those the
+        first.
 
     Raises
     ------
@@ -153,8 +150,15 @@ def find_sources(
         for source in found:
             for image in _images(source, scene, wells):
                 place = Path(os.path.realpath(image.path)), image.number
-                sources.setdefault(place, image)
+                before = sources.setdefault(place, image)
+                if before is not image and _links(image.path) < _links(before.path):
+                    sources[place] = image
     return list(sources.values())
+
+
+def _links(path: Path) -> int:
+    """How many links lie on the way to a file as it is named."""
+    return sum(map(os.path.islink, (path, *path.parents)))
 
 
 def _images(
@@ -166,18 +170,13 @@ def _images(
     """
     path = source.path
     with suppress(PMRNetError, MemoryError):
-        if is_zarr(path) and not _is_of_labels(path):
-            fields = fields_of(path, wells)
-            if fields:
-                return [source._replace(path=one.path, field=one) for one in fields]
-        names = scene_names(path)
-        images = [source]
-        if len(names) > 1:
-            images = [
-                source._replace(scene=name, number=number)
-                for number, name in enumerate(names)
-            ]
-        if scene is None or names == [""]:
+        if is_zarr(path) and _is_of_labels(path):
+            return [source]
+        images = [source._replace(**one._asdict()) for one in images_in(path, wells)]
+        if scene is None or images[0].field is not None:
+            return images
+        names = [one.scene for one in images] if len(images) > 1 else scene_names(path)
+        if names == [""]:
             return images
         if scene in names:
             return [images[names.index(scene)]]
@@ -186,15 +185,6 @@ def _images(
         # Of a number that there is not: that is told when it is read.
         return [source._replace(scene=scene, number=max(len(names), 1))]
     return [source]
-
-
-def _safe(name: str) -> str:
-    """A name as a part of the name of a file on any system."""
-    plain = unicodedata.normalize("NFC", name)
-    kept = "".join(
-        c if c.isprintable() and c not in FORBIDDEN_IN_NAMES else "_" for c in plain
-    )
-    return kept.strip(" .") or "_"
 
 
 def _refuse_none(found: list[Source], what: str, more: str = "") -> None:

@@ -37,8 +37,6 @@ ENDINGS = (".tif", ".zarr", ".csv")
 """Endings of labels: a TIFF, or a Zarr with its table."""
 OVERVIEW = "overview"
 """What a line of the record has that tells of a table or page of the folder."""
-LONGEST_STEM = 180
-"""Bytes of a file's name that leave room for what labels and their parts add."""
 OTHERWISE = "made with other settings or weights than the last run"
 ABANDONED_SECONDS = 60.0
 """A file that is being written changes more often than that."""
@@ -398,14 +396,7 @@ def cannot_write(folder: Path, error: OSError) -> DataError:
 
 
 def _stems(stem: str, name: str) -> Iterator[str]:
-    """Names for the labels of an image: short, whole, and with numbers after that.
-
-    A name that would become too long for a file system is cut, with a hash of the
-    whole one in its place.
-    """
-    if len(os.fsencode(name)) > LONGEST_STEM:
-        cut = os.fsencode(name)[:LONGEST_STEM].decode(errors="ignore")
-        stem = name = f"{cut}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+    """Names for the labels of an image: short, whole, and with numbers after that."""
     yield stem
     yield name
     number = 2

@@ -72,7 +72,9 @@ class Row:
         if self.well:
             plate = self.plate.rsplit("/", 1)[-1]
             return " ".join(filter(None, (plate, self.well, self.field)))
-        name = self.file.replace("\\", "/").rsplit("/", 1)[-1]
+        parts = self.file.replace("\\", "/").split("/")
+        zarr = next((i for i, p in enumerate(parts) if p.endswith(".zarr")), -1)
+        name = "/".join(parts[zarr:])
         return f"{name} [{self.scene}]" if self.scene else name
 
     @property

@@ -43,6 +43,7 @@ from napari_pmrnet.io.images import (
 from napari_pmrnet.io.label_plate import is_label_plate
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.labels import write_labels
+from napari_pmrnet.io.ome_zarr import is_inside_zarr
 from napari_pmrnet.io.permit import Permit, hash_of
 from napari_pmrnet.io.provenance import Provenance, software
 from napari_pmrnet.io.units import PIXEL
@@ -195,7 +196,12 @@ def file_steps(
         nuclei = yield from measuring(stack, found, image.space, task.row.name)
         if store is None:
             seen = _print_of(stack, task.settings.channel)
-            made = replace(task.provenance, fingerprint=seen, diameter=found.diameter)
+            made = replace(
+                task.provenance,
+                image=_called(task, image),
+                fingerprint=seen,
+                diameter=found.diameter,
+            )
             write_labels(
                 target,
                 found.labels,
@@ -305,6 +311,12 @@ def _image(task: Task) -> tuple[ImageData, list[str]]:
     if image.is_labels:
         raise _no_image(path)
     return image, list(image.notes)
+
+
+def _called(task: Task, image: ImageData) -> str:
+    """Name of an image: of its file or, where that holds several, as layers have it."""
+    several = task.row.scene_number is not None or is_inside_zarr(task.path)
+    return image.name if several else task.path.name
 
 
 def _no_image(path: Path) -> DataError:

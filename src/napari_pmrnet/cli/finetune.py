@@ -72,6 +72,7 @@ def finetune(
         raise DataError(f"{output}: weights end in .safetensors. Name such a file.")
     folder = output.with_suffix(".training")
     found = corrections_of_files(images, review or (), labels, channel)
+    say(f"{len(found)} image{'s' if len(found) > 1 else ''} with corrections")
     keep = KEPT_FOR_THESE if only_these else KEPT
     settings = TuneSettings(minutes=minutes, keep=keep)
     job = Job(folder)

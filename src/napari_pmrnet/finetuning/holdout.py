@@ -72,8 +72,6 @@ def divide(corrections: Sequence[Corrections], seed: int = 0) -> Division:
         if held and found + pieces[index].reviewed > 2 * SHARE * total:
             continue
         held.append(pieces[index])
-    if not held:
-        return Division(list(corrections), list(corrections), apart=False)
     learned, scored = [], []
     for number, one in enumerate(corrections):
         back = np.zeros(one.labels.shape, bool)
@@ -84,7 +82,11 @@ def divide(corrections: Sequence[Corrections], seed: int = 0) -> Division:
             learned.append(_masked(one, back))
         if back.any():
             scored.append(_masked(one, ~back))
-    return Division([one for one in learned if one.reviewed.size], scored)
+    learned = [one for one in learned if one.reviewed.size]
+    # A nucleus that lies in all pieces is cut by each.
+    if not learned or not any(one.reviewed.size for one in scored):
+        return Division(list(corrections), list(corrections), apart=False)
+    return Division(learned, scored)
 
 
 def _parts(number: int, one: Corrections, grid: int) -> list[HoldOutPart]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Container, Sequence
 from pathlib import Path
 
@@ -9,22 +10,25 @@ import numpy as np
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format, image_name
+from napari_pmrnet.io.image_place import ImagePlace
 from napari_pmrnet.io.label_numbers import check_labels, looks_like_a_picture
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.tiff import labels_said, open_tiff, read_tiff_array
 
 
-def label_files(images: Sequence[Path], folder: Path) -> dict[Path, Path]:
+def label_files(images: Sequence[ImagePlace], folder: Path) -> dict[ImagePlace, Path]:
     """Find the labels that a folder has of images.
 
     Parameters
     ----------
-    images : sequence of Path
+    images : sequence of ImagePlace
         None of them is taken for labels.
     folder : Path
         Labels are named ``<file>_labels.tif``, as a batch does where two images differ
         in their ending only, ``<name>_labels.tif`` or ``<name>.tif``. The first of
-        these names counts, if the next one is not there too.
+        these names counts, if the next one is not there too. Of a file with several
+        images, or a plate, `ImagePlace.stems` stand in for file and name, or else that
+        which a dock exports the labels of their layer under.
 
     Returns
     -------
@@ -34,42 +38,88 @@ def label_files(images: Sequence[Path], folder: Path) -> dict[Path, Path]:
     Raises
     ------
     DataError
-        If there are two of an image, or one of two images.
+        If there are two of an image, one of two images, or such that could be of any
+        image of a file with several.
     """
-    given = {path.resolve() for path in images}
-    found: dict[Path, Path] = {}
-    owners: dict[Path, Path] = {}
-    for image in images:
+    given = {image.path.resolve() for image in images}
+    found: dict[ImagePlace, Path] = {}
+    owners: dict[Path, ImagePlace] = {}
+    for image in dict.fromkeys(images):
         labels = _labels_of(image, folder, given)
         if labels is None:
             continue
         owner = owners.setdefault(labels.resolve(), image)
-        if owner.resolve() != image.resolve():
+        if owner is not image:
             raise DataError(
-                f"{labels}: it is not clear whether it is of {owner} or of {image}. "
-                f"Rename the labels of {image.name} to {image.name}_labels.tif."
+                f"{labels}: it is not clear whether it is of {_told(owner)} or of "
+                f"{_told(image)}. Rename the labels of {image.name} to "
+                f"{image.stems()[1]}_labels.tif."
             )
         found[image] = labels
+    _refuse_of_whole(images, found, folder, given)
     return found
 
 
-def _labels_of(image: Path, folder: Path, given: set[Path]) -> Path | None:
+def _told(image: ImagePlace) -> str:
+    """An image with its path, in a message."""
+    return f"{image.path} [{image.scene}]" if image.scene else str(image.path)
+
+
+def _refuse_of_whole(
+    images: Sequence[ImagePlace],
+    found: Container[ImagePlace],
+    folder: Path,
+    given: set[Path],
+) -> None:
+    """Refuse labels named after a file whose images have labels each, or none."""
+    files: dict[Path, list[ImagePlace]] = {}
+    for image in images:
+        if image.is_one_of_several:
+            path = image.path if image.field is None else image.field.plate
+            files.setdefault(path, []).append(image)
+    for path, own in files.items():
+        labels = _labels_of(ImagePlace(path), folder, given)
+        if labels is not None and not any(image in found for image in own):
+            raise DataError(
+                f"{labels}: it is not clear which of the {len(own)} images of {path} "
+                f"it is of. Name it after that one, such as {own[0].stems()[0]}"
+                f"_labels.tif or {own[-1].stems()[0]}_labels.tif."
+            )
+
+
+def _labels_of(image: ImagePlace, folder: Path, given: set[Path]) -> Path | None:
     """The label file of an image, if there is one."""
-    exact = _present(f"{image.name}_labels", folder, given)
-    stems = dict.fromkeys((image.stem, image_name(image)))
+    short, whole = image.stems()
+    stems = dict.fromkeys((short,))
+    if not image.is_one_of_several:
+        stems = dict.fromkeys((image.path.stem, short))
+    exact = _present(f"{whole}_labels", folder, given) if whole != short else []
     plain = [
         path
         for stem in stems
         for name in (f"{stem}_labels", stem)
         for path in _present(name, folder, given)
     ]
-    choice = exact or plain
+    choice = exact or plain or _exported(image, folder, given)
     if len(choice) > 1:
         raise DataError(
-            f"{image}: {choice[0]} and {choice[1].name} could both hold its labels. "
-            "Move the one that does not away."
+            f"{_told(image)}: {choice[0]} and {choice[1].name} could both hold its "
+            "labels. Move the one that does not away."
         )
     return choice[0] if choice else None
+
+
+def _exported(image: ImagePlace, folder: Path, given: set[Path]) -> list[Path]:
+    """Label files named after the layer of a scene, ``<file> <number>_ <scene>``."""
+    if image.number is None:
+        return []
+    layer = glob.escape(f"{image_name(image.path)} {image.number + 1}")
+    found = [*folder.glob(f"{layer}_labels.*"), *folder.glob(f"{layer}_ *_labels.*")]
+    return [
+        path
+        for path in sorted(found)
+        if Format.of(path) is Format.TIFF and path.resolve() not in given
+    ]
 
 
 def _present(name: str, folder: Path, given: set[Path]) -> list[Path]:
@@ -79,7 +129,10 @@ def _present(name: str, folder: Path, given: set[Path]) -> list[Path]:
 
 
 def drawn_labels(
-    path: Path, image: Path, pixels: np.ndarray, fingerprints: Container[str]
+    path: Path,
+    image: ImagePlace,
+    pixels: np.ndarray,
+    fingerprints: Container[str],
 ) -> tuple[np.ndarray, Provenance]:
     """Read the labels of an image.
 
@@ -87,7 +140,7 @@ def drawn_labels(
     ----------
     path : Path
         The label file.
-    image : Path
+    image : ImagePlace
         The image it should be of.
     pixels : ndarray
         Of that image.
@@ -103,14 +156,17 @@ def drawn_labels(
     Raises
     ------
     DataError
-        If they are no labels, hold no nucleus, or say that they are of another image.
+        If they are no labels, say that they are of another image, or hold no nucleus
+        though their image is the only one of its file.
     """
     found = read_tiff_array(path)
     if found.ndim != 2 or found.dtype.kind not in "iu":
         raise DataError(f"{path}: labels must be one plane of whole numbers.")
     check_labels(found, str(path))
-    if not found.any():
-        raise DataError(f"{image}: its labels ({path}) are empty. Leave the image out.")
+    if not found.any() and not image.is_one_of_several:
+        raise DataError(
+            f"{image.path}: its labels ({path}) are empty. Leave the image out."
+        )
     if np.array_equal(found, pixels) or looks_like_a_picture(found):
         raise DataError(
             f"{path}: holds a picture, not labels. Put corrected labels there, or "
@@ -122,6 +178,6 @@ def drawn_labels(
         name = said.image or "another image"
         raise DataError(
             f"{path}: says that it was made from {name}, whose pixels differ from "
-            f"those of {image}. Name the image that it was made from."
+            f"those of {_told(image)}. Name the image that it was made from."
         )
     return found.astype(np.int32), said or Provenance()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_pmrnet.finetuning.corrections import (
     limits_of,
 )
 from napari_pmrnet.finetuning.label_files import drawn_labels, label_files
+from napari_pmrnet.io.image_place import ImagePlace, images_in
 from napari_pmrnet.io.images import read_image
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.proofreading.journal import (
@@ -40,7 +42,8 @@ def corrections_of_files(
     Parameters
     ----------
     images : sequence of Path
-        Two-dimensional images that `read_image` knows.
+        Of two-dimensional images that `read_image` knows, of files that hold several,
+        and of OME-Zarr plates and their wells.
     reviews : sequence of Path
         Folders of saved reviews, each of one of the images.
     labels : Path, optional
@@ -53,55 +56,106 @@ def corrections_of_files(
     -------
     list of Corrections
         One an image: of its labels where there are some, else of a saved review, else
-        of the journal beside it.
+        of the journal beside it. Of a file with several images or a plate those that
+        were not reviewed, or have no nuclei, are left out.
 
     Raises
     ------
     DataError
-        If a file cannot be read, there is nothing reviewed of an image, or labels or a
-        review are of none or not clearly of one.
+        If a file cannot be read, there is nothing reviewed of it, or labels or a
+        review are of no image or not clearly of one.
     JournalError
         If the journal beside an image is of another one.
     """
-    images = [Path(path) for path in images]
-    saved = _by_image(reviews)
-    drawn = {} if labels is None else label_files(images, labels)
+    files = _images_of(images)
+    every = [image for own in files.values() for image in own]
+    drawn = {} if labels is None else label_files(every, labels)
+    known = _Known(_by_image(reviews), drawn)
     found: list[Corrections] = []
-    seen: set[str] = set()
-    for path in images:
-        (image,) = read_image(path, scene=0)
-        whole = np.asarray(image.data)
-        forms = fingerprints(whole, image.channel_axis, image.rgb)
-        seen |= forms.keys()
-        plane = Plane(
-            [whole],
-            channel=channel,
-            channel_axis=image.channel_axis,
-            rgb=image.rgb,
-            name=path.name,
-            channel_names=image.metadata.get("channel_names", ()),
-        )
-        known = next((form for form in forms if form in saved), None)
-        if path in drawn:
-            labelled, made = drawn_labels(drawn[path], path, whole, forms)
-            numbers = np.unique(labelled[labelled > 0])
-            pixels = _segmented(plane, made, channel, forms)
-            limits = limits_of(made.settings)
-            one = Corrections(path.name, pixels, labelled, numbers, limits)
-            found.append(one)
-            continue
-        review = _journal_of(path, forms) if known is None else saved[known][1]
-        made = replace(Provenance.from_dict(review.made), fingerprint=review.image)
-        pixels = _segmented(plane, made, channel, forms)
-        limits = limits_of(made.settings)
-        found.append(_reviewed(path.name, pixels, review, limits))
-    for image_hash, (folder, _) in saved.items():
-        if image_hash not in seen:
+    for path, own in files.items():
+        here = [known.of(image, channel) for image in own]
+        reviewed = [one for one in here if one is not None]
+        if not reviewed:
+            what = "any of its images" if len(own) > 1 else "it"
+            raise DataError(
+                f"{path}: there is no review of {what}. Review {what} in napari, or "
+                "name the folder of a saved review (--review) or of corrected labels "
+                "(--labels)."
+            )
+        found += reviewed
+    for image_hash, (folder, _) in known.saved.items():
+        if image_hash not in known.seen:
             raise DataError(
                 f"{folder}: is not the review of any of these images as they are now. "
                 "Name its image, or leave it out."
             )
     return found
+
+
+def _images_of(paths: Sequence[Path]) -> dict[Path, list[ImagePlace]]:
+    """Images by the file or folder that was named; each image once."""
+    wells: dict[Path, dict[str, str]] = {}
+    seen: set[tuple[Path, int | None]] = set()
+    files: dict[Path, list[ImagePlace]] = {}
+    for path in map(Path, paths):
+        for image in images_in(path, wells):
+            key = image.path.resolve(), image.number
+            if key not in seen:
+                seen.add(key)
+                files.setdefault(path, []).append(image)
+    return files
+
+
+class _Known:
+    """What is known of images: saved reviews, labels in a folder, journals.
+
+    Parameters
+    ----------
+    saved : dict
+        Saved reviews by the fingerprint of their image, with their folders.
+    drawn : dict
+        Of `label_files`.
+    """
+
+    def __init__(
+        self,
+        saved: dict[str, tuple[Path, SavedReview]],
+        drawn: dict[ImagePlace, Path],
+    ) -> None:
+        self.saved, self.drawn = saved, drawn
+        self.seen: set[str] = set()
+
+    def of(self, place: ImagePlace, channel: int | None) -> Corrections | None:
+        """Corrections of an image; None if nothing was reviewed of it."""
+        (image,) = read_image(place.path, scene=place.number or 0)
+        whole = np.asarray(image.data)
+        forms = fingerprints(whole, image.channel_axis, image.rgb)
+        self.seen |= forms.keys()
+        plane = partial(
+            Plane,
+            [whole],
+            channel=channel,
+            channel_axis=image.channel_axis,
+            rgb=image.rgb,
+            name=place.name,
+            channel_names=image.metadata.get("channel_names", ()),
+        )
+        if place in self.drawn:
+            labelled, made = drawn_labels(self.drawn[place], place, whole, forms)
+            numbers = np.unique(labelled[labelled > 0])
+            if not numbers.size:
+                return None
+            pixels = _segmented(plane(), made, channel, forms)
+            limits = limits_of(made.settings)
+            return Corrections(place.name, pixels, labelled, numbers, limits)
+        known = next((form for form in forms if form in self.saved), None)
+        review = _journal_of(place, forms) if known is None else self.saved[known][1]
+        if review is None:
+            return None
+        made = replace(Provenance.from_dict(review.made), fingerprint=review.image)
+        pixels = _segmented(plane(), made, channel, forms)
+        limits = limits_of(made.settings)
+        return _reviewed(place.name, pixels, review, limits)
 
 
 def _segmented(
@@ -135,22 +189,22 @@ def _by_image(folders: Sequence[Path]) -> dict[str, tuple[Path, SavedReview]]:
     return found
 
 
-def _journal_of(path: Path, forms: Mapping[str, int | None]) -> Restored:
-    """The journal of an image file with one of these fingerprints."""
+def _journal_of(place: ImagePlace, forms: Mapping[str, int | None]) -> Restored | None:
+    """The journal of an image with one of these fingerprints; None if there is none."""
+    path = place.path
     places = [*(journal_path(path, form) for form in forms), beside(path)]
-    journal = next((place for place in places if place.exists()), None)
-    if journal is None:
-        raise DataError(
-            f"{path}: there is no review of it. Review it in napari, or name the "
-            "folder of a saved review (--review) or of corrected labels (--labels)."
-        )
-    kept = read_journal(journal)
-    if kept.image not in forms:
-        raise DataError(
-            f"{path}: {journal} is the review of another image, or this one was "
-            "changed since. Review it in napari, or leave it out."
-        )
-    return kept
+    there = [journal for journal in dict.fromkeys(places) if journal.exists()]
+    for journal in there:
+        kept = read_journal(journal)
+        if kept.image in forms:
+            return kept
+    # The other one may be of another scene of the same file.
+    if not there or place.is_one_of_several:
+        return None
+    raise DataError(
+        f"{path}: {there[0]} is the review of another image, or this one was changed "
+        "since. Review it in napari, or leave it out."
+    )
 
 
 def _reviewed(

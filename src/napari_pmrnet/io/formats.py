@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from enum import Enum
 from pathlib import Path
 
@@ -53,6 +54,15 @@ MICROSCOPE = (Format.CZI, Format.ND2, Format.LIF, Format.DV, Format.OLYMPUS)
 IMAGE_ENDINGS = tuple(ending for one in IMAGES for ending in one.value)
 READABLE = (*IMAGES, *MICROSCOPE)
 READABLE_ENDINGS = tuple(ending for one in READABLE for ending in one.value)
+
+
+def safe_name(name: str) -> str:
+    """A name as a part of the name of a file on any system."""
+    plain = unicodedata.normalize("NFC", name)
+    kept = "".join(
+        c if c.isprintable() and c not in FORBIDDEN_IN_NAMES else "_" for c in plain
+    )
+    return kept.strip(" .") or "_"
 
 
 def image_name(path: Path) -> str:

@@ -30,6 +30,7 @@ from napari_pmrnet.io.formats import (
 from napari_pmrnet.io.label_numbers import as_whole
 from napari_pmrnet.io.memory import check_room
 from napari_pmrnet.io.microscope import intact, microscope_scenes, open_scenes
+from napari_pmrnet.io.ome_plate import name_in_zarr
 from napari_pmrnet.io.ome_set import OwnImage, PageArray, own_images
 from napari_pmrnet.io.ome_zarr import (
     import_zarr,
@@ -254,9 +255,11 @@ def scene_names(path: str | Path) -> list[str]:
 
 
 def _open_zarr(path: Path, masked: bool, scene: int | None) -> Iterator[ImageData]:
-    """Images of an OME-Zarr folder, lazily."""
+    """Images of an OME-Zarr folder, lazily, named also after one around it."""
+    own, told = image_name(path), name_in_zarr(path)
     for image in open_ome_zarr(path, masked, scene):
-        found = _oriented(image.levels, image.letters, image.calibration, image.name)
+        name = f"{told}{image.name.removeprefix(own)}"
+        found = _oriented(image.levels, image.letters, image.calibration, name)
         yield replace(found, notes=image.notes)
 
 

@@ -11,7 +11,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pmrnet.io.label_zarr import LEVEL, create_label_zarr, label_tag
+from napari_pmrnet.io.label_zarr import (
+    LEVEL,
+    create_label_zarr,
+    is_label_zarr,
+    label_tag,
+)
 from napari_pmrnet.io.ome_model import (
     image_attributes,
     labels_attributes,
@@ -35,6 +40,12 @@ def is_label_plate(path: Path) -> bool:
         return "plate" in told and OF in told[METADATA_KEY]
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def labels_of_field(field: Path) -> Path | None:
+    """The Zarr with the labels of a field of such a plate; None if there is none."""
+    found = filter(is_label_zarr, sorted((field / LABELS).glob("*")))
+    return next(found, None)
 
 
 class LabelPlate:

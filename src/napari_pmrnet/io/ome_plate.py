@@ -6,13 +6,15 @@ found when the image is read, so that the others are read all the same.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from napari_pmrnet.errors import DataError
+from napari_pmrnet.errors import DataError, PMRNetError
+from napari_pmrnet.io.formats import image_name, safe_name
 from napari_pmrnet.io.ome_model import about_of, plate_of, well_of
-from napari_pmrnet.io.ome_zarr import import_ome_zarr, is_zarr, readable
+from napari_pmrnet.io.ome_zarr import import_ome_zarr, is_zarr, outer_zarr, readable
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ROWS = (*LETTERS, *(f"A{letter}" for letter in "ABCDEF"))
@@ -40,6 +42,44 @@ class Field(NamedTuple):
     well: str
     name: str
 
+    @property
+    def title(self) -> str:
+        """Plate, well and name as a part of the name of a file: ``plate_A01_0``."""
+        parts = (safe_name(part) for part in (self.well, self.name) if part)
+        return "_".join((image_name(self.plate), *parts))
+
+
+def field_at(path: Path) -> Field | None:
+    """The field of a plate that a path is; None if it is none, or cannot be known."""
+    try:
+        found = fields_of(path, {})
+    except PMRNetError:
+        return None
+    return next((one for one in found if one.path == path), None)
+
+
+def name_in_zarr(path: Path) -> str:
+    """Name of an image in a Zarr folder, by what that and its place there are called.
+
+    Parameters
+    ----------
+    path : Path
+        Of an image in an outer Zarr folder; of another, or a file, it is `image_name`.
+
+    Returns
+    -------
+    str
+        A name that a file can have, such as ``plate_A01_0`` of a field of a plate.
+    """
+    path = Path(os.path.abspath(path))
+    outer = outer_zarr(path)
+    if outer is None or outer == path:
+        return image_name(path)
+    field = field_at(path)
+    if field is not None:
+        return field.title
+    return "_".join((image_name(outer), *path.relative_to(outer).parts))
+
 
 def is_plate(path: Path) -> bool:
     """Tell whether a folder says that it is a plate; not whether it is a whole one."""
@@ -47,12 +87,12 @@ def is_plate(path: Path) -> bool:
 
 
 def fields_of(path: Path, known: dict[Path, dict[str, str]]) -> list[Field]:
-    """Images of a plate or of a well of one, in the order of its metadata.
+    """Images of a plate, or of a row or well of one, in the order of its metadata.
 
     Parameters
     ----------
     path : Path
-        Of a plate, of one of its wells or images, or of any other folder.
+        Of a plate, of one of its rows, wells or images, or of any other folder.
     known : dict
         Wells of plates that were looked at before; those of others are added.
 
@@ -71,10 +111,14 @@ def fields_of(path: Path, known: dict[Path, dict[str, str]]) -> list[Field]:
     if is_plate(path):
         wells = _wells(path, known).items()
         return [one for well, name in wells for one in _images(path, well, name)]
-    for plate in list(path.parents)[1:3]:
+    for plate in list(path.parents)[:3]:
         if plate in known or is_plate(plate):
             well = path.relative_to(plate).parts
-            name = _wells(plate, known).get("/".join(well[:2]))
+            wells = _wells(plate, known)
+            if len(well) == 1:
+                row = {w: n for w, n in wells.items() if w.startswith(f"{well[0]}/")}
+                return [one for w, n in row.items() for one in _images(plate, w, n)]
+            name = wells.get("/".join(well[:2]))
             if name is None:
                 return []
             if len(well) == 3:

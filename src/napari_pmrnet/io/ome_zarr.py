@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("zarr", "yaozarrs", "numcodecs", "dask", "numpy")
 """Libraries that read Zarr folders."""
-_MARKS = ("zarr.json", ".zgroup", ".zattrs")
+MARKS = ("zarr.json", ".zgroup", ".zattrs")
+"""Files by which a folder is known for a Zarr group."""
 _LETTERS = {"channel": "c", "time": "t"}
 _CODECS = {
     *("adler32", "astype", "bitround", "blosc", "bytes", "bz2", "cast_value", "crc32"),
@@ -63,7 +64,18 @@ class ZarrImage(NamedTuple):
 
 def is_zarr(path: str | Path) -> bool:
     """Tell whether a path is the folder of a Zarr group, without opening it."""
-    return any(os.path.isfile(Path(path) / mark) for mark in _MARKS)
+    return any(os.path.isfile(Path(path) / mark) for mark in MARKS)
+
+
+def outer_zarr(path: Path) -> Path | None:
+    """The outermost Zarr folder that a path is or lies in; None if there is none."""
+    return next(filter(is_zarr, reversed((path, *path.parents))), None)
+
+
+def is_inside_zarr(path: Path) -> bool:
+    """Tell whether a path lies in a Zarr folder, rather than being one."""
+    path = Path(os.path.abspath(path))
+    return outer_zarr(path) not in (None, path)
 
 
 def import_zarr(path: str | Path) -> Any:

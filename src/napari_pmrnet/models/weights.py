@@ -43,8 +43,17 @@ def save_model(
     ModelCard
         The card as written.
     """
+    content, written = model_files(path, state, card)
+    write_model(path, content, written, overwrite)
+    return written
+
+
+def model_files(
+    path: Path, state: dict[str, Tensor], card: ModelCard
+) -> tuple[bytes, ModelCard]:
+    """What `save_model` writes: the content of the weights file, and its card."""
     content = save({name: value.contiguous() for name, value in state.items()})
-    written = ModelCard(
+    whole = ModelCard(
         {
             "card_version": CARD_VERSION,
             "name": path.stem,
@@ -54,8 +63,7 @@ def save_model(
             "sha256": sha256(content).hexdigest(),
         }
     )
-    write_model(path, content, written, overwrite)
-    return written
+    return content, whole
 
 
 def network_of(content: bytes, channels: int, path: Path) -> PMRNet:

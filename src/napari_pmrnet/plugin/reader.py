@@ -11,20 +11,23 @@ import pandas as pd
 from napari.layers import Layer
 from napari.layers._source import layer_source
 from napari.layers.utils.stack_utils import split_channels
-from napari.utils.notifications import show_warning
+from napari.utils.notifications import show_info, show_warning
 from npe2 import PluginManager
 
 from napari_pmrnet._software import OURS
 from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
-from napari_pmrnet.errors import TooLargeError
+from napari_pmrnet.errors import DataError, TooLargeError
 from napari_pmrnet.io.foreign_labels import read_masks
 from napari_pmrnet.io.formats import MICROSCOPE, READABLE, Format
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_numbers import looks_like_a_picture
+from napari_pmrnet.io.label_plate import is_label_plate, labels_of_field
 from napari_pmrnet.io.label_zarr import is_label_zarr, label_tag, open_label_zarr
+from napari_pmrnet.io.ome_plate import Field, fields_of, name_in_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import METADATA_KEY, Tag
+from napari_pmrnet.plugin.layers.image_file import FILE
 from napari_pmrnet.plugin.layers.pixel_size import SERIES
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.spaces import placed
@@ -47,8 +50,8 @@ def get_reader(path: Paths) -> Reader | None:
     Parameters
     ----------
     path : str or sequence of str
-        A TIFF, PNG, JPEG or microscope's file, an OME-Zarr folder, ``_seg.npy`` of
-        Cellpose, a DSB18 folder ``stage1_train/<id>``, or one such path in a list.
+        A TIFF, PNG, JPEG or microscope's file, an OME-Zarr image or plate, ``_seg.npy``
+        of Cellpose, a DSB18 folder ``stage1_train/<id>``, or one such path in a list.
         Stacks of several files are left to napari.
 
     Returns
@@ -82,7 +85,8 @@ def read_layers(path: Paths, scene: int | None = None) -> list[LayerTuple]:
     list of (data, metadata, layer type)
         One image layer a channel, or labels. OME-Zarr, microscopes' files, and what
         memory cannot hold, are opened lazily, a pyramid as a multiscale layer; label
-        Zarrs of this project can be edited, on disk.
+        Zarrs of this project can be edited, on disk. Of a plate, or a well of one, the
+        first image that can be read, and the user is told how to come to the others.
 
     Raises
     ------
@@ -99,7 +103,14 @@ def read_layers(path: Paths, scene: int | None = None) -> list[LayerTuple]:
     if only.lower().endswith(OF_CELLPOSE):
         path = Path(only)
         return [(read_masks(path).astype(np.int32), {"name": path.stem}, "labels")]
-    images = _opened(Path(only), scene)
+    fields = fields_of(Path(only), {}) if is_zarr(only) else []
+    if fields:
+        return _first_field(Path(only), fields)
+    return _shown(_opened(Path(only), scene))
+
+
+def _shown(images: list[ImageData]) -> list[LayerTuple]:
+    """Layers of images, after what is to be said of them."""
     for image in images:
         for note in image.notes:
             show_warning(f"{image.name}: {note}.")
@@ -134,6 +145,52 @@ def open_layers(viewer: ViewerModel, path: Path, scene: int | None = None) -> li
     with layer_source(path=str(path), reader_plugin=OURS):
         made = [Layer.create(*layer) for layer in read_layers(path, scene)]
     return [plain(viewer).add_layer(layer) for layer in made]
+
+
+def _first_field(path: Path, fields: list[Field]) -> list[LayerTuple]:
+    """Layers of the first image of a plate, or of what lies in one, that can be read.
+
+    Raises
+    ------
+    DataError
+        Of the first one, if none can.
+    """
+    faults: list[DataError] = []
+    for field in fields:
+        try:
+            layers = _of_field(field)
+        except DataError as error:
+            faults.append(error)
+            continue
+        for _, about, _ in layers:
+            about["metadata"] = {**about["metadata"], FILE: str(field.path)}
+        if len(fields) > 1:
+            show_info(_told(path, field, fields))
+        return layers
+    raise faults[0]
+
+
+def _of_field(field: Field) -> list[LayerTuple]:
+    """Layers of an image of a plate; of a plate of labels of ours, these."""
+    labels = labels_of_field(field.path) if is_label_plate(field.plate) else None
+    if labels is None:
+        return _shown(open_image(field.path))
+    data, about, kind = _label_zarr_layer(labels)
+    return [(data, {**about, "name": field.title}, kind)]
+
+
+def _told(path: Path, field: Field, fields: list[Field]) -> str:
+    """What of a plate or well is on show, and the ways to the other images of it."""
+    wells = len({one.well for one in fields})
+    holds = f"{wells} wells" if wells > 1 else f"the well {fields[0].well}"
+    text = (
+        f"{path.relative_to(field.plate.parent)}: {holds} with {len(fields)} images. "
+        f"'{field.title}', the first that can be read, is on show. Another is opened "
+        f"by its own folder, such as {fields[-1].path}."
+    )
+    if is_label_plate(field.plate):
+        return text
+    return f"{text} The dock 'Segment a folder' takes them all, one after the other."
 
 
 def _opened(path: Path, scene: int | None) -> list[ImageData]:
@@ -186,7 +243,7 @@ def _label_zarr_layer(path: Path) -> LayerTuple:
     tag = label_tag(path)
     features = _table_of(path, tag)
     meta = {
-        "name": path.stem,
+        "name": name_in_zarr(path),
         **placed(tag.space),
         "metadata": {METADATA_KEY: tag.provenance.as_dict()},
     }

@@ -28,6 +28,8 @@ from platformdirs import user_data_path
 
 from napari_pmrnet.errors import JournalError
 from napari_pmrnet.io.lock import OwnerLock
+from napari_pmrnet.io.ome_plate import name_in_zarr
+from napari_pmrnet.io.ome_zarr import is_inside_zarr, outer_zarr
 from napari_pmrnet.io.write import is_too_long
 from napari_pmrnet.proofreading.place import Place
 from napari_pmrnet.proofreading.record_file import (
@@ -126,7 +128,7 @@ def fingerprints(
     return found | {fingerprint(form): None for form in forms}
 
 
-def journal_path(image_file: Path | None, image: str) -> Path:
+def journal_path(image_file: Path | None, image: str, plane: str = "") -> Path:
     """The place of the journal of an image.
 
     Parameters
@@ -135,23 +137,31 @@ def journal_path(image_file: Path | None, image: str) -> Path:
         The image's file or folder, if it has one.
     image : str
         Its `fingerprint`.
+    plane : str
+        Title of the plane that is reviewed, of an image that has several.
 
     Returns
     -------
     Path
-        Beside the image; in the user's data folder where it has no file, its folder
-        cannot be written to or its name is too long. A journal that is already in one
-        of the places is kept to. Where the file has several images, such as channels
-        or scenes, those after the first have their fingerprint in the name.
+        Beside the image, of a field beside its plate; in the user's data folder where
+        it has no file, its folder cannot be written to or its name is too long. A
+        journal that is already in one of the places is kept to. Where the file has
+        several images, such as channels or scenes, those after the first have their
+        fingerprint in the name.
     """
     aside = user_data_path("napari-pmrnet") / "reviews" / f"{image}{ENDING}"
     if image_file is None:
         return aside
-    places = [beside(image_file, more) for more in ("", f" {image[:_TOLD]}")]
+    of_plane = f" {plane}" if plane else ""
+    names = (of_plane, f"{of_plane} {image[:_TOLD]}")
+    places = [beside(image_file, more) for more in names]
     if is_too_long(places[-1].with_name(f"{places[-1].name}{_OF_LOCKS}")):
         return aside
     said = [_image_of(place) for place in places]
     own = [place for place, of in zip(places, said, strict=True) if of == image]
+    if is_inside_zarr(image_file):
+        inside = (_next_to(image_file, more) for more in names)
+        own += [place for place in inside if _image_of(place) == image]
     free = [place for place, of in zip(places, said, strict=True) if not of]
     place = [*own, *free, aside][0]
     if place.exists() and os.access(place, os.W_OK):
@@ -162,8 +172,20 @@ def journal_path(image_file: Path | None, image: str) -> Path:
 
 
 def beside(image_file: Path, more: str = "") -> Path:
-    """The place beside a file of the journal of its image."""
-    return image_file.with_name(f"{image_file.name}{more}{ENDING}")
+    """The place of the journal of its image beside a file.
+
+    Of a field of a plate, and of all that lies in a Zarr, it is beside that.
+    """
+    image_file = Path(os.path.abspath(image_file))
+    outer = outer_zarr(image_file)
+    if outer is None or outer == image_file:
+        return _next_to(image_file, more)
+    return outer.with_name(f"{name_in_zarr(image_file)}{more}{ENDING}")
+
+
+def _next_to(path: Path, more: str) -> Path:
+    """A journal in the folder of a file, as versions up to 0.1 had all of them."""
+    return path.with_name(f"{path.name}{more}{ENDING}")
 
 
 def _image_of(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isnan
@@ -21,10 +21,17 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.evaluation.evaluate import evaluate
 from napari_pmrnet.evaluation.tables import rows_of
 from napari_pmrnet.io.alone import alone
-from napari_pmrnet.models.card import ModelCard, new_card, write_card
+from napari_pmrnet.io.permit import hash_of
+from napari_pmrnet.models.card import (
+    ModelCard,
+    card_path,
+    new_card,
+    write_card,
+    write_model,
+)
 from napari_pmrnet.models.label_kind import LabelKind, class_channels_in
 from napari_pmrnet.models.model import Model, load_model
-from napari_pmrnet.models.weights import save_model
+from napari_pmrnet.models.weights import model_files
 from napari_pmrnet.segmentation import Settings
 from napari_pmrnet.training.augment import Sample
 from napari_pmrnet.training.calibrate import (
@@ -100,20 +107,24 @@ def train(
     ------
     DataError
         If a data set is faulty, the checkpoint has other settings or is of other
-        images, a file of another origin is in the place of what is written, another
-        process trains there, or the configuration names another network.
+        images, a file of another origin is in the place of what is written or comes
+        there meanwhile, another process trains there, or the configuration names
+        another network.
     """
+    if output.suffix != ".safetensors":
+        raise DataError(f"{output}: weights end in .safetensors. Name such a file.")
     checkpoint = output.with_suffix(".ckpt")
     kind = LabelKind.NUCLEI if train_set.instances else LabelKind.OBJECTS
     config = config or TrainConfig().for_labels(kind)
     parent = None if start_from is None else load_model(start_from, "cpu")
     with one_training(checkpoint):
-        refuse_others_files(checkpoint, output, output.with_suffix(".json"))
+        refuse_others_files(checkpoint, output, card_path(output))
         source = training_data(train_set, val_set, preparing, config)
         data = data_hashes(train_set, val_set, parent)
         trainer = make_trainer(
             source, config, checkpoint, device, parent, compiled, data=data
         )
+        refuse_unknown_files(trainer, output, card_path(output))
         state = trainer.run(report)
         keep = used_channels(config.channels)
         published, left_out = train_set.published, train_set.left_out
@@ -132,8 +143,16 @@ def train(
             **({} if parent is None else {"parent": parent.card.sha256}),
         )
         kept = prune_channels(state, config.channels, keep)
-        save_model(output, kept, card, overwrite=True)
-        return finish(output, val_set, fitting=fitting)
+        content, card = model_files(output, kept, card)
+        with handing_out(checkpoint):
+            permit = trainer.permit(content, card.to_json())
+            write_model(output, content, card, permit)
+
+        def write(whole: ModelCard) -> None:
+            with handing_out(checkpoint):
+                write_card(output, whole, trainer.permit(whole.to_json()))
+
+        return finish(output, val_set, fitting=fitting, write=write)
 
 
 def one_training(checkpoint: Path) -> AbstractContextManager[None]:
@@ -173,6 +192,38 @@ def refuse_others_files(checkpoint: Path, *written: Path) -> None:
                 f"{path}: is there already, and not of a training that could be gone "
                 "on with. Name another output, or move it away."
             )
+
+
+def refuse_unknown_files(trainer: Trainer, *written: Path) -> None:
+    """Refuse to go on where there are files that did not come of this training.
+
+    Raises
+    ------
+    DataError
+        If there is one. Of a training that a version has begun which noted none of
+        them, those that are there are taken for its own.
+    """
+    there = [path for path in written if path.exists()]
+    if trainer.written is None:
+        trainer.written = {hash_of(path) for path in there}
+    for path in there:
+        if hash_of(path) not in trainer.written:
+            raise DataError(
+                f"{path}: did not come of the training that {trainer.checkpoint.name} "
+                "is of, and would be replaced. Name another output, or move it away."
+            )
+
+
+@contextmanager
+def handing_out(checkpoint: Path) -> Iterator[None]:
+    """Say that a training is kept whose weights cannot take their place."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(
+            f"{error} The training is done and kept in {checkpoint}: when the place is "
+            "free, the same command puts its weights there."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -325,6 +376,7 @@ def finish(
     val_set: OpenedDataset,
     thresholds: dict[str, float] | None = None,
     fitting: Callable[[int, int], None] | None = None,
+    write: Callable[[ModelCard], None] | None = None,
 ) -> ModelCard:
     """Fit thresholds and certainties on the validation images; add their scores.
 
@@ -337,6 +389,8 @@ def finish(
         Those to keep, rather than the best of a grid.
     fitting : callable, optional
         Called with every image segmented, and their number.
+    write : callable, optional
+        Writes the card; by default in the place of the one that is there.
 
     Returns
     -------
@@ -365,5 +419,8 @@ def finish(
     val = {name: v for row in rows for name, v in row(scores).items()}
     val = {name: None if isnan(v) else round(v, 4) for name, v in val.items()}
     card = model.card.updated(val=val)
-    write_card(weights, card, overwrite=True)
+    if write is None:
+        write_card(weights, card, overwrite=True)
+    else:
+        write(card)
     return card

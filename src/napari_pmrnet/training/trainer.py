@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 import os
 import time
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.append import add_line
+from napari_pmrnet.io.permit import Permit, stamp_of
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.backends.devices import channels_last, has_fast_bfloat16
 from napari_pmrnet.models.model import Model
@@ -31,6 +35,8 @@ from napari_pmrnet.training.networks import Build, build_pmrnet, take_weights
 from napari_pmrnet.training.validation import Pairs, validation_dice
 
 MOST_HELPERS = 8
+LOG_HEAD = b"epoch,crop_size,seconds,"
+logger = logging.getLogger(__name__)
 Weights = tuple[Tensor, ...] | list[Tensor]
 Average = Callable[[Weights, Weights, Tensor | int], None]
 
@@ -86,6 +92,9 @@ class Trainer:
     data: Mapping[str, str | None] = field(default_factory=dict)
     epoch: int = field(default=0, init=False)
     best_dice: float = field(default=-1.0, init=False)
+    written: set[str] | None = field(default=None, init=False)
+    """Hashes of the weights and cards that came of this training; None if a version
+    that did not note them has begun it."""
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.config.seed)
@@ -110,6 +119,9 @@ class Trainer:
         self.best_state = self.state()
         if self.checkpoint.exists():
             self._load()
+        else:
+            self.written = set()
+        self._left = stamp_of(self.checkpoint)
 
     def state(self) -> dict[str, Tensor]:
         """Copy of the averaged weights, on the CPU."""
@@ -245,10 +257,45 @@ class Trainer:
             self.best_dice, self.best_state = score, self.state()
         return score
 
+    def permit(self, *contents: bytes) -> Permit:
+        """Permit to write weights or a card, which the checkpoint knows from now on.
+
+        What came of this training before may be replaced by it, nothing else.
+        """
+        known = self.written or set()
+        self.written = known | {sha256(content).hexdigest() for content in contents}
+        self._save()
+        return Permit(known=frozenset(self.written))
+
     def _save(self) -> None:
+        """Write the checkpoint; beside one that somebody else has put in its place.
+
+        Raises
+        ------
+        DataError
+            If somebody has. The training is kept, under another name.
+        """
+        place = self.checkpoint
+        stamp = stamp_of(place)
+        if stamp and stamp != self._left:
+            names = (f"{place.stem}-{number}" for number in count(2))
+            free = (place.with_stem(name) for name in names)
+            other = next(path for path in free if not os.path.lexists(path))
+            self._write(other, False)
+            raise DataError(
+                f"{place}: another program has put a file there, which stays. This "
+                f"training is kept in {other}: it goes on from there if the output "
+                f"is called {other.stem}."
+            )
+        self._write(place, True)
+        self._left = stamp_of(place)
+
+    def _write(self, place: Path, overwrite: bool) -> None:
+        """Write a checkpoint."""
         state = {
             "config": self.config.as_dict(),
             "data": dict(self.data),
+            **({} if self.written is None else {"written": sorted(self.written)}),
             "epoch": self.epoch,
             "best_dice": self.best_dice,
             "best_state": self.best_state,
@@ -258,9 +305,7 @@ class Trainer:
         }
         content = io.BytesIO()
         torch.save(state, content)
-        replace_file(
-            self.checkpoint, lambda file: file.write(content.getbuffer()), True
-        )
+        replace_file(place, lambda file: file.write(content.getbuffer()), overwrite)
 
     def _load(self) -> None:
         state: dict[str, Any] = torch.load(
@@ -286,10 +331,12 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.epoch, self.best_dice = state["epoch"], state["best_dice"]
+        written = state.get("written")
+        self.written = None if written is None else set(written)
         self.best_state = {k: v.cpu() for k, v in state["best_state"].items()}
 
     def _log(self, report: EpochReport) -> None:
-        """Append a row to the CSV log beside the checkpoint."""
+        """Append a row to the CSV log beside the checkpoint, unless it is no such."""
         row = {
             "epoch": report.epoch,
             "crop_size": self.config.crop_size_at(report.epoch - 1),
@@ -299,10 +346,23 @@ class Trainer:
         }
         path, text = self.checkpoint.with_suffix(".csv"), io.StringIO(newline="")
         writer = csv.DictWriter(text, fieldnames=row)
-        if not path.exists() or not path.stat().st_size:
+        begun = _start_of(path)
+        if begun and not begun.startswith(LOG_HEAD):
+            logger.warning("%s: is no log of a training, and stays as it is.", path)
+            return
+        if not begun:
             writer.writeheader()
         writer.writerow(row)
         add_line(path, text.getvalue().encode())
+
+
+def _start_of(path: Path) -> bytes:
+    """The first bytes of a file; none if it is empty or not there."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(LOG_HEAD))
+    except FileNotFoundError:
+        return b""
 
 
 class _Helpers(ThreadPoolExecutor):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.layers._source import Source, layer_source
+from plates import write_plate
 
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
@@ -235,3 +236,34 @@ def test_dialogs_start_in_the_folder_of_the_image() -> None:
     image._set_source(Source(path="/images/a.tif"))
     assert folder_of(labels, viewer.layers) == Path("/images")
     assert folder_of(None, viewer.layers) == Path("/other")
+
+
+def test_labels_of_fields_of_a_plate_are_told_apart(tmp_path: Path) -> None:
+    """All of them lie in folders of the same name, and are opened lazily."""
+    pytest.importorskip("yaozarrs")
+    plate = write_plate(tmp_path / "p.zarr", pixels=lambda _: pixels())
+    viewer = ViewerModel()
+    for path in (plate, plate / "A" / "1" / "1"):
+        for data, about, _ in read_layers(path):
+            with layer_source(path=str(path)):
+                viewer.add_image(data, **about)
+    for name in ("p_A01_0", "p_A01_1"):
+        labels = add_labels(viewer, f"{name}_labels", image=name)
+        assert name_of(labels, viewer) == name
+        assert folder_of(labels, viewer.layers) == tmp_path
+    old = add_labels(viewer, "p_B12_0_labels", image="0")
+    assert name_of(old, viewer) is None
+
+
+def test_labels_of_scenes_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as tiff:
+        for name in ("Left", "Right"):
+            tiff.write(pixels(), metadata={"axes": "YX", "Name": name})
+    viewer = ViewerModel()
+    for data, about, _ in read_layers(path):
+        with layer_source(path=str(path)):
+            viewer.add_image(da.from_array(data), **about)
+    for layer in list(viewer.layers):
+        labels = add_labels(viewer, "labels", image=layer.name)
+        assert name_of(labels, viewer) == layer.name

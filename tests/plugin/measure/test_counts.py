@@ -6,7 +6,11 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 from napari.layers._source import Source
+from plates import write_plate
 
+from napari_pmrnet.plugin.layers.image_file import FILE
+from napari_pmrnet.plugin.layers.pixel_size import SERIES
+from napari_pmrnet.plugin.layers.source_image import tie
 from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.kept import (
     keep,
@@ -39,8 +43,9 @@ def company(viewer: ViewerModel, name: str) -> Company:
 
 def test_other_images_are_known_by_their_files(viewer, tmp_path) -> None:
     found = company(viewer, "p_A01_s1_labels")
-    assert found.file == str(tmp_path / "p_A01_s1.tif")
-    assert list(found.measured) == [str(tmp_path / "p_A01_s2.tif")]
+    assert found.image.file == str(tmp_path / "p_A01_s1.tif")
+    others = [image.file for image in found.measured]
+    assert others == [str(tmp_path / "p_A01_s2.tif")]
     own = measure(np.asarray(viewer.layers["p_A01_s1_labels"].data))
     well, images, together = found.in_well(own)
     assert (well, images, len(together)) == ("A01", 2, 3)
@@ -57,3 +62,32 @@ def test_an_image_counts_once_whatever_layers_are_of_it(viewer) -> None:
     (found,) = company(viewer, "p_A01_s1_labels").measured.values()
     assert len(found) == 1, "the topmost"
     assert len(company(viewer, "p_A01_s2_labels").measured) == 1
+
+
+def test_images_of_one_file_are_counted_apart(tmp_path) -> None:
+    """Scenes, and fields of a plate that was opened as a whole."""
+    path, viewer = tmp_path / "a.tif", ViewerModel()
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:6, 2:6] = 1
+    for number, series in enumerate(("a 1: Left", "a 2: Right")):
+        image = viewer.add_image(labels + number, name=series)
+        image.metadata[SERIES] = series
+        image._set_source(Source(path=str(path)))
+        layer = viewer.add_labels(labels, name=f"labels {number}")
+        tie(layer, image)
+        keep(layer, with_flags(measure(labels), pd.DataFrame()), "pixel", (1, 1))
+    found = company(viewer, "labels 0")
+    assert found.image.scene == "1: Left" and len(found.measured) == 1
+    table = found.counts(measure(labels), []).table()
+    assert table["scene"].tolist() == ["1: Left", "2: Right"]
+
+
+def test_a_field_is_counted_in_its_well(tmp_path) -> None:
+    pytest.importorskip("yaozarrs")
+    plate = write_plate(tmp_path / "p.zarr")
+    viewer, labels = ViewerModel(), np.eye(9, 8, dtype=np.int32)
+    image = viewer.add_image(labels, metadata={FILE: str(plate / "A" / "1" / "1")})
+    tie(viewer.add_labels(labels, name="labels"), image)
+    table = company(viewer, "labels").counts(measure(labels), []).table()
+    assert table[["well", "field"]].values.tolist()[0] == ["A01", "1"]
+    assert table["plate"][0].endswith("p.zarr")

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from napari.layers import Labels
 
+from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.export import (
@@ -68,7 +69,7 @@ def test_counts_have_a_row_an_image_and_a_well(
 ) -> None:
     told = replace(specimen, classes=Classes("area", 4.0, "large", "small"))
     other = pd.DataFrame({"area [um^2]": [9.0], "certainty": [0.9]})
-    company = Company("p_A01_s1.tif", {"p_A01_s2.tif": other})
+    company = Company(Row("p_A01_s1.tif"), {Row("p_A01_s2.tif"): other})
     steps = exporting(tmp_path / "c.csv", COUNTS, {(): told}, None, {}, company=company)
     done = run_to_end(steps)
     table = pd.read_csv(done.path)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.layers import Labels
+from plates import write_plate
 
 from napari_pmrnet.plugin.layers.axes import camera_of
 from napari_pmrnet.plugin.segment.image_panel import PixelSizeField, channel_choices
@@ -197,3 +198,16 @@ def test_an_image_of_another_pixel_size_is_framed(open_dock, blobs, qtbot):
     qtbot.waitUntil(
         lambda: np.allclose(camera_of(viewer).center[-2:], (low + high) / 2)
     )
+
+
+def test_a_zarr_is_opened_by_the_file_that_makes_it_one(open_dock, tmp_path):
+    """A dialog for files gives no folders."""
+    pytest.importorskip("yaozarrs")
+    pixels = np.ones((40, 50), np.uint8)
+    plate = write_plate(tmp_path / "p.zarr", pixels=lambda _: pixels)
+    viewer, dock = open_dock()
+    dock.image_panel.open([str(plate / "zarr.json")])
+    dock.image_panel.open([str(plate / "B" / "12" / "0" / "zarr.json")])
+    assert [layer.name for layer in viewer.layers] == ["p_A01_0", "p_B12_0"]
+    assert dock.image_panel.layer.name == "p_B12_0"
+    assert dock.image_panel.folder() == tmp_path

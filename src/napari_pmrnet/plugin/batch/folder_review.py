@@ -17,9 +17,10 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject
 
 from napari_pmrnet._software import OURS
+from napari_pmrnet.batch.inputs import LABELS_ENDING
 from napari_pmrnet.batch.worklist import ChangedError, Opened
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.formats import Format, image_name
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.plugin.batch.opening import (
     Ready,
@@ -265,7 +266,7 @@ class FolderReview(QObject):
         opened, origins = ready.opened, ready.origins
         made = {METADATA_KEY: opened.made.as_dict()}
         spatial = placed(opened.space)
-        of_image = image_name(opened.image)
+        of_image = opened.path.stem.removesuffix(LABELS_ENDING)
         maps = map_layers(of_image, ready.maps, metadata=made, **spatial)
         name = opened.path.stem
         labels = Labels(opened.labels.copy(), name=name, metadata=made, **spatial)

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pmrnet.io.ome_zarr import is_zarr
+from napari_pmrnet.io.ome_zarr import outer_zarr
 from napari_pmrnet.plugin.batch.keys import NEXT, PREVIOUS, WindowKeys
 from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
 from napari_pmrnet.plugin.qt import Signal
@@ -206,7 +206,7 @@ class FoldersPanel(QGroupBox):
             return
         path = Path(self.images.value()).expanduser()
         # A plate and what lies in it are folders too, but not to write into.
-        outermost = next(filter(is_zarr, reversed((path, *path.parents))), None)
+        outermost = outer_zarr(path)
         place = path if outermost is None else outermost.parent
         self._proposed = str(place / RESULTS) if path.is_dir() else ""
         self.results.set_value(self._proposed)

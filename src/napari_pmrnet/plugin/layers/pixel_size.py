@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_pmrnet.plugin.layers.image_file import file_of
 from napari_pmrnet.plugin.layers.spaces import space_of
 
 if TYPE_CHECKING:
@@ -91,13 +92,13 @@ def on_same_pixels(layer: Layer, others: Iterable[Layer]) -> list[Layer]:
     They are the other channels of the image, and must not fall out of place when
     its pixel size is corrected.
     """
-    path = layer.source.path
+    path = file_of(layer)
     return [
         other
         for other in others
         if path is not None
         and other != layer
-        and other.source.path == path
+        and file_of(other) == path
         and other.metadata.get(SERIES) == layer.metadata.get(SERIES)
         and np.allclose(other.scale[-2:], layer.scale[-2:])
         and tuple(other.units[-2:]) == tuple(layer.units[-2:])

@@ -17,6 +17,7 @@ from napari.layers import Image, Labels
 
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.io.formats import READABLE, Format, image_name
+from napari_pmrnet.io.ome_zarr import is_inside_zarr
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.plugin.layers.axes import (
     CHANNEL_NAMES,
@@ -24,6 +25,8 @@ from napari_pmrnet.plugin.layers.axes import (
     first_level,
     height_and_width,
 )
+from napari_pmrnet.plugin.layers.image_file import file_of, folder_beside
+from napari_pmrnet.plugin.layers.pixel_size import SERIES
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.proofreading.journal import fingerprint, fingerprints
 from napari_pmrnet.segmentation.stack import OF_MIDDLE, Stack
@@ -90,9 +93,9 @@ def folder_of(
     if isinstance(layer, Labels):
         image = image_for(layer, layers, viewer_names)
     for one in (image, layer, *reversed(layers)):
-        path = None if one is None else one.source.path
+        path = None if one is None else file_of(one)
         if path:
-            return Path(path).parent
+            return folder_beside(path)
     return Path.home()
 
 
@@ -280,9 +283,16 @@ def _own_names(labels: Labels) -> list[str]:
 
 
 def _image_names(image: Image) -> set[str]:
-    """Names of an image: of the layer and of its file, with and without its ending."""
-    path = image.source.path
-    return {*_alone(image.name), *(() if path is None else _alone(Path(path).name))}
+    """Names of an image: of the layer and of its file, with and without its ending.
+
+    Where a file holds several images, also that of its own. What lies in a Zarr has no
+    other: the folders of many fields of a plate have the same name.
+    """
+    path, own = file_of(image), image.metadata.get(SERIES)
+    names = [image.name, *([own] if own else [])]
+    if path is not None and not is_inside_zarr(path):
+        names.append(path.name)
+    return {one for name in names for one in _alone(name)}
 
 
 def _alone(name: str) -> list[str]:
@@ -292,5 +302,5 @@ def _alone(name: str) -> list[str]:
 
 def _folder(layer: Layer) -> Path | None:
     """Folder of a layer's file."""
-    path = layer.source.path
-    return None if path is None else Path(path).resolve().parent
+    path = file_of(layer)
+    return None if path is None else folder_beside(path.resolve())

@@ -10,8 +10,12 @@ import pandas as pd
 from napari.layers import Labels
 
 from napari_pmrnet.batch.counts import Counts
-from napari_pmrnet.batch.plate import plate_of, position_of
+from napari_pmrnet.batch.plate import plate_name
 from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.io.formats import image_name
+from napari_pmrnet.io.ome_plate import field_at
+from napari_pmrnet.plugin.layers.image_file import file_of
+from napari_pmrnet.plugin.layers.pixel_size import SERIES
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import image_for, image_name_of
 from napari_pmrnet.plugin.measure.kept import measured_of
@@ -27,15 +31,16 @@ class Company:
 
     Attributes
     ----------
-    file : str
-        Path of its image, or its name where it has no file.
+    image : Row
+        Path of its image, or its name where it has no file; and what tells it apart
+        from others of the file or plate.
     measured : mapping of DataFrame
-        What was measured of other images by their file, columns named as in files. Of
-        an image with several measured layers it is the topmost.
+        What was measured of other images, columns named as in files. Of an image with
+        several measured layers it is the topmost.
     """
 
-    file: str
-    measured: Mapping[str, pd.DataFrame]
+    image: Row
+    measured: Mapping[Row, pd.DataFrame]
 
     @classmethod
     def of(cls, layer: Labels, layers: Sequence[Any], names: Sequence[str]) -> Company:
@@ -54,10 +59,10 @@ class Company:
             known = measured_of(other) if isinstance(other, Labels) else None
             if known is not None and plain(other) is not plain(layer):
                 table, unit = known
-                file = _file_of(other, layers, names)
-                tables[file] = table.rename(columns=heads(unit))
-        own = _file_of(layer, layers, names)
-        return cls(own, {file: t for file, t in tables.items() if file != own})
+                image = _image_of(other, layers, names)
+                tables[image] = table.rename(columns=heads(unit))
+        own = _image_of(layer, layers, names)
+        return cls(own, {image: t for image, t in tables.items() if image != own})
 
     def counts(self, table: pd.DataFrame, classes: Iterable[Classes]) -> Counts:
         """Count the nuclei of all images.
@@ -70,8 +75,9 @@ class Company:
             Their columns too.
         """
         counts = Counts(tuple(classes))
-        for file, found in sorted({**self.measured, self.file: table}.items()):
-            counts.add(Row(file), found)
+        every = {**self.measured, self.image: table}
+        for image in sorted(every, key=lambda one: (one.file, one.scene)):
+            counts.add(image, every[image])
         return counts
 
     def in_well(self, table: pd.DataFrame) -> tuple[str, int, pd.DataFrame]:
@@ -83,19 +89,27 @@ class Company:
             Name of the well, empty if it is not known or no other image of it was
             measured; number of its images; their tables together.
         """
-        well, plate = position_of(self.file).well, plate_of(self.file)
+        well, plate = self.image.position.well, self.image.on_plate
         own = [
             found
-            for file, found in self.measured.items()
-            if position_of(file).well == well and plate_of(file) == plate
+            for image, found in self.measured.items()
+            if image.position.well == well and image.on_plate == plate
         ]
         if not well or not own:
             return "", 1, table
         return well, 1 + len(own), pd.concat([table, *own])
 
 
-def _file_of(layer: Labels, layers: Sequence[Any], names: Sequence[str]) -> str:
-    """Path of the image of a layer, or its name where it has no file."""
+def _image_of(layer: Labels, layers: Sequence[Any], names: Sequence[str]) -> Row:
+    """The image of a layer, by its name where it has no file."""
     image = image_for(layer, layers, names)
-    path = None if image is None else image.source.path
-    return str(path or image_name_of(layer) or layer.name)
+    path = None if image is None else file_of(image)
+    if image is None or path is None:
+        return Row(image_name_of(layer) or layer.name)
+    field, series = field_at(path), str(image.metadata.get(SERIES, ""))
+    if field is not None:
+        plate, well, name = field[1:]
+        return Row(str(path), plate=plate_name(str(plate)), well=well, field=name)
+    of_file = image_name(path)
+    scene = series.removeprefix(of_file).strip() if series.startswith(of_file) else ""
+    return Row(str(path), scene=scene)

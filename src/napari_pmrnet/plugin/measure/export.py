@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_pmrnet.batch.counts import write_counts
+from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.map_stack import write_stack
 from napari_pmrnet.io.permit import Overwrite
@@ -182,7 +183,7 @@ def _write_counts(
 ) -> Written:
     """Counts of the nuclei of all measured images, by the classes of this one."""
     classes = [] if specimen.classes is None else [specimen.classes]
-    company = company or Company(specimen.name, {})
+    company = company or Company(Row(specimen.name), {})
     named = table.rename(columns=heads(specimen.unit))
     counts = company.counts(named, [one.named(specimen.unit) for one in classes])
     return Written(write_counts(path, counts.table(), overwrite=overwrite), table)

@@ -23,6 +23,7 @@ from napari_pmrnet.io.provenance import METADATA_KEY
 from napari_pmrnet.models.card import ModelCard
 from napari_pmrnet.models.library import card_with
 from napari_pmrnet.plugin.layers.axes import CHANNEL_NAMES, axis_names, first_level
+from napari_pmrnet.plugin.layers.image_file import file_of
 from napari_pmrnet.plugin.layers.label_colours import apart
 from napari_pmrnet.plugin.layers.origins import map_layers
 from napari_pmrnet.plugin.layers.result_layers import spatial_metadata
@@ -77,8 +78,7 @@ class Subject:
     @classmethod
     def of(cls, image: Image, plane: str = "") -> Subject:
         """The subject an image layer shows."""
-        path = image.source.path
-        file = None if path is None else Path(path)
+        file = file_of(image)
         there = file if file and file.exists() else None
         return cls(first_level(image), there, plane, bool(image.rgb))
 
@@ -91,10 +91,7 @@ class Subject:
 
     def journal(self, image: str) -> Path:
         """Path of its journal."""
-        file = self.file
-        if file is not None and self.plane:
-            file = file.with_name(f"{file.name} {self.plane}")
-        return journal_path(file, image)
+        return journal_path(self.file, image, self.plane)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.errors import ImageError
 from napari_pmrnet.io.formats import READABLE_ENDINGS
+from napari_pmrnet.io.ome_zarr import MARKS
 from napari_pmrnet.io.stains import nuclear_channel
 from napari_pmrnet.plugin.layers.axes import shown_plane
 from napari_pmrnet.plugin.layers.framing import frame_if_lost
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
     from napari_pmrnet.segmentation.plane import Plane
 
-FILE_FILTER = f"Images (*{' *'.join(READABLE_ENDINGS)});;All files (*)"
+FILE_FILTER = (
+    f"Images (*{' *'.join(READABLE_ENDINGS)} {' '.join(MARKS)});;All files (*)"
+)
 EDIT_WIDTH = 64
 COLOURS = ("Red", "Green", "Blue", "Alpha")
 
@@ -231,9 +234,15 @@ class ImagePanel(QWidget):
             self.open(list(map(str, paths)))
 
     def open(self, paths: list[str]) -> None:
-        """Open files, ours with our reader because it knows the pixel size."""
+        """Open files, ours with our reader because it knows the pixel size.
+
+        A file that makes a folder a Zarr one, such as ``zarr.json``, stands for that:
+        folders cannot be chosen in a dialog for files.
+        """
         names, faults = [], []
         for path in paths:
+            if Path(path).name in MARKS:
+                path = str(Path(path).parent)
             self._ours = True
             try:
                 ours = get_reader(path) is not None

@@ -1,0 +1,28 @@
+"""The file or folder of a layer's image, also where napari was given one around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_pmrnet.io.ome_zarr import outer_zarr
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+FILE = "file"
+"""Key in the metadata of layers: their file, where napari was given a plate."""
+
+
+def file_of(layer: Layer) -> Path | None:
+    """File or OME-Zarr folder of the image of a layer; None if it has none.
+
+    Of a field that was opened through its plate that is the folder of the field.
+    """
+    path = layer.metadata.get(FILE) or layer.source.path
+    return Path(path) if path else None
+
+
+def folder_beside(path: Path) -> Path:
+    """Folder that a file lies in, of what lies in a Zarr the one around that."""
+    return (outer_zarr(path) or path).parent

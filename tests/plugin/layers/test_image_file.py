@@ -1,0 +1,28 @@
+"""The file of a layer's image, and the folder around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from napari.layers._source import Source
+from plates import say
+
+from napari_pmrnet.plugin.layers.image_file import FILE, file_of, folder_beside
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_field_that_was_opened_through_its_plate_has_its_own_folder(told) -> None:
+    layer = Image(np.zeros((4, 4)), metadata={FILE: "p.zarr/A/1/0"} if told else {})
+    assert file_of(layer) == (Path("p.zarr/A/1/0") if told else None)
+    layer._set_source(Source(path="p.zarr"))
+    assert file_of(layer) == Path("p.zarr/A/1/0" if told else "p.zarr")
+
+
+def test_nothing_is_proposed_inside_a_zarr(tmp_path: Path) -> None:
+    say(tmp_path / "p.zarr", {})
+    assert folder_beside(tmp_path / "p.zarr" / "A" / "1" / "0") == tmp_path
+    assert folder_beside(tmp_path / "p.zarr") == tmp_path
+    assert folder_beside(tmp_path / "a" / "b.tif") == tmp_path / "a"

@@ -234,13 +234,26 @@ def a_folder(day: Day, folder: Path) -> None:
     day.click(dock.start_button)
     day.until(dock.start_button.isEnabled, "end of the folder")
     day.check(dock.results.model.rowCount() == FILES, "a row a file")
+    day.picture("4-folder")
     dock.results.table.selectRow(0)
     day.rest()
     day.click(dock.results.open_button)
-    day.until(lambda: bool(day.viewer.layers), "image of the folder")
+    day.until(lambda: under_review(day) == "r01c01f01_labels", "image of the folder")
+    day.picture("5-opened")
+    for _ in range(2):
+        day.key(Qt.Key.Key_Period)
+    day.until(lambda: under_review(day) == "r01c03f01_labels", "image after the next")
     print(f"folder: {dock.status.text.text()}")
-    day.picture("4-folder")
+    day.picture("5-next")
     day.clear()
+
+
+def under_review(day: Day) -> str:
+    """Name of the labels under review; empty where there are none."""
+    docks = day.viewer.window.dock_widgets
+    found = next((dock for name, dock in docks.items() if REVIEW in name), None)
+    session = getattr(found, "session", None)
+    return "" if session is None else session.layer.name
 
 
 def review(day: Day) -> None:
@@ -255,7 +268,7 @@ def review(day: Day) -> None:
     for index in range(REVIEWED):
         day.key(Qt.Key.Key_A)
         if index == REVIEWED // 2:
-            day.picture("5-review")
+            day.picture("6-review")
     day.key(Qt.Key.Key_D)
     day.rest()
     day.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -263,7 +276,7 @@ def review(day: Day) -> None:
     done = dock.queue.progress.text()
     day.check(done.startswith(f"{REVIEWED} "), f"{REVIEWED} reviewed, but: {done}")
     print(f"review: {done}; {dock.status.text.text()}")
-    day.picture("6-reviewed")
+    day.picture("7-reviewed")
 
 
 def measure(day: Day) -> None:
@@ -274,7 +287,7 @@ def measure(day: Day) -> None:
     day.until(lambda: dock.table.measurements.rowCount() > 0, "measurements")
     dock.table.selectRow(2)
     day.rest()
-    day.picture("7-measure")
+    day.picture("8-measure")
 
 
 def export_and_reopen(day: Day, path: Path) -> None:
@@ -293,7 +306,7 @@ def export_and_reopen(day: Day, path: Path) -> None:
     day.clear()
     day.viewer.open(str(path), plugin=PLUGIN)
     day.check(np.array_equal(np.asarray(day.labels().data), labels), "the same labels")
-    day.picture("8-reopened")
+    day.picture("9-reopened")
 
 
 if __name__ == "__main__":

@@ -178,11 +178,19 @@ def test_a_dock_that_opens_in_large_type_fits_the_screen(
     settle()
     before = whole.width(), whole.height()
     dock = open_used(number)
-    settle()
-    qtbot.wait(50)
-    settle()
-    assert sideways(dock, WIDE) == []
+    assert unreadable(dock, qtbot) == []
     assert (whole.width(), whole.height()) == before
+
+
+@each_dock
+def test_a_dock_can_be_read_in_large_type_before_it_is_used(
+    number, window, font_size, qtbot
+) -> None:
+    """Folded as it comes, and without any image."""
+    font_size(SIZES[-1])
+    window.layers.clear()
+    _, dock = window.window.add_plugin_dock_widget("napari-pmrnet", DOCKS[number])
+    assert unreadable(dock, qtbot) == []
 
 
 @each_dock

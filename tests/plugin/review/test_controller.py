@@ -60,6 +60,34 @@ def test_a_removed_layer_ends_the_review(open_review, qtbot) -> None:
     assert "was removed" in hands.dock.status.text.text()
 
 
+def test_labels_that_go_while_they_are_looked_at_make_room_for_others(
+    open_review, qtbot
+) -> None:
+    """As by the key for the next image of a folder, pressed twice."""
+    hands = open_review()
+    dock, first = hands.dock, hands.dock.session.layer
+    other = hands.viewer.add_labels(np.ones((60, 80), np.int32), name="other")
+    dock.begin(other)
+    assert dock.desk._preparing.is_running
+    hands.viewer.layers.remove(other)
+    assert "'other' was removed" in dock.status.text.text()
+    assert dock.status.bar.isHidden()
+    qtbot.waitUntil(lambda: dock.session is not None)
+    assert dock.session.layer is first
+
+
+def test_an_offer_goes_with_the_labels_that_it_is_of(
+    make_napari_viewer_proxy, manifest, aside
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    labels = np.ones((18, 18), int)
+    viewer.add_labels([labels, labels[::2, ::2]], name="levels", multiscale=True)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Review nuclei")
+    assert "several resolutions" in dock.offer.text.text()
+    viewer.layers.clear()
+    assert dock.offer.isHidden()
+
+
 def test_labels_made_elsewhere_and_of_several_levels(
     make_napari_viewer_proxy, manifest, qtbot, aside
 ) -> None:

@@ -72,6 +72,15 @@ def test_reviewed_images_are_listed_and_others_are_not(reviewed, qtbot):
     assert not dock.run.is_running
 
 
+def test_an_image_that_is_not_ticked_stays_so_while_it_is_reviewed(reviewed, qtbot):
+    _, dock, layer = reviewed
+    dock.images.item(0).setCheckState(Qt.CheckState.Unchecked)
+    numbers = layer.features["index"]
+    layer.features = layer.features.assign(reviewed=numbers > 1)
+    qtbot.waitUntil(lambda: dock.images.texts() == ["cells nuclei: 15 of 16 reviewed"])
+    assert dock.images.ticked() == []
+
+
 def test_a_model_is_trained_compared_and_kept(reviewed, qtbot, library):
     viewer, dock, layer = reviewed
     dock.train()

@@ -1,7 +1,7 @@
 """A heading that folds what stands under it."""
 
 import pytest
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QPushButton
 
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 
@@ -37,3 +37,15 @@ def test_a_new_title_leaves_it_open_or_folded(part: Collapsible) -> None:
     assert part.button.text() == "\u25be  Advanced"
     part.button.click()
     assert part.button.text() == "\u25b8  Advanced"
+
+
+def test_a_button_at_its_right_takes_no_room_from_what_is_folded(part, qtbot) -> None:
+    button = QPushButton("Other")
+    part.add_button(button)
+    part.resize(300, 100)
+    part.show()
+    assert button.isVisible() and part.content.isHidden()
+    part.expand()
+    qtbot.waitUntil(lambda: part.content.width() == part.width())
+    assert button.geometry().right() == part.content.geometry().right()
+    assert part.button.geometry().left() == 0

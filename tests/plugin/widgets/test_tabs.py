@@ -82,6 +82,15 @@ def test_all_docks_are_tabs_of_each_other_the_newest_in_front(viewer, add) -> No
         holders.append(holder)
 
 
+def test_a_low_window_does_not_grow_for_a_tab(viewer, add, qtbot) -> None:
+    """As it would for one dock under the other, while notices are shown."""
+    ((_, first),) = add("Segment nuclei")
+    first.setMinimumHeight(550)
+    qtbot.wait(50)
+    add("Review nuclei")
+    assert window_of(viewer).height() == SCREEN[1]
+
+
 def test_docks_that_are_added_by_hand_join_the_others(viewer, add, qtbot) -> None:
     ((holder, _),) = add("Segment nuclei")
     dock = MeasureNuclei(viewer)

@@ -23,7 +23,7 @@ def test_every_tone_can_be_read_on_the_background(theme: str, tone: str) -> None
     assert contrast(tuple(bytes.fromhex(colour)), ground) >= 4.5
 
 
-def test_a_theme_is_dark_or_light_and_its_sheet_has_its_colours() -> None:
+def test_a_theme_is_dark_or_light_and_its_sheet_has_its_colours(qapp) -> None:
     assert is_dark("dark") and not is_dark("light")
     for theme in ("dark", "light"):
         assert all(colour in style_sheet(theme, 9) for colour in tones(theme).values())

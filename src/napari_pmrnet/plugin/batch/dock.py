@@ -38,7 +38,7 @@ from napari_pmrnet.plugin.batch.table import FOUND, RUNNING, FileState
 from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import OfferPanel, beside
+from napari_pmrnet.plugin.widgets.layout import OfferPanel
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.presets import PresetButton
 from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
@@ -230,12 +230,11 @@ class SegmentFolder(Dock):
 
     def _lay_out(self) -> None:
         """Form and table over the buttons of the run, which are always in view."""
-        model = beside(self.model_panel, self.presets)
-        form = self.folders, self.settings_panel, model
+        self.model_panel.fold.add_button(self.presets)
+        form = self.folders, self.settings_panel, self.model_panel
         self._fill(
             *form, (self.results, 1), head=[self.offer], foot=[self.in_use, self._line]
         )
-        self.setTabOrder(self.model_panel.fold.button, self.presets)
 
     def _connect(self) -> None:
         """Wire the parts together."""

@@ -256,9 +256,7 @@ class ReviewDesk(QObject):
         self.said.emit(f"Looking at plane {done} of {total} of '{name}'...", "plain")
 
     def _on_prepared(self, prepared: persistence.Prepared) -> None:
-        if self._wanted is None or self._wanted[0] not in self._viewer.layers:
-            return
-        layer, statuses = self._wanted
+        layer, statuses = there(self._wanted)
         prepared.review.statuses.update(statuses)
         try:
             self.session = ReviewSession(layer, prepared.review, self)
@@ -339,10 +337,19 @@ class ReviewDesk(QObject):
         self._viewer.add_layer(Labels(data, name=name, **spatial))
 
     def _on_removed(self, event: Any = None) -> None:
-        session = self.session
-        if session is not None and session.layer not in self._viewer.layers:
-            journal = session.course.journal
-            name = session.layer.name
-            self.end()
-            kept = "" if journal is None else " Its journal is kept."
-            self.said.emit(f"'{name}' was removed, so its review ended.{kept}", "plain")
+        """End the review of labels that are gone, also one that was about to begin."""
+        session, layer = self.session, self.layer
+        if layer is None:
+            self.offered.emit("", [])
+            return
+        if layer in self._viewer.layers:
+            return
+        if self._preparing.is_running:
+            self._preparing.shut_down()
+            self._on_finished()
+        journal = None if session is None else session.course.journal
+        self.end()
+        kept = "" if journal is None else " Its journal is kept."
+        self.said.emit(
+            f"'{layer.name}' was removed, so its review ended.{kept}", "plain"
+        )

@@ -47,7 +47,7 @@ from napari_pmrnet.plugin.widgets import (
 )
 from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.dock import Dock
-from napari_pmrnet.plugin.widgets.layout import Form, beside, stack
+from napari_pmrnet.plugin.widgets.layout import Form, stack
 from napari_pmrnet.plugin.widgets.model_chooser import ModelPanel
 from napari_pmrnet.plugin.widgets.presets import PresetButton
 from napari_pmrnet.plugin.widgets.reader_choice import ReaderNotice
@@ -277,13 +277,12 @@ class SegmentNuclei(Dock):
         self.form.add_to(Form(self._box), RELABELLED)
         image = QGroupBox("Image")
         stack(image, self.image_panel, margins=None)
-        model = beside(self.model_panel, self.presets)
+        self.model_panel.fold.add_button(self.presets)
         self._fill(
-            *(image, self._box, model, self.maps_panel),
+            *(image, self._box, self.model_panel, self.maps_panel),
             head=[self.reader_notice],
             foot=[self.run_panel],
         )
-        self.setTabOrder(self.model_panel.fold.button, self.presets)
 
     def _connect(self) -> None:
         """Wire the parts together."""

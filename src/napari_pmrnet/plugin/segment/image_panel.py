@@ -157,9 +157,7 @@ class ImagePanel(QWidget):
         # Layers that come select themselves, one after the other.
         self._coming = single_shot(self, 0, self._on_all_there)
         self.open_button = QPushButton("Open image...")
-        self.image = LayerChooser(
-            viewer, Image, is_source, nothing="No image layer yet"
-        )
+        self.image = LayerChooser(viewer, Image, is_source, nothing="No image yet")
         self.about = text_label("hint")
         self.channel = form.choice("channel")
         self.limits = form.choice("limits")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -301,8 +302,9 @@ class TrainOnCorrections(Dock):
     def _list_images(self) -> None:
         """List what was reviewed, now and again: features tell nobody of a change."""
         self._corrected = corrected_layers(self._viewer)
-        texts = [one.text for one in self._corrected]
-        if texts != self.images.texts():
+        texts: dict[Hashable, str]
+        texts = {one.labels: one.text for one in self._corrected}
+        if list(texts.values()) != self.images.texts():
             self.images.show_texts(texts)
         if not self._released:
             self._again.start()

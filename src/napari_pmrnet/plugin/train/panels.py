@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
@@ -49,19 +49,27 @@ class ImageList(QListWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._listed: list[Hashable] = []
         self.setMinimumHeight(60)
         self.setMaximumHeight(100)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setAccessibleName("Reviewed images to learn from")
 
-    def show_texts(self, texts: Sequence[str]) -> None:
-        """List images; those that were listed keep their tick, new ones get one."""
-        before = {text: self._ticked(row) for row, text in enumerate(self.texts())}
+    def show_texts(self, texts: Mapping[Hashable, str]) -> None:
+        """List images; those that were listed keep their tick, new ones get one.
+
+        Parameters
+        ----------
+        texts : mapping
+            By what an image is known by while its text changes.
+        """
+        before = {one: self._ticked(row) for row, one in enumerate(self._listed)}
         self.clear()
-        for text in texts:
+        self._listed = list(texts)
+        for one, text in texts.items():
             item = QListWidgetItem(text)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            ticked = before.get(text, True)
+            ticked = before.get(one, True)
             item.setCheckState(
                 Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked
             )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QToolButton, QWidget
+from qtpy.QtWidgets import QPushButton, QToolButton, QWidget
 
-from napari_pmrnet.plugin.widgets.layout import stack
+from napari_pmrnet.plugin.widgets.layout import row_of, stack
 
 
 class Collapsible(QWidget):
@@ -19,7 +19,9 @@ class Collapsible(QWidget):
         self.button.setCheckable(True)
         self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.button.toggled.connect(self._on_toggled)
-        stack(self, self.button, content, spacing=4)
+        self._head = row_of((self.button, 0))
+        self._head.addStretch(1)
+        stack(self, self._head, content, spacing=4)
         self._title = title
         self.set_title(title)
         self._on_toggled(False)
@@ -29,6 +31,11 @@ class Collapsible(QWidget):
         self._title = title
         arrow = "\u25be" if self.button.isChecked() else "\u25b8"
         self.button.setText(f"{arrow}  {title}")
+
+    def add_button(self, button: QPushButton) -> None:
+        """Put a button at the right of the heading, in view while folded too."""
+        self._head.addWidget(button)
+        self.setTabOrder(self.button, button)
 
     def expand(self) -> None:
         """Show the content."""

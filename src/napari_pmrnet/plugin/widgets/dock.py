@@ -86,9 +86,9 @@ class Dock(QWidget):
         return super().event(event)
 
     def minimumSizeHint(self) -> QSize:
-        """At least as wide as reads well."""
-        hint = super().minimumSizeHint()
-        return hint.expandedTo(QSize(self.least_width, 0))
+        """At least as wide as reads well, and of any height until it has its place."""
+        hint = super().minimumSizeHint().expandedTo(QSize(self.least_width, 0))
+        return hint if self._tab.placed else QSize(hint.width(), 0)
 
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a sentence in one of the tones of the status line."""

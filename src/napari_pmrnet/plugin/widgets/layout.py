@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QRect, QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QFormLayout,
@@ -30,12 +30,24 @@ LEAST_HEIGHT = 90
 LEAST_BUTTON = 32
 
 
+class _Sentence(QLabel):
+    """A label as high as its text needs at the width that it has.
+
+    Qt wishes for room at a narrower width of its own too, and rows of a form keep it.
+    """
+
+    def sizeHint(self) -> QSize:
+        """The height of a single line; layouts ask for that of the width apart."""
+        least = self.minimumSizeHint().height()
+        return QSize(super().sizeHint().width(), least)
+
+
 def text_label(name: str, text: str = "") -> QLabel:
     """Label of a sentence, under a name that the style sheet knows.
 
     The sentence is shown as it is, names of files and layers with tags in them too.
     """
-    label = QLabel(text)
+    label = _Sentence(text)
     label.setObjectName(name)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
@@ -108,6 +120,14 @@ class Form(QFormLayout):
             if isinstance(label, QLabel):
                 name_by(label, parts[1])
 
+    def setGeometry(self, rect: QRect) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
+        """Qt's: give every row the height that its text needs at this very width.
+
+        Qt keeps the total for two widths, but the rows for the one asked for last.
+        """
+        self.invalidate()
+        super().setGeometry(rect)
+
 
 class NarrowButton(QPushButton):
     """A button as narrow as its sign, with a name for those who do not see it."""
@@ -139,13 +159,6 @@ def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
     for (label, _), (control, _) in pairwise(widgets):
         if isinstance(label, QLabel) and not isinstance(control, QAbstractButton):
             name_by(label, control)
-    return row
-
-
-def beside(widget: QWidget, button: QWidget) -> QHBoxLayout:
-    """A widget that may grow downwards, and a button that stays at its top right."""
-    row = row_of((widget, 1), (button, 0))
-    row.setAlignment(button, Qt.AlignmentFlag.AlignTop)
     return row
 
 

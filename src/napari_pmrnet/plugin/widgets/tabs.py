@@ -24,12 +24,19 @@ class Tab(QObject):
         What napari puts into a dock widget of the window.
     title : str
         Text of the tab, short because six of them share the width of a dock.
+
+    Attributes
+    ----------
+    placed : bool
+        Whether the dock has its place. Until then it lies under the others, for which
+        a low window would grow, and stay so.
     """
 
     def __init__(self, dock: QWidget, title: str) -> None:
         super().__init__(dock)
         self._dock, self._title = dock, title
         self._holder: QDockWidget | None = None
+        self.placed = False
         # The window has placed the dock when the events at hand are done.
         self._soon = single_shot(self, 0, self._bring)
         self._back = single_shot(self, 0, self._show_again)
@@ -52,6 +59,8 @@ class Tab(QObject):
             holder.setWindowTitle(self._title)
             holder.visibilityChanged.connect(self._on_visibility)
             self._join(holder)
+            self.placed = True
+            self._dock.updateGeometry()
         if not holder.isHidden():
             holder.raise_()
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSlider, QWidget
+from qtpy.QtGui import QFontMetrics
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QSlider,
+    QWidget,
+)
 
 _DARK = {
     "error": "#ff8f80",
@@ -37,6 +44,8 @@ _PADDINGS = {
 """Padding of what has the focus: a pixel less than napari's, for the border."""
 _SPIN = 8.6
 """Least width of a number in pixels a point of type; napari's own is 70 pixels."""
+_LINES = {"QAbstractSpinBox": 18, "QLineEdit": 20}
+"""Least heights of napari's, in pixels, to which Qt shrinks what needs more."""
 
 
 def style_sheet(theme: str, font_size: int) -> str:
@@ -49,7 +58,11 @@ def style_sheet(theme: str, font_size: int) -> str:
     font_size : int
         Of napari's settings, in points, which napari leaves out of some widgets.
     """
-    tone = tones(theme)
+    tone, line = tones(theme), _line_height(font_size)
+    high = "\n".join(
+        f"{kind} {{ min-height: {max(least, line)}px; }}"
+        for kind, least in _LINES.items()
+    )
     focus = "\n".join(
         f"{kind}:focus {{ border: 1px solid {tone['focus']}; padding: {padding}; }}"
         for kind, padding in _PADDINGS.items()
@@ -65,9 +78,17 @@ def style_sheet(theme: str, font_size: int) -> str:
     QAbstractSpinBox {{ min-width: {_SPIN * font_size:.0f}px; }}
     QTableView, QHeaderView, QGraphicsView, QLineEdit, QProgressBar,
     QToolButton#fold, QWidget#curve {{ font-size: {font_size}pt; }}
+    {high}
     {focus}
     QAbstractSpinBox > QLineEdit:focus {{ border: none; padding: 2px; }}
     """
+
+
+def _line_height(font_size: int) -> int:
+    """Height in pixels of a line of type of a size in points."""
+    font = QApplication.font()
+    font.setPointSize(font_size)
+    return QFontMetrics(font).height()
 
 
 def tones(theme: str) -> dict[str, str]:

@@ -39,11 +39,12 @@ from napari_pmrnet.io.space import Space
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.models.library import model_with
-from napari_pmrnet.proofreading.course import Course, Plane
+from napari_pmrnet.proofreading.course import Course
 from napari_pmrnet.proofreading.nuclei import Nuclei
 from napari_pmrnet.proofreading.origin import Origin, origin_steps
+from napari_pmrnet.proofreading.place import Place, Plane
 from napari_pmrnet.proofreading.planes import flags_by_plane
-from napari_pmrnet.proofreading.review import Place, Review
+from napari_pmrnet.proofreading.review import Review
 from napari_pmrnet.segmentation.predict import Progress
 from napari_pmrnet.segmentation.stack import Stack, within_stack
 from napari_pmrnet.settings import Settings

@@ -18,7 +18,7 @@ from napari_pmrnet.plugin.widgets.maps import Origins, origins_or_why
 from napari_pmrnet.proofreading.origin import stacked
 
 if TYPE_CHECKING:
-    from napari_pmrnet.proofreading.review import Place
+    from napari_pmrnet.proofreading.place import Place
     from napari_pmrnet.segmentation.predict import Progress
 
 

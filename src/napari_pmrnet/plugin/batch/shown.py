@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from napari_pmrnet.batch.worklist import Opened, Worklist
     from napari_pmrnet.plugin.batch.table import FileState
-    from napari_pmrnet.proofreading.course import Course, Place, Plane
+    from napari_pmrnet.proofreading.course import Course
     from napari_pmrnet.proofreading.origin import Origin
+    from napari_pmrnet.proofreading.place import Place, Plane
 
 _of_labels: WeakKeyDictionary[Layer, Shown] = WeakKeyDictionary()
 """What layers with labels of folders show, whichever dock opened them."""

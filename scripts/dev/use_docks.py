@@ -80,19 +80,19 @@ class Use:
         """Segment an image, export its labels, and open what needs an extra."""
         dock = self.open("Segment nuclei")
         dock.image_panel.open([str(self.images / "1.tif")])
-        wait_until(lambda: dock.image_panel.layer is not None)
+        wait_until(lambda: dock.image_panel.layer is not None, dock)
         dock.run_panel.run_button.click()
-        wait_until(dock.run_panel.run_button.isEnabled)
+        wait_until(dock.run_panel.run_button.isEnabled, dock)
         labels = dock.labels_to_export()
         expect(labels is not None and labels.data.max() > 10, said(dock))
         works("Segment nuclei", said(dock))
         dock.maps_panel.maps_button.click()
-        wait_until(dock.maps_panel.maps_button.isEnabled)
+        wait_until(dock.maps_panel.maps_button.isEnabled, dock)
         expect(len(self.viewer.layers) > 5, said(dock))
         works("Segment nuclei, more maps", said(dock))
         target = self.answer_with("labels.tif")
         dock.run_panel.export_button.click()
-        wait_until(target.exists)
+        wait_until(target.exists, dock)
         settle()
         works("Segment nuclei, export", said(dock))
         layers = len(self.viewer.layers)
@@ -112,7 +112,7 @@ class Use:
     def review(self) -> None:
         """Accept nuclei, delete one, and take that back."""
         dock = self.open("Review nuclei")
-        wait_until(lambda: dock.session is not None)
+        wait_until(lambda: dock.session is not None, dock)
         buttons, layer = dock.edits.buttons, dock.session.layer
         count = len(set(layer.data.ravel().tolist()))
         buttons["next"].click()
@@ -131,18 +131,18 @@ class Use:
     def measure(self) -> None:
         """Measure, plot, and write a table."""
         dock = self.open("Measure nuclei")
-        wait_until(lambda: dock.layer is not None)
+        wait_until(lambda: dock.layer is not None, dock)
         dock.panel.button.click()
-        wait_until(lambda: dock.table.measurements.rowCount() > 0)
+        wait_until(lambda: dock.table.measurements.rowCount() > 0, dock)
         works("Measure nuclei", said(dock))
         dock.plots_fold.expand()
         settle()
         works_or_says("Measure nuclei, plot", "plots", dock.plots.advice.text())
         target = self.answer_with("nuclei.csv")
-        wait_until(dock.panel.export_button.isEnabled)
+        wait_until(dock.panel.export_button.isEnabled, dock)
         dock.panel.export_button.click()
-        wait_until(target.exists)
-        wait_until(lambda: not dock.panel.is_running)
+        wait_until(target.exists, dock)
+        wait_until(lambda: not dock.panel.is_running, dock)
         works("Measure nuclei, export", said(dock))
 
     def folder_(self) -> None:
@@ -151,7 +151,7 @@ class Use:
         dock.folders.images.set_value(str(self.images))
         dock.folders.results.set_value(str(self.folder / "results"))
         dock.start_button.click()
-        wait_until(dock.start_button.isEnabled)
+        wait_until(dock.start_button.isEnabled, dock)
         files = {file.path.name: file for file in dock.results.model.rows}
         for name in ("1.tif", "2.tif"):
             expect(files[name].has_labels, explanation(files[name]))
@@ -160,16 +160,18 @@ class Use:
         works_or_says("Segment a folder, OME-Zarr", "zarr", told)
         dock.results.choose(files["2.tif"])
         dock.results.open_button.click()
-        wait_until(lambda: dock.review.shown and dock.review.shown.labels is not None)
+        wait_until(
+            lambda: dock.review.shown and dock.review.shown.labels is not None, dock
+        )
         works("Segment a folder, open in viewer", said(dock))
 
     def train(self) -> None:
         """Train for some seconds on the nuclei that were accepted."""
         dock = self.open("Train on my corrections")
-        wait_until(lambda: dock.images.count() > 0)
+        wait_until(lambda: dock.images.count() > 0, dock)
         dock.minutes.setValue(dock.minutes.minimum())
         dock.train_button.click()
-        wait_until(lambda: not dock.run.is_running)
+        wait_until(lambda: not dock.run.is_running, dock)
         settle()
         expect(dock.run.state().done, said(dock))
         works("Train on my corrections", said(dock))
@@ -178,12 +180,12 @@ class Use:
     def models(self) -> None:
         """Export a model in every format."""
         dock = self.open("Models")
-        wait_until(lambda: dock.table.entry is not None)
+        wait_until(lambda: dock.table.entry is not None, dock)
         for number in range(dock.format.count()):
             dock.format.setCurrentIndex(number)
             target = self.answer_with(f"model{number}.zip")
             dock.export_button.click()
-            wait_until(lambda: not dock._working.is_running)
+            wait_until(lambda: not dock._working.is_running, dock)
             settle()
             name = f"Models, {dock.format.currentText()}"
             works_or_says(name, "export" if number else "", said(dock))
@@ -264,11 +266,13 @@ def settle(seconds: float = 0.5) -> None:
     wait_until(lambda: time.monotonic() > end)
 
 
-def wait_until(done: Callable[[], object]) -> None:
+def wait_until(done: Callable[[], object], dock: Any = None) -> None:
     """Keep the window alive until something is so; a SystemExit if it never is."""
     end = time.monotonic() + LONGEST
     while not done():
-        expect(time.monotonic() < end, f"Nothing happened for {LONGEST} s.")
+        if time.monotonic() > end:
+            last = "" if dock is None else f"; {dock.tab} says last: {said(dock)}"
+            raise SystemExit(f"fails  not done after {LONGEST} s{last}")
         QApplication.processEvents()
         time.sleep(0.01)
 

@@ -21,6 +21,7 @@ from napari_pmrnet.io.label_zarr import open_label_zarr
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.segmentation import blocks
 from napari_pmrnet.segmentation.label_store import LabelStore
+from napari_pmrnet.segmentation.large_plane import label_large_plane
 from napari_pmrnet.segmentation.objects import FEATURES
 from napari_pmrnet.segmentation.plane import Plane
 from napari_pmrnet.segmentation.predict import grid_for, run_to_end
@@ -69,6 +70,18 @@ def test_a_nucleus_larger_than_the_margin_comes_out_once(
     areas = np.bincount(labels.ravel())[1:]
     assert len(areas) == len(result.objects) == 1
     assert result.objects["area"].tolist() == areas.tolist()
+
+
+def test_intensity_limits_that_were_chosen_hold(
+    tmp_path: Path, reader: Reader, narrow: None
+) -> None:
+    truth = discs((120, 140), 3, (5, 12))
+    labels = np.zeros(truth.shape, np.int32)
+    chosen = replace(PLAIN, limits="0:127")
+    plane = Plane([drawn(truth) // 2])
+    steps = label_large_plane(plane, labels, tmp_path / "blocks", {}, chosen, reader)
+    assert run_to_end(steps).stats.limits == (0, 127)
+    assert same_partition(labels, truth)
 
 
 @pytest.mark.parametrize("chunks", [(37, 50), (300, 300), (1, 300)])

@@ -35,7 +35,7 @@ class BlockFiles:
     Raises
     ------
     DataError
-        If the folder cannot be made or written to.
+        If the folder cannot be made or written to, or holds what is not ours.
     """
 
     def __init__(self, folder: Path, job: Mapping[str, Any]) -> None:
@@ -79,7 +79,7 @@ class BlockFiles:
             return None
 
     def _job(self) -> str | None:
-        """The job whose parts the folder holds."""
+        """The job whose blocks the folder holds."""
         with suppress(OSError, UnicodeDecodeError):
             return (self.folder / JOB).read_text()
         return None

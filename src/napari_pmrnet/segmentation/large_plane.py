@@ -32,7 +32,7 @@ Fill = Callable[..., Generator[Progress, None, None]]
 """Steps that make the missing blocks of a plane, called as `fill_here` is."""
 
 VERSION = 1
-"""Of the way blocks are made; parts of another are not used."""
+"""Of the way blocks are made; those of another are not used."""
 
 
 class LabelledPlane(NamedTuple):
@@ -91,8 +91,9 @@ def label_large_plane(
     DataError
         If a block cannot be kept, or one that was kept is damaged.
     ImageError
-        If the model sees images whole.
+        If the model sees images whole, or intensity limits are to be those of a region.
     """
+    plane = plane.limited(settings.limits)
     stats = yield from measure_plane(plane, model, settings.diameter)
     grid = BlockGrid.for_scale(plane.shape, stats.scale, block)
     files = BlockFiles(folder, _job_of(plane, identity, settings, model, stats, grid))

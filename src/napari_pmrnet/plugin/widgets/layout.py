@@ -120,13 +120,24 @@ class Form(QFormLayout):
             if isinstance(label, QLabel):
                 name_by(label, parts[1])
 
+    def heightForWidth(self, width: int) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
+        """Qt's: height at a width; see `setGeometry`."""
+        return super().heightForWidth(self._told_apart(width))
+
     def setGeometry(self, rect: QRect) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # PyQt's stubs: a0
         """Qt's: give every row the height that its text needs at this very width.
 
-        Qt keeps the total for two widths, but the rows for the one asked for last.
+        Qt keeps the height of two widths, the one that it wishes for and the one asked
+        for last, but the rows for one of them only. So another is asked for first. To
+        invalidate the layout instead would have it laid out again and again.
         """
-        self.invalidate()
-        super().setGeometry(rect)
+        width = self._told_apart(rect.width())
+        super().heightForWidth(self._told_apart(width - 1))
+        super().setGeometry(QRect(rect.x(), rect.y(), width, rect.height()))
+
+    def _told_apart(self, width: int) -> int:
+        """A width, but a pixel less than the one that Qt wishes for."""
+        return width - (width == self.sizeHint().width())
 
 
 class NarrowButton(QPushButton):

@@ -76,6 +76,21 @@ def test_labels_that_go_while_they_are_looked_at_make_room_for_others(
     assert dock.session.layer is first
 
 
+def test_labels_that_cannot_be_reviewed_take_the_place_of_those_looked_at(
+    open_review, qtbot
+) -> None:
+    hands = open_review()
+    dock, labels = hands.dock, np.ones((60, 80), np.int32)
+    other = hands.viewer.add_labels(labels, name="other")
+    levels = hands.viewer.add_labels([labels, labels[::2, ::2]], name="levels")
+    dock.begin(other)
+    with qtbot.waitSignal(dock.desk._preparing._worker.finished):
+        dock.begin(levels)
+    assert "several resolutions" in dock.offer.text.text()
+    assert dock.status.bar.isHidden()
+    assert dock.session is None
+
+
 def test_an_offer_goes_with_the_labels_that_it_is_of(
     make_napari_viewer_proxy, manifest, aside
 ) -> None:

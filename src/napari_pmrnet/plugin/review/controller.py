@@ -126,8 +126,6 @@ class ReviewDesk(QObject):
                 ways = [("Open the finest level", lambda: self._open_level(layer))]
             self.offered.emit(str(error), ways)
             return
-        if self._preparing.is_running:
-            self._preparing.shut_down()
         result, known = result_of(layer), known_of(layer)
         if origin is None and result is None and known is not None:
             origin, statuses = known.origins, {**known.statuses, **(statuses or {})}
@@ -180,7 +178,10 @@ class ReviewDesk(QObject):
         return [*ways, ("None of them", partial(answer, None))]
 
     def end(self) -> None:
-        """End the review; its journal is written to the end."""
+        """End the review, its journal written to the end, or one that is to begin."""
+        if self._preparing.is_running:
+            self._preparing.shut_down()
+            self._on_finished()
         self._wanted = None
         self.journal.leave()
         if self.session is not None:
@@ -344,9 +345,6 @@ class ReviewDesk(QObject):
             return
         if layer in self._viewer.layers:
             return
-        if self._preparing.is_running:
-            self._preparing.shut_down()
-            self._on_finished()
         journal = None if session is None else session.course.journal
         self.end()
         kept = "" if journal is None else " Its journal is kept."

@@ -12,13 +12,14 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from plates import write_plate
+from plates import image_of, write_plate
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.label_files import label_files
 from napari_pmrnet.finetuning.sources import corrections_of_files
 from napari_pmrnet.io.image_place import ImagePlace
+from napari_pmrnet.io.images import open_image
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.proofreading.journal import Journal, fingerprint, journal_path
@@ -76,6 +77,8 @@ def test_one_file_is_not_the_labels_of_two_images(tmp_path: Path) -> None:
         picture(path, number)
     tifffile.imwrite(tmp_path / "cells_labels.tif", discs())
     with pytest.raises(DataError, match="not clear whether it is of"):
+        corrections_of_files(images, labels=tmp_path)
+    with pytest.raises(DataError, match="Give one of them another name"):
         corrections_of_files(images, labels=tmp_path)
     first = ImagePlace(images[0])
     assert label_files([first], tmp_path) == {first: tmp_path / "cells_labels.tif"}
@@ -222,6 +225,22 @@ def test_labels_of_a_scene_go_to_that_scene(tmp_path: Path, scenes, name: str) -
     assert found.name == "a.ome.tif [Right/1]" and found.reviewed.tolist() == [1, 2]
 
 
+def test_exported_labels_of_an_image_in_a_zarr_folder_go_to_it(tmp_path: Path) -> None:
+    """Its layer is called by its name, the first one by 0."""
+    zarr = pytest.importorskip("zarr")
+    write_image = pytest.importorskip("yaozarrs.write.v05").write_image
+    path, rng = tmp_path / "slide.zarr", np.random.default_rng(0)
+    zarr.open_group(path, mode="w", zarr_format=3)
+    pixels = [rng.integers(1, 250, (48, 64), np.uint8) for _ in range(2)]
+    for number, own in enumerate(pixels):
+        write_image(path / str(number), *image_of(own), writer="zarr")
+    for count, image in enumerate(open_image(path), start=1):
+        tifffile.imwrite(tmp_path / f"{image.name}_labels.tif", discs(count))
+    found = corrections_of_files([path], labels=tmp_path)
+    assert [one.reviewed.size for one in found] == [1, 2]
+    np.testing.assert_array_equal([one.image for one in found], pixels)
+
+
 def test_all_scenes_that_have_labels_are_learned_from(tmp_path: Path, scenes) -> None:
     """Empty ones among them teach nothing."""
     path, pixels = scenes
@@ -241,7 +260,7 @@ def test_labels_of_no_scene_in_particular_are_refused(
     path, _ = scenes
     (tmp_path / "labels").mkdir()
     tifffile.imwrite(tmp_path / "labels" / f"{name}.tif", discs())
-    with pytest.raises(DataError, match=r"which of the 3 images .* a_Left_labels"):
+    with pytest.raises(DataError, match=r"which image .* a_Left_labels"):
         corrections_of_files([path], labels=tmp_path / "labels")
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.formats import Format, image_name
+from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.image_place import ImagePlace
 from napari_pmrnet.io.label_numbers import check_labels, looks_like_a_picture
+from napari_pmrnet.io.ome_plate import name_in_zarr
+from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.provenance import Provenance
 from napari_pmrnet.io.tiff import labels_said, open_tiff, read_tiff_array
 
@@ -50,10 +52,13 @@ def label_files(images: Sequence[ImagePlace], folder: Path) -> dict[ImagePlace, 
             continue
         owner = owners.setdefault(labels.resolve(), image)
         if owner is not image:
+            own = image.stems()[1]
+            remedy = f"Rename the labels of {image.name} to {own}_labels.tif."
+            if owner.stems()[1] == own:
+                remedy = "Give one of them another name, and its labels too."
             raise DataError(
                 f"{labels}: it is not clear whether it is of {_told(owner)} or of "
-                f"{_told(image)}. Rename the labels of {image.name} to "
-                f"{image.stems()[1]}_labels.tif."
+                f"{_told(image)}. {remedy}"
             )
         found[image] = labels
     _refuse_of_whole(images, found, folder, given)
@@ -71,7 +76,7 @@ def _refuse_of_whole(
     folder: Path,
     given: set[Path],
 ) -> None:
-    """Refuse labels named after a file whose images have labels each, or none."""
+    """Refuse labels named after a file of several images, none of which has its own."""
     files: dict[Path, list[ImagePlace]] = {}
     for image in images:
         if image.is_one_of_several:
@@ -81,9 +86,8 @@ def _refuse_of_whole(
         labels = _labels_of(ImagePlace(path), folder, given)
         if labels is not None and not any(image in found for image in own):
             raise DataError(
-                f"{labels}: it is not clear which of the {len(own)} images of {path} "
-                f"it is of. Name it after that one, such as {own[0].stems()[0]}"
-                f"_labels.tif or {own[-1].stems()[0]}_labels.tif."
+                f"{labels}: it is not clear which image of {path} it is of. Name it "
+                f"after that one, such as {own[0].stems()[0]}_labels.tif."
             )
 
 
@@ -110,10 +114,14 @@ def _labels_of(image: ImagePlace, folder: Path, given: set[Path]) -> Path | None
 
 
 def _exported(image: ImagePlace, folder: Path, given: set[Path]) -> list[Path]:
-    """Label files named after the layer of a scene, ``<file> <number>_ <scene>``."""
+    """Label files named after the layer of a scene, ``<file> <number>_ <scene>``.
+
+    Images of a Zarr folder are called by their names there, which are numbers from 0.
+    """
     if image.number is None:
         return []
-    layer = glob.escape(f"{image_name(image.path)} {image.number + 1}")
+    number = image.scene if is_zarr(image.path) else image.number + 1
+    layer = glob.escape(f"{name_in_zarr(image.path)} {number}")
     found = [*folder.glob(f"{layer}_labels.*"), *folder.glob(f"{layer}_ *_labels.*")]
     return [
         path

@@ -48,6 +48,20 @@ def test_names_of_fields_are_those_of_plate_and_well(tmp_path: Path) -> None:
     assert images_in(plate / "A") == images[:2] and field_at(plate / "A") is None
 
 
+@pytest.mark.parametrize(
+    ("inside", "named"),
+    [("", "A"), ("A", "1"), ("A/1", "0"), ("..", "p.zarr/B/../A/1")],
+)
+def test_names_of_fields_are_the_same_from_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str, named: str
+) -> None:
+    pytest.importorskip("yaozarrs")
+    monkeypatch.chdir(write_plate(tmp_path / "p.zarr") / inside)
+    first = images_in(Path(named))[0]
+    assert first.name == "p_A01_0" and first.stems() == ("p_A01_0", "p.zarr_A01_0")
+    assert first.path == tmp_path / "p.zarr" / "A" / "1" / "0"
+
+
 def test_an_image_in_a_zarr_has_the_name_of_that_too(tmp_path: Path) -> None:
     pytest.importorskip("yaozarrs")
     say(tmp_path / "slide.zarr", {"bioformats2raw.layout": 3})

@@ -343,6 +343,14 @@ def test_a_row_or_well_opens_like_a_plate(plate, told, of, name, notes) -> None:
     assert len(told) == notes, "of one image there is nothing to say"
 
 
+def test_a_row_that_is_named_from_its_plate_opens_too(
+    plate, told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(plate)
+    assert [layer.name for layer in opened(Path("A")).layers] == ["p_A01_0"]
+    assert told[0].startswith(str(Path("p.zarr", "A")))
+
+
 def test_a_field_is_named_after_plate_and_well(plate, told) -> None:
     (layer,) = opened(plate / "A" / "1" / "1").layers
     assert layer.name == "p_A01_1" and not told

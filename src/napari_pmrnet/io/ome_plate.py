@@ -51,6 +51,7 @@ class Field(NamedTuple):
 
 def field_at(path: Path) -> Field | None:
     """The field of a plate that a path is; None if it is none, or cannot be known."""
+    path = Path(os.path.abspath(path))
     try:
         found = fields_of(path, {})
     except PMRNetError:
@@ -99,7 +100,7 @@ def fields_of(path: Path, known: dict[Path, dict[str, str]]) -> list[Field]:
     Returns
     -------
     list of Field
-        Empty for what is no plate and lies in none.
+        With absolute paths. Empty for what is no plate and lies in none.
 
     Raises
     ------
@@ -108,6 +109,7 @@ def fields_of(path: Path, known: dict[Path, dict[str, str]]) -> list[Field]:
     SoftwareError
         If what reads OME-Zarr is missing or does not fit.
     """
+    path = Path(os.path.abspath(path))
     if is_plate(path):
         wells = _wells(path, known).items()
         return [one for well, name in wells for one in _images(path, well, name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,7 @@ def read_layers(path: Paths, scene: int | None = None) -> list[LayerTuple]:
         return [(read_masks(path).astype(np.int32), {"name": path.stem}, "labels")]
     fields = fields_of(Path(only), {}) if is_zarr(only) else []
     if fields:
-        return _first_field(Path(only), fields)
+        return _first_field(Path(os.path.abspath(only)), fields)
     return _shown(_opened(Path(only), scene))
 
 

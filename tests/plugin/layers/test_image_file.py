@@ -21,8 +21,17 @@ def test_a_field_that_was_opened_through_its_plate_has_its_own_folder(told) -> N
     assert file_of(layer) == Path("p.zarr/A/1/0" if told else "p.zarr")
 
 
-def test_nothing_is_proposed_inside_a_zarr(tmp_path: Path) -> None:
+def test_what_other_readers_say_of_a_file_is_not_ours() -> None:
+    layer = Image(np.zeros((4, 4)), metadata={"file": {"name": "a.lif", "scene": 2}})
+    assert file_of(layer) is None
+
+
+def test_nothing_is_proposed_inside_a_zarr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     say(tmp_path / "p.zarr", {})
+    monkeypatch.chdir(tmp_path / "p.zarr")
+    assert folder_beside(Path("A", "1", "0")) == tmp_path
     assert folder_beside(tmp_path / "p.zarr" / "A" / "1" / "0") == tmp_path
     assert folder_beside(tmp_path / "p.zarr") == tmp_path
     assert folder_beside(tmp_path / "a" / "b.tif") == tmp_path / "a"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,11 @@ from napari_pmrnet.io.ome_zarr import outer_zarr
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-FILE = "file"
-"""Key in the metadata of layers: their file, where napari was given a plate."""
+FILE = "napari_pmrnet_file"
+"""Key in the metadata of layers: their file, where napari was given a plate.
+
+Other readers have keys such as ``file`` for whatever they like.
+"""
 
 
 def file_of(layer: Layer) -> Path | None:
@@ -25,4 +29,5 @@ def file_of(layer: Layer) -> Path | None:
 
 def folder_beside(path: Path) -> Path:
     """Folder that a file lies in, of what lies in a Zarr the one around that."""
+    path = Path(os.path.abspath(path))
     return (outer_zarr(path) or path).parent

@@ -117,7 +117,9 @@ def test_several_data_sets_are_learned_from_together(
     assert run_main(*words, monkeypatch=monkeypatch) == 1
     assert "--weights: 1,x are no numbers" in capsys.readouterr().err
 
-    def finish(*_: object, fitting: Callable[[int, int], None]) -> ModelCard:
+    def finish(
+        *_: object, fitting: Callable[[int, int], None], **__: object
+    ) -> ModelCard:
         for done in (1, 2):
             fitting(done, 2)
         return new_card(("probability",), val={"Dice": 0.5})

@@ -1,6 +1,7 @@
 """A whole training run: the card it writes, what it begins with, how it goes on."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,6 +143,36 @@ def test_a_checkpoint_that_somebody_replaced_stays_and_the_training_too(
     further = tmp_path / "w-2.safetensors"
     train(*sets(data), further, SMALL, report=lambda r: seen.append(r.epoch))
     assert seen == [3] and further.exists()
+
+
+def test_a_checkpoint_with_another_time_is_still_that_of_the_training(
+    data: Path, tmp_path: Path, quick_epochs: None
+) -> None:
+    """As drives with coarser times and restored backups have it."""
+    output = tmp_path / "w.safetensors"
+
+    def report(_: EpochReport) -> None:
+        os.utime(output.with_suffix(".ckpt"), (1e9, 1e9))
+
+    train(*sets(data), output, SMALL, report=report)
+    assert output.exists()
+
+
+def test_a_log_that_cannot_be_written_ends_no_training(
+    data: Path,
+    tmp_path: Path,
+    quick_epochs: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("napari_pmrnet.training.trainer.add_line", refuse)
+    output = tmp_path / "w.safetensors"
+    train(*sets(data), output, SMALL)
+    assert output.exists()
+    assert "w.csv: cannot be written (Permission denied), so epoch 3" in caplog.text
 
 
 def test_a_table_in_the_place_of_the_log_stays(

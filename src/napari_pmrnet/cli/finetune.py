@@ -134,7 +134,7 @@ def _hand_out(job: Job, output: Path) -> None:
         write_model(output, content, card, Permit(known=frozenset(known)))
     except DataError as error:
         raise DataError(
-            f"{error} The training is done and kept: when the place is free, the same "
-            "command puts its weights there."
+            f"{error} The training is done and kept: the same command writes its "
+            "weights when the place is free. Under another name it would begin anew."
         ) from error
     job.remove()

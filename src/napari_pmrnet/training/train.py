@@ -221,8 +221,9 @@ def handing_out(checkpoint: Path) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(
-            f"{error} The training is done and kept in {checkpoint}: when the place is "
-            "free, the same command puts its weights there."
+            f"{error} The training is done and kept in {checkpoint}: the same command "
+            "writes its weights when the place is free. Under another name it would "
+            "begin anew."
         ) from error
 
 

@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.append import add_line
-from napari_pmrnet.io.permit import Permit, stamp_of
+from napari_pmrnet.io.permit import Permit, hash_of
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.backends.devices import channels_last, has_fast_bfloat16
 from napari_pmrnet.models.model import Model
@@ -121,7 +121,7 @@ class Trainer:
             self._load()
         else:
             self.written = set()
-        self._left = stamp_of(self.checkpoint)
+        self._left = _hash_at(self.checkpoint)
 
     def state(self) -> dict[str, Tensor]:
         """Copy of the averaged weights, on the CPU."""
@@ -276,8 +276,7 @@ class Trainer:
             If somebody has. The training is kept, under another name.
         """
         place = self.checkpoint
-        stamp = stamp_of(place)
-        if stamp and stamp != self._left:
+        if _hash_at(place) not in ("", self._left):
             names = (f"{place.stem}-{number}" for number in count(2))
             free = (place.with_stem(name) for name in names)
             other = next(path for path in free if not os.path.lexists(path))
@@ -288,7 +287,7 @@ class Trainer:
                 f"is called {other.stem}."
             )
         self._write(place, True)
-        self._left = stamp_of(place)
+        self._left = _hash_at(place)
 
     def _write(self, place: Path, overwrite: bool) -> None:
         """Write a checkpoint."""
@@ -336,7 +335,11 @@ class Trainer:
         self.best_state = {k: v.cpu() for k, v in state["best_state"].items()}
 
     def _log(self, report: EpochReport) -> None:
-        """Append a row to the CSV log beside the checkpoint, unless it is no such."""
+        """Append a row to the CSV log beside the checkpoint, unless it is no such.
+
+        A log that cannot be written, such as one that is open in a spreadsheet, ends no
+        training.
+        """
         row = {
             "epoch": report.epoch,
             "crop_size": self.config.crop_size_at(report.epoch - 1),
@@ -346,14 +349,23 @@ class Trainer:
         }
         path, text = self.checkpoint.with_suffix(".csv"), io.StringIO(newline="")
         writer = csv.DictWriter(text, fieldnames=row)
-        begun = _start_of(path)
-        if begun and not begun.startswith(LOG_HEAD):
-            logger.warning("%s: is no log of a training, and stays as it is.", path)
-            return
-        if not begun:
-            writer.writeheader()
-        writer.writerow(row)
-        add_line(path, text.getvalue().encode())
+        try:
+            begun = _start_of(path)
+            if begun and not begun.startswith(LOG_HEAD):
+                logger.warning("%s: is no log of a training, and stays as it is.", path)
+                return
+            if not begun:
+                writer.writeheader()
+            writer.writerow(row)
+            add_line(path, text.getvalue().encode())
+        except OSError as error:
+            told = "%s: cannot be written (%s), so epoch %d is missing there."
+            logger.warning(told, path, error.strerror or error, report.epoch)
+
+
+def _hash_at(path: Path) -> str:
+    """Hash of a file; empty if it is not there."""
+    return hash_of(path) if path.is_file() else ""
 
 
 def _start_of(path: Path) -> bytes:

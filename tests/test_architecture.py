@@ -15,7 +15,6 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "errors.py",
     "batch/events.py",
     "network/blocks.py",  # layers of torch, counted in network/test_pmrnet.py
-    "plugin/widgets/layout.py",
     "plugin/widgets/model_events.py",
     # Work of a running cluster: batch/cluster/test_files.py starts one.
     "batch/cluster/blocks.py",

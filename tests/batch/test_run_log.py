@@ -11,6 +11,7 @@ from napari_pmrnet.batch.inputs import Source
 from napari_pmrnet.batch.run_log import Entry, Record, file_key, size_of
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.errors import DataError
+from napari_pmrnet.io.image_place import ImagePlace
 from napari_pmrnet.io.permit import Inputs, Permit, hash_of
 from napari_pmrnet.settings import Settings
 
@@ -68,14 +69,14 @@ def test_corrected_labels_are_noticed(record: Record) -> None:
 def test_a_name_once_given_stays_and_no_other_file_gets_it(
     record: Record, image: Path
 ) -> None:
-    first = record.claim(Source(image, Path()), Permit())
+    first = record.claim(Source(ImagePlace(image), Path()), Permit())
     assert first.row.labels == "a_labels.tif"
     other = image.with_suffix(".png")
     other.touch()
-    second = record.claim(Source(other, Path()), Permit())
+    second = record.claim(Source(ImagePlace(other), Path()), Permit())
     assert second.row.labels not in ("", first.row.labels)
     again = Record(record.output)
-    assert again.claim(Source(image, Path()), Permit()).row == first.row
+    assert again.claim(Source(ImagePlace(image), Path()), Permit()).row == first.row
 
 
 def test_neither_inputs_nor_files_of_others_are_replaced(
@@ -83,7 +84,7 @@ def test_neither_inputs_nor_files_of_others_are_replaced(
 ) -> None:
     taken = record.output / "a_labels.tif"
     taken.touch()
-    source = Source(image, Path())
+    source = Source(ImagePlace(image), Path())
     assert record.claim(source, Permit()).row.labels != taken.name
     fresh = Record(record.output.with_name("other"))
     permit = Permit(True, Inputs([fresh.output / "a_labels.tif"]))

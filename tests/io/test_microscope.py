@@ -173,8 +173,10 @@ def test_a_batch_has_every_scene_and_reads_one_at_a_time(stand_in, tmp_path) -> 
     path.parent.mkdir()
     path.write_bytes(b"")
     found = find_sources([path.parent], tmp_path)
-    assert [(one.path, one.number) for one in found] == [(path, n) for n in range(40)]
-    assert [one.scene for one in found] == list(scenes) == scene_names(path)
+    assert [(one.path, one.image.number) for one in found] == [
+        (path, n) for n in range(40)
+    ]
+    assert [one.image.scene for one in found] == list(scenes) == scene_names(path)
     row = found[7].row(str)
     task = Task(7, path, tmp_path / "a_labels.tif", row, Settings(), "0" * 64)
     image, notes = _image(task)

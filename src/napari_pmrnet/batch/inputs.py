@@ -27,7 +27,6 @@ from napari_pmrnet.io.images import scene_names
 from napari_pmrnet.io.label_numbers import looks_like_a_picture
 from napari_pmrnet.io.label_plate import is_label_plate
 from napari_pmrnet.io.label_zarr import is_label_zarr
-from napari_pmrnet.io.ome_plate import Field
 from napari_pmrnet.io.ome_set import OwnImage, parts_of_set
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.stains import nuclear_channel
@@ -40,31 +39,20 @@ Whole = tuple[Path, tuple[str, ...], int]
 
 
 class Source(NamedTuple):
-    """An image to segment, and the subfolder of the output its labels go to.
+    """An image to segment, and the subfolder of the output its labels go to."""
 
-    Attributes
-    ----------
-    path : Path
-        Of its file or OME-Zarr folder.
-    folder : Path
-    scene : str
-        Name of the image in a file that holds several; empty for other files.
-    number : int or None
-        Its number there, from 0.
-    field : Field or None
-        Where it lies on an OME-Zarr plate.
-    """
-
-    path: Path
+    image: ImagePlace
     folder: Path
-    scene: str = ""
-    number: int | None = None
-    field: Field | None = None
+
+    @property
+    def path(self) -> Path:
+        """Of its file or OME-Zarr folder."""
+        return self.image.path
 
     @property
     def place(self) -> Path:
         """Path that no other image has."""
-        return Path(scene_key(str(self.path), self.number))
+        return Path(scene_key(str(self.path), self.image.number))
 
     def row(self, record: Callable[[Path], str], labels: str = "") -> Row:
         """What the record says of it before it is segmented.
@@ -79,18 +67,14 @@ class Source(NamedTuple):
         row = Row(
             record(self.path),
             labels,
-            scene=self.scene,
-            scene_number=self.number,
+            scene=self.image.scene,
+            scene_number=self.image.number,
         )
-        if self.field is None:
+        if self.image.field is None:
             return row
-        plate, well, name = self.field[1:]
+        plate, well, name = self.image.field[1:]
         plate_in_record = plate_name(record(plate))
         return replace(row, plate=plate_in_record, well=well, field=name)
-
-    def stems(self) -> tuple[str, str]:
-        """Names for its labels, see `ImagePlace.stems`."""
-        return ImagePlace(self.path, self.scene, self.number, self.field).stems()
 
 
 def find_sources(
@@ -146,13 +130,13 @@ def find_sources(
             found = _positions(_matching(path, output), channel)
             _refuse_none(found, f"{path}: no image matches this pattern")
         else:
-            found = [Source(path, Path())]
+            found = [Source(ImagePlace(path), Path())]
         for source in found:
-            for image in _images(source, scene, wells):
-                place = Path(os.path.realpath(image.path)), image.number
-                before = sources.setdefault(place, image)
-                if before is not image and _links(image.path) < _links(before.path):
-                    sources[place] = image
+            for image in _images(source.image, scene, wells):
+                one = source._replace(image=image)
+                before = sources.setdefault(image.key, one)
+                if before is not one and _links(one.path) < _links(before.path):
+                    sources[image.key] = one
     return list(sources.values())
 
 
@@ -162,17 +146,17 @@ def _links(path: Path) -> int:
 
 
 def _images(
-    source: Source, scene: str | None, wells: dict[Path, dict[str, str]]
-) -> list[Source]:
+    image: ImagePlace, scene: str | None, wells: dict[Path, dict[str, str]]
+) -> list[ImagePlace]:
     """Images of a file or folder: scenes, fields of a plate, or itself.
 
     What cannot be looked into is left as it is: the reason is told when it is read.
     """
-    path = source.path
+    path = image.path
     with suppress(PMRNetError, MemoryError):
         if is_zarr(path) and _is_of_labels(path):
-            return [source]
-        images = [source._replace(**one._asdict()) for one in images_in(path, wells)]
+            return [image]
+        images = images_in(path, wells)
         if scene is None or images[0].field is not None:
             return images
         names = [one.scene for one in images] if len(images) > 1 else scene_names(path)
@@ -183,8 +167,8 @@ def _images(
         if scene.isascii() and scene.isdigit() and int(scene) < len(names):
             return [images[int(scene)]]
         # Of a number that there is not: that is told when it is read.
-        return [source._replace(scene=scene, number=max(len(names), 1))]
-    return [source]
+        return [ImagePlace(path, scene, max(len(names), 1))]
+    return [image]
 
 
 def _refuse_none(found: list[Source], what: str, more: str = "") -> None:
@@ -253,7 +237,7 @@ def _in_folder(root: Path, output: Path, recursive: bool) -> Iterator[Source]:
         folders_here = (here / name for name in below)
         found = [p for p in folders_here if is_zarr(p) and not _is_of_labels(p)]
         found += [here / name for name in files if _is_image(here / name)]
-        yield from (Source(path, subfolder) for path in sorted(found))
+        yield from (Source(ImagePlace(path), subfolder) for path in sorted(found))
         folders[:] = [
             name
             for name in below
@@ -262,7 +246,7 @@ def _in_folder(root: Path, output: Path, recursive: bool) -> Iterator[Source]:
             and os.path.realpath(here / name) != left_out
         ]
     # A folder that cannot be searched is reported as a file is.
-    yield from (Source(Path(error.filename), Path()) for error in unread)
+    yield from (Source(ImagePlace(Path(e.filename)), Path()) for e in unread)
 
 
 def _matching(pattern: Path, output: Path) -> Iterator[Source]:
@@ -277,7 +261,7 @@ def _matching(pattern: Path, output: Path) -> Iterator[Source]:
             continue
         if inside and Path(os.path.realpath(path)).is_relative_to(left_out):
             continue
-        yield Source(path, path.parent.relative_to(root))
+        yield Source(ImagePlace(path), path.parent.relative_to(root))
 
 
 def _expanded(folder: Path, parts: list[str]) -> Iterator[Path]:

@@ -216,7 +216,7 @@ class Record:
             return self.entries[told.key]
         names = (
             (source.folder / f"{stem}{LABELS_ENDING}.tif").as_posix()
-            for stem in _stems(*source.stems())
+            for stem in _stems(*source.image.stems())
         )
         labels = next(name for name in names if self._is_free(name, permit))
         entry = Entry(replace(told, labels=labels))

@@ -67,9 +67,9 @@ def finetune(
     )
     from napari_pmrnet.finetuning.run import describe_error, run_job
     from napari_pmrnet.finetuning.sources import corrections_of_files
+    from napari_pmrnet.models.library import check_weights_name
 
-    if output.suffix != ".safetensors":
-        raise DataError(f"{output}: weights end in .safetensors. Name such a file.")
+    check_weights_name(output)
     folder = output.with_suffix(".training")
     found = corrections_of_files(images, review or (), labels, channel)
     say(f"{len(found)} image{'s' if len(found) > 1 else ''} with corrections")

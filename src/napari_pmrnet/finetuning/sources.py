@@ -99,9 +99,8 @@ def _images_of(paths: Sequence[Path]) -> dict[Path, list[ImagePlace]]:
     files: dict[Path, list[ImagePlace]] = {}
     for path in map(Path, paths):
         for image in images_in(path, wells):
-            key = image.path.resolve(), image.number
-            if key not in seen:
-                seen.add(key)
+            if image.key not in seen:
+                seen.add(image.key)
                 files.setdefault(path, []).append(image)
     return files
 

@@ -46,6 +46,11 @@ class ImagePlace(NamedTuple):
         return self.number is not None or self.field is not None
 
     @property
+    def key(self) -> tuple[Path, int | None]:
+        """What no other image has: its place without links, and its number there."""
+        return Path(os.path.realpath(self.path)), self.number
+
+    @property
     def name(self) -> str:
         """What it is called: its file, and what tells it apart there."""
         if self.field is not None:

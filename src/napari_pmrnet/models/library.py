@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from napari_pmrnet.errors import WeightsError
+from napari_pmrnet.errors import DataError, WeightsError
 from napari_pmrnet.io.formats import FORBIDDEN_IN_NAMES
 from napari_pmrnet.models.card import ModelCard, read_card
 
@@ -29,6 +29,12 @@ _RESERVED = _DEVICES | _PORTS
 def user_folder() -> Path:
     """Folder of the user's own models; made when the first one is written."""
     return platformdirs.user_data_path("napari-pmrnet", appauthor=False) / "models"
+
+
+def check_weights_name(output: Path) -> None:
+    """Raise DataError unless weights to be written have a name that weights have."""
+    if output.suffix != SUFFIX:
+        raise DataError(f"{output}: weights end in {SUFFIX}. Name such a file.")
 
 
 def shipped_models() -> list[str]:

@@ -30,6 +30,7 @@ from napari_pmrnet.models.card import (
     write_model,
 )
 from napari_pmrnet.models.label_kind import LabelKind, class_channels_in
+from napari_pmrnet.models.library import check_weights_name
 from napari_pmrnet.models.model import Model, load_model
 from napari_pmrnet.models.weights import model_files
 from napari_pmrnet.segmentation import Settings
@@ -111,8 +112,7 @@ def train(
         there meanwhile, another process trains there, or the configuration names
         another network.
     """
-    if output.suffix != ".safetensors":
-        raise DataError(f"{output}: weights end in .safetensors. Name such a file.")
+    check_weights_name(output)
     checkpoint = output.with_suffix(".ckpt")
     kind = LabelKind.NUCLEI if train_set.instances else LabelKind.OBJECTS
     config = config or TrainConfig().for_labels(kind)

@@ -286,11 +286,10 @@ class Trainer:
                 f"training is kept in {other}: it goes on from there if the output "
                 f"is called {other.stem}."
             )
-        self._write(place, True)
-        self._left = _hash_at(place)
+        self._left = self._write(place, True)
 
-    def _write(self, place: Path, overwrite: bool) -> None:
-        """Write a checkpoint."""
+    def _write(self, place: Path, overwrite: bool) -> str:
+        """Write a checkpoint; its hash."""
         state = {
             "config": self.config.as_dict(),
             "data": dict(self.data),
@@ -305,6 +304,7 @@ class Trainer:
         content = io.BytesIO()
         torch.save(state, content)
         replace_file(place, lambda file: file.write(content.getbuffer()), overwrite)
+        return sha256(content.getbuffer()).hexdigest()
 
     def _load(self) -> None:
         state: dict[str, Any] = torch.load(

@@ -157,3 +157,44 @@ def test_a_saved_review_goes_to_the_image_with_its_pixels(
     dock.desk.open(tmp_path / "saved")
     qtbot.waitUntil(lambda: dock.session is not None)
     assert image_for(dock.session.layer, viewer.layers).name == "renamed"
+
+
+def test_a_review_whose_labels_were_removed_is_restored(open_review, qtbot) -> None:
+    """As it was drawn again, this ended the program; see `turn_to_canvas`."""
+    hands = open_review()
+    viewer, dock = hands.viewer, hands.dock
+    hands.click(12, 10)
+    hands.key(Qt.Key.Key_D)
+    left = hands.data.copy()
+    viewer.layers.remove("c nuclei")
+    qtbot.waitUntil(lambda: "was begun earlier" in dock.offer.text.text())
+    assert "'c' with 1 change was" in dock.offer.text.text()
+    dock.offer.buttons()[0].click()
+    qtbot.waitUntil(lambda: dock.session is not None)
+    qtbot.wait(100)
+    assert viewer.layers[-1].name == "c nuclei (restored)"
+    assert (hands.data == left).all()
+
+
+def test_a_lost_review_is_offered_for_the_image_that_was_looked_at(
+    open_review, qtbot
+) -> None:
+    hands = open_review()
+    viewer, dock, desk = hands.viewer, hands.dock, hands.dock.desk
+    hands.click(12, 10)
+    hands.key(Qt.Key.Key_D)
+    image, found_there = viewer.layers["c"], desk.journal.found
+    viewer.layers.remove("c nuclei")
+    qtbot.waitUntil(lambda: "was begun earlier" in dock.offer.text.text())
+    found_there = found_there.now()
+
+    viewer.add_image(np.ones((60, 80)), name="other")
+    desk.look_for_lost(image)
+    viewer.layers.remove("c")
+    desk._on_looked(found_there)
+    assert not dock.offer.text.text(), "the image is gone"
+
+    viewer.add_layer(image)
+    dock.begin(viewer.add_labels(np.ones((60, 80), np.int32), name="others"))
+    desk._on_looked(found_there)
+    assert "was begun earlier" not in dock.offer.text.text(), "a review begins"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from qtpy.QtCore import Qt
 
+from napari_pmrnet.errors import JournalError
+from napari_pmrnet.plugin.review import persistence
 from napari_pmrnet.proofreading.journal import read_journal
 
 from .conftest import CONTROL, found
@@ -113,3 +117,28 @@ def test_a_window_that_was_asked_nothing_yet_does_not_keep_others_out(
     path = other.dock.desk.journal.found.path
     other.dock.release()
     assert set(np.unique(read_journal(path).labels)) == {0, 1}
+
+
+def test_a_review_that_was_not_taken_over_is_not_offered_in_another(
+    open_review, aside, qtbot, monkeypatch
+) -> None:
+    first = open_review()
+    first.click(35, 15)
+    first.key(Qt.Key.Key_D)
+    assert first.dock.session.course.journal.wait(5)
+    second = open_review()
+    dock, answered = second.dock, threading.Event()
+
+    def silent(path):
+        answered.wait(30)
+        raise JournalError("The other window does not answer.")
+
+    monkeypatch.setattr(persistence, "take_over", silent)
+    dock.offer.buttons()[1].click()
+    qtbot.waitUntil(lambda: dock.desk.journal.is_busy)
+    second.viewer.layers.remove("c nuclei")
+    assert dock.session is None
+    answered.set()
+    qtbot.waitUntil(lambda: not dock.desk.journal.is_busy)
+    assert "does not answer" not in dock.offer.text.text()
+    first.dock.release()

@@ -64,6 +64,7 @@ class ReviewDesk(QObject):
         self._viewer = viewer
         self.session: ReviewSession | None = None
         self._image: Image | None = None
+        self._looked_at: Image | None = None
         self._wanted: tuple[Labels, Mapping[Place, str]] | None = None
         self.journal = JournalKeeper(self)
         self._preparing, self._storing = Runner(self), Runner(self)
@@ -229,8 +230,8 @@ class ReviewDesk(QObject):
 
     def look_for_lost(self, image: Image) -> None:
         """Offer to restore the review of an image whose labels are not on show."""
-        if self.session is None and not self._looking.is_running:
-            self._image = image
+        if self.layer is None and not self._looking.is_running:
+            self._looked_at = image
             subject = persistence.Subject.of(image)
             self._looking.start(
                 "Looking for a review", persistence.look_for_journal, subject
@@ -303,15 +304,19 @@ class ReviewDesk(QObject):
         self.begin(layer, origins(journal.found), journal.statuses)
 
     def _on_looked(self, found: persistence.Found) -> None:
-        if self.session is None and found.journal is not None:
-            self.journal.found = found
-            name = there(self._image).name
-            self.offered.emit(
-                f"A review of '{name}' with {changes(found.journal)} was "
-                "begun earlier. Restored labels come without certainty; to have it, "
-                "segment the image first.",
-                [("Restore it", self._restore_beside), ("Not now", lambda: None)],
-            )
+        """Offer what was found, unless a review begins or the image is gone by now."""
+        image = there(self._looked_at)
+        if found.journal is None or self.layer is not None:
+            return
+        if image not in self._viewer.layers:
+            return
+        self.journal.found, self._image = found, image
+        self.offered.emit(
+            f"A review of '{image.name}' with {changes(found.journal)} was "
+            "begun earlier. Restored labels come without certainty; to have it, "
+            "segment the image first.",
+            [("Restore it", self._restore_beside), ("Not now", lambda: None)],
+        )
 
     def _on_stored(self, outcome: Any) -> None:
         """A review was saved, could not be saved yet, or one was opened."""

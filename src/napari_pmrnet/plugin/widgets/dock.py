@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_pmrnet.plugin.layers.source_image import folder_on_show
 from napari_pmrnet.plugin.qt import single_shot
+from napari_pmrnet.plugin.widgets.drawing import turn_to_canvas
 from napari_pmrnet.plugin.widgets.layout import Part, Scrolling, column_of, stack
 from napari_pmrnet.plugin.widgets.status import StatusLine
 from napari_pmrnet.plugin.widgets.tabs import Tab
@@ -56,6 +57,7 @@ class Dock(QWidget):
         self._runners: list[Runner] = []
         self._followed: list[tuple[Any, Callable[..., Any]]] = []
         self._follow(viewer.events.theme, self._restyle)
+        self._follow(viewer.layers.events.removing, self._on_removing)
         # Once the window has its fonts.
         soon = self._timer(0, self._restyle)
         sizes = get_settings().appearance.events.font_size
@@ -161,6 +163,9 @@ class Dock(QWidget):
 
     def _on_layers(self, event: Any = None) -> None:
         self._layers_timer.start()
+
+    def _on_removing(self, event: Any = None) -> None:
+        turn_to_canvas(self)
 
     def _restyle(self, event: Any = None) -> None:
         size = get_settings().appearance.font_size

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, zoom
 
@@ -63,6 +63,29 @@ def test_limits_are_those_without_debris(
     image, _ = nuclei(seed)
     low, high = intensity_limits(image)
     dirty = littered(image, share, times, radius, place)
+    found = intensity_limits(dirty)
+    assert found[0] == pytest.approx(low, abs=0.02 * (high - low))
+    assert 0.65 < (found[1] - low) / (high - low) < 1.25
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 3),
+    st.floats(0.5, 2),
+    st.floats(0.004, 0.01),
+    st.floats(20, 400),
+    st.integers(0, 9),
+)
+def test_hot_pixels_set_no_limits_in_a_smooth_image(
+    seed: int, blur: float, share: float, times: float, place: int
+) -> None:
+    image, _ = nuclei(seed)
+    image = gaussian_filter(image.astype(np.float32), blur).round().astype(np.uint16)
+    low, high = intensity_limits(image)
+    random = np.random.default_rng(place)
+    hot = random.choice(image.size, round(share * image.size), replace=False)
+    dirty = image.copy()
+    dirty.ravel()[hot] = min(65535, low + times * (high - low))
     found = intensity_limits(dirty)
     assert found[0] == pytest.approx(low, abs=0.02 * (high - low))
     assert 0.65 < (found[1] - low) / (high - low) < 1.25

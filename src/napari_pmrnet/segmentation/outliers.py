@@ -75,7 +75,8 @@ def without_outliers(sample: np.ndarray, low: float, high: float) -> Upper:
         share = float(bright.mean())
         if share > MOST:
             break
-        rest = ~_around(bright)
+        spots = ndimage.binary_opening(bright, np.ones((3, 3), bool))
+        rest = ~_around(bright, spots)
         if rest.mean() < MOST:
             break
         left = float(np.percentile(above[rest], TOP))
@@ -84,14 +85,15 @@ def without_outliers(sample: np.ndarray, low: float, high: float) -> Upper:
         apart = cut >= GAP * left and upper >= BRIGHTER * left
         if not (apart and _filled(grey[rest])):
             continue
-        if _contrast(grey, rest, rounding) >= CONTRAST:
+        # Nothing is so thin in a picture that was blurred or enlarged.
+        contrast = _contrast(grey, rest, rounding, maybe_smooth=bool(spots.any()))
+        if contrast >= CONTRAST:
             upper, outliers, cut = left, share, min(cut, left)
     return Upper(low + upper * (high - low) if outliers else high, outliers)
 
 
-def _around(bright: np.ndarray) -> np.ndarray:
-    """Bright pixels and those around them, which optics light up."""
-    spots = ndimage.binary_opening(bright, np.ones((3, 3), bool))
+def _around(bright: np.ndarray, spots: np.ndarray) -> np.ndarray:
+    """Bright pixels and those around them, which optics light up, wide ones more."""
     wide = ndimage.maximum_filter(spots, 2 * AROUND + 1)
     return np.logical_or(ndimage.maximum_filter(bright, 2 * NEAR + 1), wide)
 
@@ -102,7 +104,9 @@ def _filled(values: np.ndarray) -> bool:
     return float((values > (dark + bright) / 2).mean()) >= FILLED
 
 
-def _contrast(grey: np.ndarray, rest: np.ndarray, least: float) -> float:
+def _contrast(
+    grey: np.ndarray, rest: np.ndarray, least: float, maybe_smooth: bool
+) -> float:
     """Contrast at the size of nuclei, in standard deviations of the noise.
 
     In a picture that was blurred or enlarged, or has little noise to begin with, haze
@@ -123,7 +127,8 @@ def _contrast(grey: np.ndarray, rest: np.ndarray, least: float) -> float:
     if not between.size or noise <= 0:
         return 0.0
     dark, bright = np.percentile(between, (1, 99))
-    return float(bright - dark) / noise * near / noise
+    contrast = float(bright - dark) / noise
+    return contrast * near / noise if maybe_smooth else contrast
 
 
 def _noise(grey: np.ndarray, ground: np.ndarray, lag: int) -> float:

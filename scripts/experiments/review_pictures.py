@@ -67,18 +67,18 @@ def main() -> None:
     dock.go(("nucleus", label))
     dock.edits.buttons["split"].click()
     for place in ends(dock, label):
-        dock.canvas._clicked(place, ())
+        dock.stage.canvas._clicked(place, ())
     film.append(save(viewer, options.output / "review_split.png"))
     save_film(film, options.output / "demo.gif")
-    dock.canvas.abandon()
+    dock.stage.canvas.abandon()
 
     middle = dock.session.review.nuclei.table.loc[label, ["centroid_y", "centroid_x"]]
     dock.edits.buttons["reject"].click()
     dock.edits.buttons["add"].click()
-    dock.canvas._clicked(tuple(middle), ())
-    dock.canvas.bring(dock.canvas._edit.box)
+    dock.stage.canvas._clicked(tuple(middle), ())
+    dock.stage.canvas.bring(dock.stage.canvas._edit.box)
     save(viewer, options.output / "review_add.png")
-    dock.canvas.abandon()
+    dock.stage.canvas.abandon()
     dock.edits.buttons["undo"].click()
 
     dock.queue.colour.setChecked(True)

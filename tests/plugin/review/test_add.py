@@ -36,14 +36,14 @@ def iou(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def previewed(hands: Driver) -> bool:
-    hands.dock.canvas.marks.flush()
-    return "preview" in hands.dock.canvas.marks._parts
+    hands.dock.stage.canvas.marks.flush()
+    return "preview" in hands.dock.stage.canvas.marks._parts
 
 
 def test_a_click_shows_an_outline_and_enter_adds_it(hands) -> None:
     before, dock = hands.data.copy(), hands.dock
     hands.key(Qt.Key.Key_I)
-    assert dock.canvas.tool == "add" and dock.edits.buttons["add"].isDown()
+    assert dock.stage.canvas.tool == "add" and dock.edits.buttons["add"].isDown()
     assert "without a label" in dock.status.text.text()
     hands.click(45, 57)
     assert (hands.data == before).all() and previewed(hands)
@@ -56,9 +56,9 @@ def test_a_click_shows_an_outline_and_enter_adds_it(hands) -> None:
     assert dock.queue.progress.text() == "1 of 3 reviewed, 1 edited"
     table = dock.session.review.nuclei.table
     assert 0 < table.loc[3, "certainty"] < 1
-    assert dock.canvas.tool == "add", "the next one can be clicked at once"
+    assert dock.stage.canvas.tool == "add", "the next one can be clicked at once"
     hands.key(Qt.Key.Key_Escape)
-    assert dock.canvas.tool == ""
+    assert dock.stage.canvas.tool == ""
     hands.key(Qt.Key.Key_Z, CONTROL)
     assert (hands.data == before).all()
     hands.key(Qt.Key.Key_Z, CONTROL | SHIFT)
@@ -71,7 +71,7 @@ def test_escape_and_the_key_again_change_nothing(hands) -> None:
         hands.key(Qt.Key.Key_I)
         hands.click(45, 57)
         hands.key(leave)
-        assert hands.dock.canvas.tool == "" and not previewed(hands)
+        assert hands.dock.stage.canvas.tool == "" and not previewed(hands)
         assert "nothing was changed" in hands.dock.status.text.text()
         hands.key(Qt.Key.Key_Return)
     assert (hands.data == before).all()
@@ -156,6 +156,6 @@ def test_alt_and_a_click_delete_a_nucleus_or_add_one_where_there_is_none(hands) 
     hands.click(45, 57, ALT)
     assert iou(hands.data == 3, disc()) > 0.7 and not previewed(hands)
     assert "Nucleus 3 added" in dock.status.text.text()
-    assert dock.current == ("nucleus", 3) and dock.canvas.tool == ""
+    assert dock.current == ("nucleus", 3) and dock.stage.canvas.tool == ""
     hands.key(Qt.Key.Key_Z, CONTROL)
     assert (hands.data == before).all()

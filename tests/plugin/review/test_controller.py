@@ -84,8 +84,10 @@ def test_labels_that_cannot_be_reviewed_take_the_place_of_those_looked_at(
     other = hands.viewer.add_labels(labels, name="other")
     levels = hands.viewer.add_labels([labels, labels[::2, ::2]], name="levels")
     dock.begin(other)
-    with qtbot.waitSignal(dock.desk._preparing._worker.finished):
-        dock.begin(levels)
+    worker = dock.desk._preparing._worker
+    dock.begin(levels)
+    qtbot.waitUntil(lambda: not worker.is_running)
+    qtbot.wait(10)
     assert "several resolutions" in dock.offer.text.text()
     assert dock.status.bar.isHidden()
     assert dock.session is None

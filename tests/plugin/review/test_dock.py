@@ -137,7 +137,7 @@ def test_two_clicks_split_after_a_preview(open_review) -> None:
     hands.click(12, 10)
     hands.click(12, 30)
     hands.key(Qt.Key.Key_Escape)
-    assert (hands.data == before).all() and hands.dock.canvas.tool == ""
+    assert (hands.data == before).all() and hands.dock.stage.canvas.tool == ""
     hands.click(12, 10, CONTROL)
     hands.click(12, 30, CONTROL)
     hands.key(Qt.Key.Key_Return)

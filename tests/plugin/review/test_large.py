@@ -39,7 +39,7 @@ def milliseconds(what: Callable[[int], Any], dock: Any) -> tuple[float, float]:
     for turn in range(TRIES):
         started = time.perf_counter()
         what(turn)
-        dock.canvas.marks.flush()
+        dock.stage.canvas.marks.flush()
         done.append(time.perf_counter() - started)
         QApplication.processEvents()
         painted.append(time.perf_counter() - started)

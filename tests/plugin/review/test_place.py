@@ -217,7 +217,7 @@ def test_a_click_of_a_split_on_a_neighbour_is_refused(hands) -> None:
     hands.click(*middle(2))
     assert "That is nucleus 2, and nucleus 1 is being split" in said(hands)
     hands.key(Qt.Key.Key_Return)
-    assert (hands.data == before).all() and dock.canvas.tool == "split"
+    assert (hands.data == before).all() and dock.stage.canvas.tool == "split"
     hands.click(y + 14, x + 14)
     hands.key(Qt.Key.Key_Return)
     assert "Nucleus 1 split into 1 and 7; Ctrl+Z undoes it." in said(hands)

@@ -144,7 +144,10 @@ def test_what_is_off_the_frame_on_show_is_not_edited(open_film, qtbot) -> None:
     hands.key(Qt.Key.Key_S)
     hands.click(12, 10)
     hands.viewer.dims.set_current_step(0, 1)
-    assert dock.canvas.tool == "" and "nothing was changed" in dock.status.text.text()
+    assert (
+        dock.stage.canvas.tool == ""
+        and "nothing was changed" in dock.status.text.text()
+    )
     hands.click(12, 12, CONTROL)
     hands.click(12, 34, CONTROL)
     hands.key(Qt.Key.Key_Return)

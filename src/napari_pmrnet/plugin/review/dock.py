@@ -7,12 +7,10 @@ gestures; here the queue moves on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import napari.viewer
-import pandas as pd
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QMainWindow, QPushButton
 
@@ -26,12 +24,9 @@ from napari_pmrnet.plugin.layers.source_image import folder_of
 from napari_pmrnet.plugin.measure.panel import MeasurePanel
 from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.review.camera import ReviewCamera
-from napari_pmrnet.plugin.review.canvas import ReviewCanvas
-from napari_pmrnet.plugin.review.colormap import ReviewColours
 from napari_pmrnet.plugin.review.controller import ReviewDesk
 from napari_pmrnet.plugin.review.foreign import ForeignLabels
 from napari_pmrnet.plugin.review.looks import ImageAlone, turn_look
-from napari_pmrnet.plugin.review.on_show import OnShow
 from napari_pmrnet.plugin.review.panels import BulkPanel, EditPanel, QueuePanel
 from napari_pmrnet.plugin.review.shortcuts import (
     ACTIONS,
@@ -40,6 +35,7 @@ from napari_pmrnet.plugin.review.shortcuts import (
     ON_THE_LAYER,
     ReviewKeys,
 )
+from napari_pmrnet.plugin.review.stage import Stage
 from napari_pmrnet.plugin.review.table import PlacesView
 from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
@@ -74,11 +70,9 @@ class ReviewNuclei(Dock):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
-        self.canvas: ReviewCanvas | None = None
+        self.stage: Stage | None = None
         self.current: Place | None = None
-        self.on_show: OnShow | None = None
         self.walk = Walk()
-        self._colours: ReviewColours | None = None
         self._camera = ReviewCamera(viewer, self._room)
         self._alone = ImageAlone(viewer, self)
         self._files = FileDialogs(self, self._folder_on_show)
@@ -109,15 +103,20 @@ class ReviewNuclei(Dock):
         """The same, for what happens during a review only."""
         return there(self.desk.session)
 
+    @property
+    def _stage(self) -> Stage:
+        """What the review has in the viewer, likewise."""
+        return there(self.stage)
+
     def go(self, place: Place | None, move: bool = True) -> None:
         """Make a place the current one, here and on the canvas."""
-        if place is not None and self.on_show is not None:
-            self.on_show.show_plane(place[2:])
+        if place is not None and self.stage is not None:
+            self.stage.on_show.show_plane(place[2:])
         self.current = place
-        if self.canvas is None:
+        if self.stage is None:
             return
         self.table.choose(place)
-        self.canvas.show(place, move)
+        self.stage.canvas.show(place, move)
         if place is not None and place[0] == NUCLEUS:
             self._open.layer.selected_label = place[1]
         kind = NUCLEUS if place is None else place[0]
@@ -162,7 +161,7 @@ class ReviewNuclei(Dock):
             "alone": self._show_alone,
         }
         tools = (name for action in ACTIONS if (name := action.name) not in does)
-        does |= {tool: partial(self._take_up, tool) for tool in tools}
+        does |= {tool: lambda tool=tool: self._stage.take_up(tool) for tool in tools}
 
         def slot(name: str) -> Callable[[], None]:
             return lambda: None if self.session is None else self._act(name, does[name])
@@ -173,7 +172,7 @@ class ReviewNuclei(Dock):
         """Do an action of a review; of a paused one undo and redo alone, in sight."""
         self._alone.end()
         if name in ON_THE_LAYER:
-            there(self.on_show).bring()
+            self._stage.on_show.bring()
         elif self._open.paused and name not in MOVES + LOOKS:
             self.say(self._open.paused, "warning")
             return
@@ -184,13 +183,7 @@ class ReviewNuclei(Dock):
         self._open.layer.mode = "pan_zoom"
 
     def _do_new(self) -> None:
-        layer = self._open.layer
-        self._open.check_free()
-        there(self.canvas).use("")
-        number = self._open.next_label()
-        self._viewer.layers.selection.active = layer
-        layer.selected_label = number
-        layer.mode = "paint"
+        self._stage.take_brush()
         key = self._keys.spelled("snap")
         snap = f"press {key}" if key else "click Snap"
         self.say(f"Paint the nucleus roughly, then {snap} to snap its rim.")
@@ -200,15 +193,6 @@ class ReviewNuclei(Dock):
 
     def _show_keys(self) -> None:
         self.edits.show_keys({name: self._keys.spelled(name) for name in self._does})
-
-    def _take_up(self, tool: str) -> None:
-        """Take up a tool; pressed again, put it away."""
-        self._open.layer.mode = "pan_zoom"
-        canvas = there(self.canvas)
-        if canvas.tool == tool:
-            canvas.abandon()
-        else:
-            canvas.use(tool)
 
     def _do_to_nucleus(self, make: Callable[[Review, int], Edit], verb: str) -> None:
         if self.current is None or self.current[0] != NUCLEUS:
@@ -236,7 +220,7 @@ class ReviewNuclei(Dock):
                 "Press Next for the first place, or choose one in the table.", "warning"
             )
             return
-        there(self.canvas).use("")
+        self._stage.canvas.use("")
         how(place)
         end = self._go_on(1, again=place != self.walk.place)
         if end:
@@ -280,8 +264,8 @@ class ReviewNuclei(Dock):
         self._go_with_brush(place)
         row = self.table.chosen_row()
         if place is None and change is not None:
-            there(self.on_show).show_plane(change.plane)
-            there(self.canvas).bring(change.box)
+            self._stage.on_show.show_plane(change.plane)
+            self._stage.canvas.bring(change.box)
         elif place in self.walk.met and row is not None:
             self.walk.reach(place, row)
 
@@ -301,7 +285,7 @@ class ReviewNuclei(Dock):
         review, same = self._open.review, None
         if self.current is not None and self.current[0] == NUCLEUS:
             same = review.nucleus(self.current[1])
-        canvas = there(self.canvas)
+        canvas = self._stage.canvas
         if canvas.tool:
             canvas.abandon()
         found = same is not None and review.is_there(same)
@@ -401,7 +385,7 @@ class ReviewNuclei(Dock):
         if self.session is None or layer is not self.session.layer:
             self._turn_to(layer)
         else:
-            there(self.on_show).bring()
+            self._stage.on_show.bring()
 
     def _turn_to(self, layer: Labels) -> None:
         """Review a layer that the user chose, and show it."""
@@ -411,31 +395,27 @@ class ReviewNuclei(Dock):
 
     def _on_pause(self) -> None:
         """Say that the review is paused and offer the ways on, or that it goes on."""
-        on_show, session = there(self.on_show), self._open
-        other, ways = (
-            on_show.other,
-            [(f"Go on with '{session.layer.name}'", on_show.bring)],
-        )
-        if other is not None:
-            ways.append((f"Review '{other.name}'", partial(self._turn_to, other)))
-        there(self.canvas).use("")
-        self._keys.bind_other(other, self._undo_beside)
-        self.pause.offer(session.paused, ways if session.paused else ())
+        stage = self._stage
+        stage.canvas.use("")
+        self._keys.bind_other(stage.on_show.other, self._undo_beside)
+        self.pause.offer(self._open.paused, stage.ways_on(self._turn_to))
 
     def _undo_beside(self, name: str) -> None:
         """Undo or redo in the labels selected, or else in those under review."""
-        other = there(self.on_show).other
-        if other is None or not _turned(other, name):
+        if not self._stage.turn_other(name):
             self._does[name]()
             self.say(f"Done in '{self._open.layer.name}', which is on show now.")
 
     def _on_began(self) -> None:
-        session = self._open
-        self.canvas = ReviewCanvas(self._viewer, session, self._camera, self)
-        self.canvas.picked.connect(self._on_picked)
-        self.canvas.added.connect(lambda place: self.go(place, move=False))
-        self.canvas.said.connect(self.say)
-        self.canvas.tool_changed.connect(self._on_tool)
+        session, image = self._open, self.desk.image
+        self.stage = stage = Stage(
+            self._viewer, session, image, self._camera, self._keys, self
+        )
+        stage.canvas.picked.connect(self._on_picked)
+        stage.canvas.added.connect(lambda place: self.go(place, move=False))
+        stage.canvas.said.connect(self.say)
+        stage.tool_changed.connect(self.edits.show_tool)
+        stage.on_show.changed.connect(self._on_pause)
         session.changed.connect(self._on_changed)
         session.said.connect(self.say)
         session.turned.connect(self._on_turned)
@@ -443,12 +423,8 @@ class ReviewNuclei(Dock):
         self.table.show_planes(session.has_planes)
         self.edits.through.setVisible(session.has_planes)
         self.edits.through.setChecked(False)
-        self._keys.bind(session.layer)
-        image = self.desk.image
-        self.on_show = OnShow(self._viewer, session, image, self)
-        self.on_show.changed.connect(self._on_pause)
         self._on_pause()
-        self._colours, self.walk = ReviewColours(session.layer), Walk()
+        self.walk = Walk()
         self.measure.set_layer(session.layer)
         for part in (*self._parts, self._save):
             part.setEnabled(True)
@@ -458,26 +434,16 @@ class ReviewNuclei(Dock):
 
     def _on_ended(self) -> None:
         self._alone.end()
-        if self.canvas is not None:
-            self._keys.unbind()
-            there(self.on_show).release()
-            self.on_show = None
+        if self.stage is not None:
+            self.stage.release()
+            self.stage = None
             self.pause.offer("")
-            there(self._colours).show_own()
-            self.canvas.release()
-            self.canvas = None
         self.current = None
         self.measure.set_layer(None)
         self.queue.progress.setText("")
         self.table.places_model.set_places(self.table.places_model.places.iloc[:0])
         for part in (*self._parts, self._save):
             part.setEnabled(False)
-
-    def _on_tool(self, tool: str) -> None:
-        self.edits.show_tool(tool)
-        canvas = there(self.canvas)
-        slots = (canvas.commit, canvas.abandon) if tool else (None, None)
-        self._keys.bind_preview(*slots)
 
     def _on_picked(self, place: Place | None) -> None:
         if place is not None:
@@ -489,13 +455,12 @@ class ReviewNuclei(Dock):
         if layer.mode == "paint" and layer.selected_label in labels:
             self.current = self._open.review.nucleus(layer.selected_label)
         self._refresh()
-        there(self._colours).mend(self._open.review, labels)
         if self.queue.colour.isChecked():
             self._colour_timer.start()
 
     def _refresh(self, *_: Any) -> None:
         """List the places anew; the current one stays if it is still there."""
-        if self.session is None or self.canvas is None:
+        if self.session is None or self.stage is None:
             return
         every = planes.places(self.session.course)
         column, ascending = self.table.order()
@@ -503,8 +468,9 @@ class ReviewNuclei(Dock):
         places = listed(every, which, doubt, column, ascending)
         self.table.show_places(places, self.current)
         self.queue.progress.setText(progress(every))
-        self.canvas.show(self.current)
-        self.current = self.canvas.current
+        canvas = self.stage.canvas
+        canvas.show(self.current)
+        self.current = canvas.current
 
     def _on_list(self) -> None:
         """List other places."""
@@ -529,17 +495,11 @@ class ReviewNuclei(Dock):
 
     def _colour(self) -> None:
         """Colour the labels by certainty, or give them their own colours back."""
-        if self.session is None:
+        if self.stage is None:
             return
-        colours = there(self._colours)
-        if not self.queue.colour.isChecked():
-            colours.show_own()
-            return
-        certainty: pd.Series = self.session.review.nuclei.table.loc[:, "certainty"]
-        faint = None
-        if self.queue.which.currentData() == DOUBTFUL:
-            faint = (1 - certainty < self.queue.least_doubt()).to_numpy()
-        colours.show_certainty(certainty, faint)
+        doubtful = self.queue.which.currentData() == DOUBTFUL
+        least = self.queue.least_doubt() if doubtful else None
+        self.stage.colour(self.queue.colour.isChecked(), least)
 
     def _room(self) -> tuple[int, int]:
         """Width and height of the canvas."""
@@ -582,14 +542,3 @@ class ReviewNuclei(Dock):
         )
         if path is not None:
             self.foreign.open(path, image, preferences.recall())
-
-
-def _turned(layer: Labels, name: str) -> bool:
-    """Undo or redo in a layer; tell whether there was anything, by its redraw."""
-    redrawn: list[Any] = []
-    layer.events.set_data.connect(redrawn.append)
-    try:
-        getattr(layer, name)()
-    finally:
-        layer.events.set_data.disconnect(redrawn.append)
-    return bool(redrawn)

@@ -69,9 +69,10 @@ def test_limits_are_those_without_debris(
 
 
 @settings(max_examples=20, deadline=None)
+@example(2, 3.0, 0.006, 80.0, 0)
 @given(
     st.integers(0, 3),
-    st.floats(0.5, 2),
+    st.floats(1, 4),
     st.floats(0.004, 0.01),
     st.floats(20, 400),
     st.integers(0, 9),

@@ -6,15 +6,13 @@ import glob
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_pmrnet.batch.plate import plate_name
-from napari_pmrnet.batch.summary import Row, scene_key
+from napari_pmrnet.batch.summary import scene_key
 from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.io.formats import (
     READABLE,
@@ -53,28 +51,6 @@ class Source(NamedTuple):
     def place(self) -> Path:
         """Path that no other image has."""
         return Path(scene_key(str(self.path), self.image.number))
-
-    def row(self, record: Callable[[Path], str], labels: str = "") -> Row:
-        """What the record says of it before it is segmented.
-
-        Parameters
-        ----------
-        record : callable
-            Name of a path in the record.
-        labels : str
-            Name of its labels there.
-        """
-        row = Row(
-            record(self.path),
-            labels,
-            scene=self.image.scene,
-            scene_number=self.image.number,
-        )
-        if self.image.field is None:
-            return row
-        plate, well, name = self.image.field[1:]
-        plate_in_record = plate_name(record(plate))
-        return replace(row, plate=plate_in_record, well=well, field=name)
 
 
 def find_sources(

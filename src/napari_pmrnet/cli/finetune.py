@@ -131,7 +131,9 @@ def _hand_out(job: Job, output: Path) -> None:
     known = (sha256(part).hexdigest() for part in (content, card.to_json()))
     try:
         _refuse_taken(output, job)
-        write_model(output, content, card, Permit(known=frozenset(known)))
+        write_model(
+            output, content, card, Permit(known=frozenset(known), offered=False)
+        )
     except DataError as error:
         raise DataError(
             f"{error} The training is done and kept: the same command writes its "

@@ -51,7 +51,7 @@ def permit_for(path: str | Path, layers: Iterable[Layer]) -> Permit:
     asked = os.path.lexists(path) and Path(path).suffix != ""
     images = (layer for layer in layers if isinstance(layer, Image))
     read = (layer.source.path for layer in images)
-    return Permit(asked, Inputs(place for place in read if place))
+    return Permit(asked, Inputs(place for place in read if place), offered=False)
 
 
 def export_arguments(layer: Labels) -> tuple[Any, dict[str, Any]]:

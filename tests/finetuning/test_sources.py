@@ -123,6 +123,37 @@ def test_a_journal_of_another_image_is_refused(tmp_path: Path) -> None:
         corrections_of_files([path])
 
 
+@pytest.mark.parametrize("damaged", ["b.png", "b_labels.tif"])
+def test_an_image_that_cannot_be_read_is_named_and_left_out(
+    tmp_path: Path, damaged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = [tmp_path / f"{name}.png" for name in "abc"]
+    for number, path in enumerate(images):
+        picture(path, number)
+        tifffile.imwrite(tmp_path / f"{path.stem}_labels.tif", discs())
+    (tmp_path / damaged).write_bytes((tmp_path / damaged).read_bytes()[:100])
+    found = corrections_of_files(images, labels=tmp_path)
+    assert [one.name for one in found] == ["a.png", "c.png"]
+    line, summary = caplog.messages
+    assert damaged in line and "\n" not in line
+    assert summary == "1 image is left out."
+    with pytest.raises(DataError, match=damaged):
+        corrections_of_files(images[1:2], labels=tmp_path)
+
+
+def test_a_damaged_field_is_left_out_of_a_plate(tmp_path: Path, caplog) -> None:
+    pytest.importorskip("yaozarrs")
+    rng = np.random.default_rng(0)
+    pixels = [rng.integers(1, 250, (48, 64), np.uint8) for _ in range(3)]
+    plate = write_plate(tmp_path / "p.zarr", pixels=lambda number: pixels[number])
+    for field in ("A01_0", "A01_1", "B12_0"):
+        tifffile.imwrite(tmp_path / f"p_{field}_labels.tif", discs())
+    (plate / "A" / "1" / "1" / "zarr.json").write_text("{")
+    found = corrections_of_files([plate], labels=tmp_path)
+    assert [one.name for one in found] == ["p_A01_0", "p_B12_0"]
+    assert len(caplog.messages) == 2 and "p.zarr/A/1/1" in caplog.messages[0]
+
+
 NAMES = st.text("a1_-. []", min_size=1, max_size=6).map(str.strip)
 
 

@@ -15,7 +15,7 @@ from napari_pmrnet.io.label_numbers import check_labels, looks_like_a_picture
 from napari_pmrnet.io.ome_plate import name_in_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.provenance import Provenance
-from napari_pmrnet.io.tiff import labels_said, open_tiff, read_tiff_array
+from napari_pmrnet.io.tiff import labels_said, open_tiff
 
 
 def label_files(images: Sequence[ImagePlace], folder: Path) -> dict[ImagePlace, Path]:
@@ -138,16 +138,19 @@ def _present(name: str, folder: Path, given: set[Path]) -> list[Path]:
 
 def drawn_labels(
     path: Path,
+    found: np.ndarray,
     image: ImagePlace,
     pixels: np.ndarray,
     fingerprints: Container[str],
 ) -> tuple[np.ndarray, Provenance]:
-    """Read the labels of an image.
+    """Check the labels of an image.
 
     Parameters
     ----------
     path : Path
         The label file.
+    found : ndarray
+        What it holds.
     image : ImagePlace
         The image it should be of.
     pixels : ndarray
@@ -167,7 +170,6 @@ def drawn_labels(
         If they are no labels, say that they are of another image, or hold no nucleus
         though their image is the only one of its file.
     """
-    found = read_tiff_array(path)
     if found.ndim != 2 or found.dtype.kind not in "iu":
         raise DataError(f"{path}: labels must be one plane of whole numbers.")
     check_labels(found, str(path))

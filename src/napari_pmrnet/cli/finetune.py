@@ -36,7 +36,13 @@ def finetune(
         str, typer.Option(help="Model to begin with.", metavar="MODEL")
     ] = Settings.model,
     minutes: Annotated[
-        float, typer.Option(help="What the training may take.", min=0.05)
+        float,
+        typer.Option(
+            help="Time for the steps of training, half a minute at least; where they "
+            "get slower, they end after half as long again. Preparing images and "
+            "scoring them before and after come on top.",
+            min=0.05,
+        ),
     ] = 1.5,
     only_these: Annotated[
         bool,

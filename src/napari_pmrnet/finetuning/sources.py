@@ -17,7 +17,8 @@ from napari_pmrnet.finetuning.corrections import (
     corrections_of,
     limits_of,
 )
-from napari_pmrnet.finetuning.label_files import drawn_labels, label_files
+from napari_pmrnet.finetuning.label_files import drawn_labels, label_files, stem_of
+from napari_pmrnet.io.formats import layer_stem
 from napari_pmrnet.io.image_place import ImagePlace, images_in
 from napari_pmrnet.io.images import ImageData, read_image
 from napari_pmrnet.io.provenance import Provenance
@@ -184,7 +185,9 @@ class _Known:
             numbers = np.unique(labelled[labelled > 0])
             if not numbers.size:
                 return None
-            pixels = _segmented(plane(), made, channel, forms)
+            layers = [layer_stem(name) for name in image.layer_names]
+            named = layers.index(stem_of(file)) if stem_of(file) in layers else None
+            pixels = _segmented(plane(), made, channel, forms, named)
             limits = limits_of(made.settings)
             return Corrections(place.name, pixels, labelled, numbers, limits)
         known = next((form for form in forms if form in self.saved), None)
@@ -202,14 +205,18 @@ def _segmented(
     made: Provenance,
     channel: int | None,
     forms: Mapping[str, int | None],
+    named: int | None = None,
 ) -> np.ndarray:
     """Pixels of a plane that labels were made from.
 
     That is of the channel that the user names, else of the one whose pixels the labels
-    know, else of the one that their settings name.
+    know, else of the one that their file is named after, else of the one that their
+    settings name.
     """
     if channel is None:
         channel = forms.get(made.fingerprint or "")
+    if channel is None and plane.channels > 1:
+        channel = named
     if channel is None and (plane.channels > 1):
         channel = (made.settings or {}).get("channel")
     return plane.read() if channel is None else replace(plane, channel=channel).read()

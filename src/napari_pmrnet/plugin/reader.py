@@ -238,7 +238,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     data: Any = [image.data, *image.coarser] if image.coarser else image.data
     if image.channel_axis is None:
         return [(data, meta, "image")]
-    meta["name"] = _channel_names(image, int(image.data.shape[image.channel_axis]))
+    meta["name"] = image.layer_names
     channels: Any = split_channels(data, image.channel_axis, **meta)
     return channels
 
@@ -287,14 +287,6 @@ def _table_of(path: Path, tag: Tag) -> pd.DataFrame | None:
         )
         return None
     return found.rename(columns={"label": "index"})
-
-
-def _channel_names(image: ImageData, count: int) -> list[str]:
-    """One layer name a channel: the file's own, or a number."""
-    names = image.metadata.get("channel_names", ())
-    if len(names) != count:
-        names = [f"channel {i}" for i in range(count)]
-    return [f"{image.name} {name}" for name in names]
 
 
 def _editable(labels: np.ndarray) -> np.ndarray:

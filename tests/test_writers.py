@@ -40,6 +40,7 @@ from napari_pmrnet.io.rois import write_geojson, write_rois
 from napari_pmrnet.io.write import finish_swap, replace_file, replace_folder
 from napari_pmrnet.models.card import new_card
 from napari_pmrnet.models.weights import save_model
+from napari_pmrnet.plugin.layers.label_export import permit_for
 from napari_pmrnet.plugin.reader import _label_zarr_layer
 from napari_pmrnet.proofreading.measure import measure, write_table
 from napari_pmrnet.segmentation import label_store
@@ -180,6 +181,17 @@ def twins(folder: Path, image: Path) -> list[Path]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_only_those_who_can_allow_it_are_told_to(tmp_path: Path) -> None:
+    """No command but some has --overwrite, and a dock has asked already."""
+    taken = tmp_path / "a.tif"
+    taken.touch()
+    assert "--overwrite" in str(Permit().refusal(taken))
+    for refusing in (Permit(offered=False), permit_for(tmp_path / "a", ())):
+        assert "or move that away." in str(refusing.refusal(taken))
+        with pytest.raises(DataError, match="or move that away"):
+            replace_file(taken, b"", refusing)
+
+
 def test_an_input_stays_under_every_name(tmp_path: Path) -> None:
     image = precious(tmp_path / "image.tif")
     permit = Permit(overwrite=True, inputs=Inputs([image]), image=image)

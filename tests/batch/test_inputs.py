@@ -187,6 +187,24 @@ def test_labels_that_another_program_saved_anew_are_no_images(how, run, tmp_path
     assert names(tmp_path, ["in"]) == [*left, "in/b.png"]
 
 
+@pytest.mark.parametrize("name", ["a GFP", "b 2_ Right"])
+def test_labels_of_a_layer_that_were_saved_anew_are_no_images(name, tmp_path):
+    (tmp_path / "in").mkdir()
+    pixels = np.zeros((2, 40, 50), np.uint8)
+    about = {"axes": "CYX", "Labels": ["GFP", "DAPI"]}
+    tifffile.imwrite(tmp_path / "in" / "a.tif", pixels, imagej=True, metadata=about)
+    with tifffile.TiffWriter(tmp_path / "in" / "b.ome.tif", ome=True) as tiff:
+        for scene in ("Left", "Right"):
+            tiff.write(pixels[0], metadata={"axes": "YX", "Name": scene})
+    images = names(tmp_path, ["in"])
+    labels = np.zeros((40, 50), np.uint16)
+    labels[2:9, 2:9] = 1
+    tifffile.imwrite(tmp_path / "in" / f"{name}_labels.tif", labels)
+    assert names(tmp_path, ["in"]) == images
+    (tmp_path / "in" / f"{name}_labels.tif").rename(tmp_path / "in" / "a x_labels.tif")
+    assert "in/a x_labels.tif" in names(tmp_path, ["in"]), "of no layer"
+
+
 def test_a_picture_that_is_named_like_labels_is_one(tmp_path):
     put(tmp_path / "in" / "a.png")
     noise = np.random.default_rng(0).integers(0, 4000, (40, 50), np.uint16)

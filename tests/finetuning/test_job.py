@@ -208,6 +208,18 @@ def test_steps_follow_from_the_time_allowed(corrected, model) -> None:
     assert few == finetune.LEAST_STEPS and many == finetune.MOST_STEPS
 
 
+def test_no_epoch_is_begun_once_the_time_is_over(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even the least steps can take many times as long as the user has."""
+    monkeypatch.setattr(finetune, "LEAST_SECONDS", 0.0)
+    run_module.run_job(job)
+    said = job.last(NOTE)
+    assert said and "after 1 of 3 epochs" in said["message"]
+    assert [e["epoch"] for e in job.events() if e["kind"] == EPOCH] == [1]
+    assert job.is_done
+
+
 def test_generated_nuclei_are_replayed(corrected) -> None:
     plain = crop_source(corrected, QUICK)
     replayed = crop_source(corrected, TuneSettings(replay=0.25))

@@ -84,6 +84,47 @@ def test_one_file_is_not_the_labels_of_two_images(tmp_path: Path) -> None:
     assert label_files([first], tmp_path) == {first: tmp_path / "cells_labels.tif"}
 
 
+def write_channels(path: Path) -> np.ndarray:
+    """Write an image of two channels with names."""
+    pixels = np.random.default_rng(7).integers(1, 250, (2, 48, 64), np.uint8)
+    about = {"axes": "CYX", "Labels": ["GFP", "405: DAPI"]}
+    tifffile.imwrite(path, pixels, imagej=True, metadata=about)
+    return pixels
+
+
+@pytest.mark.parametrize(("name", "channel"), [("GFP", 0), ("405_ DAPI", 1)])
+def test_labels_exported_of_a_channel_go_to_its_image(
+    tmp_path: Path, name: str, channel: int
+) -> None:
+    """And are learned with that channel, also saved anew by another program."""
+    pixels = write_channels(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / f"a {name}_labels.tif", discs())
+    tifffile.imwrite(tmp_path / "a old_labels.tif", discs())
+    (found,) = corrections_of_files([tmp_path / "a.tif"], labels=tmp_path)
+    np.testing.assert_array_equal(found.image, pixels[channel])
+    assert found.reviewed.tolist() == [1, 2]
+
+
+def test_labels_go_to_the_image_of_their_very_name(tmp_path: Path) -> None:
+    write_channels(tmp_path / "a.tif")
+    picture(tmp_path / "a GFP.tif")
+    labels = tmp_path / "a GFP_labels.tif"
+    tifffile.imwrite(labels, discs())
+    a, other = ImagePlace(tmp_path / "a.tif"), ImagePlace(tmp_path / "a GFP.tif")
+    assert label_files([a, other], tmp_path) == {other: labels}
+    assert label_files([a], tmp_path) == {}
+    other.path.rename(tmp_path / "b.tif")
+    assert label_files([a], tmp_path) == {a: labels}
+
+
+def test_labels_of_two_channels_are_refused(tmp_path: Path) -> None:
+    write_channels(tmp_path / "a.tif")
+    for name in ("GFP", "405_ DAPI"):
+        tifffile.imwrite(tmp_path / f"a {name}_labels.tif", discs())
+    with pytest.raises(DataError, match="could both hold its labels"):
+        corrections_of_files([tmp_path / "a.tif"], labels=tmp_path)
+
+
 def test_labels_that_name_another_image_are_refused(tmp_path: Path) -> None:
     pixels, path = picture(tmp_path / "cells.png"), tmp_path / "cells_labels.tif"
     made = Provenance(image="other.png", fingerprint=fingerprint(pixels + 1))
@@ -121,6 +162,37 @@ def test_a_journal_of_another_image_is_refused(tmp_path: Path) -> None:
     picture(path, 1)
     with pytest.raises(DataError, match="review of another image"):
         corrections_of_files([path])
+
+
+@pytest.mark.parametrize("damaged", ["b.png", "b_labels.tif"])
+def test_an_image_that_cannot_be_read_is_named_and_left_out(
+    tmp_path: Path, damaged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = [tmp_path / f"{name}.png" for name in "abc"]
+    for number, path in enumerate(images):
+        picture(path, number)
+        tifffile.imwrite(tmp_path / f"{path.stem}_labels.tif", discs())
+    (tmp_path / damaged).write_bytes((tmp_path / damaged).read_bytes()[:100])
+    found = corrections_of_files(images, labels=tmp_path)
+    assert [one.name for one in found] == ["a.png", "c.png"]
+    line, summary = caplog.messages
+    assert damaged in line and "\n" not in line
+    assert summary == "1 image is left out."
+    with pytest.raises(DataError, match=damaged):
+        corrections_of_files(images[1:2], labels=tmp_path)
+
+
+def test_a_damaged_field_is_left_out_of_a_plate(tmp_path: Path, caplog) -> None:
+    pytest.importorskip("yaozarrs")
+    rng = np.random.default_rng(0)
+    pixels = [rng.integers(1, 250, (48, 64), np.uint8) for _ in range(3)]
+    plate = write_plate(tmp_path / "p.zarr", pixels=lambda number: pixels[number])
+    for field in ("A01_0", "A01_1", "B12_0"):
+        tifffile.imwrite(tmp_path / f"p_{field}_labels.tif", discs())
+    (plate / "A" / "1" / "1" / "zarr.json").write_text("{")
+    found = corrections_of_files([plate], labels=tmp_path)
+    assert [one.name for one in found] == ["p_A01_0", "p_B12_0"]
+    assert len(caplog.messages) == 2 and "p.zarr/A/1/1" in caplog.messages[0]
 
 
 NAMES = st.text("a1_-. []", min_size=1, max_size=6).map(str.strip)

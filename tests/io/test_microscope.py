@@ -177,7 +177,7 @@ def test_a_batch_has_every_scene_and_reads_one_at_a_time(stand_in, tmp_path) -> 
         (path, n) for n in range(40)
     ]
     assert [one.image.scene for one in found] == list(scenes) == scene_names(path)
-    row = found[7].row(str)
+    row = Row.of(found[7].image, str)
     task = Task(7, path, tmp_path / "a_labels.tif", row, Settings(), "0" * 64)
     image, notes = _image(task)
     assert isinstance(image.data, np.ndarray) and bioio.reads == ["7"] and not notes

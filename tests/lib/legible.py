@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -110,6 +111,8 @@ def _cut_cells(table: QTableView) -> Iterator[str]:
         )
         room = heads.sectionSize(section)
         wanted = heads.fontMetrics().horizontalAdvance(str(title or "")) + INSIDE_A_LINE
+        if heads.isSortIndicatorShown():
+            wanted = head_with_arrow(heads, section)
         yield from _too_wide(f"{name}, head {title!r}", wanted, room)
         for row in range(min(model.rowCount(), 50)):
             index = model.index(row, section)
@@ -121,6 +124,16 @@ def _cut_cells(table: QTableView) -> Iterator[str]:
     for row in range(min(model.rowCount(), 1)):
         if table.rowHeight(row) < fonts.height():
             yield f"{name}: lines of {fonts.height()} in rows of {table.rowHeight(row)}"
+
+
+def head_with_arrow(heads: QHeaderView, section: int) -> int:
+    """Width of a head and the arrow of sorting, which Qt has for one in bold."""
+    plain, bold = heads.font(), heads.font()
+    bold.setBold(True)
+    title = str(heads.model().headerData(section, heads.orientation()) or "")
+    more = [QFontMetrics(font).size(0, title).width() for font in (bold, plain)]
+    assert not heads.highlightSections(), "some would be bold"
+    return heads.sectionSizeHint(section) - more[0] + more[1]
 
 
 def _too_wide(name: str, wanted: int, room: int) -> Iterator[str]:

@@ -119,7 +119,9 @@ def test_files_that_come_during_the_training_stay(
 ) -> None:
     output = tmp_path / "w.safetensors"
     other = output.with_suffix(ending)
-    with pytest.raises(DataError, match=r"exists already.* kept in .*w\.ckpt"):
+    with pytest.raises(
+        DataError, match=r"exists already.* move that away\. .* kept in .*w\.ckpt"
+    ):
         train(*sets(data), output, SMALL, report=lambda _: other.write_text("mine"))
     assert other.read_text() == "mine"
     with pytest.raises(DataError, match=r"did not come of .* w\.ckpt"):

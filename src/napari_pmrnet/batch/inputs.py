@@ -6,15 +6,13 @@ import glob
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_pmrnet.batch.plate import plate_name
-from napari_pmrnet.batch.summary import Row, scene_key
+from napari_pmrnet.batch.summary import scene_key
 from napari_pmrnet.errors import DataError, PMRNetError
 from napari_pmrnet.io.formats import (
     READABLE,
@@ -22,7 +20,7 @@ from napari_pmrnet.io.formats import (
     Format,
     image_name,
 )
-from napari_pmrnet.io.image_place import ImagePlace, images_in
+from napari_pmrnet.io.image_place import ImagePlace, images_in, images_named
 from napari_pmrnet.io.images import scene_names
 from napari_pmrnet.io.label_numbers import looks_like_a_picture
 from napari_pmrnet.io.label_plate import is_label_plate
@@ -53,28 +51,6 @@ class Source(NamedTuple):
     def place(self) -> Path:
         """Path that no other image has."""
         return Path(scene_key(str(self.path), self.image.number))
-
-    def row(self, record: Callable[[Path], str], labels: str = "") -> Row:
-        """What the record says of it before it is segmented.
-
-        Parameters
-        ----------
-        record : callable
-            Name of a path in the record.
-        labels : str
-            Name of its labels there.
-        """
-        row = Row(
-            record(self.path),
-            labels,
-            scene=self.image.scene,
-            scene_number=self.image.number,
-        )
-        if self.image.field is None:
-            return row
-        plate, well, name = self.image.field[1:]
-        plate_in_record = plate_name(record(plate))
-        return replace(row, plate=plate_in_record, well=well, field=name)
 
 
 def find_sources(
@@ -325,10 +301,7 @@ def _is_labels(path: Path) -> bool:
         with open_tiff(path) as tiff:
             if labels_said(tiff) is not None:
                 return True
-        stem = path.stem[: -len(LABELS_ENDING)]
-        endings = ("", *READABLE_ENDINGS, *Format.ZARR.value)
-        names = (f"{stem}{ome}{e}" for e in endings for ome in ("", ".ome"))
-        if not any(os.path.exists(path.with_name(name)) for name in names):
+        if not _has_image(path.stem[: -len(LABELS_ENDING)], path.parent):
             return False
         pixels = read_tiff_array(path)
     except DataError:
@@ -337,3 +310,15 @@ def _is_labels(path: Path) -> bool:
         return False
     logger.warning("%s: left out, taken for labels. Name it to segment it.", path)
     return True
+
+
+def _has_image(stem: str, folder: Path) -> bool:
+    """Tell whether a folder has an image of a name, or one with such a layer."""
+    if images_named(stem, folder):
+        return True
+    starts = (stem[: space.start()] for space in re.finditer(" ", stem))
+    for path in (path for start in starts for path in images_named(start, folder)):
+        with suppress(PMRNetError, MemoryError):
+            if any(stem in image.layer_stems() for image in images_in(path)):
+                return True
+    return False

@@ -209,7 +209,7 @@ class _Batch:
 
     def steps(self) -> Generator[Event, None, BatchReport]:
         """All files, then the overview of the folder."""
-        names = [source.row(str).name for source in self.sources]
+        names = [Row.of(source.image, str).name for source in self.sources]
         yield FilesFound([source.path for source in self.sources], names)
         self.lock = RunLock(self.job.output, self.job.shard)
         with self.lock:
@@ -261,7 +261,7 @@ class _Batch:
                 number,
                 source.path,
                 self.job.output / entry.row.labels,
-                source.row(self.record.name, entry.row.labels),
+                Row.of(source.image, self.record.name, entry.row.labels),
                 self.job.settings,
                 self.weights_hash,
                 self._given[number][1],
@@ -417,5 +417,7 @@ class _Batch:
         job = self.job
         masked = job.mask_unreadable
         made = made_from(job.settings, self.weights_hash, job.link, masked)
-        present = {source.row(self.record.name).key for source in self.sources}
+        present = {
+            Row.of(source.image, self.record.name).key for source in self.sources
+        }
         return self.record.rows(present, made)

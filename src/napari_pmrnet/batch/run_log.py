@@ -208,7 +208,7 @@ class Record:
         noted : bool
             Write it down; not of a file that another shard is to segment.
         """
-        told = source.row(self.name)
+        told = Row.of(source.image, self.name)
         known = self.entries.get(told.key)
         if known is not None and known.row.labels:
             # Records of earlier versions name neither scene nor well.

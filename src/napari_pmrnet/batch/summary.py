@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from napari_pmrnet.batch.plate import Position, plate_of, position_of
+from napari_pmrnet.batch.plate import Position, plate_name, plate_of, position_of
 from napari_pmrnet.models.label_kind import LabelKind
 from napari_pmrnet.proofreading.measure import DIGITS
+
+if TYPE_CHECKING:
+    from napari_pmrnet.io.image_place import ImagePlace
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,28 @@ class Row:
     plate: str = ""
     well: str = ""
     field: str = ""
+
+    @classmethod
+    def of(
+        cls, image: ImagePlace, record: Callable[[Path], str], labels: str = ""
+    ) -> Row:
+        """What is known of an image before it is segmented.
+
+        Parameters
+        ----------
+        image : ImagePlace
+        record : callable
+            Name of a path in the record.
+        labels : str
+            Name of its labels there.
+        """
+        row = cls(
+            record(image.path), labels, scene=image.scene, scene_number=image.number
+        )
+        if image.field is None:
+            return row
+        plate, well, name = image.field[1:]
+        return replace(row, plate=plate_name(record(plate)), well=well, field=name)
 
     @property
     def name(self) -> str:

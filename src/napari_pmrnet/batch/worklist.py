@@ -158,8 +158,8 @@ class Worklist:
             if not row.error:
                 return row.key
         raise DataError(
-            f"{self.output}: holds no labels of a batch. Name the folder that was "
-            "given to --output."
+            f"{self.output}: holds no labels of a batch. Name the folder of results "
+            "of 'napari-pmrnet segment' or of the dock 'Segment a folder'."
         )
 
     def key_named(self, name: str) -> str:
@@ -306,7 +306,7 @@ class Worklist:
             raise _changed(path) from error
         if sha256(content).hexdigest() != opened.digest:
             raise _changed(path)
-        permit = Permit(known=frozenset({opened.digest}))
+        permit = Permit(known=frozenset({opened.digest}), offered=False)
         copy = next(p for p in _names_beside(path, "original") if permit.allows(p))
         replace_file(copy, content, permit)
         name = copy.relative_to(self.output).as_posix()
@@ -453,7 +453,7 @@ def _counted(opened: Opened, statuses: Mapping[Place, str], done: bool) -> Revie
 
 def _written(opened: Opened, labels: np.ndarray) -> str:
     """Write labels in the place of those that were opened; gives their hash."""
-    permit = Permit(known=frozenset({opened.digest}))
+    permit = Permit(known=frozenset({opened.digest}), offered=False)
     if not os.path.lexists(opened.path):
         raise _changed(opened.path)
     try:

@@ -36,7 +36,13 @@ def finetune(
         str, typer.Option(help="Model to begin with.", metavar="MODEL")
     ] = Settings.model,
     minutes: Annotated[
-        float, typer.Option(help="What the training may take.", min=0.05)
+        float,
+        typer.Option(
+            help="Time for the steps of training, half a minute at least; where they "
+            "get slower, they end after half as long again. Preparing images and "
+            "scoring them before and after come on top.",
+            min=0.05,
+        ),
     ] = 1.5,
     only_these: Annotated[
         bool,
@@ -131,7 +137,9 @@ def _hand_out(job: Job, output: Path) -> None:
     known = (sha256(part).hexdigest() for part in (content, card.to_json()))
     try:
         _refuse_taken(output, job)
-        write_model(output, content, card, Permit(known=frozenset(known)))
+        write_model(
+            output, content, card, Permit(known=frozenset(known), offered=False)
+        )
     except DataError as error:
         raise DataError(
             f"{error} The training is done and kept: the same command writes its "

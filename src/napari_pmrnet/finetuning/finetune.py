@@ -33,6 +33,9 @@ from napari_pmrnet.training.trainer import EpochReport, Trainer, autocast
 EPOCHS = 12
 LEAST_STEPS = 3
 MOST_STEPS = 60
+LEAST_SECONDS = 30.0
+OVER = 1.5
+"""Times the time allowed, or `LEAST_SECONDS`, after which no epoch is begun."""
 REPLAYED = 6
 VALIDATION_CROPS = 16
 
@@ -97,11 +100,16 @@ class Tuned(NamedTuple):
     """Weights of the epoch with the least loss on what was held back.
 
     ``broke_at`` is the epoch in which the loss was no longer a number, if that ended
-    the training.
+    the training; ``late_at`` the one after which there was no time for another.
     """
 
     state: dict[str, Tensor]
     broke_at: int | None = None
+    late_at: int | None = None
+
+
+class _Late(Exception):
+    """There is no time for another epoch."""
 
 
 def tune(
@@ -113,7 +121,7 @@ def tune(
     report: Callable[[EpochReport], None],
     steps: int,
 ) -> Tuned:
-    """Fine-tune a model.
+    """Fine-tune a model, for `OVER` times the time allowed at most.
 
     Parameters
     ----------
@@ -150,14 +158,24 @@ def tune(
         model,
         held_back=validation_crops(held_back, settings),
     )
-    broke_at = None
+    broke_at = late_at = None
+    end = time.monotonic() + OVER * max(60 * settings.minutes, LEAST_SECONDS)
+
+    def report_in_time(epoch: EpochReport) -> None:
+        report(epoch)
+        if time.monotonic() > end and epoch.epoch < epoch.epochs:
+            raise _Late
+
     try:
-        state = trainer.run(report)
+        state = trainer.run(report_in_time)
+    except _Late:
+        state, late_at = trainer.best_state, trainer.epoch
     except FloatingPointError:
         if trainer.epoch == 0:
             raise
         state, broke_at = trainer.best_state, trainer.epoch + 1
-    return Tuned(mixed(model.network.state_dict(), state, settings.keep), broke_at)
+    kept = mixed(model.network.state_dict(), state, settings.keep)
+    return Tuned(kept, broke_at, late_at)
 
 
 def crop_source(learned: Sequence[Corrections], settings: TuneSettings) -> CropSource:
@@ -204,7 +222,10 @@ def validation_crops(
 
 
 def steps_for(model: Model, source: CropSource, settings: TuneSettings) -> int:
-    """Steps of each epoch that the time allowed is enough for, measured here."""
+    """Steps of each epoch that the time allowed is enough for, measured here.
+
+    `LEAST_STEPS` at least; where they take too long, `tune` leaves epochs out.
+    """
     network = channels_last(PMRNet(out_channels=len(model.channels)), model.device)
     network.train()
     images, target = source.batch(0, 8, settings.crop_size)
@@ -214,6 +235,8 @@ def steps_for(model: Model, source: CropSource, settings: TuneSettings) -> int:
         started = time.perf_counter()
         _trial(network, images.to(model.device), target.to(model.device), config)
         spent.append(time.perf_counter() - started)
+        if sum(spent) > 60 * settings.minutes:
+            break
     return int(
         np.clip(60 * settings.minutes / EPOCHS / min(spent), LEAST_STEPS, MOST_STEPS)
     )

@@ -62,8 +62,8 @@ class TuneSettings:
     Attributes
     ----------
     minutes : float
-        What the training may take; the number of steps follows from how fast the first
-        ones are.
+        What the steps of training may take, half a minute at least; their number
+        follows from how fast the first ones are. Preparing and scoring come on top.
     learning_rate : float
         The highest, after the warm-up.
     frozen_norm : bool

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from napari_pmrnet.errors import DataError
-from napari_pmrnet.io.formats import Format
-from napari_pmrnet.io.image_place import ImagePlace
+from napari_pmrnet.io.formats import Format, image_name
+from napari_pmrnet.io.image_place import ImagePlace, images_named
 from napari_pmrnet.io.label_numbers import check_labels, looks_like_a_picture
 from napari_pmrnet.io.ome_plate import name_in_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.provenance import Provenance
-from napari_pmrnet.io.tiff import labels_said, open_tiff, read_tiff_array
+from napari_pmrnet.io.tiff import labels_said, open_tiff
+
+ENDING = "_labels"
 
 
 def label_files(images: Sequence[ImagePlace], folder: Path) -> dict[ImagePlace, Path]:
@@ -29,8 +32,9 @@ def label_files(images: Sequence[ImagePlace], folder: Path) -> dict[ImagePlace, 
         Labels are named ``<file>_labels.tif``, as a batch does where two images differ
         in their ending only, ``<name>_labels.tif`` or ``<name>.tif``. The first of
         these names counts, if the next one is not there too. Of a file with several
-        images, or a plate, `ImagePlace.stems` stand in for file and name, or else that
-        which a dock exports the labels of their layer under.
+        images, or a plate, `ImagePlace.stems` stand in for file and name. Else that
+        counts which a dock exports the labels of their layer, or of that of one of
+        their channels, under; unless another image has that very name.
 
     Returns
     -------
@@ -114,20 +118,48 @@ def _labels_of(image: ImagePlace, folder: Path, given: set[Path]) -> Path | None
 
 
 def _exported(image: ImagePlace, folder: Path, given: set[Path]) -> list[Path]:
-    """Label files named after the layer of a scene, ``<file> <number>_ <scene>``.
+    """Label files named after the layer of a scene or of a channel.
 
-    Images of a Zarr folder are called by their names there, which are numbers from 0.
+    That is ``<file> <number>_ <scene>``, ``<file> <channel>`` or both. Images of a Zarr
+    folder are called by their names there, which are numbers from 0. What is named
+    after a whole image is of that.
     """
-    if image.number is None:
-        return []
-    number = image.scene if is_zarr(image.path) else image.number + 1
-    layer = glob.escape(f"{name_in_zarr(image.path)} {number}")
-    found = [*folder.glob(f"{layer}_labels.*"), *folder.glob(f"{layer}_ *_labels.*")]
-    return [
+    name = glob.escape(name_in_zarr(image.path))
+    found = [
         path
-        for path in sorted(found)
+        for path in sorted(folder.glob(f"{name} *{ENDING}.*"))
         if Format.of(path) is Format.TIFF and path.resolve() not in given
     ]
+    if not found:
+        return []
+    layers: list[str] = []
+    with suppress(DataError):  # which is told when the image is read
+        layers = image.layer_stems()
+    whole = {image_name(path) for path in given}
+    return [
+        path
+        for path in found
+        if _is_of_scene(stem_of(path), image)
+        or (
+            stem_of(path) in layers
+            and stem_of(path) not in whole
+            and not images_named(stem_of(path), image.path.parent)
+        )
+    ]
+
+
+def _is_of_scene(stem: str, image: ImagePlace) -> bool:
+    """Tell whether a name is that of a scene of this number."""
+    if image.number is None:
+        return False
+    number = image.scene if is_zarr(image.path) else image.number + 1
+    layer = f"{name_in_zarr(image.path)} {number}"
+    return stem == layer or stem.startswith(f"{layer}_ ")
+
+
+def stem_of(path: Path) -> str:
+    """What a label file is named after."""
+    return path.stem.removesuffix(ENDING)
 
 
 def _present(name: str, folder: Path, given: set[Path]) -> list[Path]:
@@ -138,16 +170,19 @@ def _present(name: str, folder: Path, given: set[Path]) -> list[Path]:
 
 def drawn_labels(
     path: Path,
+    found: np.ndarray,
     image: ImagePlace,
     pixels: np.ndarray,
     fingerprints: Container[str],
 ) -> tuple[np.ndarray, Provenance]:
-    """Read the labels of an image.
+    """Check the labels of an image.
 
     Parameters
     ----------
     path : Path
         The label file.
+    found : ndarray
+        What it holds.
     image : ImagePlace
         The image it should be of.
     pixels : ndarray
@@ -167,7 +202,6 @@ def drawn_labels(
         If they are no labels, say that they are of another image, or hold no nucleus
         though their image is the only one of its file.
     """
-    found = read_tiff_array(path)
     if found.ndim != 2 or found.dtype.kind not in "iu":
         raise DataError(f"{path}: labels must be one plane of whole numbers.")
     check_labels(found, str(path))

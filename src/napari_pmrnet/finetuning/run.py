@@ -45,6 +45,10 @@ _BROKE = (
     "The training became unstable in epoch {} (its loss is not a number); these are "
     "the best weights before that."
 )
+_LATE = (
+    "Time ran out after {} of {} epochs: {:g} minutes are too few on this computer, or "
+    "it was busy. These weights learned less than they could; allow more."
+)
 
 
 def run_job(job: Job) -> None:
@@ -73,6 +77,7 @@ def run_job(job: Job) -> None:
 def _train(job: Job) -> None:
     """Steps of `run_job`."""
     from napari_pmrnet.finetuning.finetune import (
+        EPOCHS,
         crop_source,
         steps_for,
         tune,
@@ -127,6 +132,8 @@ def _train(job: Job) -> None:
     )
     if tuned.broke_at is not None:
         job.say(NOTE, message=_BROKE.format(tuned.broke_at))
+    if tuned.late_at is not None:
+        job.say(NOTE, message=_LATE.format(tuned.late_at, EPOCHS, settings.minutes))
     after = score(tuned_model(model, tuned.state), division.held_back)
     _save(job, model.card, tuned.state, corrections, before["scores"], after)
     job.say(AFTER, scores=after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,16 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_pmrnet.datasets.base import collected, count
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import (
     Corrections,
     corrections_of,
     limits_of,
 )
-from napari_pmrnet.finetuning.label_files import drawn_labels, label_files
+from napari_pmrnet.finetuning.label_files import drawn_labels, label_files, stem_of
+from napari_pmrnet.io.formats import layer_stem
 from napari_pmrnet.io.image_place import ImagePlace, images_in
-from napari_pmrnet.io.images import read_image
+from napari_pmrnet.io.images import ImageData, read_image
 from napari_pmrnet.io.provenance import Provenance
+from napari_pmrnet.io.tiff import read_tiff_array
 from napari_pmrnet.proofreading.journal import (
     Restored,
     beside,
@@ -29,6 +33,8 @@ from napari_pmrnet.proofreading.journal import (
 from napari_pmrnet.proofreading.origin import Origin, begin_review
 from napari_pmrnet.proofreading.saved_review import SavedReview, load_review
 from napari_pmrnet.segmentation.plane import Plane
+
+logger = logging.getLogger(__name__)
 
 
 def corrections_of_files(
@@ -57,25 +63,28 @@ def corrections_of_files(
     list of Corrections
         One an image: of its labels where there are some, else of a saved review, else
         of the journal beside it. Of a file with several images or a plate those that
-        were not reviewed, or have no nuclei, are left out.
+        were not reviewed, or have no nuclei, are left out; so are images that cannot be
+        read, or whose labels cannot, with a warning for each.
 
     Raises
     ------
     DataError
-        If a file cannot be read, there is nothing reviewed of it, or labels or a
+        If nothing can be read, there is nothing reviewed of a file, or labels or a
         review are of no image or not clearly of one.
     JournalError
         If the journal beside an image is of another one.
     """
-    files = _images_of(images)
+    faults: list[str] = []
+    files = _images_of(images, faults)
     every = [image for own in files.values() for image in own]
     drawn = {} if labels is None else label_files(every, labels)
-    known = _Known(_by_image(reviews), drawn)
+    known = _Known(_by_image(reviews), drawn, faults)
     found: list[Corrections] = []
     for path, own in files.items():
+        before = len(faults)
         here = [known.of(image, channel) for image in own]
         reviewed = [one for one in here if one is not None]
-        if not reviewed:
+        if not reviewed and len(faults) == before:
             what = "any of its images" if len(own) > 1 else "it"
             raise DataError(
                 f"{path}: there is no review of {what}. Review {what} in napari, or "
@@ -83,8 +92,12 @@ def corrections_of_files(
                 "(--labels)."
             )
         found += reviewed
+    if faults and not found:
+        raise DataError("\n".join(faults))
+    _warn(faults)
     for image_hash, (folder, _) in known.saved.items():
-        if image_hash not in known.seen:
+        # With faults, it may be of an image that cannot be read.
+        if image_hash not in known.seen and not faults:
             raise DataError(
                 f"{folder}: is not the review of any of these images as they are now. "
                 "Name its image, or leave it out."
@@ -92,13 +105,27 @@ def corrections_of_files(
     return found
 
 
-def _images_of(paths: Sequence[Path]) -> dict[Path, list[ImagePlace]]:
+def _warn(faults: Sequence[str]) -> None:
+    """Say what is left out, a line each and then how many there are."""
+    for line in faults:
+        logger.warning(line)
+    if faults:
+        are = "is" if len(faults) == 1 else "are"
+        logger.warning(f"{count(len(faults), 'image')} {are} left out.")
+
+
+def _images_of(
+    paths: Sequence[Path], faults: list[str]
+) -> dict[Path, list[ImagePlace]]:
     """Images by the file or folder that was named; each image once."""
     wells: dict[Path, dict[str, str]] = {}
     seen: set[tuple[Path, int | None]] = set()
     files: dict[Path, list[ImagePlace]] = {}
     for path in map(Path, paths):
-        for image in images_in(path, wells):
+        inside: list[ImagePlace] = []
+        with collected(faults):
+            inside = images_in(path, wells)
+        for image in inside:
             if image.key not in seen:
                 seen.add(image.key)
                 files.setdefault(path, []).append(image)
@@ -114,19 +141,27 @@ class _Known:
         Saved reviews by the fingerprint of their image, with their folders.
     drawn : dict
         Of `label_files`.
+    faults : list of str
+        Gets a line for every image that cannot be read, or whose labels cannot.
     """
 
     def __init__(
         self,
         saved: dict[str, tuple[Path, SavedReview]],
         drawn: dict[ImagePlace, Path],
+        faults: list[str],
     ) -> None:
-        self.saved, self.drawn = saved, drawn
+        self.saved, self.drawn, self.faults = saved, drawn, faults
         self.seen: set[str] = set()
 
     def of(self, place: ImagePlace, channel: int | None) -> Corrections | None:
-        """Corrections of an image; None if nothing was reviewed of it."""
-        (image,) = read_image(place.path, scene=place.number or 0)
+        """Corrections of an image; None if it has none, or cannot be read."""
+        read: list[ImageData] = []
+        with collected(self.faults):
+            read = read_image(place.path, scene=place.number or 0)
+        if not read:
+            return None
+        (image,) = read
         whole = np.asarray(image.data)
         forms = fingerprints(whole, image.channel_axis, image.rgb)
         self.seen |= forms.keys()
@@ -140,11 +175,19 @@ class _Known:
             channel_names=image.metadata.get("channel_names", ()),
         )
         if place in self.drawn:
-            labelled, made = drawn_labels(self.drawn[place], place, whole, forms)
+            stored: np.ndarray | None = None
+            with collected(self.faults):
+                stored = read_tiff_array(self.drawn[place])
+            if stored is None:
+                return None
+            file = self.drawn[place]
+            labelled, made = drawn_labels(file, stored, place, whole, forms)
             numbers = np.unique(labelled[labelled > 0])
             if not numbers.size:
                 return None
-            pixels = _segmented(plane(), made, channel, forms)
+            layers = [layer_stem(name) for name in image.layer_names]
+            named = layers.index(stem_of(file)) if stem_of(file) in layers else None
+            pixels = _segmented(plane(), made, channel, forms, named)
             limits = limits_of(made.settings)
             return Corrections(place.name, pixels, labelled, numbers, limits)
         known = next((form for form in forms if form in self.saved), None)
@@ -162,14 +205,18 @@ def _segmented(
     made: Provenance,
     channel: int | None,
     forms: Mapping[str, int | None],
+    named: int | None = None,
 ) -> np.ndarray:
     """Pixels of a plane that labels were made from.
 
     That is of the channel that the user names, else of the one whose pixels the labels
-    know, else of the one that their settings name.
+    know, else of the one that their file is named after, else of the one that their
+    settings name.
     """
     if channel is None:
         channel = forms.get(made.fingerprint or "")
+    if channel is None and plane.channels > 1:
+        channel = named
     if channel is None and (plane.channels > 1):
         channel = (made.settings or {}).get("channel")
     return plane.read() if channel is None else replace(plane, channel=channel).read()

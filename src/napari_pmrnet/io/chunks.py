@@ -61,8 +61,8 @@ class Chunks:
         name = "/".join(part for part in (self._array.path, key) if part)
         return (
             f"{self._path}: chunk {name} cannot be read ({words(error)}). Copy it "
-            "again from its source, or segment what is left of it with the command's "
-            "--mask-unreadable."
+            "again from its source, or segment what is left of it with "
+            "'napari-pmrnet segment --mask-unreadable'."
         )
 
 

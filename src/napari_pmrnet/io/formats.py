@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from enum import Enum
 from pathlib import Path
 
 FORBIDDEN_IN_NAMES = '<>:"/\\|?*'
 """Characters that names of files cannot have on some system."""
+_NOT_OF_LAYERS = re.compile(rf"[{re.escape(FORBIDDEN_IN_NAMES)}\x00-\x1f]+")
 
 
 class Format(Enum):
@@ -63,6 +65,12 @@ def safe_name(name: str) -> str:
         c if c.isprintable() and c not in FORBIDDEN_IN_NAMES else "_" for c in plain
     )
     return kept.strip(" .") or "_"
+
+
+def layer_stem(name: str) -> str:
+    """Name of a layer as files that are exported of it begin."""
+    stem = _NOT_OF_LAYERS.sub("_", name).strip(" .") or "image"
+    return Path(stem).stem if Format.of(stem) in READABLE else stem
 
 
 def image_name(path: Path) -> str:

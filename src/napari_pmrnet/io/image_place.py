@@ -11,8 +11,14 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_pmrnet.io.formats import image_name, safe_name
-from napari_pmrnet.io.images import scene_names
+from napari_pmrnet.io.formats import (
+    READABLE_ENDINGS,
+    Format,
+    image_name,
+    layer_stem,
+    safe_name,
+)
+from napari_pmrnet.io.images import open_image, scene_names
 from napari_pmrnet.io.ome_plate import Field, fields_of, name_in_zarr
 from napari_pmrnet.io.ome_zarr import is_inside_zarr, is_zarr
 
@@ -77,6 +83,26 @@ class ImagePlace(NamedTuple):
             digest = hashlib.sha256(os.fsencode(whole)).hexdigest()[:8]
             return f"{cut}-{digest}", f"{cut}-{digest}"
         return short, whole
+
+    def layer_stems(self) -> list[str]:
+        """Names of what a dock exports of its layers, one a channel.
+
+        Raises
+        ------
+        DataError
+            If it cannot be opened.
+        SoftwareError
+            If a library that reads it is missing or does not fit.
+        """
+        (image,) = open_image(self.path, scene=self.number or 0)
+        return [layer_stem(name) for name in image.layer_names]
+
+
+def images_named(stem: str, folder: Path) -> list[Path]:
+    """Files and Zarr folders in a folder that are images of this name."""
+    endings = ("", *READABLE_ENDINGS, *Format.ZARR.value)
+    names = (f"{stem}{ome}{ending}" for ending in endings for ome in ("", ".ome"))
+    return [folder / name for name in names if os.path.exists(folder / name)]
 
 
 def images_in(

@@ -108,6 +108,17 @@ class ImageData:
     coarser: tuple[np.ndarray | da.Array, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def layer_names(self) -> list[str]:
+        """Names of its layers, one a channel, with its name or number."""
+        if self.channel_axis is None:
+            return [self.name]
+        count = int(self.data.shape[self.channel_axis])
+        names = self.metadata.get("channel_names", ())
+        if len(names) != count:
+            names = [f"channel {i}" for i in range(count)]
+        return [f"{self.name} {name}" for name in names]
+
 
 def read_image(
     path: str | Path, *, masked: bool = False, scene: int | None = None

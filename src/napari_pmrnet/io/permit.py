@@ -66,12 +66,23 @@ class Permit:
         are as it left them.
     known : frozenset of str
         `hash_of` what earlier runs left and later ones may replace.
+    offered : bool
+        Whether there is a way to say that what lies there may be replaced, which a
+        refusal then names.
     """
 
     overwrite: bool = False
     inputs: Inputs = field(default_factory=Inputs)
     image: Path | None = None
     known: frozenset[str] = frozenset()
+    offered: bool = True
+
+    @property
+    def taken(self) -> str:
+        """Reason why what lies at a place stays there, and what to do."""
+        allow = "allow it (--overwrite, overwrite=True)"
+        remedy = allow if self.offered else "move that away"
+        return f"exists already and is not replaced. Choose another name, or {remedy}."
 
     @classmethod
     def of(cls, overwrite: Overwrite) -> Permit:
@@ -119,7 +130,7 @@ class Permit:
             )
         if place.exists() and not (place.is_file() or place.is_dir()):
             return "is no plain file. Choose another name."
-        return None if self.overwrite else TAKEN
+        return None if self.overwrite else self.taken
 
     def _is_ours(self, place: Path) -> bool:
         """Tell whether what lies at a place is as this program left it."""
@@ -135,10 +146,6 @@ def check_folder(folder: Path) -> None:
     Permit().check(folder / "new")
 
 
-TAKEN = (
-    "exists already and is not replaced. Choose another name, or allow it "
-    "(--overwrite, overwrite=True)."
-)
 Overwrite = bool | Permit
 """What a writer is told: yes, no, or more exactly."""
 

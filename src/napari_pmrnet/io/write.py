@@ -15,7 +15,7 @@ from uuid import uuid4
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.alone import BUSY, alone
 from napari_pmrnet.io.formats import Format
-from napari_pmrnet.io.permit import TAKEN, Overwrite, Permit
+from napari_pmrnet.io.permit import Overwrite, Permit
 from napari_pmrnet.io.settle import patiently, settle_file
 
 NO_ROOM = 65_536
@@ -159,7 +159,7 @@ def _take_place(temporary: Path, target: Path, permit: Permit) -> None:
     try:
         patiently(lambda: _rename(temporary, place, is_new))
     except FileExistsError as error:
-        raise DataError(f"{target}: {TAKEN}") from error
+        raise DataError(f"{target}: {permit.taken}") from error
 
 
 def replace_folder(new: Path, target: Path, overwrite: Overwrite) -> None:

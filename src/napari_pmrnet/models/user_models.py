@@ -12,6 +12,7 @@ from pathlib import Path
 
 from napari_pmrnet.errors import WeightsError
 from napari_pmrnet.io.alone import alone
+from napari_pmrnet.io.permit import Permit
 from napari_pmrnet.io.write import unwritable
 from napari_pmrnet.models.card import card_path, read_card, write_card, write_model
 from napari_pmrnet.models.importing import Incoming, read_model
@@ -76,7 +77,7 @@ def keep_model(model: Incoming, name: str) -> None:
         card = model.card.updated(name=name)
         place = place_for(name)
         card_path(place).unlink(missing_ok=True)
-        write_model(place, model.weights, card, False)
+        write_model(place, model.weights, card, Permit(offered=False))
 
 
 def rename_model(old: str, new: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from napari_pmrnet.datasets.dsb18 import is_stage1_folder, read_stage1_folder
 from napari_pmrnet.errors import DataError, TooLargeError
 from napari_pmrnet.io.foreign_labels import read_masks
 from napari_pmrnet.io.formats import MICROSCOPE, READABLE, Format
+from napari_pmrnet.io.image_place import images_in
 from napari_pmrnet.io.images import ImageData, open_image, read_image
 from napari_pmrnet.io.label_numbers import looks_like_a_picture
 from napari_pmrnet.io.label_plate import is_label_plate, labels_of_field
@@ -28,7 +30,7 @@ from napari_pmrnet.io.ome_plate import Field, fields_of, name_in_zarr
 from napari_pmrnet.io.ome_zarr import is_zarr
 from napari_pmrnet.io.permit import hash_of
 from napari_pmrnet.io.provenance import METADATA_KEY, Tag
-from napari_pmrnet.plugin.layers.image_file import FILE
+from napari_pmrnet.plugin.layers.image_file import FILE, SCENE
 from napari_pmrnet.plugin.layers.pixel_size import SERIES
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.spaces import placed
@@ -107,7 +109,18 @@ def read_layers(path: Paths, scene: int | None = None) -> list[LayerTuple]:
     fields = fields_of(Path(only), {}) if is_zarr(only) else []
     if fields:
         return _first_field(Path(os.path.abspath(only)), fields)
-    return _shown(_opened(Path(only), scene))
+    return _shown(_named(_opened(Path(only), scene), Path(only), scene))
+
+
+def _named(images: list[ImageData], path: Path, scene: int | None) -> list[ImageData]:
+    """Images of a file, with number and name of each where there are several."""
+    if scene is None and len(images) == 1:
+        return images
+    places = images_in(path)[slice(scene, None if scene is None else scene + 1)]
+    return [
+        replace(image, metadata={**image.metadata, SCENE: (place.number, place.scene)})
+        for image, place in zip(images, places, strict=True)
+    ]
 
 
 def _shown(images: list[ImageData]) -> list[LayerTuple]:
@@ -225,7 +238,7 @@ def _layers(image: ImageData) -> list[LayerTuple]:
     data: Any = [image.data, *image.coarser] if image.coarser else image.data
     if image.channel_axis is None:
         return [(data, meta, "image")]
-    meta["name"] = _channel_names(image, int(image.data.shape[image.channel_axis]))
+    meta["name"] = image.layer_names
     channels: Any = split_channels(data, image.channel_axis, **meta)
     return channels
 
@@ -274,14 +287,6 @@ def _table_of(path: Path, tag: Tag) -> pd.DataFrame | None:
         )
         return None
     return found.rename(columns={"label": "index"})
-
-
-def _channel_names(image: ImageData, count: int) -> list[str]:
-    """One layer name a channel: the file's own, or a number."""
-    names = image.metadata.get("channel_names", ())
-    if len(names) != count:
-        names = [f"channel {i}" for i in range(count)]
-    return [f"{image.name} {name}" for name in names]
 
 
 def _editable(labels: np.ndarray) -> np.ndarray:

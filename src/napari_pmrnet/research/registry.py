@@ -118,7 +118,10 @@ def open_reader(name: str, folder: str | Path) -> Reader:
     if others := recognised(folder):
         message += f" It looks like {' or '.join(others)}: use that name."
     elif all((Path(folder) / part).is_dir() for part in ("images", "labels")):
-        message += " It looks like the packed layout: leave --dataset out."
+        message += (
+            " It looks like the packed layout, which 'train' and 'evaluate' read "
+            "without the name of a published data set."
+        )
     else:
         message += " No other reader knows it either: is it the right folder?"
     raise DataError(message)

@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.append import add_line
-from napari_pmrnet.io.permit import Permit, hash_of
+from napari_pmrnet.io.permit import Overwrite, Permit, hash_of
 from napari_pmrnet.io.write import replace_file
 from napari_pmrnet.models.backends.devices import channels_last, has_fast_bfloat16
 from napari_pmrnet.models.model import Model
@@ -265,7 +265,7 @@ class Trainer:
         known = self.written or set()
         self.written = known | {sha256(content).hexdigest() for content in contents}
         self._save()
-        return Permit(known=frozenset(self.written))
+        return Permit(known=frozenset(self.written), offered=False)
 
     def _save(self) -> None:
         """Write the checkpoint; beside one that somebody else has put in its place.
@@ -280,7 +280,7 @@ class Trainer:
             names = (f"{place.stem}-{number}" for number in count(2))
             free = (place.with_stem(name) for name in names)
             other = next(path for path in free if not os.path.lexists(path))
-            self._write(other, False)
+            self._write(other, Permit(offered=False))
             raise DataError(
                 f"{place}: another program has put a file there, which stays. This "
                 f"training is kept in {other}: it goes on from there if the output "
@@ -288,7 +288,7 @@ class Trainer:
             )
         self._left = self._write(place, True)
 
-    def _write(self, place: Path, overwrite: bool) -> str:
+    def _write(self, place: Path, overwrite: Overwrite) -> str:
         """Write a checkpoint; its hash."""
         state = {
             "config": self.config.as_dict(),

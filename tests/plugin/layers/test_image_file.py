@@ -10,7 +10,14 @@ from napari.layers import Image
 from napari.layers._source import Source
 from plates import say
 
-from napari_pmrnet.plugin.layers.image_file import FILE, file_of, folder_beside
+from napari_pmrnet.io.image_place import ImagePlace
+from napari_pmrnet.plugin.layers.image_file import (
+    FILE,
+    SCENE,
+    file_of,
+    folder_beside,
+    place_of,
+)
 
 
 @pytest.mark.parametrize("told", [False, True])
@@ -35,3 +42,14 @@ def test_nothing_is_proposed_inside_a_zarr(
     assert folder_beside(tmp_path / "p.zarr" / "A" / "1" / "0") == tmp_path
     assert folder_beside(tmp_path / "p.zarr") == tmp_path
     assert folder_beside(tmp_path / "a" / "b.tif") == tmp_path / "a"
+
+
+def test_an_image_lies_at_its_number_in_the_file_if_that_is_known(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.lif"
+    layer = Image(np.zeros((4, 4)), metadata={FILE: str(path), SCENE: (1, "Left")})
+    assert place_of(layer) == ImagePlace(path, "Left", 1)
+    other = Image(np.zeros((4, 4)), metadata={FILE: str(path)})
+    assert place_of(other) == ImagePlace(path)
+    assert place_of(Image(np.zeros((4, 4)))) is None

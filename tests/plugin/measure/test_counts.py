@@ -1,5 +1,7 @@
 """The measured images of a viewer, by well."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,14 +10,15 @@ from napari.components import ViewerModel
 from napari.layers._source import Source
 from plates import write_plate
 
-from napari_pmrnet.plugin.layers.image_file import FILE
-from napari_pmrnet.plugin.layers.pixel_size import SERIES
+from napari_pmrnet.batch.summary import Row
+from napari_pmrnet.io.image_place import images_in
 from napari_pmrnet.plugin.layers.source_image import tie
 from napari_pmrnet.plugin.measure.counts import Company
 from napari_pmrnet.plugin.measure.kept import (
     keep,
     with_flags,
 )
+from napari_pmrnet.plugin.reader import open_layers
 from napari_pmrnet.proofreading.measure import measure
 
 
@@ -64,30 +67,43 @@ def test_an_image_counts_once_whatever_layers_are_of_it(viewer) -> None:
     assert len(company(viewer, "p_A01_s2_labels").measured) == 1
 
 
-def test_images_of_one_file_are_counted_apart(tmp_path) -> None:
-    """Scenes, and fields of a plate that was opened as a whole."""
-    path, viewer = tmp_path / "a.tif", ViewerModel()
-    labels = np.zeros((20, 30), np.int32)
-    labels[2:6, 2:6] = 1
-    for number, series in enumerate(("a 1: Left", "a 2: Right")):
-        image = viewer.add_image(labels + number, name=series)
-        image.metadata[SERIES] = series
-        image._set_source(Source(path=str(path)))
-        layer = viewer.add_labels(labels, name=f"labels {number}")
+def seen(viewer: ViewerModel, path: Path) -> list[Company]:
+    """The images of a file, or a first field, opened and each with labels of it."""
+    found = []
+    for image in open_layers(viewer, path):
+        labels = np.zeros(image.data.shape, np.int32)
+        labels[2:6, 2:6] = 1
+        layer = viewer.add_labels(labels, name=f"labels of {image.name}")
         tie(layer, image)
         keep(layer, with_flags(measure(labels), pd.DataFrame()), "pixel", (1, 1))
-    found = company(viewer, "labels 0")
-    assert found.image.scene == "1: Left" and len(found.measured) == 1
-    table = found.counts(measure(labels), []).table()
-    assert table["scene"].tolist() == ["1: Left", "2: Right"]
+        found.append(layer.name)
+    return [company(viewer, name) for name in found]
 
 
-def test_a_field_is_counted_in_its_well(tmp_path) -> None:
+def test_images_of_a_file_are_named_and_sorted_as_in_a_folder_run(tmp_path) -> None:
+    """Also one without a name of its own, and one whose name comes again."""
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for number, name in enumerate(["Well 2", "Left", None, "Left"]):
+            pixels = np.full((20, 30), number, np.uint8)
+            file.write(pixels, metadata={"axes": "YX", "Name": name} if name else None)
+    found = seen(ViewerModel(), path)
+    rows = [Row.of(one, str) for one in images_in(path)]
+    assert [one.image for one in found] == rows
+    assert [len(one.measured) for one in found] == [3, 3, 3, 3], "counted apart"
+    table = found[3].counts(measure(np.eye(9, dtype=np.int32)), []).table()
+    assert table["scene"].tolist() == [row.scene for row in rows]
+
+
+def test_a_field_is_named_as_in_a_folder_run_and_counted_in_its_well(tmp_path) -> None:
     pytest.importorskip("yaozarrs")
     plate = write_plate(tmp_path / "p.zarr")
-    viewer, labels = ViewerModel(), np.eye(9, 8, dtype=np.int32)
-    image = viewer.add_image(labels, metadata={FILE: str(plate / "A" / "1" / "1")})
-    tie(viewer.add_labels(labels, name="labels"), image)
-    table = company(viewer, "labels").counts(measure(labels), []).table()
-    assert table[["well", "field"]].values.tolist()[0] == ["A01", "1"]
-    assert table["plate"][0].endswith("p.zarr")
+    (found,) = seen(ViewerModel(), plate)
+    first = Row.of(images_in(plate)[0], str)
+    assert found.image == first
+    table = found.counts(measure(np.eye(9, dtype=np.int32)), []).table()
+    assert table[["plate", "well", "field"]].values.tolist()[0] == [
+        first.plate,
+        "A01",
+        first.field,
+    ]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from legible import head_with_arrow, settle
 from qtpy.QtCore import Qt
 
 from napari_pmrnet.plugin.review.table import PlacesView, place_title
@@ -66,3 +67,19 @@ def test_certainty_rises_as_doubt_falls(view, qtbot) -> None:
     with qtbot.waitSignal(view.sorting) as told:
         view.heads.setSortIndicator(2, UP)
     assert told.args == ["area", True]
+
+
+@pytest.mark.parametrize("size", [9, 18])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_head_has_room_for_its_title_and_the_arrow(view, size, several) -> None:
+    """Also that of the column which is hidden until there are several planes."""
+    view.setStyleSheet(f"QTableView, QHeaderView {{ font-size: {size}pt; }}")
+    view.show()
+    view.show_planes(several)
+    settle()
+    heads = view.heads
+    shown = [n for n in range(heads.count()) if not heads.isSectionHidden(n)]
+    room = {n: heads.sectionSize(n) for n in shown}
+    for section in shown:
+        heads.setSortIndicator(section, DOWN)
+        assert room[section] >= head_with_arrow(heads, section)

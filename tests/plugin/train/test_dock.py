@@ -88,7 +88,9 @@ def test_a_model_is_trained_compared_and_kept(reviewed, qtbot, library):
     qtbot.waitUntil(lambda: not dock.run.is_running, timeout=120_000)
     state = dock.run.state()
     assert state.done, (dock.run.job.folder / "errors.txt").read_text()
-    assert len(state.losses) == state.epochs == len(state.held_back)
+    assert len(state.losses) == len(state.held_back)
+    # On a busy computer there is no time for all.
+    assert len(state.losses) == state.epochs or "Time ran out" in state.note
     assert not dock.outcome.isHidden()
     assert dock.result.table.item(0, 1).text() == f"{state.before['AP0.5']:.3f}"
     viewer.layers.selection.active = layer

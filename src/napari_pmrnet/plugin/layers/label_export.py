@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_pmrnet.io.formats import READABLE, Format
+from napari_pmrnet.io.formats import layer_stem
 from napari_pmrnet.io.permit import Inputs, Permit
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
 from napari_pmrnet.plugin.layers.source_image import image_name_of
@@ -19,8 +18,6 @@ from napari_pmrnet.plugin.layers.spaces import is_turned, space_of
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
-
-_FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 
 
 def default_path(layer: Labels | Image, folder: str | Path | None = None) -> Path:
@@ -36,10 +33,7 @@ def default_path(layer: Labels | Image, folder: str | Path | None = None) -> Pat
     name = layer.name
     if not isinstance(layer, Image):
         name = image_name_of(layer) or name
-    stem = _FORBIDDEN.sub("_", name).strip(" .") or "image"
-    if Format.of(stem) in READABLE:
-        stem = Path(stem).stem
-    return Path(folder or Path.home()) / f"{stem}_labels.tif"
+    return Path(folder or Path.home()) / f"{layer_stem(name)}_labels.tif"
 
 
 def permit_for(path: str | Path, layers: Iterable[Layer]) -> Permit:
@@ -51,7 +45,7 @@ def permit_for(path: str | Path, layers: Iterable[Layer]) -> Permit:
     asked = os.path.lexists(path) and Path(path).suffix != ""
     images = (layer for layer in layers if isinstance(layer, Image))
     read = (layer.source.path for layer in images)
-    return Permit(asked, Inputs(place for place in read if place))
+    return Permit(asked, Inputs(place for place in read if place), offered=False)
 
 
 def export_arguments(layer: Labels) -> tuple[Any, dict[str, Any]]:

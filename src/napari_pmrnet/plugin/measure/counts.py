@@ -10,12 +10,8 @@ import pandas as pd
 from napari.layers import Labels
 
 from napari_pmrnet.batch.counts import Counts
-from napari_pmrnet.batch.plate import plate_name
 from napari_pmrnet.batch.summary import Row
-from napari_pmrnet.io.formats import image_name
-from napari_pmrnet.io.ome_plate import field_at
-from napari_pmrnet.plugin.layers.image_file import file_of
-from napari_pmrnet.plugin.layers.pixel_size import SERIES
+from napari_pmrnet.plugin.layers.image_file import place_of
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.layers.source_image import image_for, image_name_of
 from napari_pmrnet.plugin.measure.kept import measured_of
@@ -76,7 +72,7 @@ class Company:
         """
         counts = Counts(tuple(classes))
         every = {**self.measured, self.image: table}
-        for image in sorted(every, key=lambda one: (one.file, one.scene)):
+        for image in sorted(every, key=lambda one: (one.file, one.scene_number or 0)):
             counts.add(image, every[image])
         return counts
 
@@ -103,13 +99,7 @@ class Company:
 def _image_of(layer: Labels, layers: Sequence[Any], names: Sequence[str]) -> Row:
     """The image of a layer, by its name where it has no file."""
     image = image_for(layer, layers, names)
-    path = None if image is None else file_of(image)
-    if image is None or path is None:
+    place = None if image is None else place_of(image)
+    if place is None:
         return Row(image_name_of(layer) or layer.name)
-    field, series = field_at(path), str(image.metadata.get(SERIES, ""))
-    if field is not None:
-        plate, well, name = field[1:]
-        return Row(str(path), plate=plate_name(str(plate)), well=well, field=name)
-    of_file = image_name(path)
-    scene = series.removeprefix(of_file).strip() if series.startswith(of_file) else ""
-    return Row(str(path), scene=scene)
+    return Row.of(place, str)

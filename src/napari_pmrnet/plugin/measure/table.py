@@ -320,8 +320,9 @@ class MeasurementsView(TableView):
         super().fit()
         width = self.heads.fontMetrics().horizontalAdvance
         for section, column in enumerate(self.measurements.columns):
-            words = {column.title, *self.measurements.words(section)}
-            self.setColumnWidth(section, max(map(width, words)) + _PADDING)
+            words = max(map(width, self.measurements.words(section)), default=0)
+            head = self.head_width(column.title)
+            self.setColumnWidth(section, max(head, words + _PADDING))
 
     def _on_chosen(self, row: int) -> None:
         self._label = self.measurements.label(row)

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.errors import PMRNetError
 from napari_pmrnet.export.write import Exported
+from napari_pmrnet.io.permit import Permit
 from napari_pmrnet.models.card_text import entries
 from napari_pmrnet.models.importing import Incoming
 from napari_pmrnet.models.user_models import delete_model, keep_model, rename_model
@@ -109,9 +110,9 @@ class Models(Dock):
         else:
             target = with_ending(path, kind)
             # The dialog has asked about the name that it returned, and no other.
-            asked = target == path and target.exists()
+            permit = Permit(target == path and target.exists(), offered=False)
             task = f"Exporting '{entry.name}'"
-            self._start(task, exporting, entry.name, target, kind, asked)
+            self._start(task, exporting, entry.name, target, kind, permit)
 
     def ask_rename(self) -> None:
         """Ask for another name of the chosen model."""

@@ -13,6 +13,7 @@ from napari_pmrnet.export.write import (
     Exported,
     export_model,
 )
+from napari_pmrnet.io.permit import Overwrite
 from napari_pmrnet.models.importing import Incoming, read_model
 from napari_pmrnet.models.library import LONGEST_NAME, check_name
 from napari_pmrnet.plugin.widgets.formats import ExportFormat
@@ -48,7 +49,9 @@ def verifying(path: Path) -> Incoming:
         return read_model(path)
 
 
-def exporting(name: str, path: Path, kind: str, overwrite: bool = False) -> Exported:
+def exporting(
+    name: str, path: Path, kind: str, overwrite: Overwrite = False
+) -> Exported:
     """Export a model and check what was written; runs in a worker thread."""
     if kind == ZIP:
         return export_model(name, path, kind, overwrite=overwrite)

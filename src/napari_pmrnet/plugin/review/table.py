@@ -167,13 +167,12 @@ class PlacesView(TableView):
     def fit(self) -> None:
         """Make columns as wide as their heads and what they hold at most."""
         super().fit()
-        head = self.heads.fontMetrics().horizontalAdvance
         cell = self.fontMetrics().horizontalAdvance
         columns = self.places_model.columns
         for section, (column, longest) in enumerate(
             zip(columns, _LONGEST, strict=True)
         ):
-            width = max(cell(longest), head(column.title)) + _PADDING
+            width = max(cell(longest) + _PADDING, self.head_width(column.title))
             self.setColumnWidth(section, width)
 
     def order(self) -> tuple[str, bool]:

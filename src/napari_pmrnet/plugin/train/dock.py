@@ -62,6 +62,10 @@ TRAIN_TIP = (
 GOOD_FOR_TIP = (
     "For images like these only, the model learns more and forgets more of what it knew"
 )
+TIME_TIP = (
+    "For the steps of training, half a minute at least; preparing images and scoring "
+    "them before and after come on top"
+)
 
 
 class TrainOnCorrections(Dock):
@@ -89,6 +93,7 @@ class TrainOnCorrections(Dock):
         self.minutes.setDecimals(1)
         self.minutes.setValue(TuneSettings().minutes)
         self.minutes.setSuffix(" min")
+        self.minutes.setToolTip(TIME_TIP)
         self.good_for = QComboBox()
         self.good_for.addItems(list(GOOD_FOR))
         self.good_for.setToolTip(GOOD_FOR_TIP)

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.io.formats import Format
+from napari_pmrnet.io.permit import Permit
 from napari_pmrnet.plugin.qt import Signal, there
 from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.segmentation.presets import (
@@ -147,7 +148,8 @@ class PresetButton(QPushButton):
         if path is None:
             return
         try:  # the dialog has asked about the file of that very name
-            written = write_preset(path, settings, overwrite=bool(path.suffix))
+            permit = Permit(bool(path.suffix), offered=False)
+            written = write_preset(path, settings, overwrite=permit)
         except DataError as error:
             self.said.emit(str(error), "error")
         else:

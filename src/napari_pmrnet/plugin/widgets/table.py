@@ -19,7 +19,13 @@ from qtpy.QtCore import (
     Qt,
 )
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyleOptionHeader,
+    QTableView,
+)
 
 from napari_pmrnet.plugin.qt import FollowsFont, Signal, there
 
@@ -185,7 +191,9 @@ class TableView(FollowsFont, QTableView):
         self.setWordWrap(False)
         self.setShowGrid(False)
         self.setMinimumHeight(140)
-        rows, self.heads = there(self.verticalHeader()), there(self.horizontalHeader())
+        self.heads = _Heads(self)
+        self.setHorizontalHeader(self.heads)
+        rows = there(self.verticalHeader())
         rows.hide()
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.heads.setHighlightSections(False)
@@ -198,6 +206,21 @@ class TableView(FollowsFont, QTableView):
         """Make rows, and columns of a width of their own, fit the font."""
         height = self.fontMetrics().height() + _ROW_PADDING
         there(self.verticalHeader()).setDefaultSectionSize(height)
+
+    def head_width(self, title: str) -> int:
+        """Width of a head, with the arrow that tells of sorting where there is one.
+
+        That of Qt's ``sectionSizeHint``, which knows no column that is hidden and takes
+        heads for bold, as those of selected cells are where they are highlighted.
+        """
+        option = QStyleOptionHeader()
+        option.initFrom(self.heads)
+        option.text = title
+        if self.heads.isSortIndicatorShown():
+            option.sortIndicator = QStyleOptionHeader.SortIndicator.SortDown
+        kind = QStyle.ContentsType.CT_HeaderSection
+        style = there(self.heads.style())
+        return style.sizeFromContents(kind, option, QSize(), self.heads).width()
 
     def minimumSizeHint(self) -> QSize:
         """Room for every column that is shown."""
@@ -237,9 +260,23 @@ class TableView(FollowsFont, QTableView):
         if mode == QHeaderView.ResizeMode.Stretch or (
             is_last and heads.stretchLastSection()
         ):
-            return max(heads.sectionSizeHint(section), heads.minimumSectionSize())
+            orientation = Qt.Orientation.Horizontal
+            title = str(there(self.model()).headerData(section, orientation) or "")
+            return max(self.head_width(title), heads.minimumSectionSize())
         return heads.sectionSize(section)
 
     def _on_row(self, now: QModelIndex, before: QModelIndex) -> None:
         if now.isValid() and not self._silent:
             self.row_chosen.emit(now.row())
+
+
+class _Heads(FollowsFont, QHeaderView):
+    """Heads of a table, to whose font, which may come after its own, that fits too."""
+
+    def __init__(self, table: TableView) -> None:
+        super().__init__(Qt.Orientation.Horizontal, table)
+        self._table = table
+
+    def fit(self) -> None:
+        """Fit the columns."""
+        self._table.fit()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtWidgets import QMainWindow, QOpenGLWidget, QWidget
 
 
 def turn_to_canvas(part: QWidget) -> None:

@@ -435,7 +435,8 @@ class SegmentNuclei(Dock):
         self.maps_panel.maps_button.setEnabled(False)
         self._other = None
         self.run_panel.offer_size(None)
-        self.say("Starting...")
+        waits = self._listing.is_running
+        self.say("Loading the network..." if waits else "Starting...")
 
     def _on_progress(self, done: int, total: int, message: str) -> None:
         """Keep the latest; the bar moves a few times a second.

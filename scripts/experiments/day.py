@@ -64,6 +64,11 @@ class Day:
         output.mkdir(parents=True, exist_ok=True)
 
     @property
+    def window(self) -> QWidget:
+        """The main window."""
+        return self.viewer.window._qt_window
+
+    @property
     def canvas(self) -> QWidget:
         """The widget that images are drawn on."""
         return self.viewer.window._qt_viewer.canvas.native
@@ -103,6 +108,9 @@ class Day:
 
     def key(self, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> None:
         """Press a key over the canvas."""
+        # Keys of the whole window are heard in the active one alone.
+        self.window.activateWindow()
+        self.until(self.window.isActiveWindow, "window that has the focus")
         held = Qt.KeyboardModifier.NoModifier
         for modifier in modifiers:
             held |= modifier
@@ -116,7 +124,7 @@ class Day:
     def picture(self, name: str) -> None:
         """Save the window, and see that it still has its size."""
         self.rest(0.6)
-        window = self.viewer.window._qt_window.size()
+        window = self.window.size()
         path = self.output / f"{name}.png"
         in_few_colours(Picture.fromarray(self.look())).save(path, optimize=True)
         print(f"{path} {window.width()} x {window.height()}", flush=True)

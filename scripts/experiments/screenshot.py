@@ -22,7 +22,7 @@ os.environ.setdefault("NAPARI_CONFIG", os.path.join(tempfile.mkdtemp(), "shot.ya
 import napari
 from napari.settings import get_settings
 from PIL import Image as Picture
-from qtpy.QtWidgets import QApplication
+from qtpy.QtTest import QTest
 
 PLUGIN = "napari-pmrnet"
 ROOT = Path(__file__).parents[2]
@@ -94,8 +94,8 @@ def wait(
             if strict:
                 raise TimeoutError(f"not done within {timeout:.0f} s")
             return
-        QApplication.processEvents()
-        time.sleep(0.01)
+        # Unlike processEvents, this also takes away what was deleted.
+        QTest.qWait(10)
 
 
 def in_few_colours(picture: Picture.Image) -> Picture.Image:

@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import pytest
-from qtpy.QtCore import Qt
+from legible import head_with_arrow
+from qtpy.QtCore import QPoint, Qt
 
 from napari_pmrnet.batch.summary import Row
 from napari_pmrnet.batch.worklist import ReviewState
+from napari_pmrnet.plugin.batch.panels import ResultsPanel
 from napari_pmrnet.plugin.batch.table import (
+    CERTAINTY,
+    FILE,
     FOUND,
     REVIEWED,
     RUNNING,
@@ -36,6 +40,40 @@ def names(order: FilesOrder) -> list[str]:
     return [order.index(r, 0).data() for r in range(order.rowCount())]
 
 
+def test_a_click_on_a_head_sorts(qtbot) -> None:
+    """The tick "Worst first" tells, and changes, whether it is so."""
+    panel = ResultsPanel()
+    qtbot.addWidget(panel)
+    panel.resize(420, 400)
+    panel.show()
+    panel.model.show_files(FILES[:3])
+    for number, (found, certainty) in enumerate([(30, 0.9), (9, 0.4), (100, 0.7)]):
+        name = FILES[number].name
+        panel.model.update_file(number, "done", Row(name, "l", found, certainty))
+    heads, tick = panel.table.heads, panel.worst_first
+
+    def click(section: int) -> list[str]:
+        middle = heads.sectionViewportPosition(section) + heads.sectionSize(section) / 2
+        place = QPoint(round(middle), heads.height() // 2)
+        qtbot.mouseClick(heads.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        return [name[0] for name in names(panel.order)]
+
+    assert not heads.isSortIndicatorShown()
+    assert click(FOUND) == ["a", "B", "c"] and not tick.isChecked()
+    assert click(FOUND) == ["c", "B", "a"]
+    assert click(CERTAINTY) == ["a", "c", "B"] and tick.isChecked()
+    assert click(CERTAINTY) == ["B", "c", "a"] and not tick.isChecked()
+    tick.setChecked(True)
+    assert [name[0] for name in names(panel.order)] == ["a", "c", "B"]
+    assert heads.sortIndicatorSection() == CERTAINTY and heads.isSortIndicatorShown()
+    assert heads.sectionSize(CERTAINTY) >= head_with_arrow(heads, CERTAINTY)
+    assert click(FILE) == ["a", "B", "c"] and not tick.isChecked()
+    tick.setChecked(True)
+    tick.setChecked(False)
+    assert [name[0] for name in names(panel.order)] == ["B", "a", "c"], "as they came"
+    assert not heads.isSortIndicatorShown()
+
+
 def test_a_row_says_how_far_its_file_is(model) -> None:
     assert row(model, 0) == ["B.tif", "", "", "waiting", ""]
     model.update_file(0, RUNNING)
@@ -61,9 +99,9 @@ def test_the_worst_come_first_and_then_the_order_of_the_batch(model) -> None:
     model.update_file(0, "done", Row("B.tif", nuclei=5, certainty=0.9))
     model.update_file(1, "done", Row("a.tif", nuclei=50, certainty=0.2))
     model.update_file(2, "failed", Row("c.tif", error="damaged"))
-    order.set_worst_first(True)
+    order.sort(CERTAINTY)
     assert names(order) == ["c.tif", "a.tif", "B.tif", "d.tif"]
-    order.set_worst_first(False)
+    order.sort(-1)
     assert names(order) == ["B.tif", "a.tif", "c.tif", "d.tif"]
     order.sort(0, Qt.SortOrder.AscendingOrder)
     assert names(order)[:2] == ["a.tif", "B.tif"], "whatever the case"

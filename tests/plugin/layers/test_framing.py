@@ -7,7 +7,8 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_pmrnet.plugin.layers.axes import camera_of
-from napari_pmrnet.plugin.layers.framing import frame_if_lost
+from napari_pmrnet.plugin.layers.framing import frame_if_lost, same_view
+from napari_pmrnet.plugin.layers.pixel_size import write_size
 
 pytestmark = pytest.mark.skipif(
     not hasattr(ViewerModel(), "canvas"),
@@ -66,3 +67,16 @@ def test_three_dimensions_are_left_alone(viewer):
     image = viewer.add_image(np.zeros((5, 100, 100)), translate=(0, 900, 900))
     viewer.dims.ndisplay = 3
     assert not frame_if_lost(viewer, image, others)
+
+
+def test_a_corrected_pixel_size_leaves_the_same_pixels_in_view(viewer):
+    image = viewer.layers[0]
+    camera = camera_of(viewer)
+    camera.center, camera.zoom = (0, 80, 30), 12
+    with same_view(viewer, image):
+        write_size([image], (0.25, 0.25), "micrometer")
+    np.testing.assert_allclose(seen(viewer), (20, 7.5, 48))
+    with same_view(viewer, image):
+        write_size([image], (0.5, 1.0), "micrometer")
+    np.testing.assert_allclose(image.world_to_data(camera.center[-2:]), (80, 30))
+    assert camera.zoom == pytest.approx(16)

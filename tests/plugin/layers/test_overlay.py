@@ -94,3 +94,21 @@ def test_the_first_mark_lets_a_tool_keep_the_mouse(viewer, overlay) -> None:
     overlay.flush()
     assert viewer.layers.selection.active is viewer.layers["nuclei"]
     assert not viewer.camera.mouse_pan
+
+
+def test_lines_go_with_the_layer_below(viewer, overlay) -> None:
+    """A pixel size that is corrected moves the image from under them otherwise."""
+    overlay.outline(np.ones((4, 4), bool), BOX)
+    overlay.flush()
+    below = viewer.layers["nuclei"]
+    below.scale, below.translate = (0.25, 0.5), (3, 4)
+    below.units = ("um", "um")
+    overlay.flush()
+    layer = viewer.layers[NAME]
+    np.testing.assert_allclose(layer.scale, (0.25, 0.5))
+    np.testing.assert_allclose(layer.translate, (3, 4))
+    assert layer.units == below.units
+    overlay.release()
+    below.scale = (1, 1)
+    overlay.flush()
+    assert NAME not in viewer.layers

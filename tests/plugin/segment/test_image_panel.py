@@ -79,6 +79,24 @@ def test_wrong_pixel_size_is_explained_and_not_written(open_dock, blobs, qtbot):
     assert tuple(image.scale) == (0.4, 0.4)
 
 
+def test_a_corrected_pixel_size_moves_nothing_on_the_canvas(open_dock, blobs):
+    viewer, dock = open_dock()
+    image = viewer.add_image(blobs, name="cells")
+    mine = viewer.add_labels(np.zeros(blobs.shape, int), name="cells_labels")
+    camera, field = camera_of(viewer), dock.image_panel.pixel_size
+    camera.center, camera.zoom = (0, 20, 30), 8
+    field.edit.setText("0.25")
+    field.edit.editingFinished.emit()
+    np.testing.assert_allclose(mine.scale, (0.25, 0.25))
+    np.testing.assert_allclose(image.world_to_data(camera.center[-2:]), (20, 30))
+    assert camera.zoom == pytest.approx(32)
+    assert "Choose its unit" in dock.status.text.text()
+    field.unit.set_value("micrometer")
+    assert mine.units == image.units
+    assert [str(unit) for unit in image.units] == ["micrometer"] * 2
+    assert dock.status.text.text() == "Pixel size of 'cells' corrected."
+
+
 def test_opened_file_brings_its_pixel_size(open_dock, blobs, tmp_path):
     path = tmp_path / "cells.tif"
     tifffile.imwrite(
@@ -89,11 +107,14 @@ def test_opened_file_brings_its_pixel_size(open_dock, blobs, tmp_path):
     assert dock.image_panel.layer.name == "cells"
     assert dock.image_panel.pixel_size.edit.text() == "0.25"
     assert dock.image_panel.pixel_size.unit.value() == "micrometer"
+    viewer.layers.clear()
+    assert dock.image_panel.pixel_size.edit.text() == ""
+    assert dock.image_panel.pixel_size.unit.value() == "pixel"
     broken = tmp_path / "broken.tif"
     broken.write_bytes(b"II*\0 no tiff at all")
     dock.image_panel.open([str(broken)])
     assert "broken.tif" in dock.status.text.text()
-    assert len(viewer.layers) == 1
+    assert not viewer.layers
     assert json.dumps(dock.form.values())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 import pytest
 import tifffile
@@ -9,6 +11,7 @@ from napari.layers import Shapes
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pmrnet.plugin.segment.area_panel import Area
+from napari_pmrnet.plugin.widgets import model_chooser
 
 
 def said(dock) -> str:
@@ -61,6 +64,25 @@ def test_a_run_that_ends_over_another_image_says_of_which(
     core.gate.set()
     qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
     assert said(dock).startswith("'one': 2 nuclei")
+
+
+def test_a_run_that_waits_for_the_network_says_so(
+    greeting, blobs, qtbot, monkeypatch
+) -> None:
+    viewer, dock, _ = greeting
+    there = Event()
+
+    def load(*wanted) -> None:
+        there.wait(10)
+
+    monkeypatch.setattr(model_chooser, "warm_up", load)
+    viewer.add_image(blobs, name="cells")
+    qtbot.waitUntil(lambda: dock._listing.is_running)
+    dock.run_panel.run_button.click()
+    assert said(dock) == "Loading the network..."
+    there.set()
+    qtbot.waitUntil(dock.run_panel.run_button.isEnabled)
+    assert said(dock).startswith("2 nuclei")
 
 
 def test_a_result_is_said_of_its_own_plane_only(greeting, run_and_wait, blobs) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -18,7 +18,15 @@ from qtpy.QtWidgets import (
 
 from napari_pmrnet.io.ome_zarr import outer_zarr
 from napari_pmrnet.plugin.batch.keys import NEXT, PREVIOUS, WindowKeys
-from napari_pmrnet.plugin.batch.table import FILE, FilesModel, FilesOrder, FileState
+from napari_pmrnet.plugin.batch.table import (
+    CERTAINTY,
+    COLUMNS,
+    FILE,
+    LONGEST,
+    FilesModel,
+    FilesOrder,
+    FileState,
+)
 from napari_pmrnet.plugin.qt import Signal
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
@@ -33,6 +41,8 @@ if TYPE_CHECKING:
     from napari_pmrnet.plugin.widgets.settings_form import SettingsForm
 
 RESULTS = "labels"
+UPWARDS = Qt.SortOrder.AscendingOrder
+_PADDING = 12
 _CLASSES = (
     "<span>Tell nuclei apart by a threshold on a column of objects.csv, and count them "
     "for every image and well in counts.csv: NAME:COLUMN&gt;=NUMBER or "
@@ -314,7 +324,8 @@ class ResultsPanel(QWidget):
             ),
             spacing=6,
         )
-        self.worst_first.toggled.connect(self.order.set_worst_first)
+        self.worst_first.toggled.connect(self._on_worst_first)
+        self.table.heads.sortIndicatorChanged.connect(self._on_sorted)
         self.table.doubleClicked.connect(lambda index: self._open())
         self.open_button.clicked.connect(self._open)
         self.table.selection.selectionChanged.connect(self._on_selection)
@@ -359,6 +370,16 @@ class ResultsPanel(QWidget):
         if file is not None:
             self.opened.emit(file)
 
+    def _on_worst_first(self, worst: bool) -> None:
+        """Sort by certainty, with errors on top, or in the order of the batch."""
+        self.table.sortByColumn(CERTAINTY if worst else -1, UPWARDS)
+
+    def _on_sorted(self, section: int, order: Any) -> None:
+        """Tell whether the worst are first, however they came to be."""
+        blocked = self.worst_first.blockSignals(True)
+        self.worst_first.setChecked((section, order) == (CERTAINTY, UPWARDS))
+        self.worst_first.blockSignals(blocked)
+
     def _on_selection(self) -> None:
         self.open_button.setEnabled(self.chosen() is not None)
 
@@ -370,12 +391,25 @@ class _FilesView(TableView):
         super().__init__(order)
         self.setAccessibleName("Files")
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.heads.setResizeContentsPrecision(0)
-        self.heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.heads.setSectionResizeMode(FILE, QHeaderView.ResizeMode.Stretch)
-        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.setSortingEnabled(True)
+        self.heads.sortIndicatorChanged.connect(self._on_order)
+        self.sortByColumn(-1, UPWARDS)
 
     def fit(self) -> None:
-        """Leave every column room for some letters."""
+        """Leave every column room for what it holds, and the names for some letters."""
         super().fit()
         self.heads.setMinimumSectionSize(7 * self.fontMetrics().averageCharWidth())
+        cell = self.fontMetrics().horizontalAdvance
+        head = self.heads.fontMetrics().horizontalAdvance
+        for section, (column, longest) in enumerate(zip(COLUMNS, LONGEST, strict=True)):
+            width = max(cell(longest), head(column.title)) + _PADDING
+            # The arrow is in one head alone: all others leave the room to the names.
+            if section == self.heads.sortIndicatorSection():
+                width = max(width, self.head_width(column.title))
+            self.setColumnWidth(section, width)
+
+    def _on_order(self, section: int, order: Any) -> None:
+        """Make room for the arrow; there is none while files are as they came."""
+        self.heads.setSortIndicatorShown(section >= 0)
+        self.fit()

@@ -113,7 +113,6 @@ def _number(
         lambda row: "" if row is None or row.error else text(row),
         tooltip=explanation,
         alignment=RIGHT,
-        head_alignment=RIGHT,
         key=lambda file: key(file.row),
     )
 
@@ -152,6 +151,8 @@ COLUMNS = (
         tone=lambda file: "good" if file.review and file.review.done else "plain",
     ),
 )
+LONGEST = ("", "88888", "0.88", "waiting", f"{DONE_MARK}888/888")
+"""What cells have room for; the names of files take what is left over."""
 FILE, FOUND, CERTAINTY, STATUS, REVIEWED = range(len(COLUMNS))
 
 
@@ -189,15 +190,7 @@ class FilesModel(TableModel):
 
 
 class FilesOrder(QSortFilterProxyModel):
-    """The files sorted by a column, or the worst first."""
-
-    worst = False
-
-    def set_worst_first(self, worst: bool) -> None:
-        """Sort by certainty, with errors on top, or in the order of the batch."""
-        self.worst = worst
-        self.invalidate()
-        self.sort(CERTAINTY if worst else -1)
+    """The files sorted by a column; by their certainty the worst come first."""
 
     def lessThan(self, left: QModelIndex, right: QModelIndex) -> bool:
         """Compare by sorting keys."""

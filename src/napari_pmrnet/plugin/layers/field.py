@@ -1,17 +1,21 @@
-"""Image layers of one field: as many pixels, shown in the very same place."""
+"""Layers of one field: as many pixels, shown in the very same place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from napari.layers import Image, Labels
 
-from napari_pmrnet.plugin.layers.axes import height_and_width
+from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.plugin.layers.axes import first_level, height_and_width
+from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels
 from napari_pmrnet.plugin.layers.result_layers import plain, spatial_metadata
+from napari_pmrnet.plugin.layers.source_image import image_for, is_source
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.components import ViewerModel
 
     Layer = TypeVar("Layer", bound=Image)
 
@@ -42,11 +46,54 @@ def of_same_field(image: Image, others: Iterable[Layer]) -> list[Layer]:
     ]
 
 
-def _same(image: Image, other: Image) -> bool:
+def on_pixels_of(image: Image, viewer: ViewerModel) -> list[Labels | Image]:
+    """What lies on the pixels of an image, and must not fall out of its place.
+
+    Parameters
+    ----------
+    image : napari.layers.Image
+    viewer : napari.components.ViewerModel
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        The image, the other channels of it, their labels, whoever made them, and the
+        maps of these.
+    """
+    image, names = plain(image), viewer.dims.axis_labels
+    images = [image, *map(plain, on_same_pixels(image, viewer.layers))]
+    near = [one for one in map(plain, viewer.layers) if _lies_on(image, one)]
+    labels = [
+        one
+        for one in near
+        if isinstance(one, Labels) and image_for(one, viewer.layers, names) in images
+    ]
+    told = {*(one.name for one in images), *map(_told, labels)} - {None}
+    maps = [one for one in near if isinstance(one, Image) and not is_source(one)]
+    return [*images, *labels, *(one for one in maps if _told(one) in told)]
+
+
+def _lies_on(image: Image, layer: Any) -> bool:
+    return isinstance(layer, Image | Labels) and _same(image, layer)
+
+
+def _told(layer: Labels | Image) -> str | None:
+    """Name of the image that labels or a map say they are of."""
+    return Provenance.from_dict(layer.metadata.get(METADATA_KEY) or {}).image
+
+
+def _size(layer: Labels | Image) -> tuple[int, ...]:
+    """Height and width in pixels."""
+    if isinstance(layer, Labels):
+        return tuple(first_level(layer).shape[-2:])
+    return height_and_width(layer)
+
+
+def _same(image: Image, other: Labels | Image) -> bool:
     """Tell whether two layers have the same pixels in the same place."""
     if image.ndim < 2 or other.ndim < 2:
         return False
-    if height_and_width(image) != height_and_width(other):
+    if _size(image) != _size(other):
         return False
     mine, its = spatial_metadata(image), spatial_metadata(other)
     near = TOLERANCE * float(np.abs(mine["scale"]).min())

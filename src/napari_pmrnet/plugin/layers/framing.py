@@ -1,8 +1,9 @@
-"""Bringing an image into view that the canvas would not show when it is opened."""
+"""Keeping images in view: those that are opened, and those whose size is corrected."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,32 @@ def frame_if_lost(viewer: ViewerModel, image: Layer, others: Iterable[Layer]) ->
     camera.center = (*camera.center[:-2], *((low + high) / 2))
     camera.zoom = FILLED * float((size / extent).min())
     return True
+
+
+@contextmanager
+def same_view(viewer: ViewerModel, layer: Layer) -> Iterator[None]:
+    """Show the same pixels of a layer as before while its pixel size is changed.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    layer : napari.layers.Layer
+    """
+    camera, point = camera_of(viewer), np.array(viewer.dims.point, float)
+    if viewer.dims.ndisplay != 2:
+        yield
+        return
+    point[-2:] = camera.center[-2:]
+    middle = layer.world_to_data(point[-layer.ndim :])
+    before = _step(layer)
+    yield
+    camera.center = (*camera.center[:-2], *layer.data_to_world(middle)[-2:])
+    camera.zoom *= before / _step(layer)
+
+
+def _step(layer: Layer) -> float:
+    """Mean side of a pixel."""
+    return float(np.mean(np.abs(layer.scale[-2:])))
 
 
 def _box(layer: Layer) -> Any:

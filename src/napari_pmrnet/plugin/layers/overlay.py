@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Vectors
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_pmrnet.segmentation.tiles import Box
 
 NAME = "review outline"
+PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
+"""What says where a layer lies; events of a layer have the same names."""
 SCREEN_WIDTH = 3.0
 TOLERANCE = 0.1
 DOT = 0.35
@@ -50,6 +52,9 @@ class Overlay:
         self._parts: dict[str, list[tuple[np.ndarray, str]]] = {}
         # A gesture may change the marks several times; they are drawn once.
         self._soon = single_shot(None, 0, self._draw)
+        self._moved = False
+        for name in PLACE:
+            getattr(over.events, name).connect(self._on_moved)
 
     def outline(self, mask: np.ndarray, box: Box) -> None:
         """Mark the rim of a mask that lies in a box as the current place."""
@@ -103,9 +108,16 @@ class Overlay:
     def release(self) -> None:
         """Take the layer away."""
         self._soon.stop()
+        for name in PLACE:
+            getattr(self._over.events, name).disconnect(self._on_moved)
         if self._layer is not None:
             remove_layers(self._viewer, [self._layer])
         self._layer = None
+
+    def _on_moved(self, event: Any = None) -> None:
+        """Go with the layer below, such as when its pixel size is corrected."""
+        self._moved = True
+        self._soon.start()
 
     def _show(self, kind: str, parts: list[tuple[np.ndarray, str]]) -> None:
         self._parts[kind] = parts
@@ -121,6 +133,11 @@ class Overlay:
         if self._layer is None:
             self._layer = self._make()
         layer = self._layer
+        if self._moved:
+            place = spatial_metadata(self._over)
+            for name in PLACE:
+                setattr(layer, name, place[name])
+        self._moved = False
         empty = np.zeros((0, 2, 2))
         layer.data = np.concatenate([lines for lines, _ in parts]) if parts else empty
         if parts:

@@ -24,6 +24,8 @@ from napari_pmrnet.errors import DataError, ImageError
 from napari_pmrnet.io.formats import Format
 from napari_pmrnet.io.label_zarr import is_label_zarr
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
+from napari_pmrnet.plugin.layers.field import on_pixels_of
+from napari_pmrnet.plugin.layers.framing import same_view
 from napari_pmrnet.plugin.layers.label_export import (
     default_path,
     export,
@@ -31,7 +33,7 @@ from napari_pmrnet.plugin.layers.label_export import (
     permit_for,
     unkept,
 )
-from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels, write_size
+from napari_pmrnet.plugin.layers.pixel_size import write_size
 from napari_pmrnet.plugin.layers.result_layers import plain
 from napari_pmrnet.plugin.qt import there
 from napari_pmrnet.plugin.segment.area_panel import goes_to_disk, kept_axes
@@ -59,7 +61,7 @@ from napari_pmrnet.segmentation.stack_segmentation import StackSegmentation
 from napari_pmrnet.settings import Settings
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_pmrnet.segmentation import Segmentation
     from napari_pmrnet.segmentation.plane import Plane
@@ -433,7 +435,8 @@ class SegmentNuclei(Dock):
         self.maps_panel.maps_button.setEnabled(False)
         self._other = None
         self.run_panel.offer_size(None)
-        self.say("Starting...")
+        waits = self._listing.is_running
+        self.say("Loading the network..." if waits else "Starting...")
 
     def _on_progress(self, done: int, total: int, message: str) -> None:
         """Keep the latest; the bar moves a few times a second.
@@ -508,9 +511,14 @@ class SegmentNuclei(Dock):
         """Write a corrected pixel size to the image and to all that lies on it."""
         image = self.image_panel.chosen()
         region = self.image_panel.areas.shapes
-        layers = [image, *on_same_pixels(image, self._viewer.layers)]
+        layers: list[Layer] = [*on_pixels_of(image, self._viewer)]
         layers += self.session.results.layers_of(image)
         if region is not None:
             layers.append(region)
-        write_size(layers, size, unit)
-        self.say(f"Pixel size of '{image.name}' corrected.", "good")
+        with same_view(self._viewer, image):
+            write_size(layers, size, unit)
+        said = f"Pixel size of '{image.name}' corrected"
+        if unit == "pixel" and size != (1, 1):
+            self.say(f"{said}. Choose its unit.", "warning")
+        else:
+            self.say(f"{said}.", "good")

@@ -113,8 +113,15 @@ class PixelSizeField(Field):
 
     def set_value(self, value: tuple[float, float], unit: str = "pixel") -> None:
         """Show the pixel size of a layer without writing it back."""
-        self._shown = (format_size(value), unit)
-        self.edit.setText(self._shown[0])
+        self._show(format_size(value), unit)
+
+    def clear(self) -> None:
+        """Show no size, for there is no image."""
+        self._show("", "pixel")
+
+    def _show(self, text: str, unit: str) -> None:
+        self._shown = text, unit
+        self.edit.setText(text)
         blocked = self.unit.blockSignals(True)
         self.unit.set_value(unit)
         self.unit.blockSignals(blocked)
@@ -398,7 +405,9 @@ class ImagePanel(QWidget):
         self.channel.setEnabled(plane is not None and plane.channels > 1)
         self._offer_limits()
         self.pixel_size.setEnabled(layer is not None)
-        if layer is not None and layer.ndim >= 2:
+        if layer is None:
+            self.pixel_size.clear()
+        elif layer.ndim >= 2:
             self.pixel_size.set_value(pixel_size(layer), pixel_unit(layer))
         self._offer_diameter_unit()
         self.described.emit()

@@ -144,6 +144,19 @@ def test_two_clicks_split_after_a_preview(open_review) -> None:
     assert len(np.unique(hands.data)) == 4
 
 
+def test_what_was_split_is_what_the_next_key_is_meant_for(open_review) -> None:
+    hands = open_review()
+    dock = hands.dock
+    hands.click(35, 15)
+    assert dock.current == ("nucleus", 2)
+    hands.click(12, 10, CONTROL)
+    hands.click(12, 30, CONTROL)
+    hands.key(Qt.Key.Key_Return)
+    assert dock.current == ("nucleus", 1)
+    hands.key(Qt.Key.Key_A)
+    assert dock.session.review.statuses == {("nucleus", 1): "accepted"}
+
+
 def test_a_line_cuts_and_a_click_merges(open_review) -> None:
     hands = open_review()
     before = hands.data.copy()

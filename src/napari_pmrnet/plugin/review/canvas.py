@@ -56,7 +56,7 @@ class ReviewCanvas(QObject):
     """
 
     picked = Signal(object)
-    added = Signal(object)
+    edited = Signal(object)
     said = Signal(str, str)
     tool_changed = Signal(str)
 
@@ -123,13 +123,15 @@ class ReviewCanvas(QObject):
 
     def commit(self) -> None:
         """Do what the preview shows."""
-        edit, place = self._edit, self._answered
+        edit, place, label = self._edit, self._answered, self._label
         if edit is None:
             self.said.emit(HINTS.get(self.tool, ""), "plain")
             return
         if self.tool not in CLICKED:
             self.use("")
-            self._apply(lambda: edit)
+            if self._apply(lambda: edit) and label != self._own():
+                # What the next key is meant for is what the user looks at.
+                self._turn_to(label)
             return
         self._forget()
         self._add(lambda: edit, place)
@@ -241,8 +243,11 @@ class ReviewCanvas(QObject):
             return made[0]
 
         if self._apply(edit, place):
-            plane = self.session.review.plane
-            self.added.emit((NUCLEUS, int(made[0].values[0]), *plane))
+            self._turn_to(int(made[0].values[0]))
+
+    def _turn_to(self, label: int) -> None:
+        """Have the nucleus that was edited be the current one."""
+        self.edited.emit((NUCLEUS, label, *self.session.review.plane))
 
     def _merge(self, label: int) -> None:
         into = self._own()

@@ -412,7 +412,7 @@ class ReviewNuclei(Dock):
             self._viewer, session, image, self._camera, self._keys, self
         )
         stage.canvas.picked.connect(self._on_picked)
-        stage.canvas.added.connect(lambda place: self.go(place, move=False))
+        stage.canvas.edited.connect(lambda place: self.go(place, move=False))
         stage.canvas.said.connect(self.say)
         stage.tool_changed.connect(self.edits.show_tool)
         stage.on_show.changed.connect(self._on_pause)

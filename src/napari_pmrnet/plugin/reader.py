@@ -152,7 +152,7 @@ def open_layers(viewer: ViewerModel, path: Path, scene: int | None = None) -> li
     DataError
         As `read_layers`.
     """
-    readers = PluginManager.instance().iter_compatible_readers(path)
+    readers = PluginManager.instance().iter_compatible_readers(str(path))
     whole = scene is None and not path.is_dir()
     if whole and OURS in {one.plugin_name for one in readers}:
         return list(viewer.open(str(path), plugin=OURS))

@@ -105,6 +105,20 @@ def test_labels_exported_of_a_channel_go_to_its_image(
     assert found.reviewed.tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_all_of_a_colour_image_is_learned(tmp_path: Path, ending: str) -> None:
+    """Its labels are named after its layer, which is no channel of it."""
+    pixels = np.random.default_rng(3).integers(1, 250, (48, 64, 3), np.uint8)
+    path = tmp_path / f"a{ending}"
+    if ending == ".tif":
+        tifffile.imwrite(path, pixels, photometric="rgb")
+    else:
+        Image.fromarray(pixels).save(path)
+    tifffile.imwrite(tmp_path / "a_labels.tif", discs())
+    (found,) = corrections_of_files([path], labels=tmp_path)
+    np.testing.assert_array_equal(found.image, pixels)
+
+
 def test_labels_go_to_the_image_of_their_very_name(tmp_path: Path) -> None:
     write_channels(tmp_path / "a.tif")
     picture(tmp_path / "a GFP.tif")

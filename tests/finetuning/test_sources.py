@@ -18,7 +18,7 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.label_files import label_files
 from napari_pmrnet.finetuning.sources import corrections_of_files
-from napari_pmrnet.io.image_place import ImagePlace
+from napari_pmrnet.io.image_place import ImagePlace, images_in
 from napari_pmrnet.io.images import open_image
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.provenance import Provenance
@@ -129,6 +129,22 @@ def test_labels_go_to_the_image_of_their_very_name(tmp_path: Path) -> None:
     assert label_files([a], tmp_path) == {}
     other.path.rename(tmp_path / "b.tif")
     assert label_files([a], tmp_path) == {a: labels}
+    (tmp_path / "a GFP").mkdir()  # such as one for its results
+    assert label_files([a], tmp_path) == {a: labels}
+
+
+def test_labels_of_an_image_named_like_a_scene_go_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as tiff:
+        for _ in range(2):
+            tiff.write(discs(0), metadata={"axes": "YX"})
+    labels = tmp_path / "a 2_labels.tif"
+    tifffile.imwrite(labels, discs())
+    scenes, other = images_in(path), ImagePlace(tmp_path / "a 2.png")
+    assert label_files(scenes, tmp_path) == {scenes[1]: labels}
+    picture(other.path)
+    assert label_files([*scenes, other], tmp_path) == {other: labels}
+    assert label_files(scenes, tmp_path) == {}
 
 
 def test_labels_of_two_channels_are_refused(tmp_path: Path) -> None:

@@ -49,8 +49,9 @@ QUICK = TuneSettings(minutes=0.001, crop_size=48, replay=0.0, keep=0.0)
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three epochs of three steps."""
+    """Three epochs of three steps, with time for all, however busy the computer."""
     monkeypatch.setattr(finetune, "EPOCHS", 3)
+    monkeypatch.setattr(finetune, "LEAST_SECONDS", 3600.0)
 
 
 @pytest.fixture
@@ -218,6 +219,23 @@ def test_no_epoch_is_begun_once_the_time_is_over(
     assert said and "after 1 of 3 epochs" in said["message"]
     assert [e["epoch"] for e in job.events() if e["kind"] == EPOCH] == [1]
     assert job.is_done
+
+
+def test_a_late_job_that_was_killed_and_goes_on_says_nothing_of_that(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    job.say(BEFORE, scores={"AP0.5": 0.5})
+    with monkeypatch.context() as late:
+        late.setattr(finetune, "LEAST_SECONDS", 0.0)
+        late.setattr("napari_pmrnet.finetuning.score.score", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_module.run_job(job)
+    run_module.run_job(job)
+    assert [e["epoch"] for e in job.events() if e["kind"] == EPOCH] == [1, 2, 3]
+    assert job.is_done and job.last(NOTE) is None
 
 
 def test_generated_nuclei_are_replayed(corrected) -> None:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from qtpy.QtGui import QOpenGLContext
-from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QOpenGLWidget, QWidget
 
 from napari_pmrnet.plugin.widgets.drawing import turn_to_canvas
 

@@ -180,7 +180,6 @@ def twins(folder: Path, image: Path) -> list[Path]:
     ]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_only_those_who_can_allow_it_are_told_to(tmp_path: Path) -> None:
     """No command but some has --overwrite, and a dock has asked already."""
     taken = tmp_path / "a.tif"
@@ -192,6 +191,7 @@ def test_only_those_who_can_allow_it_are_told_to(tmp_path: Path) -> None:
             replace_file(taken, b"", refusing)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_an_input_stays_under_every_name(tmp_path: Path) -> None:
     image = precious(tmp_path / "image.tif")
     permit = Permit(overwrite=True, inputs=Inputs([image]), image=image)

@@ -27,6 +27,7 @@ QUICK = TuneSettings(minutes=0.001, crop_size=32, replay=0.0, keep=0.0)
 def few(monkeypatch: pytest.MonkeyPatch) -> list[Corrections]:
     """Corrections of two little images, from which is learned in three epochs."""
     monkeypatch.setattr(finetune, "EPOCHS", 3)
+    monkeypatch.setattr(finetune, "LEAST_SECONDS", 3600.0)  # busy or not
     torch.set_num_threads(1)
     images = [discs(seed, 64) for seed in (0, 1)]
     return [

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from typer.testing import CliRunner
 
 from napari_pmrnet.cli.app import app
 from napari_pmrnet.errors import DataError, PMRNetError
-from napari_pmrnet.finetuning import finetune
+from napari_pmrnet.finetuning import finetune, running_time
 from napari_pmrnet.finetuning import run as run_module
 from napari_pmrnet.finetuning.corrections import UNKNOWN, Corrections
 from napari_pmrnet.finetuning.finetune import crop_source, mixed, steps_for
@@ -49,8 +50,9 @@ QUICK = TuneSettings(minutes=0.001, crop_size=48, replay=0.0, keep=0.0)
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three epochs of three steps."""
+    """Three epochs of three steps, with time for all, however busy the computer."""
     monkeypatch.setattr(finetune, "EPOCHS", 3)
+    monkeypatch.setattr(finetune, "LEAST_SECONDS", 3600.0)
 
 
 @pytest.fixture
@@ -218,6 +220,49 @@ def test_no_epoch_is_begun_once_the_time_is_over(
     assert said and "after 1 of 3 epochs" in said["message"]
     assert [e["epoch"] for e in job.events() if e["kind"] == EPOCH] == [1]
     assert job.is_done
+
+
+@pytest.fixture
+def light(job: Job, quick_epochs: None, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A job that takes no time itself."""
+    scores = dict.fromkeys(("AP0.5", "AP0.75", "Dice"), 0.5)
+    monkeypatch.setattr("napari_pmrnet.finetuning.score.score", lambda *_: scores)
+    job.write({**job.about, "steps": 1})
+    return job
+
+
+def test_a_pause_takes_no_time(light: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dock suspends the process, perhaps for hours; nothing is late then."""
+    paused, say, clock = 0.0, Job.say, time.monotonic
+
+    def say_and_pause(self: Job, kind: str, **values: object) -> None:
+        nonlocal paused
+        paused += 7200.0 if kind == EPOCH else 0.0
+        say(self, kind, **values)
+
+    monkeypatch.setattr(Job, "say", say_and_pause)
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + paused)
+    monkeypatch.setattr(running_time, "monotonic", lambda: clock() + paused)
+    run_module.run_job(light)
+    assert [e["epoch"] for e in light.events() if e["kind"] == EPOCH] == [1, 2, 3]
+    assert light.last(NOTE) is None
+
+
+def test_a_late_job_that_was_killed_and_goes_on_says_nothing_of_that(
+    light: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    light.say(BEFORE, scores={"AP0.5": 0.5})
+    with monkeypatch.context() as late:
+        late.setattr(finetune, "OVER", 0.0)
+        late.setattr("napari_pmrnet.finetuning.score.score", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_module.run_job(light)
+    run_module.run_job(light)
+    assert [e["epoch"] for e in light.events() if e["kind"] == EPOCH] == [1, 2, 3]
+    assert light.is_done and light.last(NOTE) is None
 
 
 def test_generated_nuclei_are_replayed(corrected) -> None:

@@ -18,7 +18,7 @@ from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.label_files import label_files
 from napari_pmrnet.finetuning.sources import corrections_of_files
-from napari_pmrnet.io.image_place import ImagePlace
+from napari_pmrnet.io.image_place import ImagePlace, images_in
 from napari_pmrnet.io.images import open_image
 from napari_pmrnet.io.labels import write_labels
 from napari_pmrnet.io.provenance import Provenance
@@ -105,6 +105,20 @@ def test_labels_exported_of_a_channel_go_to_its_image(
     assert found.reviewed.tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_all_of_a_colour_image_is_learned(tmp_path: Path, ending: str) -> None:
+    """Its labels are named after its layer, which is no channel of it."""
+    pixels = np.random.default_rng(3).integers(1, 250, (48, 64, 3), np.uint8)
+    path = tmp_path / f"a{ending}"
+    if ending == ".tif":
+        tifffile.imwrite(path, pixels, photometric="rgb")
+    else:
+        Image.fromarray(pixels).save(path)
+    tifffile.imwrite(tmp_path / "a_labels.tif", discs())
+    (found,) = corrections_of_files([path], labels=tmp_path)
+    np.testing.assert_array_equal(found.image, pixels)
+
+
 def test_labels_go_to_the_image_of_their_very_name(tmp_path: Path) -> None:
     write_channels(tmp_path / "a.tif")
     picture(tmp_path / "a GFP.tif")
@@ -115,6 +129,22 @@ def test_labels_go_to_the_image_of_their_very_name(tmp_path: Path) -> None:
     assert label_files([a], tmp_path) == {}
     other.path.rename(tmp_path / "b.tif")
     assert label_files([a], tmp_path) == {a: labels}
+    (tmp_path / "a GFP").mkdir()  # such as one for its results
+    assert label_files([a], tmp_path) == {a: labels}
+
+
+def test_labels_of_an_image_named_like_a_scene_go_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as tiff:
+        for _ in range(2):
+            tiff.write(discs(0), metadata={"axes": "YX"})
+    labels = tmp_path / "a 2_labels.tif"
+    tifffile.imwrite(labels, discs())
+    scenes, other = images_in(path), ImagePlace(tmp_path / "a 2.png")
+    assert label_files(scenes, tmp_path) == {scenes[1]: labels}
+    picture(other.path)
+    assert label_files([*scenes, other], tmp_path) == {other: labels}
+    assert label_files(scenes, tmp_path) == {}
 
 
 def test_labels_of_two_channels_are_refused(tmp_path: Path) -> None:

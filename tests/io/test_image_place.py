@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,22 @@ def test_names_of_scenes(tmp_path: Path) -> None:
     assert (first.number, second.number) == (0, 1)
     assert first.stems() == ("a_Left_1", "a.ome.tif_Left_1")
     assert first.name == "a.ome.tif [Left/1]" and second.is_one_of_several
+
+
+@pytest.mark.parametrize("ending", [".tif", ".ome.tif"])
+def test_layers_are_named_without_the_package_zarr(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens TIFFs lazily, and the wheel alone does not bring it."""
+    path, pixels = tmp_path / f"a{ending}", np.zeros((2, 9, 8), np.uint8)
+    if ending == ".tif":
+        about = {"axes": "CYX", "Labels": ["GFP", "DAPI"]}
+        tifffile.imwrite(path, pixels, imagej=True, metadata=about)
+    else:
+        names = {"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI"]}}
+        tifffile.imwrite(path, pixels, ome=True, metadata=names)
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    assert ImagePlace(path).layer_stems() == ["a GFP", "a DAPI"]
 
 
 def test_names_of_fields_are_those_of_plate_and_well(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from napari_pmrnet.datasets.synthetic import make_fluorescence, make_stained
 from napari_pmrnet.errors import DataError
 from napari_pmrnet.finetuning.corrections import Corrections
 from napari_pmrnet.finetuning.job import TuneSettings
+from napari_pmrnet.finetuning.running_time import RunningTime
 from napari_pmrnet.models.backends.devices import channels_last
 from napari_pmrnet.models.model import Model
 from napari_pmrnet.network import PMRNet
@@ -121,7 +122,9 @@ def tune(
     report: Callable[[EpochReport], None],
     steps: int,
 ) -> Tuned:
-    """Fine-tune a model, for `OVER` times the time allowed at most.
+    """Fine-tune a model; no epoch begins after `OVER` times the time allowed.
+
+    Time in which the process is suspended does not count.
 
     Parameters
     ----------
@@ -159,15 +162,17 @@ def tune(
         held_back=validation_crops(held_back, settings),
     )
     broke_at = late_at = None
-    end = time.monotonic() + OVER * max(60 * settings.minutes, LEAST_SECONDS)
+    most = OVER * max(60 * settings.minutes, LEAST_SECONDS)
+    running = RunningTime()
 
     def report_in_time(epoch: EpochReport) -> None:
         report(epoch)
-        if time.monotonic() > end and epoch.epoch < epoch.epochs:
+        if running.seconds > most and epoch.epoch < epoch.epochs:
             raise _Late
 
     try:
-        state = trainer.run(report_in_time)
+        with running:
+            state = trainer.run(report_in_time)
     except _Late:
         state, late_at = trainer.best_state, trainer.epoch
     except FloatingPointError:

@@ -139,13 +139,16 @@ def _exported(image: ImagePlace, folder: Path, given: set[Path]) -> list[Path]:
     return [
         path
         for path in found
-        if _is_of_scene(stem_of(path), image)
-        or (
-            stem_of(path) in layers
-            and stem_of(path) not in whole
-            and not images_named(stem_of(path), image.path.parent)
-        )
+        if (_is_of_scene(stem_of(path), image) or stem_of(path) in layers)
+        and stem_of(path) not in whole
+        and not _is_image(stem_of(path), image.path.parent)
     ]
+
+
+def _is_image(stem: str, folder: Path) -> bool:
+    """Tell whether a folder has an image of a name, not only a folder of results."""
+    named = images_named(stem, folder)
+    return any(path.is_file() or is_zarr(path) for path in named)
 
 
 def _is_of_scene(stem: str, image: ImagePlace) -> bool:

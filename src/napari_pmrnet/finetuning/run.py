@@ -130,12 +130,13 @@ def _train(job: Job) -> None:
         report,
         about["steps"],
     )
+    after = score(tuned_model(model, tuned.state), division.held_back)
+    _save(job, model.card, tuned.state, corrections, before["scores"], after)
+    # Last, since a job that is killed before that goes on with its epochs.
     if tuned.broke_at is not None:
         job.say(NOTE, message=_BROKE.format(tuned.broke_at))
     if tuned.late_at is not None:
         job.say(NOTE, message=_LATE.format(tuned.late_at, EPOCHS, settings.minutes))
-    after = score(tuned_model(model, tuned.state), division.held_back)
-    _save(job, model.card, tuned.state, corrections, before["scores"], after)
     job.say(AFTER, scores=after)
     job.say(DONE)
 

@@ -185,9 +185,7 @@ class _Known:
             numbers = np.unique(labelled[labelled > 0])
             if not numbers.size:
                 return None
-            layers = [layer_stem(name) for name in image.layer_names]
-            named = layers.index(stem_of(file)) if stem_of(file) in layers else None
-            pixels = _segmented(plane(), made, channel, forms, named)
+            pixels = _segmented(plane(), made, channel, forms, _named(file, image))
             limits = limits_of(made.settings)
             return Corrections(place.name, pixels, labelled, numbers, limits)
         known = next((form for form in forms if form in self.saved), None)
@@ -198,6 +196,14 @@ class _Known:
         pixels = _segmented(plane(), made, channel, forms)
         limits = limits_of(made.settings)
         return _reviewed(place.name, pixels, review, limits)
+
+
+def _named(file: Path, image: ImageData) -> int | None:
+    """Number of the channel that a label file is named after; None without one."""
+    if image.channel_axis is None:
+        return None
+    layers = [layer_stem(name) for name in image.layer_names]
+    return layers.index(stem_of(file)) if stem_of(file) in layers else None
 
 
 def _segmented(

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from napari_pmrnet.errors import SoftwareError
 from napari_pmrnet.io.formats import (
     READABLE_ENDINGS,
     Format,
@@ -18,7 +19,7 @@ from napari_pmrnet.io.formats import (
     layer_stem,
     safe_name,
 )
-from napari_pmrnet.io.images import open_image, scene_names
+from napari_pmrnet.io.images import open_image, read_image, scene_names
 from napari_pmrnet.io.ome_plate import Field, fields_of, name_in_zarr
 from napari_pmrnet.io.ome_zarr import is_inside_zarr, is_zarr
 
@@ -94,7 +95,10 @@ class ImagePlace(NamedTuple):
         SoftwareError
             If a library that reads it is missing or does not fit.
         """
-        (image,) = open_image(self.path, scene=self.number or 0)
+        try:
+            (image,) = open_image(self.path, scene=self.number or 0)
+        except SoftwareError:  # a TIFF is opened with the package zarr, read without
+            (image,) = read_image(self.path, scene=self.number or 0)
         return [layer_stem(name) for name in image.layer_names]
 
 

@@ -1,8 +1,11 @@
 """What a review has in the viewer comes with it and goes with it."""
 
+import gc
+from weakref import ref
+
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 
 
 def test_all_is_let_go_when_the_review_ends(open_review) -> None:
@@ -21,6 +24,16 @@ def test_all_is_let_go_when_the_review_ends(open_review) -> None:
     before = hands.viewer.layers["c nuclei"].data.copy()
     hands.key(Qt.Key.Key_D)
     assert (layer.data == before).all()
+
+
+def test_nothing_is_kept_of_reviews_that_ended(open_review) -> None:
+    """Their labels and maps would fill the memory on the way through a folder."""
+    dock = open_review().dock
+    ended = [ref(one) for one in (dock.stage, dock.session, dock.session.review)]
+    dock.desk.end()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    assert [one() for one in ended] == [None] * 3
 
 
 def test_nuclei_of_little_doubt_stand_back(open_review) -> None:

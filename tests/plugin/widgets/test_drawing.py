@@ -3,16 +3,21 @@
 import numpy as np
 import pytest
 from qtpy.QtGui import QOpenGLContext
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QOpenGLWidget, QWidget
 
 from napari_pmrnet.plugin.widgets.drawing import turn_to_canvas
 
 
 @pytest.mark.parametrize("floats", [False, True])
+@pytest.mark.parametrize("others", [False, True])
 def test_the_canvas_is_current_while_a_layer_is_removed(
-    floats: bool, make_napari_viewer, manifest
+    floats: bool, others: bool, make_napari_viewer, manifest, qtbot
 ) -> None:
     viewer = make_napari_viewer(show=True)
+    if others:  # as of a plugin that shows a viewer in a dock
+        drawn = QOpenGLWidget()
+        viewer.window.add_dock_widget(drawn)
+        qtbot.waitUntil(drawn.isValid)
     viewer.add_labels(np.ones((8, 8), np.int32), name="a")
     outer, _ = viewer.window.add_plugin_dock_widget("napari-pmrnet", "Measure nuclei")
     outer.setFloating(floats)

@@ -165,6 +165,7 @@ class ReviewSession(QObject):
         events.data.disconnect(self._on_data)
         events.editable.disconnect(self._on_editable)
         self.free()
+        self.deleteLater()  # with its parent it would stay, and all maps with it
         journal = self.course.journal
         return journal is None or journal.close()
 

@@ -72,6 +72,7 @@ class Stage(QObject):
         self.on_show.release()
         self._colours.show_own()
         self.canvas.release()
+        self.deleteLater()
 
     def take_up(self, tool: str) -> None:
         """Take up a tool; pressed again, put it away."""

@@ -20,8 +20,10 @@ def turn_to_canvas(part: QWidget) -> None:
     window: QWidget | None = part
     while window is not None and not isinstance(window, QMainWindow):
         window = window.parentWidget()
-    if window is None:
+    # Beside it, other plugins may have docks that are drawn by OpenGL.
+    central = None if window is None else window.centralWidget()
+    if central is None:
         return
-    for canvas in window.findChildren(QOpenGLWidget):
+    for canvas in central.findChildren(QOpenGLWidget):
         if canvas.isValid():
             canvas.makeCurrent()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from threading import Event, Lock, Thread
 from time import monotonic
-from types import TracebackType
 
 TICK = 1.0
 LONGEST = 5.0
@@ -28,12 +27,7 @@ class RunningTime:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._thread.join()
 

@@ -56,7 +56,9 @@ def places(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_napari_asks_of_tiffs_and_folders_alone(places) -> None:
-    asked = {name for name, path in places.items() if len(_npe2.get_readers(str(path))) > 1}
+    asked = {
+        name for name, path in places.items() if len(_npe2.get_readers(str(path))) > 1
+    }
     assert asked == {"a.tif", "b.TIFF", "e.zarr", "folder"}
     for reader, refused in ((NAPARIS, set()), (OURS, {"folder"})):
         layers = {name: opened(path, reader) for name, path in places.items()}

@@ -12,7 +12,7 @@ from typing import Any
 
 import napari.viewer
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QMainWindow, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from napari_pmrnet.errors import EditError
 from napari_pmrnet.io.foreign_labels import ENDINGS
@@ -41,6 +41,7 @@ from napari_pmrnet.plugin.widgets import preferences
 from napari_pmrnet.plugin.widgets.collapsible import Collapsible
 from napari_pmrnet.plugin.widgets.dialogs import FileDialogs
 from napari_pmrnet.plugin.widgets.dock import Dock
+from napari_pmrnet.plugin.widgets.drawing import canvas_of
 from napari_pmrnet.plugin.widgets.layer_chooser import LayerChooser
 from napari_pmrnet.plugin.widgets.layout import OfferPanel, labelled_row, row_of
 from napari_pmrnet.plugin.widgets.status import StatusLine
@@ -503,8 +504,7 @@ class ReviewNuclei(Dock):
 
     def _room(self) -> tuple[int, int]:
         """Width and height of the canvas."""
-        window = self.window()
-        canvas = window.centralWidget() if isinstance(window, QMainWindow) else None
+        canvas = canvas_of(self)
         return CANVAS if canvas is None else (canvas.width(), canvas.height())
 
     def save_review(self) -> None:

@@ -1,8 +1,16 @@
-"""Keeps what napari draws with whole while layers come and go."""
+"""The canvas of the window, and keeping whole what napari draws with."""
 
 from __future__ import annotations
 
 from qtpy.QtWidgets import QMainWindow, QOpenGLWidget, QWidget
+
+from napari_pmrnet.plugin.widgets.tabs import enclosing
+
+
+def canvas_of(part: QWidget) -> QWidget | None:
+    """The middle of the window that a dock belongs to, also of one that floats."""
+    window = enclosing(part, QMainWindow)
+    return None if window is None else window.centralWidget()
 
 
 def turn_to_canvas(part: QWidget) -> None:
@@ -17,13 +25,8 @@ def turn_to_canvas(part: QWidget) -> None:
     part : QWidget
         A widget of the window, also of a dock that floats.
     """
-    window: QWidget | None = part
-    while window is not None and not isinstance(window, QMainWindow):
-        window = window.parentWidget()
     # Beside it, other plugins may have docks that are drawn by OpenGL.
-    central = None if window is None else window.centralWidget()
-    if central is None:
-        return
-    for canvas in central.findChildren(QOpenGLWidget):
+    middle = canvas_of(part)
+    for canvas in [] if middle is None else middle.findChildren(QOpenGLWidget):
         if canvas.isValid():
             canvas.makeCurrent()

@@ -52,8 +52,7 @@ class JournalKeeper(QObject):
         super().__init__(parent)
         self.found: persistence.Found | None = None
         self._session: ReviewSession | None = None
-        self._taken_for: ReviewSession | None = None
-        self._undecided = self._goes_on = False
+        self._undecided = self._goes_on = self._asked = False
         self._taking = Runner(self)
         self._taking.succeeded.connect(self._on_taken_over)
         self._taking.failed.connect(self._on_not_taken)
@@ -75,6 +74,7 @@ class JournalKeeper(QObject):
     def leave(self) -> None:
         """Forget a review that ends."""
         self._session, self._undecided, self.found = None, False, None
+        self._asked = False
         self.offered.emit("", [])
 
     def release(self) -> None:
@@ -180,26 +180,21 @@ class JournalKeeper(QObject):
             return
         self.said.emit("Asking the other window to write all down...", "plain")
         path = there(self.found).path
-        self._taken_for = self._session
+        self._asked = True
         self._taking.start("Taking the review over", persistence.take_over, path)
         self.busy_changed.emit()
 
     def _on_taken_over(self, owner: OwnerLock) -> None:
         """Have the review begin again, where the other window has left it."""
         owner.release()
-        if self._is_wanted():
+        if self._asked:
             self._goes_on = True
             self.taken_over.emit()
 
     def _on_not_taken(self, text: str) -> None:
-        """Offer the ways again that there are."""
-        if self._is_wanted():
+        """Offer the ways again that there are, unless that review ended meanwhile."""
+        if self._asked:
             self._offer_view(text)
-
-    def _is_wanted(self) -> bool:
-        """Tell whether the review is still under way that was to be taken over."""
-        asked, self._taken_for = self._taken_for, None
-        return asked is not None and asked is self._session
 
     def _on_taken(self, journal: Journal) -> None:
         """Stop editing: another window goes on, and all is written down."""

@@ -18,7 +18,6 @@ from napari_pmrnet.finetuning.corrections import (
     limits_of,
 )
 from napari_pmrnet.finetuning.label_files import drawn_labels, label_files, stem_of
-from napari_pmrnet.io.formats import layer_stem
 from napari_pmrnet.io.image_place import ImagePlace, images_in
 from napari_pmrnet.io.images import ImageData, read_image
 from napari_pmrnet.io.provenance import Provenance
@@ -202,8 +201,8 @@ def _named(file: Path, image: ImageData) -> int | None:
     """Number of the channel that a label file is named after; None without one."""
     if image.channel_axis is None:
         return None
-    layers = [layer_stem(name) for name in image.layer_names]
-    return layers.index(stem_of(file)) if stem_of(file) in layers else None
+    stems, stem = image.layer_stems, stem_of(file)
+    return stems.index(stem) if stem in stems else None
 
 
 def _segmented(
@@ -222,9 +221,8 @@ def _segmented(
     if channel is None:
         channel = forms.get(made.fingerprint or "")
     if channel is None and plane.channels > 1:
-        channel = named
-    if channel is None and (plane.channels > 1):
-        channel = (made.settings or {}).get("channel")
+        told = (made.settings or {}).get("channel")
+        channel = told if named is None else named
     return plane.read() if channel is None else replace(plane, channel=channel).read()
 
 

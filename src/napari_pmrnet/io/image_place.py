@@ -16,7 +16,6 @@ from napari_pmrnet.io.formats import (
     READABLE_ENDINGS,
     Format,
     image_name,
-    layer_stem,
     safe_name,
 )
 from napari_pmrnet.io.images import open_image, read_image, scene_names
@@ -99,7 +98,7 @@ class ImagePlace(NamedTuple):
             (image,) = open_image(self.path, scene=self.number or 0)
         except SoftwareError:  # a TIFF is opened with the package zarr, read without
             (image,) = read_image(self.path, scene=self.number or 0)
-        return [layer_stem(name) for name in image.layer_names]
+        return image.layer_stems
 
 
 def images_named(stem: str, folder: Path) -> list[Path]:

@@ -26,6 +26,7 @@ from napari_pmrnet.io.formats import (
     READABLE_ENDINGS,
     Format,
     image_name,
+    layer_stem,
 )
 from napari_pmrnet.io.label_numbers import as_whole
 from napari_pmrnet.io.memory import check_room
@@ -118,6 +119,11 @@ class ImageData:
         if len(names) != count:
             names = [f"channel {i}" for i in range(count)]
         return [f"{self.name} {name}" for name in names]
+
+    @property
+    def layer_stems(self) -> list[str]:
+        """Names of what a dock exports of its layers, one a channel."""
+        return [layer_stem(name) for name in self.layer_names]
 
 
 def read_image(

@@ -56,10 +56,10 @@ def first_level(layer: Image | Labels) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def height_and_width(image: Image) -> tuple[int, int]:
-    """Height and width of the planes of an image layer, in pixels."""
-    shape = first_level(image).shape
-    height, width = shape[-3:-1] if image.rgb else shape[-2:]
+def height_and_width(layer: Image | Labels) -> tuple[int, int]:
+    """Height and width of the planes of a layer, in pixels."""
+    shape = first_level(layer).shape
+    height, width = shape[-3:-1] if getattr(layer, "rgb", False) else shape[-2:]
     return height, width
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_pmrnet.io.provenance import METADATA_KEY, Provenance
-from napari_pmrnet.plugin.layers.axes import first_level, height_and_width
+from napari_pmrnet.plugin.layers.axes import height_and_width
 from napari_pmrnet.plugin.layers.pixel_size import on_same_pixels
-from napari_pmrnet.plugin.layers.result_layers import plain, spatial_metadata
+from napari_pmrnet.plugin.layers.result_layers import PLACE, plain, spatial_metadata
 from napari_pmrnet.plugin.layers.source_image import image_for, is_source
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     Layer = TypeVar("Layer", bound=Image)
 
-_PLACE = ("scale", "translate", "rotate", "shear", "affine")
 TOLERANCE = 0.01
 """Share of a pixel by which places may differ: files round what they keep."""
 
@@ -82,18 +81,11 @@ def _told(layer: Labels | Image) -> str | None:
     return Provenance.from_dict(layer.metadata.get(METADATA_KEY) or {}).image
 
 
-def _size(layer: Labels | Image) -> tuple[int, ...]:
-    """Height and width in pixels."""
-    if isinstance(layer, Labels):
-        return tuple(first_level(layer).shape[-2:])
-    return height_and_width(layer)
-
-
 def _same(image: Image, other: Labels | Image) -> bool:
     """Tell whether two layers have the same pixels in the same place."""
     if image.ndim < 2 or other.ndim < 2:
         return False
-    if _size(image) != _size(other):
+    if height_and_width(image) != height_and_width(other):
         return False
     mine, its = spatial_metadata(image), spatial_metadata(other)
     near = TOLERANCE * float(np.abs(mine["scale"]).min())
@@ -103,5 +95,5 @@ def _same(image: Image, other: Labels | Image) -> bool:
         # At the far end of the image a difference in scale counts once a pixel.
         and np.allclose(mine["scale"], its["scale"], rtol=0, atol=near / size)
         and np.allclose(mine["translate"], its["translate"], rtol=0, atol=near)
-        and all(np.allclose(mine[name], its[name]) for name in _PLACE[2:])
+        and all(np.allclose(mine[name], its[name]) for name in PLACE[2:])
     )

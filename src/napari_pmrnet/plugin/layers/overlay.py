@@ -11,7 +11,11 @@ from napari.utils.color import ColorArray
 
 from napari_pmrnet.io.outlines import outlines
 from napari_pmrnet.plugin.layers.axes import camera_of
-from napari_pmrnet.plugin.layers.result_layers import remove_layers, spatial_metadata
+from napari_pmrnet.plugin.layers.result_layers import (
+    PLACE,
+    remove_layers,
+    spatial_metadata,
+)
 from napari_pmrnet.plugin.qt import single_shot
 
 if TYPE_CHECKING:
@@ -21,8 +25,8 @@ if TYPE_CHECKING:
     from napari_pmrnet.segmentation.tiles import Box
 
 NAME = "review outline"
-PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
-"""What says where a layer lies; events of a layer have the same names."""
+WHERE = (*PLACE, "units")
+"""What is taken over from the layer below; its events have the same names."""
 SCREEN_WIDTH = 3.0
 TOLERANCE = 0.1
 DOT = 0.35
@@ -53,7 +57,7 @@ class Overlay:
         # A gesture may change the marks several times; they are drawn once.
         self._soon = single_shot(None, 0, self._draw)
         self._moved = False
-        for name in PLACE:
+        for name in WHERE:
             getattr(over.events, name).connect(self._on_moved)
 
     def outline(self, mask: np.ndarray, box: Box) -> None:
@@ -108,7 +112,7 @@ class Overlay:
     def release(self) -> None:
         """Take the layer away."""
         self._soon.stop()
-        for name in PLACE:
+        for name in WHERE:
             getattr(self._over.events, name).disconnect(self._on_moved)
         if self._layer is not None:
             remove_layers(self._viewer, [self._layer])
@@ -135,7 +139,7 @@ class Overlay:
         layer = self._layer
         if self._moved:
             place = spatial_metadata(self._over)
-            for name in PLACE:
+            for name in WHERE:
                 setattr(layer, name, place[name])
         self._moved = False
         empty = np.zeros((0, 2, 2))

@@ -64,6 +64,8 @@ WITH_LEGEND = ("certainty",)
 LABEL_KINDS = (*MAP_STYLE, "nuclei")
 CLASS = "class"
 """Column with the names of classes."""
+PLACE = ("scale", "translate", "rotate", "shear", "affine")
+"""What says where a layer lies, units and names of axes apart."""
 
 
 def plain(part: Part) -> Part:

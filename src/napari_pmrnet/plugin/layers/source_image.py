@@ -195,7 +195,7 @@ def could_be_of(labels: Labels, image: Any) -> bool:
     """Tell whether an image has planes of the labels' height and width."""
     if not is_source(image):
         return False
-    return height_and_width(image) == tuple(first_level(labels).shape[-2:])
+    return height_and_width(image) == height_and_width(labels)
 
 
 def _shape(image: Image, viewer_names: Sequence[str]) -> tuple[int, ...]:

@@ -511,8 +511,9 @@ class SegmentNuclei(Dock):
         """Write a corrected pixel size to the image and to all that lies on it."""
         image = self.image_panel.chosen()
         region = self.image_panel.areas.shapes
-        layers: list[Layer] = [*on_pixels_of(image, self._viewer)]
-        layers += self.session.results.layers_of(image)
+        near: list[Layer] = [*on_pixels_of(image, self._viewer)]
+        near += self.session.results.layers_of(image)
+        layers = list(dict.fromkeys(map(plain, near)))
         if region is not None:
             layers.append(region)
         with same_view(self._viewer, image):

@@ -40,6 +40,14 @@ def littered(
     return np.clip(laid, 0, 65535).astype(np.uint16)
 
 
+def assert_limits_stay(image: np.ndarray, dirty: np.ndarray) -> None:
+    """Those of an image with debris are about those of the clean one."""
+    low, high = intensity_limits(image)
+    found = intensity_limits(dirty)
+    assert found[0] == pytest.approx(low, abs=0.02 * (high - low))
+    assert 0.65 < (found[1] - low) / (high - low) < 1.25
+
+
 def lit(random: np.random.Generator, n: int, radius: int, light: float) -> np.ndarray:
     """Discs of light in the dark, as many as `n`."""
     y, x = np.ogrid[:SIDE, :SIDE]
@@ -61,11 +69,7 @@ def test_limits_are_those_without_debris(
     seed: int, share: float, times: float, radius: int, place: int
 ) -> None:
     image, _ = nuclei(seed)
-    low, high = intensity_limits(image)
-    dirty = littered(image, share, times, radius, place)
-    found = intensity_limits(dirty)
-    assert found[0] == pytest.approx(low, abs=0.02 * (high - low))
-    assert 0.65 < (found[1] - low) / (high - low) < 1.25
+    assert_limits_stay(image, littered(image, share, times, radius, place))
 
 
 @settings(max_examples=20, deadline=None)
@@ -87,9 +91,7 @@ def test_hot_pixels_set_no_limits_in_a_smooth_image(
     hot = random.choice(image.size, round(share * image.size), replace=False)
     dirty = image.copy()
     dirty.ravel()[hot] = min(65535, low + times * (high - low))
-    found = intensity_limits(dirty)
-    assert found[0] == pytest.approx(low, abs=0.02 * (high - low))
-    assert 0.65 < (found[1] - low) / (high - low) < 1.25
+    assert_limits_stay(image, dirty)
 
 
 @settings(max_examples=30, deadline=None)
